@@ -1,0 +1,1 @@
+"""What a decision would really have earned."""

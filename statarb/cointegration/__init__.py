@@ -1,0 +1,1 @@
+"""Cointegrated pairs and baskets, and their spreads."""

@@ -1,0 +1,1 @@
+"""Quotes in, panels out: what was quoted, when, and what was not."""

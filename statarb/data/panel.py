@@ -1,0 +1,587 @@
+"""Panel: what was quoted, when, and what was not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from statarb._checks import check_integer
+from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
+from statarb.data._time import Stamps, as_stamp, as_stamps, usual_step
+from statarb.errors import DataError, ParameterError
+
+__all__ = ["Panel"]
+
+BITCOIN = 1442
+"""Coin id of BTC in the case's data, in whose units its order limits are stated."""
+
+
+class Panel:
+    """Prices of many coins over time, on a grid, with the mask of what was observed.
+
+    A panel has a *grid* of times, and *rows*: those times of the grid at which at least one coin has a price. Only rows are
+    stored, as float64 arrays, time x coin, C order, read-only. The frames (:attr:`price` and its like) show the whole grid,
+    with NaN where nothing was observed; the arrays (:meth:`array`) show the rows alone. After a hole the last row is lag 1.
+
+    A *window* of a panel is a panel too: read-only views of at most ``depth`` rows, nothing after its end (:meth:`window`).
+    The grid of a window is its rows.
+
+    Panels are made by :func:`statarb.read_quotes`, :meth:`from_frame`, :meth:`load` or :func:`statarb.simulate_market`.
+
+    Parameters
+    ----------
+    grid : (times,) datetime64[us]
+        Strictly increasing, UTC.
+    rows : (rows,) int64
+        Positions in ``grid`` of the stored rows, strictly increasing.
+    coins : Index
+        Coin ids, unique.
+    arrays : mapping of str to (rows, coins) array
+        ``price`` (float64) and, where known, ``unrounded`` (float64), ``volume``, ``market_cap`` and any further field.
+        NaN where missing.
+    observed : (rows, coins) bool, optional
+        What was quoted; by default every cell with a price. It differs after an imputation.
+    table : DataFrame, optional
+        Columns ``symbol`` and ``name`` by coin id.
+    step : timedelta64, optional
+        Distance of the grid; by default its most common one.
+    numeraire : label, optional
+        Coin in whose units order limits are usually stated.
+    imputation : str, optional
+        Method that filled missing cells.
+    looks_ahead : bool
+        Whether a filled cell may depend on later ones.
+    metadata : dict, optional
+        Anything worth keeping that JSON can hold: how the panel was read, what was planted.
+
+    Notes
+    -----
+    A row at time t is known at t.
+    """
+
+    def __init__(
+        self,
+        grid: Stamps,
+        rows: IntArray,
+        coins: pd.Index,
+        arrays: Mapping[str, AnyFloatArray],
+        *,
+        observed: BoolArray | None = None,
+        table: pd.DataFrame | None = None,
+        step: np.timedelta64 | None = None,
+        numeraire: Hashable | None = None,
+        imputation: str | None = None,
+        looks_ahead: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        shape = (len(rows), len(coins))
+        if "price" not in arrays:
+            raise DataError(f"a panel needs the array 'price', got {sorted(arrays)}")
+        for name, values in [*arrays.items(), *([("observed", observed)] if observed is not None else [])]:
+            if values.shape != shape:
+                raise DataError(f"array {name!r} must have the shape (rows, coins) = {shape}, got {values.shape}")
+        if not coins.is_unique:
+            raise DataError(f"coin {coins[coins.duplicated()][0]!r} stands twice; a coin has one column")
+        self._grid: Stamps = np.asarray(grid, dtype="datetime64[us]")
+        self._rows: IntArray = np.asarray(rows, dtype=np.int64)
+        self._stamps: Stamps = self._grid[self._rows]
+        self._coins = coins
+        self._arrays: dict[str, AnyFloatArray] = {name: _read_only(values) for name, values in arrays.items()}
+        self._observed: BoolArray | None = None if observed is None else _read_only(observed)
+        self._table = _coin_table(table, coins)
+        self._step = usual_step(self._grid) if step is None else np.timedelta64(step, "us")
+        self._now: np.datetime64 | None = None
+        self.numeraire: Hashable | None = numeraire
+        self.imputation = imputation
+        self.looks_ahead = looks_ahead
+        self.metadata: dict[str, Any] = dict(metadata or {})
+
+    # -- making ---------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_frame(
+        cls,
+        prices: pd.DataFrame,
+        *,
+        unrounded: pd.DataFrame | None = None,
+        volume: pd.DataFrame | None = None,
+        market_cap: pd.DataFrame | None = None,
+        table: pd.DataFrame | None = None,
+        step: str | pd.Timedelta | None = None,
+        numeraire: Hashable | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Panel:
+        """Make a panel of a table of prices: any assets, any step.
+
+        Parameters
+        ----------
+        prices : DataFrame
+            Times x assets. Positive; NaN where there was no quote. The index is a strictly increasing DatetimeIndex; naive
+            times are UTC. It becomes the panel's grid as it is, unless ``step`` is given.
+        unrounded, volume, market_cap : DataFrame, optional
+            Further fields with the same index and columns.
+        table : DataFrame, optional
+            Columns ``symbol`` and ``name``, indexed by the columns of ``prices``.
+        step : str or Timedelta, optional
+            Puts the rows on a regular grid of this step from the first time to the last: times are floored to it, the last
+            row of a cell counts, and cells without a row are missing.
+        numeraire : label, optional
+            Asset in whose units order limits are stated.
+        metadata : mapping, optional
+            Anything worth keeping that JSON can hold.
+
+        Raises
+        ------
+        DataError
+            Index not increasing, duplicated columns, a price that is zero, negative or infinite, no price at all.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"gold": [10.0, 11.0], "wood": [None, 2.0]}, index=pd.date_range("2020", periods=2))
+        >>> Panel.from_frame(frame).shape
+        (2, 2)
+        """
+        if not isinstance(prices, pd.DataFrame):
+            raise DataError(f"prices must be a DataFrame, times x assets, got {type(prices).__name__}")
+        if prices.shape[0] == 0 or prices.shape[1] == 0:
+            raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
+        if not prices.columns.is_unique:
+            raise DataError(
+                f"prices has the column {prices.columns[prices.columns.duplicated()][0]!r} twice; an asset has one column"
+            )
+        stamps = as_stamps("prices", prices.index)
+        extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
+        arrays: dict[str, AnyFloatArray] = {"price": _as_floats("prices", prices)}
+        for name, frame in extra.items():
+            if frame is not None:
+                arrays[name] = _as_floats(name, _same_labels(name, frame, prices))
+        _require_positive(arrays["price"], stamps, prices.columns)
+        grid, position = _gridded(stamps, step)
+        if len(position) != len(np.unique(position)):
+            last = np.append(np.diff(position) > 0, True)
+            arrays = {name: _last_of_cell(values, position) for name, values in arrays.items()}
+            position = position[last]
+        some = ~np.isnan(arrays["price"]).all(axis=1)
+        if not some.any():
+            raise DataError(f"prices holds no price: all {prices.size} cells are missing")
+        if not some.all():
+            arrays = {name: values[some] for name, values in arrays.items()}
+            position = position[some]
+        if numeraire is not None and numeraire not in prices.columns:
+            raise DataError(f"numeraire {numeraire!r} is not a column of prices")
+        if numeraire is None and BITCOIN in prices.columns:
+            numeraire = BITCOIN
+        return cls(
+            grid,
+            position,
+            prices.columns.rename(None),
+            arrays,
+            table=table,
+            step=None if step is None else pd.Timedelta(step).to_timedelta64().astype("timedelta64[us]"),
+            numeraire=numeraire,
+            metadata=metadata,
+        )
+
+    # -- what it holds --------------------------------------------------------------------------------------------------
+
+    @property
+    def coins(self) -> pd.Index:
+        """Coin ids, in the order of the columns."""
+        return self._coins
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Coin table: columns ``symbol`` and ``name`` by coin id."""
+        return self._table
+
+    @property
+    def grid(self) -> pd.DatetimeIndex:
+        """All times of the grid, UTC."""
+        return pd.DatetimeIndex(self._grid)
+
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """Times of the rows: those at which at least one coin has a price."""
+        return pd.DatetimeIndex(self._stamps)
+
+    @property
+    def rows(self) -> IntArray:
+        """Positions of the rows in the grid."""
+        rows: IntArray = _read_only(self._rows)
+        return rows
+
+    @property
+    def step(self) -> pd.Timedelta:
+        """Distance of the grid."""
+        return pd.Timedelta(self._step)
+
+    @property
+    def now(self) -> pd.Timestamp:
+        """Time up to which the panel knows: the end of a window, else the last time of the grid."""
+        return pd.Timestamp(self._grid[-1] if self._now is None else self._now)
+
+    @property
+    def steps_since_last_row(self) -> int:
+        """Whole steps from the last row to :attr:`now`; 0 where the last row is now."""
+        now = self._grid[-1] if self._now is None else self._now
+        return int((now - self._stamps[-1]) // self._step)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of times of the grid, and of coins."""
+        return len(self._grid), len(self._coins)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the arrays that the panel holds, ``price`` first."""
+        return ("price", *(name for name in self._arrays if name != "price"))
+
+    @property
+    def price(self) -> pd.DataFrame:
+        """Quoted price, grid x coin; NaN where there is none."""
+        return self.field("price")
+
+    @property
+    def unrounded(self) -> pd.DataFrame:
+        """Market capitalisation over circulating supply where both are given, else the quoted price; grid x coin."""
+        return self._on_grid(self.array("unrounded"), np.nan)
+
+    @property
+    def observed(self) -> pd.DataFrame:
+        """Whether the cell was quoted (and not filled by an imputation), grid x coin."""
+        return self._on_grid(self.observed_array, False)
+
+    @property
+    def observed_array(self) -> BoolArray:
+        """Whether the cell was quoted, rows x coins."""
+        return self._observed if self._observed is not None else ~np.isnan(self._arrays["price"])
+
+    def field(self, name: str) -> pd.DataFrame:
+        """Return one field on the grid, grid x coin; NaN where missing.
+
+        Raises
+        ------
+        ParameterError
+            Where the panel has no such field; lists those it has.
+        """
+        return self._on_grid(self.array(name), np.nan)
+
+    def array(self, name: str = "price") -> AnyFloatArray:
+        """Return one field as stored, rows x coins, read-only; ``unrounded`` is the price where a panel has none."""
+        found = self._arrays.get(name)
+        if found is not None:
+            return found
+        if name == "unrounded":
+            return self._arrays["price"]
+        raise ParameterError(f"field must be one of {', '.join(map(repr, self.fields))}, got {name!r}")
+
+    def last_known(self, name: str = "price") -> FloatArray:
+        """Return one field with the last value carried forward, rows x coins; NaN before a coin's first value.
+
+        A new array at every call. Row i depends on rows up to i alone.
+        """
+        values = np.array(self.array(name), dtype=np.float64)
+        carry_forward(values)
+        return values
+
+    # -- parts ----------------------------------------------------------------------------------------------------------
+
+    def between(self, start: TimeLike | None = None, end: TimeLike | None = None) -> Panel:
+        """Return the panel from ``start`` to ``end``, both included, as views.
+
+        Raises
+        ------
+        ParameterError
+            ``start`` after ``end``.
+        DataError
+            No time of the grid, or no row, lies between them.
+        """
+        first = self._grid[0] if start is None else as_stamp("start", start)
+        last = self._grid[-1] if end is None else as_stamp("end", end)
+        if first > last:
+            raise ParameterError(f"start must not be after end, got start={pd.Timestamp(first)} and end={pd.Timestamp(last)}")
+        low = int(np.searchsorted(self._grid, first, side="left"))
+        high = int(np.searchsorted(self._grid, last, side="right"))
+        low_row = int(np.searchsorted(self._rows, low, side="left"))
+        high_row = int(np.searchsorted(self._rows, high, side="left"))
+        if low_row >= high_row:
+            raise DataError(
+                f"no quote between {pd.Timestamp(first)} and {pd.Timestamp(last)}; the panel runs from "
+                f"{pd.Timestamp(self._grid[0])} to {pd.Timestamp(self._grid[-1])}"
+            )
+        return self._part(self._grid[low:high], self._rows[low_row:high_row] - low, low_row, high_row, None)
+
+    def window(self, t: TimeLike, depth: int | None = 2016) -> Panel:
+        """Return what is known at ``t``: the last ``depth`` rows up to and with ``t``, as read-only views.
+
+        Parameters
+        ----------
+        t : time
+            End of the window. A row at ``t`` is part of it; nothing after ``t`` is.
+        depth : int or None
+            Largest number of rows (times at which something was quoted); ``None`` gives all of the past.
+
+        Raises
+        ------
+        DataError
+            No row at or before ``t``.
+        """
+        stamp = as_stamp("t", t)
+        if depth is not None:
+            depth = check_integer("depth", depth, at_least=1)
+        return self._window(stamp, depth)
+
+    def select(self, coins: Iterable[Hashable]) -> Panel:
+        """Return the panel with these coins alone, in this order. Rows in which none of them has a price are no rows.
+
+        Raises
+        ------
+        ParameterError
+            A coin that the panel does not have, or has been named twice.
+        """
+        wanted = pd.Index(list(coins))
+        if len(wanted) == 0:
+            raise ParameterError("coins must name at least one coin, got none")
+        if not wanted.is_unique:
+            raise ParameterError(f"coins names {wanted[wanted.duplicated()][0]!r} twice")
+        column = self.columns_of(wanted)
+        arrays = {name: np.ascontiguousarray(values[:, column]) for name, values in self._arrays.items()}
+        observed = None if self._observed is None else np.ascontiguousarray(self._observed[:, column])
+        some = ~np.isnan(arrays["price"]).all(axis=1)
+        if not some.any():
+            raise DataError(f"none of the coins {list(wanted)[:5]} has a price in the panel")
+        if not some.all():
+            arrays = {name: values[some] for name, values in arrays.items()}
+            observed = None if observed is None else observed[some]
+        return Panel(
+            self._grid,
+            self._rows[some],
+            wanted,
+            arrays,
+            observed=observed,
+            table=self._table,
+            step=self._step,
+            numeraire=self.numeraire if self.numeraire in wanted else None,
+            imputation=self.imputation,
+            looks_ahead=self.looks_ahead,
+            metadata=self.metadata,
+        )
+
+    def columns_of(self, coins: Sequence[Hashable] | pd.Index) -> IntArray:
+        """Return the positions of coins in the columns.
+
+        Raises
+        ------
+        ParameterError
+            A coin that the panel does not have; names the first such one.
+        """
+        column = self._coins.get_indexer(pd.Index(coins))
+        if (column < 0).any():
+            missing = list(coins)[int(np.flatnonzero(column < 0)[0])]
+            raise ParameterError(f"coin {missing!r} is not in the panel ({len(self._coins)} coins, {_some(self._coins)})")
+        return column.astype(np.int64)
+
+    def with_arrays(
+        self,
+        arrays: Mapping[str, AnyFloatArray],
+        *,
+        rows: IntArray | None = None,
+        observed: BoolArray | None = None,
+        imputation: str | None = None,
+        looks_ahead: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Panel:
+        """Return a panel on the same grid with other arrays; what is not given stays as it is.
+
+        With ``rows`` (positions in the grid) all arrays are new, and fields that are not given are dropped.
+        """
+        kept: dict[str, AnyFloatArray] = {} if rows is not None else dict(self._arrays)
+        changed = Panel(
+            self._grid,
+            self._rows if rows is None else rows,
+            self._coins,
+            {**kept, **arrays},
+            observed=self._observed if observed is None and rows is None else observed,
+            table=self._table,
+            step=self._step,
+            numeraire=self.numeraire,
+            imputation=self.imputation if imputation is None else imputation,
+            looks_ahead=self.looks_ahead if looks_ahead is None else looks_ahead,
+            metadata={**self.metadata, **(metadata or {})},
+        )
+        changed._now = self._now
+        return changed
+
+    # -- storage --------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the panel to one Parquet file, with a checksum; whole or not at all."""
+        from statarb.data.storage import save_panel
+
+        save_panel(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Panel:
+        """Read a panel written by :meth:`save`.
+
+        Raises
+        ------
+        DataError
+            The file is missing, is no panel, or its content does not match its checksum.
+        """
+        from statarb.data.storage import load_panel
+
+        return load_panel(path)
+
+    def digest(self) -> str:
+        """Return a hash of all that the panel holds; equal panels have equal digests on every machine."""
+        from statarb.data.storage import panel_digest
+
+        return panel_digest(self)
+
+    def equals(self, other: object) -> bool:
+        """Whether ``other`` is a panel with the same grid, coins, arrays and mask, bit for bit."""
+        return (
+            isinstance(other, Panel)
+            and np.array_equal(self._grid, other._grid)
+            and np.array_equal(self._rows, other._rows)
+            and self._coins.equals(other._coins)
+            and self._arrays.keys() == other._arrays.keys()
+            and all(np.array_equal(values, other._arrays[name], equal_nan=True) for name, values in self._arrays.items())
+            and np.array_equal(self.observed_array, other.observed_array)
+        )
+
+    def __repr__(self) -> str:
+        share = 100.0 * float(self.observed_array.sum()) / (len(self._grid) * max(len(self._coins), 1))
+        return (
+            f"Panel({len(self._coins)} coins x {len(self._grid)} times of {self.step / pd.Timedelta('1min'):g} min, "
+            f"{pd.Timestamp(self._grid[0])} to {self.now}, {share:.1f} % observed)"
+        )
+
+    # -- inside ---------------------------------------------------------------------------------------------------------
+
+    def _window(self, stamp: np.datetime64, depth: int | None) -> Panel:
+        """Return the window that ends at ``stamp``; no checks of types, for the walk."""
+        high = int(np.searchsorted(self._stamps, stamp, side="right"))
+        if high == 0:
+            raise DataError(
+                f"the window up to {pd.Timestamp(stamp)} is empty: the first quote is at {pd.Timestamp(self._stamps[0])}"
+            )
+        low = 0 if depth is None else max(0, high - depth)
+        return self._part(self._stamps[low:high], None, low, high, stamp)
+
+    def _part(self, grid: Stamps, rows: IntArray | None, low: int, high: int, now: np.datetime64 | None) -> Panel:
+        part = Panel.__new__(Panel)
+        part._grid = grid
+        part._stamps = self._stamps[low:high]
+        part._rows = np.arange(high - low, dtype=np.int64) if rows is None else rows
+        part._coins = self._coins
+        part._arrays = {name: values[low:high] for name, values in self._arrays.items()}
+        part._observed = None if self._observed is None else self._observed[low:high]
+        part._table = self._table
+        part._step = self._step
+        part._now = now
+        part.numeraire = self.numeraire
+        part.imputation = self.imputation
+        part.looks_ahead = self.looks_ahead
+        part.metadata = self.metadata
+        return part
+
+    def _on_grid(self, values: np.ndarray[Any, Any], missing: object) -> pd.DataFrame:
+        if len(self._rows) != len(self._grid):
+            whole = np.full((len(self._grid), values.shape[1]), missing, dtype=values.dtype)
+            whole[self._rows] = values
+            values = whole
+        return pd.DataFrame(values, index=self.grid, columns=self._coins, copy=False)
+
+
+def carry_forward(values: AnyFloatArray) -> None:
+    """Replace each NaN by the last number above it in its column, in place."""
+    for row in range(1, len(values)):
+        hole = np.isnan(values[row])
+        if hole.any():
+            values[row, hole] = values[row - 1, hole]
+
+
+def _read_only(values: Any) -> Any:
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def _some(labels: pd.Index) -> str:
+    shown = ", ".join(repr(label) for label in labels[:3])
+    return f"{shown}, ..." if len(labels) > 3 else shown
+
+
+def _coin_table(table: pd.DataFrame | None, coins: pd.Index) -> pd.DataFrame:
+    blank = pd.DataFrame({"symbol": [str(coin) for coin in coins], "name": [str(coin) for coin in coins]}, index=coins)
+    if table is None:
+        return blank
+    missing = {"symbol", "name"} - set(table.columns)
+    if missing:
+        raise DataError(f"the coin table must have the columns 'symbol' and 'name', got {list(table.columns)}")
+    if table.index is coins:
+        return table
+    known = table[["symbol", "name"]].reindex(coins)
+    return known.where(known.notna(), blank)
+
+
+def _as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
+    try:
+        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{name} must hold numbers: {error}") from error
+    return np.array(values, dtype=np.float64, order="C", copy=True)
+
+
+def _same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
+    if not frame.index.equals(prices.index):
+        raise DataError(f"{name} must have the index of prices; align it first with {name}.reindex(prices.index)")
+    absent = prices.columns.difference(frame.columns)
+    if len(absent):
+        raise DataError(f"{name} has no column {absent[0]!r}; it must have the columns of prices")
+    return frame[list(prices.columns)]
+
+
+def _require_positive(values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:
+    with np.errstate(invalid="ignore"):
+        bad = (values <= 0.0) | np.isinf(values)
+    if bad.any():
+        row, column = (int(place[0]) for place in np.nonzero(bad))
+        raise DataError(
+            f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
+            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels[column]!r}; "
+            "set them to NaN with prices.where(prices > 0)"
+        )
+
+
+def _gridded(stamps: Stamps, step: str | pd.Timedelta | None) -> tuple[Stamps, IntArray]:
+    if step is None:
+        return stamps, np.arange(len(stamps), dtype=np.int64)
+    try:
+        width = int(pd.Timedelta(step) // pd.Timedelta(1, unit="us"))
+    except (ValueError, TypeError) as error:
+        raise ParameterError(f"step must be a time span such as '5min', got {step!r}") from error
+    if width <= 0:
+        raise ParameterError(f"step must be a positive time span such as '5min', got {step!r}")
+    cell = stamps.astype(np.int64) // width
+    grid = (np.arange(cell[0], cell[-1] + 1) * width).astype("datetime64[us]")
+    return grid, cell - cell[0]
+
+
+def _last_of_cell(values: AnyFloatArray, position: IntArray) -> AnyFloatArray:
+    """Merge the rows of one cell: for every coin the last number counts."""
+    starts = np.flatnonzero(np.append(True, np.diff(position) > 0))
+    merged = np.array(values[starts])
+    ends = np.append(starts[1:], len(position))
+    for cell in np.flatnonzero(ends - starts > 1):
+        for row in range(starts[cell] + 1, ends[cell]):
+            fresh = ~np.isnan(values[row])
+            merged[cell, fresh] = values[row, fresh]
+    return merged

@@ -1,0 +1,1 @@
+"""Forecasters: expected returns, one step ahead and more."""

@@ -1,0 +1,1 @@
+"""Who decides: the wanted weights from a window and the holdings."""

@@ -1,0 +1,1 @@
+"""Mean-downside-risk portfolios: stated in cvxpy, solved fast, certified."""

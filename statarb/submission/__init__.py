@@ -1,0 +1,1 @@
+"""The files of the competition: written exactly, read back, validated."""

@@ -1,0 +1,1 @@
+"""Volatility of many series at once."""
