@@ -32,7 +32,7 @@ def as_stamp(name: str, value: TimeLike) -> np.datetime64:
         raise ParameterError(f"{name} must be a time such as '2018-01-25 00:00', got {value!r}")
     if stamp.tzinfo is not None:
         stamp = stamp.tz_convert("UTC").tz_localize(None)
-    return np.datetime64(stamp.as_unit("us").to_datetime64(), "us")
+    return np.datetime64(int(stamp.as_unit("ns").value) // 1000, "us")
 
 
 def as_stamps(name: str, index: Any) -> Stamps:
