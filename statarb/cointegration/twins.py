@@ -55,7 +55,8 @@ def _dickey_fuller(e: FloatArray, lags: int) -> tuple[FloatArray, FloatArray]:
 
 def _residual(target: FloatArray, design: FloatArray) -> tuple[FloatArray, FloatArray]:
     slopes = np.linalg.lstsq(design, target, rcond=None)[0]
-    return target - design @ slopes, slopes
+    rest: FloatArray = target - design @ slopes
+    return rest, slopes
 
 
 def johansen_twin(y: FloatArray, x: FloatArray, lags: int, degree: int = 0) -> tuple[float, float, float]:
