@@ -336,6 +336,10 @@ class Panel:
             depth = check_integer("depth", depth, at_least=1)
         return self._window(stamp, depth)
 
+    def row_slice(self, first: int, last: int) -> Panel:
+        """Return the rows ``first`` to ``last - 1`` (positions in :attr:`times`) as a window that ends at the last of them."""
+        return self._part(self._stamps[first:last], None, first, last, self._stamps[last - 1])
+
     def select(self, coins: Iterable[Hashable]) -> Panel:
         """Return the panel with these coins alone, in this order. Rows in which none of them has a price are no rows.
 

@@ -241,7 +241,7 @@ class PeriodicInvestor(BaseInvestor):
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
         """Return wanted weights in the first window of a period, ``None`` in the others."""
         span = self.every * (window.step // pd.Timedelta(1, unit="us"))
-        period = int(window.now.as_unit("us").value) // span
+        period = int(window.now.value) // 1000 // span
         if period == self._period:
             return None
         wanted = self.weigh(window, holdings)
