@@ -8,7 +8,7 @@ from statarb._checks import check_integer
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 
-__all__ = ["check_universe", "choose_coins", "label_ranks", "largest", "last_prices", "listed"]
+__all__ = ["carried", "check_universe", "choose_coins", "label_ranks", "largest", "last_prices", "listed"]
 
 
 def check_universe(max_coins: int | None, max_age: int) -> None:
@@ -43,6 +43,28 @@ def last_prices(window: Panel, max_age: int, back: int = 0) -> FloatArray:
         if not np.isnan(found).any():
             break
     return found
+
+
+def carried(window: Panel, column: IntArray, rows: int | None = None) -> FloatArray:
+    """Return the last ``rows`` rows of prices of some coins, the last one carried forward; NaN before a coin's first.
+
+    Parameters
+    ----------
+    window : Panel
+        What may be seen.
+    column : (n,)
+        Positions of the coins.
+    rows : int, optional
+        By default all rows. A price before them is carried into them.
+    """
+    price = window.array("price")[:, column]
+    first = 0 if rows is None else max(len(price) - rows, 0)
+    missing = np.isnan(price)
+    if missing.any():
+        source = np.where(missing, 0, np.arange(len(price), dtype=np.int32)[:, None])
+        np.maximum.accumulate(source, axis=0, out=source)
+        return np.take_along_axis(price, source[first:], axis=0)
+    return np.asarray(price[first:], dtype=np.float64)
 
 
 def largest(size: FloatArray, count: FloatArray, labels: IntArray, number: int) -> IntArray:
