@@ -33,7 +33,8 @@ def project_simplex(values: FloatArray) -> FloatArray:
     count = np.arange(1, len(falling) + 1)
     last = int(np.flatnonzero(falling * count > excess)[-1])
     nearest: FloatArray = np.maximum(shifted - excess[last] / (last + 1), 0.0)
-    return nearest / nearest.sum()
+    nearest /= nearest.sum()
+    return nearest
 
 
 def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray | None = None) -> FloatArray:
@@ -73,7 +74,8 @@ def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray
         reduced = np.where(free, 0.0, slope - float(weights @ slope))
         entering = int(np.argmin(reduced))
         if reduced[entering] >= -ROUNDING * scale:
-            return weights / weights.sum()
+            weights /= weights.sum()
+            return weights
         free[entering] = True
     raise DataError(f"a quadratic over {size} weights is too near to singular: the active set does not settle")
 
@@ -199,8 +201,9 @@ def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
         marginal = correlation @ weights
         risk = weights * marginal
         if float(np.abs(risk / risk.sum() * size - 1.0).max()) <= tolerance:
-            wanted = weights / scale
-            return wanted / wanted.sum()
+            wanted: FloatArray = weights / scale
+            wanted /= wanted.sum()
+            return wanted
         slope = marginal - budget / weights
         step = np.linalg.solve(correlation + np.diag(budget / weights**2), slope)
         decrement = float(np.sqrt(max(slope @ step, 0.0) * size))

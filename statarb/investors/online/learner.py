@@ -143,7 +143,7 @@ class MarketInvestor(BaseInvestor):
         """Forget all rows."""
         self._market: Market | None = None
         self._coins: pd.Index | None = None
-        self._until: pd.Timestamp | None = None
+        self._until = pd.Timestamp.min
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
         """Take in the rows not seen yet, and return the portfolio; ``None`` while no coin is in play."""

@@ -152,9 +152,9 @@ class PAMR(OnlineLearner):
 class CWMR(OnlineLearner):
     r"""Confidence weighted mean reversion: a normal distribution of portfolios, N(mu, Sigma), moved as little as needed.
 
-    With :math:`M = \mu \cdot x`, :math:`V = x' \Sigma x`, :math:`W = x' \Sigma 1` and
-    :math:`\bar x = 1' \Sigma x / 1' \Sigma 1`, lambda is the larger root, at least 0, at which
-    :math:`\epsilon - \mu_{new} \cdot x = \phi \sqrt{V_{new}}` (deviation) or :math:`\phi V_{new}` to first order (variance), and
+    With :math:`M = \mu \cdot x`, :math:`V = x' \Sigma x` and :math:`\bar x = 1' \Sigma x / 1' \Sigma 1`, lambda is the larger
+    root, at least 0, at which the new distribution just keeps :math:`\epsilon - M \ge \phi \sqrt V` (deviation) or
+    :math:`\epsilon - M \ge \phi V`, V to first order (variance), and
 
     .. math:: \mu_{t+1} = \Pi(\mu_t - \lambda \Sigma_t (x_t - \bar x 1)), \quad
         \Sigma_{t+1}^{-1} = \Sigma_t^{-1} + c\, \mathrm{diag}(x_t)^2
@@ -284,13 +284,16 @@ class Anticor(OnlineLearner):
         total = claim.sum(axis=1)
         giving = total > 0.0
         share = np.where(giving, drifted / np.where(giving, total, 1.0), 0.0)
-        return np.where(giving, 0.0, drifted) + share @ claim
+        learnt: FloatArray = np.where(giving, 0.0, drifted) + share @ claim
+        return learnt
 
 
 def _standardised(values: FloatArray) -> FloatArray:
     centred = values - values.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
-    return centred / np.where(length > 0.0, length, np.inf)
+    # What varies by rounding alone does not vary.
+    standardised: FloatArray = centred / np.where(length > 1e-12, length, np.inf)
+    return standardised
 
 
 def _larger_root(a: float, b: float, c: float) -> float:

@@ -183,7 +183,8 @@ class UniversalPortfolio(OnlineLearner):
         """Return the portfolio for the next row."""
         self._log_wealth += np.log(self._sampled @ relative)
         wealth = np.exp(self._log_wealth - self._log_wealth.max())
-        return wealth @ self._sampled
+        learnt: FloatArray = wealth @ self._sampled
+        return learnt
 
     def change_coins(self, before: IntArray, after: IntArray) -> None:
         """Draw for the coins that are new, and divide by the sum over those in play."""
@@ -196,7 +197,7 @@ class UniversalPortfolio(OnlineLearner):
 
     def _draw(self, column: int) -> FloatArray:
         coins = self._coins
-        label = "cash" if coins is None or column == len(coins) else repr(coins[column])
+        label = "cash" if coins is None or column == len(coins) else str(coins[column])
         name = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "little")
         generator = np.random.default_rng([self.seed, name])
         return generator.gamma(self.concentration, size=self.samples)
