@@ -9,6 +9,7 @@ from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, from
 from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, make_investor, register
 from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
 from statarb.investors.classic import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, Reversal, VolatilityTarget
+from statarb.investors.lead_lag import LeadLag
 from statarb.investors.online import (
     CORN,
     CWMR,
@@ -45,6 +46,7 @@ __all__ = [
     "Hold",
     "InverseVolatility",
     "Investor",
+    "LeadLag",
     "MinimumVariance",
     "Momentum",
     "MovingAverageCross",
