@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, make_investor, register
 from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
+from statarb.investors.lead_lag import LeadLag
 
 __all__ = [
     "INVESTORS",
@@ -15,6 +16,7 @@ __all__ = [
     "EqualWeight",
     "Hold",
     "Investor",
+    "LeadLag",
     "Momentum",
     "PeriodicInvestor",
     "Rebalanced",
