@@ -85,7 +85,7 @@ class Panel:
             if values.shape != shape:
                 raise DataError(f"array {name!r} must have the shape (rows, coins) = {shape}, got {values.shape}")
         if not coins.is_unique:
-            raise DataError(f"coin {coins[coins.duplicated()][0]!r} stands twice; a coin has one column")
+            raise DataError(f"coin {coins[coins.duplicated()].tolist()[0]!r} stands twice; a coin has one column")
         self._grid: Stamps = np.asarray(grid, dtype="datetime64[us]")
         self._rows: IntArray = np.asarray(rows, dtype=np.int64)
         self._stamps: Stamps = self._grid[self._rows]
@@ -152,7 +152,7 @@ class Panel:
             raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
         if not prices.columns.is_unique:
             raise DataError(
-                f"prices has the column {prices.columns[prices.columns.duplicated()][0]!r} twice; an asset has one column"
+                f"prices has the column {prices.columns[prices.columns.duplicated()].tolist()[0]!r} twice; an asset has one column"
             )
         stamps = as_stamps("prices", prices.index)
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
@@ -336,6 +336,10 @@ class Panel:
             depth = check_integer("depth", depth, at_least=1)
         return self._window(stamp, depth)
 
+    def row_slice(self, first: int, last: int) -> Panel:
+        """Return the rows ``first`` to ``last - 1`` (positions in :attr:`times`) as a window that ends at the last of them."""
+        return self._part(self._stamps[first:last], None, first, last, self._stamps[last - 1])
+
     def select(self, coins: Iterable[Hashable]) -> Panel:
         """Return the panel with these coins alone, in this order. Rows in which none of them has a price are no rows.
 
@@ -348,7 +352,7 @@ class Panel:
         if len(wanted) == 0:
             raise ParameterError("coins must name at least one coin, got none")
         if not wanted.is_unique:
-            raise ParameterError(f"coins names {wanted[wanted.duplicated()][0]!r} twice")
+            raise ParameterError(f"coins names {wanted[wanted.duplicated()].tolist()[0]!r} twice")
         column = self.columns_of(wanted)
         arrays = {name: np.ascontiguousarray(values[:, column]) for name, values in self._arrays.items()}
         observed = None if self._observed is None else np.ascontiguousarray(self._observed[:, column])
@@ -545,7 +549,7 @@ def _same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.Dat
         raise DataError(f"{name} must have the index of prices; align it first with {name}.reindex(prices.index)")
     absent = prices.columns.difference(frame.columns)
     if len(absent):
-        raise DataError(f"{name} has no column {absent[0]!r}; it must have the columns of prices")
+        raise DataError(f"{name} has no column {absent.tolist()[0]!r}; it must have the columns of prices")
     return frame[list(prices.columns)]
 
 
@@ -556,7 +560,7 @@ def _require_positive(values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
             f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
-            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels[column]!r}; "
+            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels.tolist()[column]!r}; "
             "set them to NaN with prices.where(prices > 0)"
         )
 

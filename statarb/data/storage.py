@@ -29,7 +29,7 @@ def save_panel(panel: Panel, path: str | os.PathLike[str]) -> None:
     if panel._observed is not None:
         columns["observed"] = panel._observed
     width = len(panel.coins)
-    header = json.dumps(_header(panel))
+    header = json.dumps(panel_header(panel))
     schema = pa.schema(
         [("time", pa.timestamp("us"))]
         + [(name, pa.list_(pa.from_numpy_dtype(values.dtype), width)) for name, values in columns.items()],
@@ -77,7 +77,7 @@ def load_panel(path: str | os.PathLike[str]) -> Panel:
                 low = high
     except (pa.ArrowException, OSError, KeyError, json.JSONDecodeError) as error:
         raise DataError(f"{source} cannot be read as a panel: {error}; make it again with `statarb ingest`") from error
-    panel = _assemble(header, times, arrays)
+    panel = assemble(header, times, arrays)
     if panel.digest() != stored["digest"]:
         raise DataError(f"{source} is damaged: its content does not match its checksum; make it again with `statarb ingest`")
     return panel
@@ -85,7 +85,7 @@ def load_panel(path: str | os.PathLike[str]) -> Panel:
 
 def panel_digest(panel: Panel) -> str:
     """Return the SHA-256 of header, grid and arrays."""
-    digest = hashlib.sha256(json.dumps(_header(panel), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(panel_header(panel), sort_keys=True).encode())
     digest.update(np.ascontiguousarray(panel._grid).view(np.uint8).data)
     digest.update(np.ascontiguousarray(panel._rows).view(np.uint8).data)
     for name in sorted(panel.fields):
@@ -96,7 +96,7 @@ def panel_digest(panel: Panel) -> str:
     return digest.hexdigest()
 
 
-def _header(panel: Panel) -> dict[str, Any]:
+def panel_header(panel: Panel) -> dict[str, Any]:
     return {
         "coins": [_label(coin) for coin in panel.coins],
         "symbol": [str(symbol) for symbol in panel.table["symbol"]],
@@ -128,7 +128,7 @@ def _packed_grid(panel: Panel) -> dict[str, Any]:
     return {"stamps": grid.tolist()}
 
 
-def _assemble(header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Panel:
+def assemble(header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Panel:
     packed = header["grid"]
     if "stamps" in packed:
         grid = np.array(packed["stamps"], dtype=np.int64).astype("datetime64[us]")

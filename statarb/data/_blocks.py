@@ -1,0 +1,104 @@
+"""Blocks: a quote file, plain or gzipped, is read piece by piece, each piece whole lines."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from statarb.errors import DataError
+
+__all__ = ["QuoteFile"]
+
+LONGEST_LINE = 64 << 20
+
+
+class QuoteFile:
+    """An open quote file: its header, and then its rows in blocks of bytes that end with a line end.
+
+    Parameters
+    ----------
+    path : Path
+        Plain or gzipped (told by its first bytes, not by its name).
+    block : int
+        Size of a block, in bytes.
+    """
+
+    def __init__(self, path: Path, block: int = 8 << 20) -> None:
+        self.path = path
+        self._block = block
+        try:
+            self._raw: BinaryIO = path.open("rb")
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}") from error
+        zipped = self._raw.read(2) == b"\x1f\x8b"
+        self._raw.seek(0)
+        self._file: BinaryIO = gzip.GzipFile(fileobj=self._raw, mode="rb") if zipped else self._raw  # type: ignore[assignment]
+        self._carry = b""
+        try:
+            self.header = self._first_line()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> QuoteFile:
+        """Give the file itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; again does nothing."""
+        self._file.close()
+        self._raw.close()
+
+    @property
+    def done(self) -> int:
+        """Bytes read so far, as they lie on disk."""
+        return self._raw.tell()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the rest of the file; the last block gets a line end where the file has none."""
+        carry, self._carry = self._carry, b""
+        while True:
+            piece = self._read(self._block)
+            if not piece:
+                break
+            cut = piece.rfind(b"\n") + 1
+            if cut == 0:
+                carry += piece
+                if len(carry) > LONGEST_LINE:
+                    raise DataError(f"{self.path} has a line of more than {LONGEST_LINE >> 20} MB; is it a table of quotes?")
+                continue
+            yield carry + memoryview(piece)[:cut]
+            carry = piece[cut:]
+        if carry:
+            yield carry + b"\n" if not carry.endswith(b"\n") else carry
+
+    def _first_line(self) -> str:
+        start = b""
+        while b"\n" not in start and len(start) < LONGEST_LINE:
+            piece = self._read(1 << 16)
+            if not piece:
+                break
+            start += piece
+        line, _, self._carry = start.partition(b"\n")
+        header = line.decode("utf-8-sig", errors="replace").strip("\r\n")
+        if not header.strip():
+            state = "empty" if not start.strip() else "without a header: its first line is blank"
+            raise DataError(f"{self.path} is {state}; give a file of quotes with a header and at least one row")
+        return header
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(
+                f"{self.path} is a damaged gzip file ({error}); copy it again, or check it with `gzip --test`"
+            ) from error
+        except OSError as error:
+            raise DataError(f"cannot read {self.path}: {error.strerror or error}") from error
