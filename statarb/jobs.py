@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import joblib
 import pandas as pd
 
 from statarb._files import atomic_path, output_folder
@@ -151,7 +153,7 @@ def _backend(cluster: str | None) -> Iterator[None]:
     except ImportError as error:
         raise ParameterError("a cluster needs the extra 'cluster': pip install 'statarb[cluster]'") from error
     try:
-        client = distributed.Client(cluster, timeout=10)
+        client = distributed.Client(cluster, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ParameterError(f"no Dask scheduler answers at {cluster!r}: {error}; give tcp://host:port") from error
     with client, joblib.parallel_config("dask"):
