@@ -143,6 +143,11 @@ class Decisions:
         )
 
     @classmethod
+    def from_sparse(cls, step: IntArray, starts: IntArray, index: IntArray, data: FloatArray) -> Decisions:
+        """Take checked decisions in compressed rows: weights above 0 alone, columns ascending in each row."""
+        return cls.from_packed(step, np.full(len(step), DECIDED, dtype=np.int64), SPARSE, index, starts, data)
+
+    @classmethod
     def from_packed(
         cls, step: IntArray, kind: IntArray, layout: int, index: IntArray, starts: IntArray, data: FloatArray
     ) -> Decisions:

@@ -35,7 +35,7 @@ LOG_ROOM = 1 << 17
 @overload
 def replay(
     panel: Panel,
-    weights: pd.DataFrame,
+    weights: pd.DataFrame | Decisions,
     rules: TradingRules | None = ...,
     *,
     start: TimeLike | None = ...,
@@ -147,6 +147,8 @@ def replay(
     if not isinstance(panel, Panel):
         raise ParameterError(f"panel must be a Panel, got {type(panel).__name__}; make one with Panel.from_frame(prices)")
     market = _Market(panel, rules, start, end, events)
+    if isinstance(weights, Decisions):
+        return market.replay(weights)
     if isinstance(weights, pd.DataFrame):
         return market.replay(Decisions.from_frame(panel, weights))
     if isinstance(weights, Mapping):

@@ -85,7 +85,7 @@ class Panel:
             if values.shape != shape:
                 raise DataError(f"array {name!r} must have the shape (rows, coins) = {shape}, got {values.shape}")
         if not coins.is_unique:
-            raise DataError(f"coin {coins[coins.duplicated()][0]!r} stands twice; a coin has one column")
+            raise DataError(f"coin {coins[coins.duplicated()].tolist()[0]!r} stands twice; a coin has one column")
         self._grid: Stamps = np.asarray(grid, dtype="datetime64[us]")
         self._rows: IntArray = np.asarray(rows, dtype=np.int64)
         self._stamps: Stamps = self._grid[self._rows]
@@ -151,9 +151,8 @@ class Panel:
         if prices.shape[0] == 0 or prices.shape[1] == 0:
             raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
         if not prices.columns.is_unique:
-            raise DataError(
-                f"prices has the column {prices.columns[prices.columns.duplicated()][0]!r} twice; an asset has one column"
-            )
+            twice = prices.columns[prices.columns.duplicated()].tolist()[0]
+            raise DataError(f"prices has the column {twice!r} twice; an asset has one column")
         stamps = as_stamps("prices", prices.index)
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
         arrays: dict[str, AnyFloatArray] = {"price": _as_floats("prices", prices)}
@@ -352,7 +351,7 @@ class Panel:
         if len(wanted) == 0:
             raise ParameterError("coins must name at least one coin, got none")
         if not wanted.is_unique:
-            raise ParameterError(f"coins names {wanted[wanted.duplicated()][0]!r} twice")
+            raise ParameterError(f"coins names {wanted[wanted.duplicated()].tolist()[0]!r} twice")
         column = self.columns_of(wanted)
         arrays = {name: np.ascontiguousarray(values[:, column]) for name, values in self._arrays.items()}
         observed = None if self._observed is None else np.ascontiguousarray(self._observed[:, column])
@@ -549,7 +548,7 @@ def _same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.Dat
         raise DataError(f"{name} must have the index of prices; align it first with {name}.reindex(prices.index)")
     absent = prices.columns.difference(frame.columns)
     if len(absent):
-        raise DataError(f"{name} has no column {absent[0]!r}; it must have the columns of prices")
+        raise DataError(f"{name} has no column {absent.tolist()[0]!r}; it must have the columns of prices")
     return frame[list(prices.columns)]
 
 
@@ -560,7 +559,7 @@ def _require_positive(values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
             f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
-            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels[column]!r}; "
+            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels.tolist()[column]!r}; "
             "set them to NaN with prices.where(prices > 0)"
         )
 
