@@ -63,7 +63,11 @@ def solve_statement(
     if constraints:
         reason = "; ".join(filter(None, [reason, "not certified: constraints were added"]))
     risk_aversion = _implied(program, objective, weights, found)
-    return Answer(weights, certificate, found.iterations, risk_aversion, reason), ("optimal" if accurate else "optimal_inaccurate"), certified
+    return (
+        Answer(weights, certificate, found.iterations, risk_aversion, reason),
+        ("optimal" if accurate else "optimal_inaccurate"),
+        certified,
+    )
 
 
 def solve_fallback(program: Program, objective: Objective, first: Answer) -> tuple[Answer, str]:

@@ -127,7 +127,9 @@ class _Family:
         return float(gain[best] / size[best]) if merit[best] > 0.0 else 1.0
 
 
-def search(function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e60) -> tuple[float, float]:
+def search(
+    function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e60
+) -> tuple[float, float]:
     """Bracket the root of a falling function of a positive number as closely as floating point allows.
 
     Secant steps in log space, kept inside the bracket (Dowell & Jarratt 1971). The function may jump.
@@ -241,7 +243,11 @@ class _Ratio(_Family):
             return math.inf if downside == 0.0 else math.log(gain / (2.0 * downside * risk_aversion))
 
         low, high = search(mismatch, self.first_guess() if guess is None else guess)
-        free = [weights for weights in seen.values() if program.downside(weights) == 0.0 and program.net_return(weights) > program.mar]
+        free = [
+            weights
+            for weights in seen.values()
+            if program.downside(weights) == 0.0 and program.net_return(weights) > program.mar
+        ]
         if free:
             return self._infinite(free[0], self.iterations)
         if low == high or high == math.inf or low == 0.0:
@@ -294,7 +300,10 @@ class _Floor(_Family):
         risk_aversion = high if low == 0.0 else low
         weights = seen[low] if high == math.inf else _reaching(program, seen[high], seen[low], floor)
         best = min(
-            (certify_min_risk(program, weights, price, None, self.group_prices) for price in {risk_aversion, high} - {math.inf, 0.0}),
+            (
+                certify_min_risk(program, weights, price, None, self.group_prices)
+                for price in {risk_aversion, high} - {math.inf, 0.0}
+            ),
             key=lambda certificate: certificate.gap,
         )
         return Answer(weights, best, calm.iterations + self.iterations, risk_aversion)

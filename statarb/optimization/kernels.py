@@ -272,7 +272,9 @@ def _loss(k: int, g: FloatArray, x: FloatArray, box: FloatArray, nu: float) -> f
 
 
 @kernel(fastmath=FAST)
-def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray) -> None:
+def _curvature(
+    k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray
+) -> None:
     """Bring H to the rows now active: one update a row that changed, or anew where many did."""
     times, changed, count = len(y), 0, 0
     if k == 0:

@@ -158,7 +158,9 @@ class MeanDownsideRisk:
         if isinstance(self.max_weight, (int, float)):
             numbers["max_weight"] = check_number("max_weight", self.max_weight, at_least=0.0, at_most=1.0)
         if (self.groups is None) != (self.group_caps is None):
-            raise ParameterError("groups and group_caps must be given together: the group of each asset, and the cap of each group")
+            raise ParameterError(
+                "groups and group_caps must be given together: the group of each asset, and the cap of each group"
+            )
         for name, number in numbers.items():
             object.__setattr__(self, name, number)
 
@@ -259,7 +261,9 @@ class MeanDownsideRisk:
             solution = self._through_cvxpy(program, solver or "CLARABEL", added, solver_options)
         else:
             if solver_options:
-                raise ParameterError(f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such as 'CLARABEL'")
+                raise ParameterError(
+                    f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such as 'CLARABEL'"
+                )
             fast = self.fast_solver(program)
             solution = self.solve_program(program, fast, start=first)
             if smallest > 0.0:
@@ -464,4 +468,3 @@ class MeanDownsideRisk:
             }[self.objective]
         gap = solution.gap if certified else float("nan")
         return dataclasses.replace(solution, risk=risk, objective=float(objective), gap=gap)
-

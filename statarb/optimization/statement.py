@@ -190,7 +190,9 @@ class Statement:
     def _added(self, constraints: Iterable[Constraint]) -> list[Any]:
         found: list[Any] = []
         for constraint in constraints:
-            made = constraint(self.weights) if callable(constraint) and not isinstance(constraint, cp.Constraint) else constraint
+            made = (
+                constraint(self.weights) if callable(constraint) and not isinstance(constraint, cp.Constraint) else constraint
+            )
             found.extend(made if isinstance(made, (list, tuple)) else [made])
         if found and self.objective == "ratio":
             raise ParameterError(
