@@ -167,9 +167,9 @@ def quadratic(
     top, size = 0.0, 0.0
     for i in range(k):
         top = max(top, lam2 * hess[i, i])
-        size = max(size, abs(q[i]))
+        size = max(size, abs(q[i]) + box[3, i])
     for i in range(k):
-        ridge[i] = 1e-11 * lam2 * hess[i, i] + 1e-15 * top + 1e-9 * size + 1e-300
+        ridge[i] = 1e-11 * lam2 * hess[i, i] + 1e-15 * top + 1e-9 * size + 1e-20
         curvature[i] = lam2 * hess[i, i] + ridge[i]
     nfree = 0
     for i in range(k):
@@ -370,7 +370,7 @@ def _gather(k: int, members: IntArray, terms: FloatArray, box: FloatArray) -> No
 def newton(
     k: int, members: IntArray, terms: FloatArray, half: float, p: FloatArray, mar: FloatArray, w: FloatArray, y: FloatArray,
     equality: bool, rows: FloatArray, active: BoolArray, hess: FloatArray, chol: FloatArray, free: IntArray, seg: IntArray,
-    work: FloatArray, box: FloatArray, accuracy: float, rest: float, nu: float,
+    work: FloatArray, box: FloatArray, accuracy: float, least: float, rest: float, nu: float,
 ) -> tuple[float, float, float, int]:  # fmt: skip
     """Minimise over the working set with everything else held still; w and y move along.
 
@@ -401,7 +401,7 @@ def newton(
         for i in range(k):
             g[i] = lam2 * pull[i] - mu[i]
             objective += box[3, i] * abs(x[i] - box[2, i]) - mu[i] * x[i]
-        size = max(abs(objective), risk)
+        size = max(abs(objective), risk, least)
         used = 0.0
         for j in range(len(w)):
             used += terms[4, j] * w[j] + terms[5, j] * abs(w[j] - terms[2, j])
@@ -551,7 +551,7 @@ def _may_move(j: int, product: float, radius: float, w: FloatArray, terms: Float
 def minimise(
     a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray,
     members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int,
-    w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float, bar: int,
+    w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float, least: float, bar: int,
 ) -> tuple[int, int, int, float, float, float]:  # fmt: skip
     """Solve the whole problem from ``w``: Newton on the working set, pricing, the 30 best of what is found, and again.
 
@@ -579,7 +579,7 @@ def minimise(
             if not inside[j]:
                 rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
         nu, loss, size, turns = newton(
-            k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box, accuracy, rest, nu
+            k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box, accuracy, least, rest, nu
         )
         iterations += turns
         for t in range(times):

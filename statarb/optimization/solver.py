@@ -152,12 +152,14 @@ class FastSolver:
         """Run the kernel, with a larger working set where it asks for one; ``exposure`` is start and result."""
         norm = np.sqrt(np.maximum(self.squares, 0.0) + 1e-13 * self.peak)
         y = np.empty(self.histories.shape[1])
+        # below this an objective counts as 0: see certificate.negligible
+        least = 1e-7 * half * float(np.mean(self.squares / (terms[4] * terms[4]))) * float(np.mean(self.scenario_weights))
         iterations = 0
         while True:
             code, self._size, turns, price, gap, size = kernels.minimise(
                 self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self._drift, norm,
                 self._members, self._used, self._inside, self._rows, self._active, self._curvature, self._size,
-                exposure, y, terms, half, target, equality, accuracy, self._bar,
+                exposure, y, terms, half, target, equality, accuracy, least, self._bar,
             )  # fmt: skip
             iterations += turns
             if code != kernels.FULL:
