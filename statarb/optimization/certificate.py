@@ -169,13 +169,13 @@ def certify_min_risk(
 
 
 def negligible(program: Program) -> float:
-    """Return an objective too small to be told from 0: 1e-7 of lambda times the assets' mean squared return.
+    """Return an objective too small to be told from 0: 1e-5 of lambda times the assets' mean squared return.
 
     A portfolio without any downside has an objective of 0 and no relative gap; squares of rounding errors would decide.
     """
     mean = program.scenario_weights @ np.einsum("jt,jt->t", program.histories, program.histories) / program.assets
     spread = 1.0 if program.scale is None else float(np.mean(program.scale**2))
-    return 1e-7 * program.risk_aversion * float(mean) * spread
+    return 1e-5 * program.risk_aversion * float(mean) * spread
 
 
 def best_linear(program: Program, gain: FloatArray) -> tuple[FloatArray, float]:

@@ -261,7 +261,7 @@ class _Ratio(_Family):
     def _answer(self, weights: FloatArray) -> Answer:
         program = self.program
         downside = program.downside(weights)
-        if downside <= negligible(program) * 1e-9 / max(program.risk_aversion, 1e-300):
+        if downside <= negligible(program) * 1e-11 / max(program.risk_aversion, 1e-300):
             return self._infinite(weights, self.iterations)
         risk_aversion = (program.net_return(weights) - program.mar) / (2.0 * downside)
         certificate = certify_ratio(program, weights, self.group_prices)
@@ -281,7 +281,7 @@ class _Ratio(_Family):
         # the gap is relative to the risk, as long as that is not negligible
         risk = still.downside(point.weights)
         least = risk - gap * max(risk, negligible(still))
-        if least <= 1e-3 * negligible(still):
+        if least <= 1e-5 * negligible(still):
             # a portfolio without risk: look at those alone that gain something
             answer = _Floor(self.program.replace(return_floor=self.program.mar), self.solver).solve(None, None)
             self.iterations += answer.iterations
@@ -334,7 +334,7 @@ class _Floor(_Family):
         found = [certify_min_risk(program, weights, price, None, self.group_prices) for price in sorted(prices)]
         # the least risk without the floor bounds the risk with it
         bound = certify_utility(still, calm.weights, None, calm.group_prices)
-        size = max(still.downside(calm.weights), negligible(still))
+        size = max(still.downside(calm.weights), negligible(still), 1e-300)
         over = (program.downside(weights) - still.downside(calm.weights)) / size + bound.gap
         found.append(Certificate(max(over, 0.0), program.infeasibility(weights), 0.0))
         best = min(found, key=lambda certificate: certificate.gap)
