@@ -41,6 +41,8 @@ class Answer:
         The lambda whose utility problem has this portfolio as its solution.
     reason : str
         Where the problem is degenerate: why. Else empty.
+    downside : float or None
+        Second lower partial moment, where it is known already.
     """
 
     weights: FloatArray
@@ -48,6 +50,7 @@ class Answer:
     iterations: int
     risk_aversion: float
     reason: str = ""
+    downside: float | None = None
 
 
 def solve_form(
@@ -91,12 +94,10 @@ def _utility(program: Program, solver: FastSolver, start: FloatArray | None, ver
         certificate = certify_utility(program, point.weights, price, point.group_prices)
     else:
         certificate = Certificate(point.gap, program.infeasibility(point.weights), point.price)
-    return Answer(point.weights, certificate, point.iterations, program.risk_aversion)
+    return Answer(point.weights, certificate, point.iterations, program.risk_aversion, "", None if verify else point.downside)
 
 
-def _point(
-    program: Program, solver: FastSolver, start: FloatArray | None, accuracy: float = ACCURACY
-) -> UtilityPoint:
+def _point(program: Program, solver: FastSolver, start: FloatArray | None, accuracy: float = ACCURACY) -> UtilityPoint:
     """Solve the utility problem; the least total is looked at only where the problem without it falls short of it."""
     if program.invested >= 1.0 and not program.fee_in_budget:
         return solver.solve(program, start=start, invested=program.invested, accuracy=accuracy)
@@ -136,7 +137,9 @@ class _Family:
         return float(gain[best] / size[best]) if merit[best] > 0.0 else 1.0
 
 
-def search(function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e15) -> tuple[float, float]:
+def search(
+    function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e15
+) -> tuple[float, float]:
     """Bracket the root of a falling function of a positive number as closely as floating point allows.
 
     Secant steps in log space, kept inside the bracket (Dowell & Jarratt 1971). The function may jump.
@@ -249,7 +252,11 @@ class _Ratio(_Family):
         low, high = search(mismatch, self.first_guess() if guess is None else guess, flat=1e-14)
         if max(map(program.net_return, seen.values())) <= program.mar:
             raise _no_gain(max(map(program.net_return, seen.values())) - program.mar)
-        free = [weights for weights in seen.values() if program.downside(weights) == 0.0 and program.net_return(weights) > program.mar]
+        free = [
+            weights
+            for weights in seen.values()
+            if program.downside(weights) == 0.0 and program.net_return(weights) > program.mar
+        ]
         if free:
             return self._infinite(free[0], self.iterations)
         if low == high or high == math.inf or low == 0.0:

@@ -283,7 +283,9 @@ def _loss(k: int, g: FloatArray, x: FloatArray, box: FloatArray, nu: float) -> f
 
 
 @kernel(fastmath=FAST)
-def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray) -> None:
+def _curvature(
+    k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray
+) -> None:
     """Bring H to the rows now active: one update a row that changed, or anew where many did."""
     times, changed, count = len(y), 0, 0
     if k == 0:
@@ -294,7 +296,7 @@ def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: Floa
         now = y[t] <= mar[t]
         count += now
         changed += now != active[t]
-    if 4 * changed > count + 8:
+    if 3 * changed > 2 * count + 24:
         for t in range(times):
             active[t] = y[t] <= mar[t]
         build(0, k, rows, p, active, hess)
@@ -315,8 +317,11 @@ def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: Floa
         for i in range(k):
             factor = weight * column[i]
             if factor != 0.0:
-                for j in range(k):
+                for j in range(i + 1):
                     hess[i, j] += factor * column[j]
+    for i in range(k if changed else 0):
+        for j in range(i):
+            hess[j, i] = hess[i, j]
     for i in range(k):
         # what is left of a difference this small is rounding
         if hess[i, i] < 1e-6 * before[i]:
@@ -505,7 +510,7 @@ def price(
             if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], radius * norm[j], w, terms, lam2, nu):
                 suspects[open_] = j
                 open_ += 1
-        if single and 3 * open_ > assets:
+        if single and 8 * open_ > assets:
             step = np.dot(a32, (u - u0).astype(np.float32))
             for j in range(assets):
                 g0[j] += step[j]
@@ -529,13 +534,14 @@ def price(
                     found[count], gains[count] = j, excess * excess / max(norm[j] * norm[j], 1e-300)
                     count += 1
         return count, loss
+    step32 = (u - u0).astype(np.float32)
     for m in range(open_):
         j = suspects[m]
         product = 0.0
         if single and away > 0.0:
             small = np.float32(0.0)
             for t in range(times):
-                small += a32[j, t] * np.float32(u[t] - u0[t])
+                small += a32[j, t] * step32[t]
             product = np.float64(small)
             if not _may_move(j, g0[j] + product, (rounding * away + drift[0]) * norm[j], w, terms, lam2, nu):
                 continue
@@ -570,14 +576,15 @@ def minimise(
     a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray,
     members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int,
     w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float, least: float, bar: int,
-) -> tuple[int, int, int, float, float, float]:  # fmt: skip
+) -> tuple[int, int, int, float, float, float, float]:  # fmt: skip
     """Solve the whole problem from ``w``: Newton on the working set, pricing, the 30 best of what is found, and again.
 
     ``rows``, ``hess`` and ``active`` belong to the working set ``members[:k]`` and are kept; ``w`` and ``y`` are results.
 
     Returns
     -------
-    code, size of the working set, iterations, price of the budget, duality gap (absolute), size of the objective
+    code, size of the working set, iterations, price of the budget, duality gap (absolute), size of the objective, sum of
+    p_t min(y_t - mar_t, 0)^2
     """
     assets, times = a64.shape
     capacity = len(members)
@@ -593,7 +600,27 @@ def minimise(
             if not inside[j]:
                 rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
         nu, loss, size, turns = newton(
-            k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box, accuracy, least, rest, nu
+            k,
+            members,
+            terms,
+            half,
+            p,
+            mar,
+            w,
+            y,
+            equality,
+            rows,
+            active,
+            hess,
+            chol,
+            free,
+            seg,
+            work,
+            box,
+            accuracy,
+            least,
+            rest,
+            nu,
         )
         iterations += turns
         for t in range(times):
@@ -610,7 +637,7 @@ def minimise(
         order = np.argsort(-gains[:count])
         add = min(count, 30)
         if k + add > capacity:
-            return FULL, k, iterations, nu, loss + outside, size
+            return FULL, k, iterations, nu, loss + outside, size, 0.0
         for m in range(add):
             j = found[order[m]]
             members[k + m] = j
@@ -620,7 +647,10 @@ def minimise(
         build(k, k + add, rows, p, active, hess)
         k += add
     code = DONE if loss + outside <= 100.0 * accuracy * size else STALLED
-    return code, k, iterations, nu, loss + outside, size
+    risk = 0.0
+    for t in range(times):
+        risk += u[t] * min(y[t] - mar[t], 0.0)
+    return code, k, iterations, nu, loss + outside, size, risk
 
 
 @kernel()

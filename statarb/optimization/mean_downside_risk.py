@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,9 @@ from statarb.optimization.solver import FastSolver
 from statarb.rules import TradingRules
 
 if TYPE_CHECKING:
-    import cvxpy as cp
+    import cvxpy
 
+    from statarb.optimization.frontier import Frontier
     from statarb.optimization.statement import Constraint, Measure, Objective
 
 __all__ = ["MeanDownsideRisk"]
@@ -158,7 +160,9 @@ class MeanDownsideRisk:
         if isinstance(self.max_weight, (int, float)):
             numbers["max_weight"] = check_number("max_weight", self.max_weight, at_least=0.0, at_most=1.0)
         if (self.groups is None) != (self.group_caps is None):
-            raise ParameterError("groups and group_caps must be given together: the group of each asset, and the cap of each group")
+            raise ParameterError(
+                "groups and group_caps must be given together: the group of each asset, and the cap of each group"
+            )
         for name, number in numbers.items():
             object.__setattr__(self, name, number)
 
@@ -175,13 +179,35 @@ class MeanDownsideRisk:
         """Return the same problem with the parameters in ``changes`` replaced."""
         return dataclasses.replace(self, **changes)
 
-    def variable(self, assets: int) -> cp.Variable:
+    def variable(self, assets: int) -> cvxpy.Variable:
         """Return the cvxpy variable of the weights of ``assets`` assets, to write further constraints with."""
-        import cvxpy as cp
+        import cvxpy
 
-        if assets not in self._variables:
-            self._variables[assets] = cp.Variable(assets, name="weights")
-        return self._variables[assets]
+        found: cvxpy.Variable = self._variables.setdefault(assets, cvxpy.Variable(assets, name="weights"))
+        return found
+
+    def frontier(
+        self,
+        expected_return: Vector,
+        scenarios: pd.DataFrame | FloatArray | Scenarios,
+        n: int = 25,
+        previous: Vector | None = None,
+        max_trade: ByAsset | None = None,
+        *,
+        volatility: Vector | None = None,
+    ) -> Frontier:
+        """Return n portfolios from the least downside to the largest net expected return: :func:`.frontier.frontier`.
+
+        Parameters
+        ----------
+        expected_return, scenarios, previous, max_trade, volatility
+            As in :meth:`solve`.
+        n : int
+            Number of points, at least 2.
+        """
+        from statarb.optimization.frontier import frontier
+
+        return frontier(self, expected_return, scenarios, n, previous, max_trade, volatility=volatility)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave cvxpy's objects behind: workers of a batch need the parameters alone."""
@@ -259,7 +285,9 @@ class MeanDownsideRisk:
             solution = self._through_cvxpy(program, solver or "CLARABEL", added, solver_options)
         else:
             if solver_options:
-                raise ParameterError(f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such as 'CLARABEL'")
+                raise ParameterError(
+                    f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such as 'CLARABEL'"
+                )
             fast = self.fast_solver(program)
             solution = self.solve_program(program, fast, start=first)
             if smallest > 0.0:
@@ -407,18 +435,28 @@ class MeanDownsideRisk:
 
     def worth(self, program: Program, weights: FloatArray) -> float:
         """Return the objective of a portfolio: utility, ratio, or downside."""
+        return self._worth(program.net_return(weights), program.downside(weights))
+
+    def _worth(self, net: float, downside: float) -> float:
         if self.objective == "utility":
-            return program.utility(weights)
-        return program.ratio(weights) if self.objective == "ratio" else program.downside(weights)
+            return net - self.risk_aversion * downside
+        if self.objective == "min_risk":
+            return downside
+        gain = net - self.mar
+        if downside > 0.0:
+            return gain / math.sqrt(downside)
+        return 0.0 if gain == 0.0 else math.copysign(math.inf, gain)
 
     def _solution(
         self, program: Program, answer: Answer, status: Status, reason: str, began: float, solver: str = "fast"
     ) -> Solution:
+        downside = program.downside(answer.weights) if answer.downside is None else answer.downside
+        worth = self._worth(program.net_return(answer.weights), downside)
         return made_solution(
             program,
             answer.weights,
-            objective=np.inf if self.objective == "ratio" and status == "degenerate" else self.worth(program, answer.weights),
-            risk=program.downside(answer.weights),
+            objective=math.inf if self.objective == "ratio" and status == "degenerate" else worth,
+            risk=downside,
             gap=answer.certificate.gap,
             status=status,
             reason=reason,
@@ -472,4 +510,3 @@ class MeanDownsideRisk:
             }[self.objective]
         gap = solution.gap if certified else float("nan")
         return dataclasses.replace(solution, risk=risk, objective=float(objective), gap=gap)
-
