@@ -282,4 +282,4 @@ def _stamp(text: Bytes, at: np.int64, size: np.int64) -> int:
     of_era = shifted - era * 400
     of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
     days = era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
-    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + fraction
+    return int((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + fraction)
