@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import joblib
 import pandas as pd
 
 from statarb._files import atomic_path, output_folder
@@ -151,7 +153,7 @@ def _backend(cluster: str | None) -> Iterator[None]:
     except ImportError as error:
         raise ParameterError("a cluster needs the extra 'cluster': pip install 'statarb[cluster]'") from error
     try:
-        client = distributed.Client(cluster, timeout=10)
+        client = distributed.Client(cluster, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ParameterError(f"no Dask scheduler answers at {cluster!r}: {error}; give tcp://host:port") from error
     with client, joblib.parallel_config("dask"):
@@ -167,6 +169,7 @@ def league_text(result: League) -> str:
             "lag": table["decision_lag"],
             "return": table["total_return"].map("{:+.2%}".format),
             "G": table["G"].map("{:,.1f}".format),
+            **_interval(table),
             "rank G": table["rank_G"],
             "rank return": table["rank_return"],
             "drawdown": table["maximum_drawdown"].map("{:.1%}".format),
@@ -179,9 +182,20 @@ def league_text(result: League) -> str:
     lines = [shown.to_string(index=False)]
     for lag, tau in result.agreement().items():
         lines.append(f"Kendall's tau between the ranks by G and by return, lag {lag}: {tau:.2f}")
+    for lag, share in result.overfitting.dropna().items():
+        lines.append(
+            f"Probability of backtest overfitting over these {int((table['decision_lag'] == lag).sum())}, lag {lag}: {share:.2f}"
+        )
     if (table["decision_lag"] == 0).any():
         lines.append(
             "A decision at lag 0 trades at the very quote it was made from; at lag 1 it trades one step later. "
             "A gain that only the first has cannot be earned."
         )
     return "\n".join(lines)
+
+
+def _interval(table: pd.DataFrame) -> dict[str, pd.Series]:
+    if "G_low" not in table:
+        return {}
+    pairs = zip(table["G_low"], table["G_high"], strict=True)
+    return {"95 % of G": pd.Series([f"[{low:,.0f}, {high:,.0f}]" for low, high in pairs], index=table.index)}
