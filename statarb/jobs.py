@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import joblib
 import pandas as pd
 
 from statarb._files import atomic_path, output_folder
 from statarb._progress import fraction
 from statarb._typing import TimeLike
 from statarb.data.embedded import embedded_market
+from statarb.data.panel import Panel
 from statarb.data.readers import ingest_summary, read_quotes
+from statarb.errors import ParameterError
+from statarb.investors import INVESTORS
 from statarb.leagues import League, run_league
 from statarb.rules import TradingRules
 from statarb.submission.investment import write_run
 
-__all__ = ["FIRST_LEAGUE", "main_job"]
+__all__ = ["FIRST_LEAGUE", "league_job", "league_text", "main_job"]
 
 FIRST_LEAGUE = ("cash", "hold", "equal_weight", "rebalanced", "momentum", "lead_lag")
 """Registered names of the investors that the main job runs."""
@@ -73,6 +78,86 @@ def main_job(
     best = result.best(1)
     write_run(best, folder)
     return "\n".join([ingest_summary(panel), "", league_text(result), "", best.summary(), f"written to {folder}"])
+
+
+def league_job(
+    panel: Panel,
+    out: str | os.PathLike[str],
+    *,
+    investors: Sequence[str] | None = None,
+    decision_lags: Sequence[int] = (1, 0),
+    rules: TradingRules | None = None,
+    start: TimeLike | None = "2018-01-25",
+    end: TimeLike | None = None,
+    depth: int = 2016,
+    n_jobs: int = -1,
+    cluster: str | None = None,
+    progress: bool = False,
+) -> str:
+    """Run a league, on this machine or on a Dask cluster, and write ``league.csv``.
+
+    Parameters
+    ----------
+    panel : Panel
+        The market.
+    out : path
+        Folder for ``league.csv``.
+    investors : sequence of str, optional
+        Registered names; by default all that decide without hindsight.
+    decision_lags, rules, start, end, depth
+        See :func:`statarb.leagues.run_league`.
+    n_jobs : int
+        Processes; -1 for one a core, or for all workers of the cluster.
+    cluster : str, optional
+        Address of a Dask scheduler, ``tcp://host:port``. Its workers must see this machine's folder for temporary files.
+    progress : bool
+        Whether to show a bar on a terminal.
+
+    Returns
+    -------
+    str
+        The league as text for a terminal.
+
+    Raises
+    ------
+    ParameterError
+        The cluster does not answer, or the extra ``cluster`` is not installed.
+    """
+    folder = output_folder(out)
+    names = investors or sorted(name for name, made in INVESTORS.items() if not getattr(made, "hindsight", False))
+    with _backend(cluster):
+        result = run_league(
+            names,
+            panel,
+            rules,
+            decision_lags=decision_lags,
+            start=start,
+            end=end,
+            depth=depth,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+    with atomic_path(folder / "league.csv") as temporary:
+        result.table.to_csv(temporary, index=False)
+    return "\n".join([league_text(result), f"written to {folder / 'league.csv'}"])
+
+
+@contextmanager
+def _backend(cluster: str | None) -> Iterator[None]:
+    """Choose joblib's backend: the machine's own, or a Dask cluster."""
+    if cluster is None:
+        yield
+        return
+    try:
+        import distributed
+    except ImportError as error:
+        raise ParameterError("a cluster needs the extra 'cluster': pip install 'statarb[cluster]'") from error
+    try:
+        client = distributed.Client(cluster, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"no Dask scheduler answers at {cluster!r}: {error}; give tcp://host:port") from error
+    with client, joblib.parallel_config("dask"):
+        yield
 
 
 def league_text(result: League) -> str:

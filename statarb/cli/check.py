@@ -14,13 +14,20 @@ from statarb.errors import DataError, ParameterError
 
 
 def check(
-    target: Annotated[str, typer.Argument(metavar="MODULE:CLASS", help="For example my_models:Ridge, or a file: my_models.py:Ridge.")],
+    target: Annotated[
+        str, typer.Argument(metavar="MODULE:CLASS", help="For example my_models:Ridge, or a file: my_models.py:Ridge.")
+    ],
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FILE", help="Panel to check on (market.parquet); default: a small random one.")
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="Panel to check on (market.parquet); default: a small random one."),
     ] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Argument of the constructor.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Argument of the constructor.")
+    ] = None,
     cuts: Annotated[int, typer.Option("--cuts", min=1, help="Random times after which the market is changed.")] = 4,
-    depth: Annotated[int, typer.Option("--depth", min=1, metavar="ROWS", help="Most observations that a window may hold.")] = 2016,
+    depth: Annotated[
+        int, typer.Option("--depth", min=1, metavar="ROWS", help="Most observations that a window may hold.")
+    ] = 2016,
     seed: Annotated[int, typer.Option("--seed", help="Of the cuts and changes.")] = 0,
     any_order: Annotated[
         bool, typer.Option("--any-order/--fixed-order", help="Whether the order of the coins must not matter.")

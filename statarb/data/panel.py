@@ -183,10 +183,8 @@ class Panel:
         if prices.shape[0] == 0 or prices.shape[1] == 0:
             raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
         if not prices.columns.is_unique:
-            raise DataError(
-                f"prices has the column {prices.columns[prices.columns.duplicated()].tolist()[0]!r} twice; "
-                "an asset has one column"
-            )
+            twice = prices.columns[prices.columns.duplicated()].tolist()[0]
+            raise DataError(f"prices has the column {twice!r} twice; an asset has one column")
         stamps = as_stamps("prices", prices.index)
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
         arrays: dict[str, AnyFloatArray] = {"price": as_floats("prices", prices)}

@@ -224,8 +224,10 @@ class PeriodicInvestor(BaseInvestor):
     """An investor that decides anew once in ``every`` steps, and keeps its holdings in between.
 
     Time is cut into periods of ``every`` steps of the panel, counted from 1970-01-01 00:00 UTC, so that 288 steps of five
-    minutes are a day from midnight to midnight. The first window of a period is decided on; the later ones answer ``None``. A
-    subclass is a dataclass with the field ``every``, and defines :meth:`weigh`.
+    minutes are a day from midnight to midnight. The first window of a period that is shown is decided on. The answer is
+    repeated up to and with the first window that shows a new row, since a decision may meet a time without quotes or an order
+    may be cut; after that the answer is ``None``. A subclass is a dataclass with the field ``every``, and defines
+    :meth:`weigh`.
     """
 
     every: int
@@ -237,15 +239,21 @@ class PeriodicInvestor(BaseInvestor):
     def reset(self) -> None:
         """Forget when the last decision was."""
         self._period: int | None = None
+        self._wanted: pd.Series | None = None
+        self._decided_on: pd.Timestamp | None = None
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return wanted weights in the first window of a period, ``None`` in the others."""
+        """Return wanted weights at the start of a period, ``None`` in the rest of it."""
         span = self.every * (window.step // pd.Timedelta(1, unit="us"))
         period = int(window.now.value) // 1000 // span
-        if period == self._period:
-            return None
-        wanted = self.weigh(window, holdings)
-        self._period = period
+        newest = window.times[-1]
+        if period != self._period:
+            self._wanted = self.weigh(window, holdings)
+            self._period, self._decided_on = period, newest
+            return self._wanted
+        wanted = self._wanted
+        if newest != self._decided_on:
+            self._wanted = None
         return wanted
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:

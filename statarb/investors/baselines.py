@@ -13,7 +13,7 @@ from statarb._typing import FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import BaseInvestor, PeriodicInvestor, register, weights_of
-from statarb.investors.universe import check_universe, choose_coins, label_ranks, last_prices
+from statarb.investors.universe import check_universe, choose_coins, default_coin, label_ranks, last_prices
 
 __all__ = ["Cash", "EqualWeight", "Hold", "Momentum", "Rebalanced", "best_of", "past_return"]
 
@@ -71,7 +71,7 @@ class Hold(_BuyAndHold):
     Parameters
     ----------
     coin : label, optional
-        By default the panel's numeraire, or its first coin where it has none.
+        By default the panel's numeraire, or the coin with the smallest id where it has none.
     max_age : int
         The coin is bought only where it has a price in the last ``max_age`` rows.
     """
@@ -85,10 +85,7 @@ class Hold(_BuyAndHold):
 
     def targets(self, window: Panel) -> FloatArray:
         """Return 1 for the coin; 0 while it has no price."""
-        coin = self.coin
-        if coin is None:
-            coin = window.numeraire if window.numeraire in window.coins else window.coins[0]
-        column = int(window.columns_of([coin])[0])
+        column = int(window.columns_of([default_coin(window, self.coin)])[0])
         weights = np.zeros(len(window.coins))
         if column in choose_coins(window, None, self.max_age):
             weights[column] = 1.0

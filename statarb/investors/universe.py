@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from statarb._checks import check_integer
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 
-__all__ = ["check_universe", "choose_coins", "label_ranks", "largest", "last_prices", "listed"]
+__all__ = ["carried", "check_universe", "choose_coins", "default_coin", "label_ranks", "largest", "last_prices", "listed"]
 
 
 def check_universe(max_coins: int | None, max_age: int) -> None:
@@ -16,6 +18,16 @@ def check_universe(max_coins: int | None, max_age: int) -> None:
     if max_coins is not None:
         check_integer("max_coins", max_coins, at_least=1)
     check_integer("max_age", max_age, at_least=1)
+
+
+def default_coin(window: Panel, coin: Hashable | None) -> Hashable:
+    """Return ``coin``; where it is ``None``, the panel's numeraire, or the coin with the smallest id where it has none."""
+    if coin is not None:
+        return coin
+    if window.numeraire in window.coins:
+        return window.numeraire
+    first: Hashable = window.coins[int(np.argmin(label_ranks(window)))]
+    return first
 
 
 def listed(window: Panel, max_age: int) -> BoolArray:
@@ -43,6 +55,28 @@ def last_prices(window: Panel, max_age: int, back: int = 0) -> FloatArray:
         if not np.isnan(found).any():
             break
     return found
+
+
+def carried(window: Panel, column: IntArray, rows: int | None = None) -> FloatArray:
+    """Return the last ``rows`` rows of prices of some coins, the last one carried forward; NaN before a coin's first.
+
+    Parameters
+    ----------
+    window : Panel
+        What may be seen.
+    column : (n,)
+        Positions of the coins.
+    rows : int, optional
+        By default all rows. A price before them is carried into them.
+    """
+    price: FloatArray = np.asarray(window.array("price")[:, column], dtype=np.float64)
+    first = 0 if rows is None else max(len(price) - rows, 0)
+    missing = np.isnan(price)
+    if missing.any():
+        source = np.where(missing, 0, np.arange(len(price), dtype=np.int32)[:, None])
+        np.maximum.accumulate(source, axis=0, out=source)
+        return np.take_along_axis(price, source[first:], axis=0)
+    return price[first:]
 
 
 def largest(size: FloatArray, count: FloatArray, labels: IntArray, number: int) -> IntArray:

@@ -11,6 +11,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,8 @@ def code_version() -> str:
 def describe(thing: Any) -> Any:
     """Give what identifies a thing, in words that JSON can hold and that are the same in every process.
 
-    An object is its class, the source of that class where it can be had, and its attributes; a function its source and what it
-    closes over.
+    An object is its class, the source of that class where it can be had, and its attributes; a function its code and what
+    it closes over.
 
     Raises
     ------
@@ -138,9 +139,12 @@ def describe(thing: Any) -> Any:
         return [describe(item) for item in thing]
     if isinstance(thing, (set, frozenset)):
         return {"set": sorted(json.dumps(describe(item)) for item in thing)}
-    if inspect.isfunction(thing) or inspect.ismethod(thing):
+    if inspect.ismethod(thing):
+        return {"method": describe(thing.__func__), "of": describe(thing.__self__)}
+    if inspect.isfunction(thing):
         closure = [cell.cell_contents for cell in thing.__closure__ or ()]
-        return {"function": thing.__qualname__, "source": _source(thing), "closure": describe(closure)}
+        held = [thing.__defaults__, thing.__kwdefaults__, closure]
+        return {"function": thing.__qualname__, "code": _code(thing.__code__), "with": describe(held)}
     if isinstance(thing, type):
         return {"class": f"{thing.__module__}.{thing.__qualname__}", "source": _source(thing)}
     if isinstance(thing, functools.partial):
@@ -154,7 +158,12 @@ def describe(thing: Any) -> Any:
     return {"of": describe(type(thing)), "with": describe(parameters)}
 
 
-def _source(thing: Any) -> str | None:
+def _code(code: CodeType) -> list[Any]:
+    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return [code.co_code.hex(), list(code.co_names), constants]
+
+
+def _source(thing: type) -> str | None:
     if getattr(thing, "__module__", "").startswith("statarb."):
         return None  # the code version covers it
     try:

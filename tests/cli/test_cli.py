@@ -12,7 +12,7 @@ import pytest
 import statarb as sa
 from statarb.cli import main
 
-VERBS = ("simulate", "ingest", "invest", "run")
+VERBS = ("simulate", "ingest", "invest", "league", "run")
 
 
 @pytest.fixture(scope="module")
