@@ -169,6 +169,7 @@ def league_text(result: League) -> str:
             "lag": table["decision_lag"],
             "return": table["total_return"].map("{:+.2%}".format),
             "G": table["G"].map("{:,.1f}".format),
+            **_interval(table),
             "rank G": table["rank_G"],
             "rank return": table["rank_return"],
             "drawdown": table["maximum_drawdown"].map("{:.1%}".format),
@@ -181,9 +182,20 @@ def league_text(result: League) -> str:
     lines = [shown.to_string(index=False)]
     for lag, tau in result.agreement().items():
         lines.append(f"Kendall's tau between the ranks by G and by return, lag {lag}: {tau:.2f}")
+    for lag, share in result.overfitting.dropna().items():
+        lines.append(
+            f"Probability of backtest overfitting over these {int((table['decision_lag'] == lag).sum())}, lag {lag}: {share:.2f}"
+        )
     if (table["decision_lag"] == 0).any():
         lines.append(
             "A decision at lag 0 trades at the very quote it was made from; at lag 1 it trades one step later. "
             "A gain that only the first has cannot be earned."
         )
     return "\n".join(lines)
+
+
+def _interval(table: pd.DataFrame) -> dict[str, pd.Series]:
+    if "G_low" not in table:
+        return {}
+    pairs = zip(table["G_low"], table["G_high"], strict=True)
+    return {"95 % of G": pd.Series([f"[{low:,.0f}, {high:,.0f}]" for low, high in pairs], index=table.index)}

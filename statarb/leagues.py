@@ -8,12 +8,19 @@ from contextlib import nullcontext
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from statarb._checks import check_integer
 from statarb._progress import track
 from statarb._typing import TimeLike
+from statarb.backtest.uncertainty import (
+    bootstrap_scores,
+    deflated_sharpe_ratio,
+    model_confidence_set,
+    probability_of_backtest_overfitting,
+)
 from statarb.data.panel import Panel
 from statarb.data.shared import SharedPanel, shared
 from statarb.errors import ParameterError
@@ -23,6 +30,9 @@ from statarb.walkforward.run import Decided, Run
 from statarb.walkforward.walk import decide_all
 
 __all__ = ["League", "league", "run_league"]
+
+SPLITS = 16
+"""Blocks of the cross-validation that estimates overfitting."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +45,17 @@ class League:
         One an investor and decision lag, in the order of the table.
     table : DataFrame
         Ranked by G at the largest decision lag; the rows of one investor stand together, so that no result at lag 0 is seen
-        without its twin. ``rank_G`` and ``rank_return`` count among the rows of the same lag.
+        without its twin. ``rank_G`` and ``rank_return`` count among the rows of the same lag. ``G_low`` to ``rank_high`` are
+        95 % intervals of the stationary bootstrap, ``p_best`` the probability of the largest G, ``deflated_sharpe`` the
+        probability of skill after all that was tried, ``confidence_set_p`` the p-value of the model confidence set
+        (:mod:`statarb.backtest.uncertainty`); NaN for an investor that went bankrupt.
+    overfitting : Series
+        Probability of backtest overfitting by decision lag.
     """
 
     runs: tuple[Run, ...]
     table: pd.DataFrame
+    overfitting: pd.Series
 
     def best(self, decision_lag: int | None = None) -> Run:
         """Return the run with the largest G at a lag, by default the largest one."""
@@ -91,6 +107,8 @@ def run_league(
     start: TimeLike | None = "2018-01-25",
     end: TimeLike | None = None,
     depth: int | None = 2016,
+    draws: int = 1000,
+    seed: int = 0,
     n_jobs: int = 1,
     progress: bool = False,
 ) -> League:
@@ -108,6 +126,8 @@ def run_league(
         Lags at which each of them is run.
     start, end, depth
         See :func:`~statarb.walkforward.walk_forward`.
+    draws, seed : int
+        Bootstrap draws for the uncertainty of the table (0: none), and their seed.
     n_jobs : int
         Processes, through joblib's current backend; the table does not depend on it.
     progress : bool
@@ -141,7 +161,7 @@ def run_league(
         runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
         decided = list(track(runner(tasks), "league", total=len(tasks), show=progress))
     runs = [Run.replayed(one, panel, rules) for one in decided]
-    return _ranked(runs, lags)
+    return _ranked(runs, lags, check_integer("draws", draws, at_least=0), seed)
 
 
 def _one(investor: Any, market: Panel | SharedPanel, rules: TradingRules, lag: int, settings: dict[str, Any]) -> Decided:
@@ -149,14 +169,29 @@ def _one(investor: Any, market: Panel | SharedPanel, rules: TradingRules, lag: i
     return decide_all(investor, panel, rules, decision_lag=lag, **settings)
 
 
-def _ranked(runs: list[Run], lags: list[int]) -> League:
+def _ranked(runs: list[Run], lags: list[int], draws: int, seed: int) -> League:
     """Rank within each lag; put the rows of one investor together, in the order of G at the largest lag."""
     table = pd.DataFrame([run.metrics() for run in runs])
     by_lag = table.groupby("decision_lag")
     table["rank_G"] = by_lag["G"].rank(method="min", ascending=False).astype(int)
     table["rank_return"] = by_lag["total_return"].rank(method="min", ascending=False).astype(int)
+    overfitting = {}
+    for lag in lags:
+        rows = [row for row, run in enumerate(runs) if run.decision_lag == lag and (run.replay.value > 0.0).all()]
+        returns = pd.DataFrame({row: np.diff(np.log(runs[row].replay.value.to_numpy())) for row in rows})
+        overfitting[lag] = float("nan")
+        if draws == 0 or len(rows) == 0 or len(returns) < SPLITS:
+            continue
+        drawn = bootstrap_scores(returns, draws=draws, seed=seed)
+        sure = drawn.summary()
+        sure["deflated_sharpe"] = deflated_sharpe_ratio(returns)
+        sure["confidence_set_p"] = model_confidence_set(returns, block=drawn.block, draws=draws, seed=seed)
+        overfitting[lag] = probability_of_backtest_overfitting(returns, splits=SPLITS)
+        for name in sure:
+            table.loc[rows, name] = sure[name].astype(float)
     place = {run.investor: int(rank) for run, rank in zip(runs, table["rank_G"], strict=True) if run.decision_lag == lags[0]}
     order = sorted(range(len(runs)), key=lambda row: (place[runs[row].investor], runs[row].investor, -runs[row].decision_lag))
     first = ["investor", "decision_lag", "G", "total_return", "rank_G", "rank_return"]
     rest = [column for column in table.columns if column not in [*first, "orders_by_reason", "failures_by_reason"]]
-    return League(tuple(runs[row] for row in order), table.iloc[order][first + rest].reset_index(drop=True))
+    ordered = table.iloc[order][first + rest].reset_index(drop=True)
+    return League(tuple(runs[row] for row in order), ordered, pd.Series(overfitting, name="overfitting"))

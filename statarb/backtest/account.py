@@ -16,6 +16,7 @@ from statarb.backtest.kernels import (
     COUNTS,
     FEES,
     HELD,
+    MONEY,
     REASON,
     REASONS,
     STOPPED,
@@ -44,7 +45,8 @@ class State:
         self.units = np.zeros(coins)
         self.last = np.zeros(coins)
         self.held = np.empty(coins, dtype=np.int64)
-        self.money = np.array([rules.capital, rules.capital, unit, 0.0, 0.0])
+        self.money = np.zeros(MONEY)
+        self.money[[CASH, VALUE, UNIT]] = rules.capital, rules.capital, unit
         self.count = np.zeros(COUNTS, dtype=np.int64)
         self.rules = np.array([rules.fee, rules.min_order, rules.max_order])
         self.numeraire = numeraire
@@ -129,7 +131,7 @@ class Account:
         self._row = -1
         self._wanted = np.empty(len(panel.coins))
         self._work_int = np.empty((2, len(panel.coins)), dtype=np.int64)
-        self._work_float = np.empty((3, len(panel.coins)))
+        self._work_float = np.empty((8, len(panel.coins)))
         self._log_int = np.empty((0, 3), dtype=np.int64)
         self._log_float = np.empty((0, 4))
         self.failures = 0
@@ -161,7 +163,15 @@ class Account:
             self._row = 0
         state = self._state
         return mark_kernel(
-            self._quotes, self._row, state.numeraire, state.units, state.last, state.held, state.money, state.count
+            self._quotes,
+            self._row,
+            state.numeraire,
+            state.units,
+            state.last,
+            state.held,
+            state.money,
+            state.count,
+            self._work_float,
         )
 
     def trade(self, wanted: FloatArray) -> bool:
@@ -210,7 +220,7 @@ class Account:
     def value(self) -> float:
         """Cash plus units at the last known prices, now."""
         state = self._state
-        return worth(state.units, state.last, state.held, state.money, state.count)
+        return worth(state.units, state.last, state.held, state.money, state.count, self._work_float)
 
     @property
     def cash(self) -> float:
@@ -265,5 +275,5 @@ class Account:
     def _weights(self) -> FloatArray:
         state = self._state
         out = np.zeros(len(state.units) + 1)
-        realised(state.units, state.last, state.held, state.money, state.count, out)
+        realised(state.units, state.last, state.held, state.money, state.count, self._work_float, out)
         return out

@@ -9,7 +9,9 @@ run through the same arithmetic, in the same order, and give the same bits:
 ``money``   float64: see ``CASH`` and its neighbours.
 ``count``   int64: see ``HELD`` and its neighbours; then one counter a reason code.
 
-Work is proportional to the coins that are held or wanted, not to the coins of the panel.
+Where few coins are held or wanted, the work is proportional to their number, not to that of the panel's coins; where most are,
+the same loops run over all of them, without branches, so that the compiler can use vectors. Sums over coins are taken in four
+lanes (column modulo 4), each from the first column to the last, so both ways give the same bits.
 """
 
 from __future__ import annotations
@@ -24,8 +26,13 @@ REASONS = ("executed", "below minimum", "cut to maximum", "no quote", "no cash",
 
 EXECUTED, BELOW_MINIMUM, CUT_TO_MAXIMUM, NO_QUOTE, NO_CASH, NOT_FINITE = range(6)
 
+NO_ORDER = -1
+
 CASH, VALUE, UNIT, FEES, TURNOVER = range(5)
 """Places in ``money``: cash, value before trading, last known price of the numeraire, fees and turnover of the last step."""
+LANES = 5
+"""First of four places in ``money`` that sums are taken in."""
+MONEY = LANES + 4
 
 HELD, LOGGED, STOPPED = range(3)
 """Places in ``count``: coins held, orders logged, whether the account is insolvent."""
@@ -46,6 +53,48 @@ BLOCK = 32
 
 
 @kernel()
+def _sum_all(values: FloatArray, size: int) -> float:
+    """Add up values that stand in the order of all columns."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    even = size - size % 4
+    for k in range(0, even, 4):
+        a += values[k]
+        b += values[k + 1]
+        c += values[k + 2]
+        d += values[k + 3]
+    if even < size:
+        a += values[even]
+    if even + 1 < size:
+        b += values[even + 1]
+    if even + 2 < size:
+        c += values[even + 2]
+    return (a + b) + (c + d)
+
+
+@kernel()
+def _sum_listed(values: FloatArray, coins: IntArray, size: int, money: FloatArray) -> float:
+    """Add up values of the columns listed in ``coins``, ascending: the bits of :func:`_sum_all` with zeros elsewhere."""
+    money[LANES:] = 0.0
+    for k in range(size):
+        money[LANES + (coins[k] & 3)] += values[k]
+    total: float = (money[LANES] + money[LANES + 1]) + (money[LANES + 2] + money[LANES + 3])
+    return total
+
+
+@kernel()
+def worth(
+    units: FloatArray, last: FloatArray, held: IntArray, money: FloatArray, count: IntArray, work_float: FloatArray
+) -> float:
+    """Return cash plus the holdings at the last known prices."""
+    owned = count[HELD]
+    part = work_float[0]
+    for place in range(owned):
+        part[place] = units[held[place]] * last[held[place]]
+    value: float = money[CASH] + _sum_listed(part, held, owned, money)
+    return value
+
+
+@kernel()
 def mark(
     quotes: FloatArray,
     row: int,
@@ -55,23 +104,32 @@ def mark(
     held: IntArray,
     money: FloatArray,
     count: IntArray,
+    work_float: FloatArray,
 ) -> float:
     """Take in the quotes of one row (-1: nothing was quoted), and value the account at the last known prices."""
-    total = 0.0
-    for place in range(count[HELD]):
-        coin = held[place]
-        if row >= 0:
-            price = quotes[row, coin]
+    owned = count[HELD]
+    if row < 0:
+        money[VALUE] = worth(units, last, held, money, count, work_float)
+    elif 2 * owned > len(units):
+        part, line = work_float[0], quotes[row]
+        for coin in range(len(units)):
+            price, known, own = line[coin], last[coin], units[coin]
+            known = price if (price > 0.0) & (price < np.inf) else known
+            last[coin] = known
+            part[coin] = own * known
+        money[VALUE] = money[CASH] + _sum_all(part, len(units))
+    else:
+        for place in range(owned):
+            price = quotes[row, held[place]]
             if 0.0 < price < np.inf:
-                last[coin] = price
-        total += units[coin] * last[coin]
+                last[held[place]] = price
+        money[VALUE] = worth(units, last, held, money, count, work_float)
     if row >= 0 and numeraire >= 0:
         price = quotes[row, numeraire]
         if 0.0 < price < np.inf:
             money[UNIT] = price
     money[FEES] = 0.0
     money[TURNOVER] = 0.0
-    money[VALUE] = money[CASH] + total
     if not money[VALUE] > 0.0:
         count[STOPPED] = 1
     value: float = money[VALUE]
@@ -79,19 +137,17 @@ def mark(
 
 
 @kernel()
-def worth(units: FloatArray, last: FloatArray, held: IntArray, money: FloatArray, count: IntArray) -> float:
-    """Return cash plus the holdings at the last known prices."""
-    total = 0.0
-    for place in range(count[HELD]):
-        total += units[held[place]] * last[held[place]]
-    value: float = money[CASH] + total
-    return value
-
-
-@kernel()
-def realised(units: FloatArray, last: FloatArray, held: IntArray, money: FloatArray, count: IntArray, out: FloatArray) -> None:
+def realised(
+    units: FloatArray,
+    last: FloatArray,
+    held: IntArray,
+    money: FloatArray,
+    count: IntArray,
+    work_float: FloatArray,
+    out: FloatArray,
+) -> None:
     """Write the weights now into ``out`` (coins + 1; the last is the share of cash), which must hold zeros."""
-    value = worth(units, last, held, money, count)
+    value = worth(units, last, held, money, count, work_float)
     if value > 0.0:
         for place in range(count[HELD]):
             coin = held[place]
@@ -100,21 +156,172 @@ def realised(units: FloatArray, last: FloatArray, held: IntArray, money: FloatAr
 
 
 @kernel()
+def _gather(
+    index: IntArray,
+    wanted: FloatArray,
+    quotes: FloatArray,
+    row: int,
+    units: FloatArray,
+    last: FloatArray,
+    held: IntArray,
+    owned: int,
+    coins: IntArray,
+    work_float: FloatArray,
+) -> int:
+    """List the columns that are held or wanted, ascending, with their weights, units, last prices and quotes."""
+    own, want, size = 0, 0, 0
+    while own < owned or want < len(index):
+        if want >= len(index) or (own < owned and held[own] < index[want]):
+            coin, weight = held[own], 0.0
+            own += 1
+        else:
+            coin, weight = index[want], wanted[want]
+            if own < owned and held[own] == coin:
+                own += 1
+            want += 1
+        coins[size] = coin
+        work_float[4, size] = weight
+        work_float[5, size] = units[coin]
+        work_float[6, size] = last[coin]
+        work_float[7, size] = quotes[row, coin] if row >= 0 else np.nan
+        size += 1
+    return size
+
+
+@kernel()
+def _size_orders(
+    size: int,
+    value: float,
+    lower: float,
+    upper: float,
+    wanted: FloatArray,
+    units: FloatArray,
+    last: FloatArray,
+    price: FloatArray,
+    order: FloatArray,
+    target: FloatArray,
+    sale: FloatArray,
+    purchase: FloatArray,
+    code: IntArray,
+) -> None:
+    """Steps 2 to 4: the order of each coin, whether and in what part it can be executed, and why not."""
+    # Several short loops over few arrays, all cells read first: this the compiler turns into vectors.
+    for k in range(size):
+        goal = min(max(wanted[k], 0.0), 1.0) * value
+        target[k] = goal
+        order[k] = goal - units[k] * last[k]
+    for k in range(size):
+        gap, goal, quote = order[k], target[k], price[k]
+        amount = abs(gap)
+        reason = CUT_TO_MAXIMUM if amount > upper else EXECUTED
+        reason = BELOW_MINIMUM if amount < lower else reason
+        reason = reason if (amount < np.inf) & (goal / quote < np.inf) else NOT_FINITE
+        reason = reason if (quote > 0.0) & (quote < np.inf) else NO_QUOTE
+        code[k] = NO_ORDER if gap == 0.0 else reason
+    for k in range(size):
+        gap, reason = order[k], code[k]
+        amount = min(abs(gap), upper)
+        traded = amount if (reason == EXECUTED) | (reason == CUT_TO_MAXIMUM) else 0.0
+        sale[k] = traded if gap < 0.0 else 0.0
+        purchase[k] = traded if gap > 0.0 else 0.0
+
+
+@kernel()
+def _scale_purchases(size: int, factor: float, lower: float, purchase: FloatArray, code: IntArray) -> int:
+    """Step 5: multiply all purchases by one factor, drop those that fall below the minimum; return how many did."""
+    dropped = 0
+    for k in range(size):
+        before, reason = purchase[k], code[k]
+        after = before * factor
+        gone = (before > 0.0) & ((after < lower) | (after == 0.0))
+        purchase[k] = 0.0 if gone else after
+        code[k] = NO_CASH if before > 0.0 else reason
+        dropped += gone
+    return dropped
+
+
+@kernel()
+def _execute(
+    size: int,
+    price: FloatArray,
+    target: FloatArray,
+    sale: FloatArray,
+    purchase: FloatArray,
+    code: IntArray,
+    units: FloatArray,
+    last: FloatArray,
+) -> int:
+    """Move the units; return of how many coins one is held that was not, or the other way round."""
+    for k in range(size):
+        goal, difference = target[k], purchase[k] - sale[k]
+        target[k] = (goal if code[k] == EXECUTED else difference) / price[k]
+    changed = 0
+    for k in range(size):
+        before, moved, reason, sold, bought = units[k], target[k], code[k], sale[k], purchase[k]
+        together = before + moved
+        after = max(moved if reason == EXECUTED else together, 0.0)
+        fewer = min(after, before)
+        after = fewer if sold > 0.0 else after
+        after = after if sold + bought > 0.0 else before
+        changed += (after > 0.0) != (before > 0.0)
+        units[k] = after
+    for k in range(size):
+        quote, known, traded = price[k], last[k], sale[k] + purchase[k]
+        last[k] = quote if traded > 0.0 else known
+    return changed
+
+
+@kernel()
+def _tally(size: int, code: IntArray, purchase: FloatArray, count: IntArray) -> None:
+    """Count the orders by reason."""
+    executed, below, cut, unquoted, short, infinite, scaled = 0, 0, 0, 0, 0, 0, 0
+    for k in range(size):
+        reason, bought = code[k], purchase[k]
+        executed += reason == EXECUTED
+        below += reason == BELOW_MINIMUM
+        cut += reason == CUT_TO_MAXIMUM
+        unquoted += reason == NO_QUOTE
+        short += reason == NO_CASH
+        infinite += reason == NOT_FINITE
+        scaled += (reason == NO_CASH) & (bought > 0.0)
+    count[REASON + EXECUTED] += executed
+    count[REASON + BELOW_MINIMUM] += below
+    count[REASON + CUT_TO_MAXIMUM] += cut
+    count[REASON + NO_QUOTE] += unquoted
+    count[REASON + NO_CASH] += short
+    count[REASON + NOT_FINITE] += infinite
+    count[SCALED] += scaled
+
+
+@kernel()
 def _log(
-    log_int: IntArray, log_float: FloatArray, count: IntArray, step: int, coin: int, reason: int,
-    wanted: float, traded: float, price: float, fee: float,
-) -> None:  # fmt: skip
-    count[REASON + reason] += 1
-    if len(log_int) > 0:
-        place = count[LOGGED]
-        log_int[place, 0] = step
-        log_int[place, 1] = coin
-        log_int[place, 2] = reason
-        log_float[place, 0] = wanted
-        log_float[place, 1] = traded
-        log_float[place, 2] = price
-        log_float[place, 3] = fee
-        count[LOGGED] = place + 1
+    size: int,
+    coins: IntArray,
+    fee: float,
+    price: FloatArray,
+    order: FloatArray,
+    sale: FloatArray,
+    purchase: FloatArray,
+    code: IntArray,
+    count: IntArray,
+    log_int: IntArray,
+    log_float: FloatArray,
+    step: int,
+) -> None:
+    """List the orders of a step, sales before purchases."""
+    place = count[LOGGED]
+    for buying in range(2):
+        for k in range(size):
+            if code[k] != NO_ORDER and (order[k] > 0.0) == (buying == 1):
+                log_int[place, 0] = step
+                log_int[place, 1] = coins[k]
+                log_int[place, 2] = code[k]
+                log_float[place, 0] = order[k]
+                log_float[place, 1] = sale[k] + purchase[k]
+                log_float[place, 2] = price[k] if code[k] != NO_QUOTE else np.nan
+                log_float[place, 3] = fee * (sale[k] + purchase[k])
+                place += 1
+    count[LOGGED] = place
 
 
 @kernel()
@@ -138,106 +345,71 @@ def trade(
     """Trade from what is held to what is wanted, at the quotes of one row, after :func:`mark` has been called for it.
 
     ``wanted`` are the weights of the columns ``index`` (ascending); all others are wanted at 0. ``rules`` holds the fee, and
-    the limits in units of the numeraire. ``work_int`` (2, coins) and ``work_float`` (3, coins) are scratch.
+    the limits in units of the numeraire. ``work_int`` (2, coins) and ``work_float`` (8, coins) are scratch.
     """
-    fee = rules[0]
-    lower = rules[1] * money[UNIT]
-    upper = rules[2] * money[UNIT]
-    value = money[VALUE]
-    seen, buys = 0, 0
-    sold, bought = 0.0, 0.0
-    changed = False
-    own, want = 0, 0
-    owned = count[HELD]
-    while own < owned or want < len(index):
-        # the next column of two ascending lists: those held and those wanted
-        if want >= len(index) or (own < owned and held[own] < index[want]):
-            coin, weight = held[own], 0.0
-            own += 1
-        else:
-            coin, weight = index[want], wanted[want]
-            if own < owned and held[own] == coin:
-                own += 1
-            want += 1
-        work_int[0, seen] = coin
-        seen += 1
-        target = min(max(weight, 0.0), 1.0) * value
-        order = target
-        if units[coin] > 0.0:
-            order = target - units[coin] * last[coin]
-        if order == 0.0:
-            continue
-        price = quotes[row, coin] if row >= 0 else np.nan
-        if not (0.0 < price < np.inf):
-            _log(log_int, log_float, count, step, coin, NO_QUOTE, order, 0.0, np.nan, 0.0)
-            continue
-        if not np.isfinite(order):
-            _log(log_int, log_float, count, step, coin, NOT_FINITE, order, 0.0, price, 0.0)
-            continue
-        size = abs(order)
-        if size < lower:
-            _log(log_int, log_float, count, step, coin, BELOW_MINIMUM, order, 0.0, price, 0.0)
-            continue
-        reason = EXECUTED
-        if size > upper:
-            size = upper
-            reason = CUT_TO_MAXIMUM
-        if order < 0.0:
-            left = target / price if reason == EXECUTED else units[coin] - size / price
-            units[coin] = max(0.0, min(left, units[coin]))
-            sold += size
-            changed = changed or units[coin] == 0.0
-            _log(log_int, log_float, count, step, coin, reason, order, -size, price, fee * size)
-        elif not np.isfinite(units[coin] + size / price):
-            _log(log_int, log_float, count, step, coin, NOT_FINITE, order, 0.0, price, 0.0)
-        else:
-            work_int[1, buys] = coin
-            work_float[0, buys] = order
-            work_float[1, buys] = size
-            work_float[2, buys] = target
-            bought += size
-            buys += 1
+    fee, lower, upper = rules[0], rules[1] * money[UNIT], rules[2] * money[UNIT]
+    coins, code = work_int[0], work_int[1]
+    order, target, sale, purchase = work_float[0], work_float[1], work_float[2], work_float[3]
+    everything = len(index) == len(units) and row >= 0
+    if everything:
+        size = len(units)
+        coins = index
+        weight, have, known, price = wanted, units, last, quotes[row]
+    else:
+        size = _gather(index, wanted, quotes, row, units, last, held, count[HELD], work_int[0], work_float)
+        weight, have, known, price = work_float[4], work_float[5], work_float[6], work_float[7]
+    _size_orders(
+        size, money[VALUE], lower, upper, weight, have, known, price, order, target, sale, purchase, code
+    )  # fmt: skip
+    if everything:
+        sold, bought = _sum_all(sale, size), _sum_all(purchase, size)
+    else:
+        sold, bought = _sum_listed(sale, coins, size, money), _sum_listed(purchase, coins, size, money)
     cash = money[CASH] + (sold - fee * sold)
-    spent = 0.0
-    if buys > 0:
-        factor = 1.0
+    if bought > 0.0:
         cost = bought + fee * bought
+        exhausted = False
         if cost > cash:
-            factor = cash / cost
-        dropped = 0
-        for place in range(buys):
-            coin = work_int[1, place]
-            price = quotes[row, coin]
-            order, size = work_float[0, place], work_float[1, place]
-            reason = EXECUTED if size == order else CUT_TO_MAXIMUM
-            if factor < 1.0:
-                reason = NO_CASH
-                size *= factor
-                if size < lower or not size > 0.0:
-                    dropped += 1
-                    _log(log_int, log_float, count, step, coin, reason, order, 0.0, price, 0.0)
-                    continue
-                count[SCALED] += 1
-            changed = changed or units[coin] == 0.0
-            units[coin] = work_float[2, place] / price if reason == EXECUTED else units[coin] + size / price
-            last[coin] = price
-            spent += size
-            _log(log_int, log_float, count, step, coin, reason, order, size, price, fee * size)
-        cash -= spent + fee * spent
+            exhausted = _scale_purchases(size, cash / cost, lower, purchase, code) == 0
+            bought = _sum_all(purchase, size) if everything else _sum_listed(purchase, coins, size, money)
+        cash -= bought + fee * bought
         # what rounding leaves of the last cent, on either side of zero, is no cash
-        if cash < 0.0 or (factor < 1.0 and dropped == 0):
+        if cash < 0.0 or exhausted:
             cash = 0.0
     money[CASH] = cash
-    money[TURNOVER] = sold + spent
-    money[FEES] = fee * (sold + spent)
-    if changed:
-        owned = 0
-        for place in range(seen):
-            coin = work_int[0, place]
-            if units[coin] > 0.0:
-                held[owned] = coin
-                owned += 1
-        count[HELD] = owned
+    money[TURNOVER] = sold + bought
+    money[FEES] = fee * (sold + bought)
+    _tally(size, code, purchase, count)
+    if len(log_int) > 0:
+        _log(size, coins, fee, price, order, sale, purchase, code, count, log_int, log_float, step)
+    if sold > 0.0 or bought > 0.0:
+        changed = _execute(size, price, target, sale, purchase, code, have, known)
+        if not everything:
+            for k in range(size):
+                units[coins[k]] = have[k]
+                last[coins[k]] = known[k]
+        if changed > 0:
+            owned = 0
+            for k in range(size):
+                if have[k] > 0.0:
+                    held[owned] = coins[k]
+                    owned += 1
+            count[HELD] = owned
+
+
+@kernel()
+def _log_missing(
+    columns: IntArray, wanted: FloatArray, count: IntArray, log_int: IntArray, log_float: FloatArray, step: int
+) -> None:
+    """List the cells with a NaN of a row that is no decision because of them."""
+    for k in range(len(columns)):
+        if np.isnan(wanted[k]):
+            count[REASON + NOT_FINITE] += 1
+            if len(log_int) > 0:
+                place = count[LOGGED]
+                log_int[place] = (step, columns[k], NOT_FINITE)
+                log_float[place] = (np.nan, 0.0, np.nan, 0.0)
+                count[LOGGED] = place + 1
 
 
 @kernel()
@@ -274,7 +446,7 @@ def run(
     """
     coins = len(units)
     work_int = np.empty((2, coins), np.int64)
-    work_float = np.empty((3, coins))
+    work_float = np.empty((8, coins))
     width = len(index)
     tall = len(kinds)
     turned = np.empty((BLOCK if layout == COLUMNS else 0, width))
@@ -287,7 +459,7 @@ def run(
             money[CASH] += event_benefit[event] * units[event_coin[event]]
             event += 1
         row = rows[step]
-        mark(quotes, row, numeraire, units, last, held, money, count)
+        mark(quotes, row, numeraire, units, last, held, money, count, work_float)
         decision = decisions[step]
         if decision >= 0 and count[STOPPED] == 0 and kinds[decision] != NOTHING:
             if layout == SPARSE:
@@ -310,15 +482,13 @@ def run(
                     work_int, work_float, log_int, log_float, step,
                 )  # fmt: skip
             else:
-                for place in range(len(columns)):
-                    if wanted[place] != wanted[place]:
-                        _log(log_int, log_float, count, step, columns[place], NOT_FINITE, np.nan, 0.0, np.nan, 0.0)
+                _log_missing(columns, wanted, count, log_int, log_float, step)
         out[step, 0] = money[VALUE]
         out[step, 1] = money[CASH]
         out[step, 2] = money[FEES]
         out[step, 3] = money[TURNOVER]
         if len(weights) > 0:
-            realised(units, last, held, money, count, weights[step - first])
+            realised(units, last, held, money, count, work_float, weights[step - first])
     return stop
 
 
@@ -333,37 +503,37 @@ def scan_rows(
     gathered, or -1 where ``data`` is too short for them (then only the checks are complete).
     """
     tall, width = values.shape
-    chunk = 16
+    chunk = 32
     found = 0
     room = True
     for row in range(tall):
+        line = values[row]
         amount = 0.0
-        good = True
+        some, inside = 0, 0
+        for k in range(width):
+            value = line[k]
+            amount += value
+            some += value != 0.0
+            inside += (value >= -slack) & (value <= 1.0 + slack)
+        total[row] = amount
+        fine[row] = inside == width
         starts[row] = found
+        room = room and found + some <= len(data)
+        if not room or some == 0:
+            continue
+        # the row is in the nearest cache now: stretches of zeros are passed over a vector at a time
         for low in range(0, width, chunk):
             high = min(low + chunk, width)
-            some = 0
-            inside = 0
-            part = 0.0
-            for column in range(low, high):
-                value = values[row, column]
-                some += value != 0.0
-                inside += (value >= -slack) & (value <= 1.0 + slack)
-                part += value
-            amount += part
-            good = good and inside == high - low
-            if some > 0 and room:
-                if found + some > len(data):
-                    room = False
-                    continue
-                for column in range(low, high):
-                    value = values[row, column]
+            filled = 0
+            for k in range(low, high):
+                filled += line[k] != 0.0
+            if filled > 0:
+                for k in range(low, high):
+                    value = line[k]
                     if value != 0.0:
-                        index[found] = columns[column]
+                        index[found] = columns[k]
                         data[found] = value
                         found += 1
-        total[row] = amount
-        fine[row] = good
     starts[tall] = found
     return found if room else -1
 

@@ -46,20 +46,19 @@ class TwinAccount:
         size = np.minimum(np.abs(order), upper)
         cut = np.abs(order) > upper
         reason = np.where(cut, CUT_TO_MAXIMUM, EXECUTED)
-        reason[(order > 0.0) & ~np.isfinite(self.units + size / price)] = NOT_FINITE
         reason[np.abs(order) < lower] = BELOW_MINIMUM
-        reason[~np.isfinite(order)] = NOT_FINITE
+        reason[~np.isfinite(order) | ~np.isfinite(target / price)] = NOT_FINITE
         reason[~quoted] = NO_QUOTE
         traded = (reason == EXECUTED) | (reason == CUT_TO_MAXIMUM)
 
         sale = traded & (order < 0.0)
         left = np.where(cut, self.units - size / price, target / price)
         self.units[sale] = np.clip(left, 0.0, self.units)[sale]
-        sold = _sum(size[sale])
+        sold = _sum(np.where(sale, size, 0.0))
         cash = self.cash + (sold - fee * sold)
 
         purchase = traded & (order > 0.0)
-        need = _sum(size[purchase])
+        need = _sum(np.where(purchase, size, 0.0))
         cost = need + fee * need
         scaled = bool(purchase.any()) and cost > cash
         done = purchase
@@ -70,7 +69,7 @@ class TwinAccount:
         whole = done & (reason == EXECUTED)
         self.units[done & ~whole] += (size / price)[done & ~whole]
         self.units[whole] = (target / price)[whole]
-        spent = _sum(size[done])
+        spent = _sum(np.where(done, size, 0.0))
         if purchase.any():
             cash -= spent + fee * spent
             if cash < 0.0 or (scaled and done.sum() == purchase.sum()):
@@ -93,5 +92,6 @@ def _quoted(quotes: FloatArray) -> BoolArray:
 
 
 def _sum(values: FloatArray) -> float:
-    """Add up from first to last, as the kernels do; ``numpy.sum`` adds in pairs."""
-    return float(np.cumsum(values)[-1]) if len(values) else 0.0
+    """Add up in four lanes, each from first to last, as the kernels do; ``numpy.sum`` has an order of its own."""
+    a, b, c, d = (float(np.cumsum(values[lane::4])[-1]) if len(values) > lane else 0.0 for lane in range(4))
+    return (a + b) + (c + d)

@@ -123,6 +123,8 @@ def johansen(log_prices: LogPrices, lags: int = 1, *, trend: Literal["n", "c", "
         involved = [str(coin) for coin in coins[np.abs(axes[:, 0]) > 0.1]]
         raise DataError(f"coins {', '.join(involved)} are collinear: each is a combination of the others; leave one out")
     result = coint_johansen(complete, order, lags)
+    if not np.max(np.real(result.eig)) < 1.0 - 1e-9:
+        raise DataError("a combination of the returns follows from the prices before it without error; the test has no meaning")
     vectors = np.real(result.evec)
     adjustment = result.r0t.T @ result.rkt @ vectors / len(result.rkt)
     first = vectors[0].copy()

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from arch.unitroot.cointegration import phillips_ouliaris as arch_phillips_ouliaris
 
 from statarb._checks import check_choice
 from statarb.cointegration._inputs import LogPrices, as_levels
@@ -54,6 +53,8 @@ def phillips_ouliaris(
     Phillips, P. C. B. and Ouliaris, S. (1990), Asymptotic properties of residual based tests for cointegration, Econometrica
     58, 165-193. Bartlett kernel with the bandwidth that arch chooses from the data.
     """
+    from arch.unitroot.cointegration import phillips_ouliaris as arch_phillips_ouliaris  # slow to import
+
     check_choice("test", test, ("Zt", "Za", "Pu", "Pz"))
     check_choice("trend", trend, ("c", "ct", "ctt"))
     levels, coins, _ = as_levels(log_prices)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from arch.unitroot import VarianceRatio
 from statsmodels.tsa.stattools import coint
 
 from statarb._checks import check_choice, check_integer, check_number
@@ -269,6 +268,8 @@ def variance_ratio(values: Any, lags: int = 12) -> tuple[float, float, float]:
     DataError
         Fewer than ``4 lags`` values, or values that do not move.
     """
+    from arch.unitroot import VarianceRatio  # slow to import
+
     lags = check_integer("lags", lags, at_least=2)
     series = as_series("values", values).dropna().to_numpy()
     if len(series) < 4 * lags:
