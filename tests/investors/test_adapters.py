@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 import statarb as sa
 from statarb import DataError, ParameterError
-from statarb.investors import from_function, from_skfolio
+from statarb.investors import Paced, from_function, from_skfolio, make_investor
 from statarb.testing import check_investor
 
 
@@ -93,6 +93,24 @@ def test_an_answer_of_no_kind_is_an_error() -> None:
             )
     with pytest.raises(ParameterError, match="function must be callable, got int"):
         from_function(3)
+
+
+@pytest.mark.parametrize("name", ["eg", "olmar", "momentum", "universal"])
+def test_a_paced_learner_learns_at_every_row_and_trades_at_some(name: str) -> None:
+    panel = panel_of(random_prices(120, 4, seed=2, scale=0.05))
+    learner = make_investor(name, **({"lookback": 5, "every": 1} if name == "momentum" else {}))
+    paced = Paced(learner, every=12)
+    assert paced.name == f"{learner.name} every 12"
+    plain, seldom = walk(learner, panel), walk(paced, panel)
+    decided = [stamp for stamp in panel.times if stamp.minute == 0]
+    pd.testing.assert_frame_equal(seldom.loc[decided], plain.loc[decided])
+    assert seldom.notna().all(axis=1).sum() == 2 * plain.loc[decided].notna().all(axis=1).sum()
+    check_investor(paced, cuts=2)
+
+
+def test_only_an_investor_can_be_paced() -> None:
+    with pytest.raises(ParameterError, match="investor must be an object with decide"):
+        Paced("eg")
 
 
 def test_an_estimator_is_shown_the_returns_of_the_window() -> None:
