@@ -85,9 +85,15 @@ class Panel:
             if values.shape != shape:
                 raise DataError(f"array {name!r} must have the shape (rows, coins) = {shape}, got {values.shape}")
         if not coins.is_unique:
-            raise DataError(f"coin {coins[coins.duplicated()][0]!r} stands twice; a coin has one column")
+            raise DataError(f"coin {_shown(coins[coins.duplicated()][0])} stands twice; a coin has one column")
+        if len(rows) == 0:
+            raise DataError("a panel has at least one row, got none")
         self._grid: Stamps = np.asarray(grid, dtype="datetime64[us]")
         self._rows: IntArray = np.asarray(rows, dtype=np.int64)
+        if (np.diff(self._grid.astype(np.int64)) <= 0).any():
+            raise DataError("the times of the grid must be strictly increasing")
+        if (np.diff(self._rows) <= 0).any() or self._rows[0] < 0 or self._rows[-1] >= len(self._grid):
+            raise DataError(f"rows must be strictly increasing positions in the grid of {len(self._grid)} times")
         self._stamps: Stamps = self._grid[self._rows]
         self._coins = coins
         self._arrays: dict[str, AnyFloatArray] = {name: _read_only(values) for name, values in arrays.items()}
@@ -123,7 +129,8 @@ class Panel:
             Times x assets. Positive; NaN where there was no quote. The index is a strictly increasing DatetimeIndex; naive
             times are UTC. It becomes the panel's grid as it is, unless ``step`` is given.
         unrounded, volume, market_cap : DataFrame, optional
-            Further fields with the same index and columns.
+            Further fields with the same index and columns. Where ``unrounded`` is missing the price stands in for it, and it
+            is missing where the price is.
         table : DataFrame, optional
             Columns ``symbol`` and ``name``, indexed by the columns of ``prices``.
         step : str or Timedelta, optional
@@ -152,7 +159,7 @@ class Panel:
             raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
         if not prices.columns.is_unique:
             raise DataError(
-                f"prices has the column {prices.columns[prices.columns.duplicated()][0]!r} twice; an asset has one column"
+                f"prices has the column {_shown(prices.columns[prices.columns.duplicated()][0])} twice; an asset has one column"
             )
         stamps = as_stamps("prices", prices.index)
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
@@ -160,7 +167,11 @@ class Panel:
         for name, frame in extra.items():
             if frame is not None:
                 arrays[name] = _as_floats(name, _same_labels(name, frame, prices))
-        _require_positive(arrays["price"], stamps, prices.columns)
+        _require_positive("prices", arrays["price"], stamps, prices.columns)
+        if unrounded is not None:
+            exact = arrays["unrounded"]
+            _require_positive("unrounded", exact, stamps, prices.columns)
+            arrays["unrounded"] = np.where(np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact)
         grid, position = _gridded(stamps, step)
         if len(position) != len(np.unique(position)):
             last = np.append(np.diff(position) > 0, True)
@@ -322,7 +333,7 @@ class Panel:
         Parameters
         ----------
         t : time
-            End of the window. A row at ``t`` is part of it; nothing after ``t`` is.
+            End of the window. A row at ``t`` is part of it; nothing after ``t`` is. A window of a window ends no later than it.
         depth : int or None
             Largest number of rows (times at which something was quoted); ``None`` gives all of the past.
 
@@ -332,6 +343,8 @@ class Panel:
             No row at or before ``t``.
         """
         stamp = as_stamp("t", t)
+        if self._now is not None:
+            stamp = min(stamp, self._now)
         if depth is not None:
             depth = check_integer("depth", depth, at_least=1)
         return self._window(stamp, depth)
@@ -348,7 +361,7 @@ class Panel:
         if len(wanted) == 0:
             raise ParameterError("coins must name at least one coin, got none")
         if not wanted.is_unique:
-            raise ParameterError(f"coins names {wanted[wanted.duplicated()][0]!r} twice")
+            raise ParameterError(f"coins names {_shown(wanted[wanted.duplicated()][0])} twice")
         column = self.columns_of(wanted)
         arrays = {name: np.ascontiguousarray(values[:, column]) for name, values in self._arrays.items()}
         observed = None if self._observed is None else np.ascontiguousarray(self._observed[:, column])
@@ -358,7 +371,7 @@ class Panel:
         if not some.all():
             arrays = {name: values[some] for name, values in arrays.items()}
             observed = None if observed is None else observed[some]
-        return Panel(
+        chosen = Panel(
             self._grid,
             self._rows[some],
             wanted,
@@ -371,6 +384,8 @@ class Panel:
             looks_ahead=self.looks_ahead,
             metadata=self.metadata,
         )
+        chosen._now = self._now
+        return chosen
 
     def columns_of(self, coins: Sequence[Hashable] | pd.Index) -> IntArray:
         """Return the positions of coins in the columns.
@@ -383,7 +398,7 @@ class Panel:
         column = self._coins.get_indexer(pd.Index(coins))
         if (column < 0).any():
             missing = list(coins)[int(np.flatnonzero(column < 0)[0])]
-            raise ParameterError(f"coin {missing!r} is not in the panel ({len(self._coins)} coins, {_some(self._coins)})")
+            raise ParameterError(f"coin {_shown(missing)} is not in the panel ({len(self._coins)} coins, {_some(self._coins)})")
         return column.astype(np.int64)
 
     def with_arrays(
@@ -514,8 +529,13 @@ def _read_only(values: Any) -> Any:
     return view
 
 
+def _shown(label: Any) -> str:
+    """Return a label as its owner wrote it: 1442, not np.int64(1442)."""
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
 def _some(labels: pd.Index) -> str:
-    shown = ", ".join(repr(label) for label in labels[:3])
+    shown = ", ".join(_shown(label) for label in labels[:3])
     return f"{shown}, ..." if len(labels) > 3 else shown
 
 
@@ -545,19 +565,19 @@ def _same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.Dat
         raise DataError(f"{name} must have the index of prices; align it first with {name}.reindex(prices.index)")
     absent = prices.columns.difference(frame.columns)
     if len(absent):
-        raise DataError(f"{name} has no column {absent[0]!r}; it must have the columns of prices")
+        raise DataError(f"{name} has no column {_shown(absent[0])}; it must have the columns of prices")
     return frame[list(prices.columns)]
 
 
-def _require_positive(values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:
+def _require_positive(name: str, values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:
     with np.errstate(invalid="ignore"):
         bad = (values <= 0.0) | np.isinf(values)
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
-            f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
-            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels[column]!r}; "
-            "set them to NaN with prices.where(prices > 0)"
+            f"{name} must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
+            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {_shown(labels[column])}; "
+            f"set them to NaN with {name}.where({name} > 0)"
         )
 
 
