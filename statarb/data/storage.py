@@ -29,7 +29,7 @@ def save_panel(panel: Panel, path: str | os.PathLike[str]) -> None:
     if panel._observed is not None:
         columns["observed"] = panel._observed
     width = len(panel.coins)
-    header = _text(panel)
+    header = header_text(panel)
     schema = pa.schema(
         [("time", pa.timestamp("us"))]
         + [(name, pa.list_(pa.from_numpy_dtype(values.dtype), width)) for name, values in columns.items()],
@@ -75,7 +75,7 @@ def load_panel(path: str | os.PathLike[str]) -> Panel:
                     chunk = table[name].combine_chunks()
                     arrays[name][low:high] = chunk.flatten().to_numpy(zero_copy_only=False).reshape(table.num_rows, shape[1])
                 low = high
-        panel = _assemble(header, times, arrays)
+        panel = assemble(header, times, arrays)
         digest = stored["digest"]
     except DataError:
         raise
@@ -88,7 +88,7 @@ def load_panel(path: str | os.PathLike[str]) -> Panel:
 
 def panel_digest(panel: Panel) -> str:
     """Return the SHA-256 of header, grid and arrays."""
-    digest = hashlib.sha256(_text(panel, sort_keys=True).encode())
+    digest = hashlib.sha256(header_text(panel, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(panel._grid).view(np.uint8).data)
     digest.update(np.ascontiguousarray(panel._rows).view(np.uint8).data)
     for name in sorted(panel.fields):
@@ -99,14 +99,15 @@ def panel_digest(panel: Panel) -> str:
     return digest.hexdigest()
 
 
-def _text(panel: Panel, *, sort_keys: bool = False) -> str:
+def header_text(panel: Panel, *, sort_keys: bool = False) -> str:
+    """Return the header as JSON; raise :class:`DataError` where the metadata is not what JSON can hold."""
     try:
-        return json.dumps(_header(panel), sort_keys=sort_keys)
+        return json.dumps(panel_header(panel), sort_keys=sort_keys)
     except TypeError as error:
         raise DataError(f"the metadata of a panel must be what JSON can hold: {error}") from error
 
 
-def _header(panel: Panel) -> dict[str, Any]:
+def panel_header(panel: Panel) -> dict[str, Any]:
     return {
         "coins": [_label(coin) for coin in panel.coins],
         "symbol": [str(symbol) for symbol in panel.table["symbol"]],
@@ -138,7 +139,7 @@ def _packed_grid(panel: Panel) -> dict[str, Any]:
     return {"stamps": grid.tolist()}
 
 
-def _assemble(header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Panel:
+def assemble(header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Panel:
     packed = header["grid"]
     if "stamps" in packed:
         grid = np.array(packed["stamps"], dtype=np.int64).astype("datetime64[us]")

@@ -43,7 +43,9 @@ def test_lines_are_those_of_split(text: str) -> None:
         assert open_quotes[place] == (line.count('"') % 2 == 1)
 
 
-@given(st.lists(st.sampled_from(["", "1", "nan", "NaN", "NULL", "null", "nul", "x"]), min_size=1, max_size=5), st.integers(0, 4))
+@given(
+    st.lists(st.sampled_from(["", "1", "nan", "NaN", "NULL", "null", "nul", "x"]), min_size=1, max_size=5), st.integers(0, 4)
+)
 def test_blank_fields_are_those_without_a_number(fields: list[str], place: int) -> None:
     line = ",".join(fields)
     content = as_bytes(line + "\n")

@@ -1,0 +1,139 @@
+"""Solution: a portfolio, what it costs, and what is proven about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from statarb._typing import FloatArray
+from statarb.optimization.program import Program
+
+__all__ = ["Solution", "Status"]
+
+Status = Literal["optimal", "optimal_inaccurate", "fallback", "degenerate", "infeasible"]
+Weights: TypeAlias = "pd.Series[Any] | FloatArray"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Solution:
+    """What :meth:`statarb.MeanDownsideRisk.solve` returns.
+
+    Parameters
+    ----------
+    weights : (N,) Series or array
+        Share of the value before trading in each asset; a Series where the assets have labels.
+    cash : float
+        What is left of the value before trading: ``1 - sum(weights)``, less the fees where rules are given.
+    objective : float
+        Utility, ratio, or (``min_risk``) the risk itself.
+    gap : float
+        Upper bound of the relative distance to the optimal objective, computed from the problem and the weights alone; NaN
+        where none is known (constraints added by the user, other measures).
+    status : str
+        ``optimal``: certified. ``optimal_inaccurate``: feasible, but the gap is above what is asked for, or the chosen solver
+        says so. ``fallback``: the fast path was not certified and cvxpy's answer is given. ``degenerate``: optimal, but not as
+        one would think (an infinite ratio). ``infeasible``: only in batches, where it is not raised; the weights are NaN.
+    reason : str
+        Why the status is what it is; empty for a plain ``optimal``.
+    iterations : int
+        Newton steps, or the chosen solver's iterations.
+    seconds : float
+        Wall time, with all checks.
+    expected_return, risk, fees, turnover : float
+        Expected return before fees; risk (second lower partial moment, or the measure chosen); fees as a share of the value;
+        sum of absolute changes of weights.
+    risk_aversion : float
+        The lambda whose utility problem has this solution (of interest for the ratio and the floor).
+    infeasibility : float
+        Largest violation of a constraint.
+    solver : str
+        ``fast`` or the name of a cvxpy solver.
+    dropped : tuple of labels
+        Assets whose order would have been below the smallest allowed and is left out.
+    objective_lost : float
+        What leaving them out costs, in units of the objective.
+    """
+
+    weights: Weights
+    cash: float
+    objective: float
+    gap: float
+    status: Status
+    reason: str
+    iterations: int
+    seconds: float
+    expected_return: float
+    risk: float
+    fees: float
+    turnover: float
+    risk_aversion: float
+    infeasibility: float
+    solver: str = "fast"
+    dropped: tuple[Hashable, ...] = ()
+    objective_lost: float = 0.0
+
+    @property
+    def array(self) -> FloatArray:
+        """Weights as an array, (N,)."""
+        return np.asarray(self.weights, dtype=np.float64)
+
+    def held(self) -> Weights:
+        """Return the weights that are not zero, largest first."""
+        if isinstance(self.weights, pd.Series):
+            return self.weights[self.weights != 0.0].sort_values(ascending=False)
+        return np.sort(self.array[self.array != 0.0])[::-1]
+
+
+def made_solution(
+    program: Program,
+    weights: FloatArray,
+    *,
+    objective: float,
+    risk: float,
+    gap: float,
+    status: Status,
+    reason: str,
+    iterations: int,
+    seconds: float,
+    risk_aversion: float,
+    infeasibility: float,
+    solver: str = "fast",
+    dropped: tuple[Hashable, ...] = (),
+    objective_lost: float = 0.0,
+) -> Solution:
+    """Return the solution with the figures that follow from the weights."""
+    turnover = program.turnover(weights)
+    return Solution(
+        weights=weights if program.labels is None else pd.Series(weights, index=program.labels, name="weight"),
+        cash=program.cash(weights),
+        objective=objective,
+        gap=gap,
+        status=status,
+        reason=reason,
+        iterations=iterations,
+        seconds=seconds,
+        expected_return=float(program.expected_return @ weights),
+        risk=risk,
+        fees=program.fee * turnover,
+        turnover=turnover,
+        risk_aversion=risk_aversion,
+        infeasibility=infeasibility,
+        solver=solver,
+        dropped=dropped,
+        objective_lost=objective_lost,
+    )
+
+
+def infeasible_solution(assets: int, labels: pd.Index | None, reason: str) -> Solution:
+    """Return a solution without a portfolio, for batches."""
+    weights = np.full(assets, np.nan)
+    nan = float("nan")
+    return Solution(
+        weights=weights if labels is None else pd.Series(weights, index=labels, name="weight"),
+        cash=nan, objective=nan, gap=nan, status="infeasible", reason=reason, iterations=0, seconds=0.0, expected_return=nan,
+        risk=nan, fees=nan, turnover=nan, risk_aversion=nan, infeasibility=nan,
+    )  # fmt: skip
