@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from statarb.data._fields import parse_coin, parse_number, parse_stamp, split_line
@@ -29,6 +29,7 @@ def as_bytes(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("latin-1"), dtype=np.uint8)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='a1.,"\r \t', max_size=60).map(lambda text: text.replace(" ", "\n") + "\n"))
 def test_lines_are_those_of_split(text: str) -> None:
     content = as_bytes(text)
@@ -43,6 +44,7 @@ def test_lines_are_those_of_split(text: str) -> None:
         assert open_quotes[place] == (line.count('"') % 2 == 1)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["", "1", "nan", "NaN", "NULL", "null", "nul", "x"]), min_size=1, max_size=5), st.integers(0, 4)
 )
@@ -61,6 +63,7 @@ stamps = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(stamps)
 @example("2018-02-29 00:00:00")
 @example("2016-02-29 00:00:00.5")
@@ -100,6 +103,7 @@ numbers = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(numbers.filter(lambda text: "," not in text))
 def test_numbers_of_the_kernel_are_the_nearest_doubles(text: str) -> None:
     content = as_bytes(f"2018-01-17 11:25:00,1442,{text}\n")
@@ -111,6 +115,7 @@ def test_numbers_of_the_kernel_are_the_nearest_doubles(text: str) -> None:
         assert regular[0], "plain numbers are the kernel's"
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

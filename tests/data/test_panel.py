@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
@@ -130,6 +130,7 @@ def test_an_unknown_field_is_refused_with_those_there_are() -> None:
         make_panel().field("open")
 
 
+@settings(deadline=None)
 @given(end=st.integers(0, 59), depth=st.integers(1, 70))
 def test_a_window_is_the_last_rows_up_to_its_end(end: int, depth: int) -> None:
     panel = make_panel()
@@ -163,6 +164,7 @@ def test_a_window_of_a_window_knows_no_more() -> None:
     assert window.select([1443]).now == window.now
 
 
+@settings(deadline=None)
 @given(low=st.integers(0, 59), size=st.integers(0, 59))
 def test_between_is_the_slice_of_the_grid(low: int, size: int) -> None:
     panel = make_panel()

@@ -60,7 +60,7 @@ def test_parts_imputed_and_irregular_panels_come_back(panel: sa.Panel, tmp_path:
         )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
     values=hnp.arrays(np.float64, st.tuples(st.integers(1, 7), st.integers(1, 4)), elements=st.floats(1e-300, 1e300)),
     data=st.data(),
