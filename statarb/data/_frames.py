@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from statarb._typing import AnyFloatArray, FloatArray, IntArray
-from statarb.data._time import Stamps
-from statarb.errors import DataError, ParameterError
+from statarb.data._time import Stamps, as_width
+from statarb.errors import DataError
 
 __all__ = ["as_floats", "check_rows", "coin_table_of", "gridded", "last_of_cell", "require_positive", "same_labels"]
 
@@ -58,12 +58,7 @@ def gridded(stamps: Stamps, step: str | pd.Timedelta | None) -> tuple[Stamps, In
     """Return a regular grid over the stamps, and the place of each in it; without a step the stamps themselves."""
     if step is None:
         return stamps, np.arange(len(stamps), dtype=np.int64)
-    try:
-        width = int(pd.Timedelta(step) // pd.Timedelta(1, unit="us"))
-    except (ValueError, TypeError) as error:
-        raise ParameterError(f"step must be a time span such as '5min', got {step!r}") from error
-    if width <= 0:
-        raise ParameterError(f"step must be a positive time span such as '5min', got {step!r}")
+    width = as_width("step", step)
     cell = stamps.astype(np.int64) // width
     grid = (np.arange(cell[0], cell[-1] + 1) * width).astype("datetime64[us]")
     return grid, cell - cell[0]

@@ -19,8 +19,10 @@ def write(path: Path, content: str) -> Path:
     "text",
     [
         "Id,name,Name,Date,Tag\n1443,ethereum,Ethereum,2018-01-15 20:40:27.557,ETH\n1442,bitcoin,Bitcoin,x,BTC\n",
-        "ID, coinName, descirption, rowCreation, Symbol\n1442,bitcoin,Bitcoin,x,BTC\n1443,ethereum,Ethereum,x,ETH\n\n(2 rows affected)\n",
-        "\ufeff,Id,name,Name,Date,Tag\r\n0,1442,bitcoin,Bitcoin,x,BTC\r\n1,1443,ethereum,Ethereum,x,ETH\r\n\r\n(1687 rows affected)",
+        "ID, coinName, descirption, rowCreation, Symbol\n1442,bitcoin,Bitcoin,x,BTC\n"
+        "1443,ethereum,Ethereum,x,ETH\n\n(2 rows affected)\n",
+        "\ufeff,Id,name,Name,Date,Tag\r\n0,1442,bitcoin,Bitcoin,x,BTC\r\n"
+        "1,1443,ethereum,Ethereum,x,ETH\r\n\r\n(1687 rows affected)",
         'Symbol,rowCreation,description,coinName,ID\n"BTC",x,"Bitcoin",bitcoin,1442.0\nETH,x,Ethereum,ethereum,1443',
     ],
 )
@@ -65,5 +67,5 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_the_real_table(case_data: tuple[Path, Path]) -> None:
     table = sa.read_coins(case_data[1])
     assert len(table) == 1687
-    assert table.loc[1451].tolist() == ["MIOTA", "IOTA"]
+    assert table.loc[1451].tolist() == ["MIOTA", "Iota"]
     assert table.index.is_monotonic_increasing

@@ -88,7 +88,9 @@ def test_the_layout_is_the_distributed_one(tmp_path: Path) -> None:
 
 def test_filled_cells_are_no_quotes(tmp_path: Path) -> None:
     panel = sa.simulate_market(coins=4, days=0.5, seed=1)
-    filled = panel.with_arrays({"price": np.nan_to_num(panel.array(), nan=1.0)}, observed=panel.observed_array, imputation="one")
+    filled = panel.with_arrays(
+        {"price": np.nan_to_num(panel.array(), nan=1.0)}, observed=panel.observed_array, imputation="one"
+    )
     assert back(filled, tmp_path).metadata["ingest"]["rows_read"] == panel.observed_array.sum()
 
 
