@@ -25,6 +25,7 @@ _REGISTRY: dict[str, tuple[str, str]] = {
     "last_value": ("statarb.forecasting.linear", "LastValue"),
     "drift": ("statarb.forecasting.linear", "Drift"),
     "ridge": ("statarb.forecasting.linear", "CrossAssetRidge"),
+    "factor_ridge": ("statarb.forecasting.linear", "FactorRidge"),
 }
 """Where each name lives: module and class, imported when the name is first asked for."""
 
