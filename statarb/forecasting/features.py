@@ -85,7 +85,8 @@ def moves(
         scale = np.where(still, 0.0, scale)
     if clip is not None:
         scaled = np.clip(scaled, -clip, clip)
-    return Moves(returns, scale, scaled, (np.abs(returns) > 1e-12).any(axis=1), first)
+    fresh: BoolArray = np.any(np.abs(returns) > 1e-12, axis=1)
+    return Moves(returns, scale, scaled, fresh, first)
 
 
 def _log_prices(window: Panel, field: str) -> FloatArray:
