@@ -2,6 +2,8 @@
 
 from statarb.forecasting.base import BaseForecaster, Forecaster, clone, forecaster_names, make_forecaster, register
 from statarb.forecasting.blocks import BlockResult, forecast_rows
+from statarb.forecasting.ensemble import Ensemble, Selector, default_forecaster
+from statarb.forecasting.learned import BoostedTrees, Perceptron, SupportVectors
 from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, FactorRidge, LastValue
 from statarb.forecasting.scores import ForecastScore, directional_symmetry, forecast_score, mape
 from statarb.forecasting.shaping import DirectionShaped, Quoted
@@ -11,16 +13,22 @@ __all__ = [
     "LEADERS",
     "BaseForecaster",
     "BlockResult",
+    "BoostedTrees",
     "CrossAssetRidge",
     "DirectionShaped",
     "Drift",
+    "Ensemble",
     "FactorRidge",
     "ForecastRun",
     "ForecastScore",
     "Forecaster",
     "LastValue",
+    "Perceptron",
     "Quoted",
+    "Selector",
+    "SupportVectors",
     "clone",
+    "default_forecaster",
     "directional_symmetry",
     "forecast_rows",
     "forecast_score",

@@ -292,6 +292,28 @@ class FactorRidge(LagForecaster):
             forecasts[step] = _answer(design.shared[row], design.own[row], shared, own)
         return forecasts * design.scale[rows] + design.gap[rows], np.zeros(forecasts.shape, dtype=np.bool_)
 
+    def coefficients_of(self, design: Design, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the coefficients of shared and own lags, trained on these rows of a design, in any order."""
+        shared, own, target = design.shared[rows], design.own[rows], design.target[rows]
+        lags, coins = design.own_lags, target.shape[1]
+        mine = own.reshape(len(rows), lags, coins)
+        return self._coefficients(
+            shared.T @ shared,
+            shared.T @ target,
+            shared.T @ own,
+            np.einsum("rac,rbc->abc", mine, mine),
+            np.einsum("rac,rc->ac", mine, target),
+        )
+
+    @staticmethod
+    def scaled_forecasts(design: Design, rows: IntArray, shared: FloatArray, own: FloatArray) -> FloatArray:
+        """Return forecasts in units of the design's scale, (rows, coins), of such coefficients."""
+        forecasts: FloatArray = design.shared[rows] @ shared
+        coins = shared.shape[1]
+        for lag in range(len(own)):
+            forecasts += design.own[rows][:, lag * coins : (lag + 1) * coins] * own[lag]
+        return forecasts
+
     def _moments(self, design: Design, depth: int) -> RollingMoments:
         used = design.usable[:, None]
         count = depth - design.first - self.horizon
