@@ -31,8 +31,10 @@ def default_coin(window: Panel, coin: Hashable | None) -> Hashable:
 
 
 def listed(window: Panel, max_age: int) -> BoolArray:
-    """Whether a coin has a price in the last ``max_age`` rows of a window, (coins,)."""
-    return np.asarray((~np.isnan(window.array("price")[-max_age:])).any(axis=0), dtype=np.bool_)
+    """Whether a coin was quoted in the last ``max_age`` rows of a window, (coins,); a price that was filled in is no quote."""
+    if window.imputation is None:
+        return np.asarray((~np.isnan(window.array("price")[-max_age:])).any(axis=0), dtype=np.bool_)
+    return np.asarray(window.observed_array[-max_age:].any(axis=0), dtype=np.bool_)
 
 
 def last_prices(window: Panel, max_age: int, back: int = 0) -> FloatArray:

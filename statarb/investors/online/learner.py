@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from statarb._typing import AnyFloatArray, FloatArray, IntArray
+from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 from statarb.investors.base import BaseInvestor, weights_of
@@ -58,19 +58,22 @@ class Market:
         self._kept, self._memory = 0, memory
         self.column: IntArray = np.flatnonzero(self._in_play)
 
-    def take(self, price: AnyFloatArray, size: AnyFloatArray | None) -> FloatArray:
+    def take(self, price: AnyFloatArray, size: AnyFloatArray | None = None, quoted: BoolArray | None = None) -> FloatArray:
         """Take in one row and return the price relatives, (n,), of the columns in play before it.
 
         Parameters
         ----------
         price : (coins,)
-            NaN where there was no quote.
-        size : (coins,) or None
+            NaN where there is none.
+        size : (coins,), optional
             Market capitalisation where known.
+        quoted : (coins,) bool, optional
+            Which prices are quotes; by default all. Others were filled in, and keep no coin in play.
         """
-        seen = ~np.isnan(price)
+        known = ~np.isnan(price)
         before = self._price[self.column]
-        self._price[: self._coins][seen] = price[seen]
+        self._price[: self._coins][known] = price[known]
+        seen = known if quoted is None else quoted
         self._age += 1
         self._age[seen] = 0
         self._count += seen
@@ -285,5 +288,9 @@ def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> 
     return moved
 
 
-def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None]:
-    return window.array("price")[row], window.array("market_cap")[row] if "market_cap" in window.fields else None
+def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None, BoolArray | None]:
+    return (
+        window.array("price")[row],
+        window.array("market_cap")[row] if "market_cap" in window.fields else None,
+        None if window.imputation is None else window.observed_array[row],
+    )
