@@ -159,6 +159,11 @@ class MarketInvestor(BaseInvestor):
         else:
             if not (window.coins is self._coins or window.coins.equals(self._coins)):
                 raise DataError(f"{self.name} has seen other coins than those of the window; use a fresh clone()")
+            if times[-1] < self._until:
+                raise DataError(
+                    f"{self.name} has seen rows up to {self._until}, later than this window, which ends at {times[-1]}; "
+                    "windows move forward: use a fresh clone()"
+                )
             first = int(times.searchsorted(self._until, side="right"))
         for row in range(first, len(times)):
             self.step(market, window, row)
