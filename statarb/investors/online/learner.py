@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ class Market:
         self._size = np.full(coins, np.nan)
         self._in_play = np.zeros(width, dtype=np.bool_)
         self._in_play[coins:] = True
-        self._past: FloatArray = np.empty((2 * (memory + 1), width))
+        self._past: FloatArray = np.zeros((2 * (memory + 1), width))
         self._kept, self._memory = 0, memory
         self.column: IntArray = np.flatnonzero(self._in_play)
 
@@ -111,6 +112,17 @@ class Market:
         price = self.prices(rows + 1)
         relative = price[1:] / price[:-1]
         return np.where(np.isnan(relative), 1.0, relative)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the empty part of the memory out: checkpoints keep what was learnt at every block."""
+        return {**self.__dict__, "_past": self._past[max(self._kept - self._memory - 1, 0) : self._kept].copy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = state.pop("_past")
+        self.__dict__.update(state)
+        self._past = np.zeros((2 * (self._memory + 1), len(self._price)))
+        self._kept = len(kept)
+        self._past[: self._kept] = kept
 
     def _remember(self) -> None:
         if self._kept == len(self._past):
