@@ -1,1 +1,66 @@
-"""Who decides: the wanted weights from a window and the holdings."""
+"""Who decides: the wanted weights from a window and the holdings.
+
+Importing the package registers every investor of the library; see :func:`make_investor`.
+"""
+
+from __future__ import annotations
+
+from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, Paced, from_function, from_skfolio
+from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, make_investor, register
+from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
+from statarb.investors.classic import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, Reversal, VolatilityTarget
+from statarb.investors.lead_lag import LeadLag
+from statarb.investors.online import (
+    CORN,
+    CWMR,
+    OLMAR,
+    PAMR,
+    Anticor,
+    BestCoin,
+    BestConstantRebalanced,
+    ExponentiatedGradient,
+    FollowTheLeader,
+    OnlineNewtonStep,
+    UniversalPortfolio,
+)
+from statarb.investors.robots import ChannelBreakout, MovingAverageCross, RelativeStrength
+
+__all__ = [
+    "CORN",
+    "CWMR",
+    "INVESTORS",
+    "OLMAR",
+    "PAMR",
+    "Anticor",
+    "BaseInvestor",
+    "BestCoin",
+    "BestConstantRebalanced",
+    "Cash",
+    "ChannelBreakout",
+    "EqualRisk",
+    "EqualWeight",
+    "EstimatorInvestor",
+    "ExponentiatedGradient",
+    "FollowTheLeader",
+    "FunctionInvestor",
+    "Hold",
+    "InverseVolatility",
+    "Investor",
+    "LeadLag",
+    "MinimumVariance",
+    "Momentum",
+    "MovingAverageCross",
+    "OneOverN",
+    "OnlineNewtonStep",
+    "Paced",
+    "PeriodicInvestor",
+    "Rebalanced",
+    "RelativeStrength",
+    "Reversal",
+    "UniversalPortfolio",
+    "VolatilityTarget",
+    "from_function",
+    "from_skfolio",
+    "make_investor",
+    "register",
+]

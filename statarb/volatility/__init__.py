@@ -1,1 +1,50 @@
-"""Volatility of many series at once."""
+"""Volatility of many series at once: GARCH in batches, every model of arch, measures, and how good a forecast was."""
+
+from statarb.volatility.archmodels import ArchForecaster, arch_forecaster
+from statarb.volatility.archpanel import ArchPanel
+from statarb.volatility.evaluation import (
+    CoverageTest,
+    MincerZarnowitz,
+    christoffersen,
+    kupiec,
+    mincer_zarnowitz,
+    qlike,
+    squared_error,
+    value_at_risk,
+)
+from statarb.volatility.filters import ewma
+from statarb.volatility.garch import GarchPanel, fit_garch
+from statarb.volatility.realised import (
+    bipower_variation,
+    garman_klass,
+    parkinson,
+    price_bars,
+    realised_variance,
+    rogers_satchell,
+)
+from statarb.volatility.rolling import panel_returns, rolling_volatility
+
+__all__ = [
+    "ArchForecaster",
+    "ArchPanel",
+    "CoverageTest",
+    "GarchPanel",
+    "MincerZarnowitz",
+    "arch_forecaster",
+    "bipower_variation",
+    "christoffersen",
+    "ewma",
+    "fit_garch",
+    "garman_klass",
+    "kupiec",
+    "mincer_zarnowitz",
+    "panel_returns",
+    "parkinson",
+    "price_bars",
+    "qlike",
+    "realised_variance",
+    "rogers_satchell",
+    "rolling_volatility",
+    "squared_error",
+    "value_at_risk",
+]

@@ -1,0 +1,493 @@
+"""Replay: what wanted weights would really have earned, under fees and order limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from statarb._files import atomic_path, output_folder
+from statarb._typing import FloatArray, IntArray, TimeLike
+from statarb.backtest.account import State, last_unit, numeraire_column, observed_quotes
+from statarb.backtest.decisions import CASH_NAME, Decisions
+from statarb.backtest.events import pack_events
+from statarb.backtest.kernels import DECIDED, LOGGED, REASON, REASONS, SCALED, run
+from statarb.backtest.performance import Score, score_path
+from statarb.data._time import Stamps, as_stamp, as_stamps
+from statarb.data.panel import Panel
+from statarb.errors import DataError, ParameterError
+from statarb.rules import TradingRules
+
+__all__ = ["Replay", "replay"]
+
+LOG_ROOM = 1 << 17
+"""Orders that are listed at a time."""
+
+
+@overload
+def replay(
+    panel: Panel,
+    weights: pd.DataFrame | Decisions,
+    rules: TradingRules | None = ...,
+    *,
+    start: TimeLike | None = ...,
+    end: TimeLike | None = ...,
+    events: pd.DataFrame | None = ...,
+    times: Any = ...,
+    coins: Any = ...,
+) -> Replay: ...
+@overload
+def replay(
+    panel: Panel,
+    weights: Sequence[pd.DataFrame] | FloatArray,
+    rules: TradingRules | None = ...,
+    *,
+    start: TimeLike | None = ...,
+    end: TimeLike | None = ...,
+    events: pd.DataFrame | None = ...,
+    times: Any = ...,
+    coins: Any = ...,
+) -> list[Replay]: ...
+@overload
+def replay(
+    panel: Panel,
+    weights: Mapping[Any, pd.DataFrame],
+    rules: TradingRules | None = ...,
+    *,
+    start: TimeLike | None = ...,
+    end: TimeLike | None = ...,
+    events: pd.DataFrame | None = ...,
+    times: Any = ...,
+    coins: Any = ...,
+) -> dict[Any, Replay]: ...
+def replay(
+    panel: Panel,
+    weights: Any,
+    rules: TradingRules | None = None,
+    *,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
+    events: pd.DataFrame | None = None,
+    times: Any = None,
+    coins: Any = None,
+) -> Any:
+    """Replay wanted weights through the quotes of a panel, exactly by the rules of the case.
+
+    At each time t of the panel's grid, in this order:
+
+    1. Benefits of events are credited, and the account is valued: ``V(t)`` = cash + sum of units x price, at the last known
+       price where a coin has no quote at t.
+    2. Where ``weights`` has a row for t: wanted units = wanted weight x V(t) / P(t), order = wanted - held.
+    3. A coin without an observed quote at t is not traded (``"no quote"``). A price that was imputed is no quote.
+    4. An order whose value in units of the numeraire (at its last known price) is below ``rules.min_order`` is dropped
+       (``"below minimum"``), also the sale of all that is held; above ``rules.max_order`` it is cut (``"cut to maximum"``).
+    5. Sales are executed, then purchases. Each trade costs ``rules.fee`` of its value, out of cash. Where cash does not cover
+       all purchases with their fees, all are multiplied by one factor, cash / cost; those that fall below the minimum by it
+       are dropped (both: ``"no cash"``). What a dropped one leaves over stays cash: there is no second round.
+    6. The realised weights after trading are row t of :attr:`Replay.weights`.
+
+    A row with a NaN is a decision that was not computable: the holdings are kept, and it is counted in
+    :attr:`Replay.failures`. A time without a row is no decision, and no failure. Once V is 0, trading ends.
+
+    Parameters
+    ----------
+    panel : Panel
+        Quotes. Everything runs over its grid, times without any quote included.
+    weights : DataFrame, or a list, a mapping or an array of several
+        Wanted weights in [0, 1], time x coin; the coins may be some of the panel's, the rest of a row is cash (a column
+        ``"USD"`` is taken for that rest). Several at once: a list or mapping of frames, or an array (strategies, times, coins).
+    rules : TradingRules, optional
+        Start capital, fee and order limits; by default those of the case.
+    start, end : time, optional
+        First and last time; by default that of the first decision, and the last of the grid. Times between two of the grid
+        mean the later (``start``) and the earlier one (``end``).
+    events : DataFrame, optional
+        Columns ``time``, ``coin``, ``benefit`` (USD per unit, not negative) and, if you like, ``kind``: an airdrop of z USD a
+        unit adds z times the units held at that time to the cash. By default nothing happens.
+    times, coins : sequence, optional
+        Labels of an array of weights; by default the grid from ``start`` to ``end``, and the panel's coins.
+
+    Returns
+    -------
+    Replay, or list or dict of them
+        As ``weights``: one by one or together, the numbers are the same to the bit.
+
+    Raises
+    ------
+    DataError
+        A weight that is negative or above 1, a row that sums above 1 (by more than 1e-9), a time that is not on the grid, out
+        of order or twice, a decision before the numeraire has a price, an event off the panel's span.
+    ParameterError
+        A coin or numeraire that the panel does not have; ``start`` after ``end``, or after the first decision.
+
+    Notes
+    -----
+    The sums over coins run in the order of the panel's columns, so a result is the same for every layout of ``weights``.
+
+    Examples
+    --------
+    >>> import pandas as pd, statarb as sa
+    >>> times = pd.date_range("2018-01-25", periods=3, freq="5min")
+    >>> panel = sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 4.0]}, index=times))
+    >>> rules = sa.TradingRules(capital=100.0, fee=0.0).without_limits()
+    >>> replay(panel, pd.DataFrame({"a": [0.5]}, index=times[:1]), rules).value.tolist()
+    [100.0, 150.0, 250.0]
+    """
+    rules = TradingRules() if rules is None else rules
+    if not isinstance(rules, TradingRules):
+        raise ParameterError(f"rules must be a TradingRules, got {type(rules).__name__}")
+    if not isinstance(panel, Panel):
+        raise ParameterError(f"panel must be a Panel, got {type(panel).__name__}; make one with Panel.from_frame(prices)")
+    market = _Market(panel, rules, start, end, events)
+    if isinstance(weights, Decisions):
+        return market.replay(weights)
+    if isinstance(weights, pd.DataFrame):
+        return market.replay(Decisions.from_frame(panel, weights))
+    if isinstance(weights, Mapping):
+        return {name: market.replay(Decisions.from_frame(panel, frame)) for name, frame in weights.items()}
+    if isinstance(weights, np.ndarray):
+        stamps = as_stamps("times", market.times if times is None else pd.Index(times))
+        columns = panel.coins if coins is None else pd.Index(coins)
+        shape = (len(stamps), len(columns))
+        if weights.ndim not in (2, 3) or weights.shape[-2:] != shape:
+            raise DataError(
+                f"an array of weights must have the shape ([strategies,] times, coins) = ([...,] {shape[0]}, {shape[1]}), got "
+                f"{weights.shape}; label its axes with times= and coins="
+            )
+        if weights.ndim == 2:
+            return market.replay(Decisions.from_array(panel, np.array(weights, dtype=np.float64), stamps, columns))
+        return [
+            market.replay(Decisions.from_array(panel, np.array(each, dtype=np.float64), stamps, columns)) for each in weights
+        ]
+    if isinstance(weights, Sequence) and not isinstance(weights, (str, bytes)):
+        return [market.replay(Decisions.from_frame(panel, frame)) for frame in weights]
+    raise ParameterError(
+        "weights must be a DataFrame (time x coin), a list or mapping of them, or an array (strategies, times, coins), "
+        f"got {type(weights).__name__}"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """All that a run of the kernel needs; the same plan gives the same bits every time."""
+
+    times: Stamps
+    coins: pd.Index
+    rules: TradingRules
+    quotes: FloatArray
+    rows: IntArray
+    numeraire: int
+    unit: float
+    events: tuple[IntArray, IntArray, FloatArray]
+    decisions: Decisions
+    decision: IntArray
+
+    def state(self) -> State:
+        return State(len(self.coins), self.rules, self.numeraire, self.unit)
+
+    def run(
+        self, state: State, out: FloatArray, weights: FloatArray, log: tuple[IntArray, FloatArray], first: int, stop: int
+    ) -> int:
+        """Run the steps [first, stop) from a state, and return the step to go on from."""
+        wanted = self.decisions
+        return run(
+            first, stop, self.quotes, self.rows, self.decision, wanted.layout, wanted.kind, wanted.index, wanted.starts,
+            wanted.data, state.rules, state.numeraire, *self.events, state.units, state.last, state.held, state.money,
+            state.count, out, weights, *log,
+        )  # fmt: skip
+
+
+class _Market:
+    """Quotes, rules and events, made ready once for many weight matrices."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        rules: TradingRules,
+        start: TimeLike | None,
+        end: TimeLike | None,
+        events: pd.DataFrame | None,
+    ) -> None:
+        self._panel = panel
+        self._rules = rules
+        self._grid: Stamps = panel.grid.to_numpy()
+        self._first = None if start is None else int(np.searchsorted(self._grid, as_stamp("start", start)))
+        self._stop = len(self._grid)
+        if end is not None:
+            self._stop = int(np.searchsorted(self._grid, as_stamp("end", end), side="right"))
+        if start is not None and end is not None and as_stamp("start", start) > as_stamp("end", end):
+            raise ParameterError(f"start must not be after end, got start={start} and end={end}")
+        for name, given, empty in (
+            ("start", start, self._first is not None and self._first >= len(self._grid)),
+            ("end", end, self._stop == 0),
+            ("start and end", f"{start} and {end}", self._first is not None and self._first >= self._stop),
+        ):
+            if empty:
+                raise ParameterError(
+                    f"{name} must leave a time of the panel's grid, {pd.Timestamp(self._grid[0])} to "
+                    f"{pd.Timestamp(self._grid[-1])}, got {given}"
+                )
+        self._numeraire = numeraire_column(panel, rules)
+        self._quotes = observed_quotes(panel)
+        self._row_of = np.full(len(self._grid), -1, dtype=np.int64)
+        self._row_of[panel.rows] = np.arange(len(panel.rows))
+        self._events = pack_events(panel, events)
+
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """Times of the grid from start to end."""
+        return pd.DatetimeIndex(self._grid[self._first or 0 : self._stop])
+
+    def replay(self, decisions: Decisions) -> Replay:
+        """Replay one set of decisions."""
+        stop = self._stop
+        if self._first is not None:
+            first = self._first
+        elif len(decisions.step):
+            first = int(decisions.step[0])
+        else:
+            raise DataError("weights has no row, so there is no first decision; give start= to replay cash")
+        for name, wrong in (("before start", decisions.step < first), ("after end", decisions.step >= stop)):
+            if wrong.any():
+                there = pd.Timestamp(self._grid[decisions.step[int(np.argmax(wrong))]])
+                raise ParameterError(
+                    f"weights has a decision for {there}, {name} (the replay runs from {pd.Timestamp(self._grid[first])} to "
+                    f"{pd.Timestamp(self._grid[stop - 1])}); cut the frame with weights.loc[start:end]"
+                )
+        unit = self._first_unit(first, decisions)
+        decision = np.full(stop - first, -1, dtype=np.int64)
+        decision[decisions.step - first] = np.arange(len(decisions.step))
+        step, coin, benefit = self._events
+        kept = (step >= first) & (step < stop)
+        return Replay(
+            _Plan(
+                times=self._grid[first:stop],
+                coins=self._panel.coins,
+                rules=self._rules,
+                quotes=self._quotes,
+                rows=self._row_of[first:stop],
+                numeraire=self._numeraire,
+                unit=unit,
+                events=(step[kept] - first, coin[kept], benefit[kept]),
+                decisions=decisions,
+                decision=decision,
+            )
+        )
+
+    def _first_unit(self, first: int, decisions: Decisions) -> float:
+        """Return the numeraire's last known price before the first step; an error where it has none at the first decision."""
+        rows = self._panel.rows
+        unit = last_unit(self._quotes, self._numeraire, int(np.searchsorted(rows, first)))
+        decided = decisions.step[decisions.kind == DECIDED]
+        if math.isnan(unit) and len(decided):
+            known = last_unit(self._quotes, self._numeraire, int(np.searchsorted(rows, decided[0], side="right")))
+            if math.isnan(known):
+                raise DataError(
+                    f"numeraire {self._rules.numeraire!r} has no price at or before the first decision, "
+                    f"{pd.Timestamp(self._grid[decided[0]])}, so orders cannot be measured in it; start later, or choose "
+                    "another numeraire with TradingRules(numeraire=...)"
+                )
+        return unit
+
+
+class Replay:
+    """What a replay gave: value, cash, fees, turnover, realised weights and orders.
+
+    Made by :func:`replay`. The realised weights and the list of orders are computed when they are asked for, by running the
+    same replay again; everything else is kept.
+
+    Attributes
+    ----------
+    rules : TradingRules
+        The rules that it ran under.
+    coins : Index
+        Coins of the panel.
+    """
+
+    def __init__(self, plan: _Plan) -> None:
+        self._plan = plan
+        self.rules = plan.rules
+        self.coins = plan.coins
+        steps = len(plan.times)
+        self._out = np.empty((steps, 4))
+        state = plan.state()
+        plan.run(state, self._out, np.empty((0, len(plan.coins) + 1)), _log_room(0), 0, steps)
+        self._count = state.count
+
+    # -- paths ----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def times(self) -> pd.DatetimeIndex:
+        """Times of the replay, UTC."""
+        return pd.DatetimeIndex(self._plan.times)
+
+    @property
+    def value(self) -> pd.Series:
+        """V(t), before trading at t, in USD; ``value - fees`` is what is left after it."""
+        return self._series(0, "value")
+
+    @property
+    def cash(self) -> pd.Series:
+        """Cash after trading, in USD."""
+        return self._series(1, "cash")
+
+    @property
+    def fees(self) -> pd.Series:
+        """Fees paid at t, in USD."""
+        return self._series(2, "fees")
+
+    @property
+    def turnover(self) -> pd.Series:
+        """Value bought and sold at t, in USD."""
+        return self._series(3, "turnover")
+
+    def _series(self, column: int, name: str) -> pd.Series:
+        return pd.Series(self._out[:, column].copy(), index=self.times, name=name, copy=False)
+
+    @property
+    def final_value(self) -> float:
+        """Value at the last time, before trading, in USD."""
+        return float(self._out[-1, 0])
+
+    @property
+    def fees_paid(self) -> float:
+        """Sum of all fees, in USD."""
+        return float(self._out[:, 2].sum())
+
+    @property
+    def insolvent_at(self) -> pd.Timestamp | None:
+        """First time at which the value is 0, which ends trading; None where there is none."""
+        gone = ~(self._out[:, 0] > 0.0)
+        return self.times[int(np.argmax(gone))] if gone.any() else None
+
+    @cached_property
+    def weights(self) -> pd.DataFrame:
+        """Realised weights after trading, time x coin, cash (``USD``) last; dense, and kept once computed.
+
+        See :meth:`weight_blocks` for a way that needs little memory.
+        """
+        dense = np.zeros((len(self._plan.times), len(self.coins) + 1))
+        self._plan.run(self._plan.state(), np.empty_like(self._out), dense, _log_room(0), 0, len(dense))
+        return pd.DataFrame(dense, index=self.times, columns=[*self.coins, CASH_NAME], copy=False)
+
+    def weight_blocks(self, steps: int = 1024) -> Iterator[FloatArray]:
+        """Give the realised weights block by block: arrays (up to ``steps``, coins + 1), cash last."""
+        state, scratch = self._plan.state(), np.empty_like(self._out)
+        for first in range(0, len(scratch), steps):
+            stop = min(first + steps, len(scratch))
+            block = np.zeros((stop - first, len(self.coins) + 1))
+            self._plan.run(state, scratch, block, _log_room(0), first, stop)
+            yield block
+
+    # -- orders ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def counts(self) -> pd.Series:
+        """Number of orders by reason; those executed in full are ``"executed"``."""
+        return pd.Series(self._count[REASON : REASON + len(REASONS)].copy(), index=list(REASONS), name="orders")
+
+    @property
+    def orders_executed(self) -> int:
+        """Orders executed, in full or in part."""
+        return int(self._count[REASON]) + self.orders_cut
+
+    @property
+    def orders_cut(self) -> int:
+        """Orders executed in part: cut to the maximum, or scaled for want of cash."""
+        return int(self.counts["cut to maximum"]) + int(self._count[SCALED])
+
+    @property
+    def orders_dropped(self) -> int:
+        """Orders of which nothing was executed."""
+        return int(self.counts.sum()) - self.orders_executed
+
+    @property
+    def failures(self) -> int:
+        """Decisions that were not computable (a NaN in the row); the holdings were kept."""
+        return self._plan.decisions.failures
+
+    @property
+    def failed_times(self) -> pd.DatetimeIndex:
+        """Times of the :attr:`failures`."""
+        steps = np.flatnonzero(self._plan.decision >= 0)
+        return pd.DatetimeIndex(self._plan.times[steps[self._plan.decisions.kind != DECIDED]])
+
+    @property
+    def orders(self) -> pd.DataFrame:
+        """Every order, executed or not, in the order in which it was handled.
+
+        Columns ``time``, ``coin``, ``side`` (buy, sell), ``wanted_value`` and ``traded_value`` (USD), ``price`` (NaN without a
+        quote), ``fee`` (USD), ``reason``: ``executed`` (in full), ``below minimum``, ``cut to maximum``, ``no quote``,
+        ``no cash`` (in part, or not at all where ``traded_value`` is 0), ``not finite``. A cell with a NaN in a row that names
+        other coins is listed as ``not finite``, with a NaN for its side.
+        """
+        return pd.concat(list(self.order_blocks()), ignore_index=True)
+
+    def order_blocks(self) -> Iterator[pd.DataFrame]:
+        """Give :attr:`orders` block by block; at least one block, which may be empty."""
+        state, scratch, steps = self._plan.state(), np.empty_like(self._out), len(self._out)
+        log = _log_room(max(LOG_ROOM, 2 * len(self.coins)))
+        step = 0
+        while step < steps:
+            state.count[LOGGED] = 0
+            step = self._plan.run(state, scratch, np.empty((0, len(self.coins) + 1)), log, step, steps)
+            listed = int(state.count[LOGGED])
+            if listed or step == steps:
+                yield self._orders(log[0][:listed], log[1][:listed])
+
+    def _orders(self, log_int: IntArray, log_float: FloatArray) -> pd.DataFrame:
+        wanted = log_float[:, 0]
+        side = np.where(np.isnan(wanted), -1, np.where(wanted > 0.0, 0, 1))
+        return pd.DataFrame(
+            {
+                "time": self._plan.times[log_int[:, 0]],
+                "coin": self.coins.take(log_int[:, 1]),
+                "side": pd.Categorical.from_codes(side, categories=pd.Index(["buy", "sell"])),
+                "wanted_value": np.abs(wanted),
+                "traded_value": np.abs(log_float[:, 1]),
+                "price": log_float[:, 2].copy(),
+                "fee": log_float[:, 3].copy(),
+                "reason": pd.Categorical.from_codes(log_int[:, 2], categories=pd.Index(REASONS)),
+            }
+        )
+
+    # -- scores and files -----------------------------------------------------------------------------------------------
+
+    def score(self, **options: Any) -> Score:
+        """Return G and the other scores of the value path; ``options`` as in :func:`statarb.backtest.score_path`."""
+        return score_path(self.value, cash=self.cash, fees=self.fees, turnover=self.turnover, **options)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``value.parquet`` (time, value, cash, fees, turnover) and ``orders.parquet`` into a folder.
+
+        Each appears whole or not at all; the folder is made where it does not exist.
+        """
+        target = output_folder(folder)
+        columns = {name: self._out[:, place] for place, name in enumerate(("value", "cash", "fees", "turnover"))}
+        with atomic_path(target / "value.parquet") as temporary:
+            pq.write_table(pa.table({"time": pa.array(self._plan.times), **columns}), temporary, compression="zstd")
+        with atomic_path(target / "orders.parquet") as temporary:
+            blocks = (pa.Table.from_pandas(block, preserve_index=False) for block in self.order_blocks())
+            first = next(blocks)
+            with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
+                writer.write_table(first)
+                for block in blocks:
+                    writer.write_table(block)
+
+    def __repr__(self) -> str:
+        return (
+            f"Replay({self.times[0]} to {self.times[-1]}, {self.rules.capital:,.2f} to {self.final_value:,.2f} USD, "
+            f"{self.orders_executed} orders executed, {self.orders_dropped} dropped)"
+        )
+
+
+def _log_room(orders: int) -> tuple[IntArray, FloatArray]:
+    return np.empty((orders, 3), dtype=np.int64), np.empty((orders, 4))

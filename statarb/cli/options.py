@@ -1,0 +1,66 @@
+"""Options that several verbs share, each described once."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from statarb.errors import ParameterError
+from statarb.rules import TradingRules
+
+Market: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="MARKET", help="Panel written by `statarb ingest` (market.parquet).")
+]
+Out: TypeAlias = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made where it is absent.")]
+Start: TypeAlias = Annotated[
+    str, typer.Option("--start", metavar="TIME", help="First decision: the first time of the grid at or after this, UTC.")
+]
+End: TypeAlias = Annotated[str | None, typer.Option("--end", metavar="TIME", help="Last decision; default: end of the data.")]
+Depth: TypeAlias = Annotated[int, typer.Option("--depth", metavar="ROWS", help="Most observations that a window may hold.")]
+Jobs: TypeAlias = Annotated[
+    int, typer.Option("--n-jobs", help="Processes; -1 for one a core. The results do not depend on it.")
+]
+Capital: TypeAlias = Annotated[float, typer.Option("--capital", help="Cash at the start, in USD.")]
+Fee: TypeAlias = Annotated[float, typer.Option("--fee", help="Share of each trade's value that is paid.")]
+MinOrder: TypeAlias = Annotated[float, typer.Option("--min-order", help="Smallest order, in units of the numeraire; 0: none.")]
+MaxOrder: TypeAlias = Annotated[float, typer.Option("--max-order", help="Largest order, in units of the numeraire; inf: none.")]
+Numeraire: TypeAlias = Annotated[
+    str, typer.Option("--numeraire", help="Coin id in whose units the limits stand; 'none': the currency of the prices.")
+]
+
+RULES = TradingRules()
+
+
+def rules_of(capital: float, fee: float, min_order: float, max_order: float, numeraire: str) -> TradingRules:
+    """Turn the words of the command line into the rules of the market."""
+    return TradingRules(capital=capital, fee=fee, min_order=min_order, max_order=max_order, numeraire=label_of(numeraire))
+
+
+def label_of(word: str) -> int | str | None:
+    """Read a coin id: an integer where it is one, ``None`` for 'none', else text."""
+    if word.lower() == "none":
+        return None
+    return int(word) if word.lstrip("-").isdigit() else word
+
+
+def parameters_of(words: list[str]) -> dict[str, Any]:
+    """Read ``name=value`` words; values are Python literals where they are, else text.
+
+    Raises
+    ------
+    ParameterError
+        A word without ``=``.
+    """
+    parameters: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise ParameterError(f"--set must be given as name=value, got {word!r}")
+        try:
+            parameters[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parameters[name] = value
+    return parameters

@@ -1,0 +1,26 @@
+"""`statarb simulate`: a synthetic market, written as the quotes of the case are distributed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from statarb.cli import options
+
+
+def simulate(
+    out: options.Out,
+    coins: Annotated[int, typer.Option("--coins", help="Number of coins; the first 20 are those of level 1.")] = 1678,
+    days: Annotated[float, typer.Option("--days", help="Length of the market, in days.")] = 65.0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed; the same seed gives the same bytes.")] = 0,
+) -> None:
+    """Simulate a market and write its quotes and coin table to DIR."""
+    from statarb._files import output_folder
+    from statarb.data.synthetic import simulate_market
+    from statarb.data.writers import write_quotes
+
+    folder = output_folder(out)
+    panel = simulate_market(coins=coins, days=days, seed=seed)
+    write_quotes(panel, folder)
+    typer.echo(f"{panel!r}\nwritten to {folder}")

@@ -1,0 +1,324 @@
+"""Quality report: what of each coin, and of the market, can be trusted."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from statarb._checks import check_integer, check_number
+from statarb._files import atomic_path, output_folder, write_json
+from statarb._typing import FloatArray, IntArray
+from statarb.data._quality_kernels import COIN_FIGURES, MAX_DECIMALS, coin_figures, market_rows
+from statarb.data.panel import Panel
+
+__all__ = ["QualityReport", "quality_report"]
+
+COINS_A_BLOCK = 64
+LONGEST_COUNTED = 2016
+FEW_QUOTES = 0.5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class QualityReport:
+    """Numbers on the quality of a panel; :func:`quality_report` makes it.
+
+    Parameters
+    ----------
+    coins : DataFrame
+        One row a coin, see Notes.
+    market : Series
+        Figures of the whole market by name.
+    times : DataFrame
+        By time of the grid: ``coins`` quoted, and ``stale``, whether every coin stood still.
+    steps : DataFrame
+        Distances between neighbouring rows: ``steps``, ``minutes``, ``count``, ``share`` (percent), most common first.
+    holes : DataFrame
+        Times without any quote: ``after`` and ``until`` (the rows around it), ``steps`` missing, ``hours``; longest first.
+    hole_lengths : Series
+        Number of holes of single coins by their length in steps; the last one counts the longer ones too.
+    coverage : DataFrame
+        Share of cells quoted, in percent, stretch of time (its start) x coin: the coverage map.
+
+    Notes
+    -----
+    Columns of ``coins``, of observed cells alone:
+
+    - ``symbol``, ``name``; ``quotes``, ``coverage`` (percent of the grid), ``coverage_listed`` (percent of the grid from the
+      first to the last quote), ``first``, ``last``;
+    - ``late``, ``ended``: no quote in the first (last) day of the panel;
+    - ``longest_hole`` in steps, between two quotes, and ``hole_after``, the quote before it;
+    - ``unchanged``: percent of quotes equal to the one before; ``longest_still``: most such quotes in a row;
+    - ``stale_snapshots``: quotes of the coin in rows in which all coins stand still;
+    - ``decimals``: digits after the point that 99 % of the quotes do with (12: not rounded), ``usual_decimals``: that half of
+      them do with, ``tick`` the step that the latter make, ``precision_bp`` the tick as a share of the median price;
+    - ``outliers``: returns whose modified z-score, ``0.6745 |r - median| / MAD``, is above the limit, ``largest_z`` the largest
+      (Iglewicz & Hoaglin 1993, How to Detect and Handle Outliers; the mean deviation times 1.2533 where the MAD is 0);
+    - ``jumps_by_ten``: moves by a power of ten (within 5 %) from one quote to the next, as from a slipped decimal point;
+    - ``duplicates``: rows dropped when the quotes were read, since another one followed for the same cell; NaN: not known;
+    - ``unrounded_gap_bp``: median distance of quoted and unrounded price, ``unrounded_off``: percent of quotes more than a
+      tick and 1 bp away from it; NaN where the panel has no unrounded prices;
+    - ``zero_volume``: percent of quotes with a volume of zero; NaN where there are none;
+    - ``flags``: what stands out, in words.
+    """
+
+    coins: pd.DataFrame
+    market: pd.Series
+    times: pd.DataFrame
+    steps: pd.DataFrame
+    holes: pd.DataFrame
+    hole_lengths: pd.Series
+    coverage: pd.DataFrame
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write ``quality.csv`` (a row a coin), ``quality_holes.csv`` and ``quality_market.json``; return the folder."""
+        target = output_folder(folder)
+        for name, frame, index in (("quality.csv", self.coins, True), ("quality_holes.csv", self.holes, False)):
+            with atomic_path(target / name) as temporary:
+                frame.to_csv(temporary, index=index, index_label="coinID" if index else None, lineterminator="\n")
+        steps = [{str(key): value for key, value in row.items()} for row in self.steps.to_dict("records")]
+        write_json(
+            target / "quality_market.json", {**{str(k): _plain(v) for k, v in self.market.items()}, "step_pattern": steps}
+        )
+        return target
+
+    def __str__(self) -> str:
+        """A few lines for people: the market, the step pattern, and how many coins stand out."""
+        wide = max(len(str(name)) for name in self.market.index)
+        lines = [f"{name:<{wide}}  {_shown(value)}" for name, value in self.market.items()]
+        pattern = ", ".join(f"{row.minutes:g} min {row.share:.2f} %" for row in self.steps.head(4).itertuples())
+        lines.append(f"{'steps between rows':<{wide}}  {pattern}")
+        flags = self.coins["flags"].str.split(", ").explode()
+        counts = flags[flags != ""].value_counts()
+        lines += [f"{'coins: ' + str(flag):<{wide}}  {count}" for flag, count in counts.items()]
+        return "\n".join(lines)
+
+
+def quality_report(panel: Panel, *, outlier_z: float = 10.0, map_columns: int = 400) -> QualityReport:
+    """Measure the quality of a panel's quotes; cells filled by an imputation count as missing.
+
+    Parameters
+    ----------
+    panel : Panel
+        Any panel.
+    outlier_z : float
+        Modified z-score above which a return is an outlier. Returns of 5 minutes have fat tails: 10 is far out.
+    map_columns : int
+        Largest number of stretches of time in the coverage map.
+
+    Returns
+    -------
+    QualityReport
+        Frames of numbers; ``statarb.report.quality_page`` draws them.
+
+    Raises
+    ------
+    ParameterError
+        A limit that is no positive number.
+    """
+    check_number("outlier_z", outlier_z, above=0.0)
+    check_integer("map_columns", map_columns, at_least=1)
+    price, observed = np.asarray(panel.array("price"), dtype=np.float64), panel.observed_array
+    cells = np.asarray((panel._stamps - panel._grid[0]) // panel._step, dtype=np.int64)
+    size = len(panel.grid)
+    places = min(map_columns, size)
+    bins = panel._rows * places // size
+    covered = np.zeros((places, len(panel.coins)))
+    counts, stale = market_rows(price, observed, bins, covered)
+    figures, lengths = _figures(panel, price, cells, outlier_z)
+    coins = _coin_table(panel, figures, stale)
+    width = np.bincount(np.arange(size) * places // size, minlength=places)
+    starts = panel.grid[np.searchsorted(np.arange(size) * places // size, np.arange(places))]
+    times = pd.DataFrame({"coins": 0, "stale": False}, index=panel.grid)
+    times.iloc[panel._rows, 0] = counts
+    times.iloc[panel._rows, 1] = stale
+    holes = _holes(panel, cells)
+    steps = _steps(panel, cells)
+    known = lengths[1:]
+    reach = int(np.flatnonzero(known)[-1]) + 1 if known.any() else 0
+    return QualityReport(
+        coins=coins,
+        market=_market(panel, coins, counts, stale, holes),
+        times=times,
+        steps=steps,
+        holes=holes,
+        hole_lengths=pd.Series(known[:reach], index=pd.RangeIndex(1, reach + 1, name="steps"), name="holes"),
+        coverage=pd.DataFrame(100.0 * covered / width[:, None], index=starts, columns=panel.coins),
+    )
+
+
+def _figures(panel: Panel, price: FloatArray, cells: IntArray, outlier_z: float) -> tuple[pd.DataFrame, IntArray]:
+    """Run the kernel over blocks of coins, which it reads column by column."""
+    lengths = np.zeros(LONGEST_COUNTED + 1, dtype=np.int64)
+    found = np.empty((len(panel.coins), len(COIN_FIGURES)))
+    mask = panel._observed
+    for low in range(0, len(panel.coins), COINS_A_BLOCK):
+        block = np.ascontiguousarray(price[:, low : low + COINS_A_BLOCK].T)
+        if mask is not None:
+            block[~mask[:, low : low + COINS_A_BLOCK].T] = np.nan
+        for place, column in enumerate(block):
+            found[low + place] = coin_figures(column, cells, outlier_z, lengths)
+    return pd.DataFrame(found, index=panel.coins, columns=list(COIN_FIGURES)), lengths
+
+
+def _coin_table(panel: Panel, figures: pd.DataFrame, stale: Any) -> pd.DataFrame:
+    observed = panel.observed_array
+    size = len(panel.grid)
+    stamps = np.append(panel._stamps, np.datetime64("NaT", "us"))
+    rows = {name: figures[name].fillna(-1).to_numpy().astype(np.int64) for name in ("first", "last", "hole_after")}
+    first, last = stamps[rows["first"]], stamps[rows["last"]]
+    quotes = figures["quotes"].to_numpy()
+    with np.errstate(invalid="ignore"):
+        span = np.where(quotes > 0, (last - first) / panel._step + 1, np.nan)
+        day = np.timedelta64(1, "D")
+        late = (quotes > 0) & (first - panel._grid[0] >= day)
+        ended = (quotes > 0) & (panel._grid[-1] - last >= day)
+        decimals = figures["usual_decimals"].to_numpy()
+        tick = np.where(decimals < MAX_DECIMALS, 10.0**-decimals, np.nan)
+    gap, off = _unrounded(panel, tick)
+    ingest = panel.metadata.get("ingest", {})
+    known = ingest.get("duplicates_by_coin") if isinstance(ingest, dict) else None
+    duplicates = [np.nan if known is None else float(known.get(str(coin), 0)) for coin in panel.coins]
+    table = pd.DataFrame(
+        {
+            "symbol": panel.table["symbol"],
+            "name": panel.table["name"],
+            "quotes": quotes.astype(np.int64),
+            "coverage": 100.0 * quotes / size,
+            "coverage_listed": 100.0 * quotes / span,
+            "first": first,
+            "last": last,
+            "late": late,
+            "ended": ended,
+            "longest_hole": figures["longest_hole"].to_numpy().astype(np.int64),
+            "hole_after": stamps[rows["hole_after"]],
+            "unchanged": 100.0 * figures["unchanged"],
+            "longest_still": figures["longest_still"],
+            "stale_snapshots": observed[stale].sum(axis=0),
+            "decimals": figures["decimals"],
+            "usual_decimals": decimals,
+            "tick": tick,
+            "precision_bp": 1e4 * tick / figures["median_price"].to_numpy(),
+            "outliers": figures["outliers"],
+            "largest_z": figures["largest_z"],
+            "jumps_by_ten": figures["jumps_by_ten"],
+            "duplicates": duplicates,
+            "unrounded_gap_bp": gap,
+            "unrounded_off": off,
+            "zero_volume": _zero_volume(panel),
+        },
+        index=panel.coins,
+    )
+    table["flags"] = _flags(table)
+    return table
+
+
+def _unrounded(panel: Panel, tick: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return by coin the median distance of quoted and unrounded price in bp, and the percent of quotes that disagree."""
+    gap, off = np.full(len(panel.coins), np.nan), np.full(len(panel.coins), np.nan)
+    if "unrounded" not in panel.fields:
+        return gap, off
+    price, unrounded, observed = panel.array("price"), panel.array("unrounded"), panel.observed_array
+    for low in range(0, len(panel.coins), COINS_A_BLOCK):
+        block = slice(low, low + COINS_A_BLOCK)
+        quoted, exact = np.ascontiguousarray(price[:, block].T), np.ascontiguousarray(unrounded[:, block].T)
+        both = observed[:, block].T & ~np.isnan(exact)
+        for place in range(len(quoted)):
+            kept = both[place]
+            if kept.any():
+                apart = np.abs(quoted[place, kept] - exact[place, kept])
+                gap[low + place] = 1e4 * np.median(apart / quoted[place, kept])
+                allowed = np.nan_to_num(tick[low + place]) + 1e-4 * quoted[place, kept]
+                off[low + place] = 100.0 * np.mean(apart > allowed)
+    return gap, off
+
+
+def _zero_volume(panel: Panel) -> FloatArray:
+    if "volume" not in panel.fields:
+        return np.full(len(panel.coins), np.nan)
+    volume, observed = panel.array("volume"), panel.observed_array
+    known = (observed & ~np.isnan(volume)).sum(axis=0)
+    zero = (observed & (volume == 0.0)).sum(axis=0)
+    share: FloatArray = np.divide(100.0 * zero, known, out=np.full(len(known), np.nan), where=known > 0)
+    return share
+
+
+def _flags(table: pd.DataFrame) -> list[str]:
+    """Say in words what stands out about each coin."""
+    marks = {
+        "no quote": table["quotes"] == 0,
+        "listed late": table["late"],
+        "ended": table["ended"],
+        "thin": table["coverage_listed"] < 100.0 * FEW_QUOTES,
+        "often unchanged": table["unchanged"] > 50.0,
+        "coarse tick": table["precision_bp"] > 10.0,
+        "jumps by ten": table["jumps_by_ten"] > 0,
+        "unrounded price disagrees": table["unrounded_off"] > 1.0,
+        "no volume": table["zero_volume"] > 50.0,
+    }
+    names = np.array(list(marks))
+    held = np.column_stack([np.asarray(mark, dtype=bool) for mark in marks.values()])
+    return [", ".join(names[row]) for row in held]
+
+
+def _holes(panel: Panel, cells: IntArray) -> pd.DataFrame:
+    missing = np.diff(cells) - 1
+    where = np.flatnonzero(missing > 0)
+    where = where[np.argsort(-missing[where], kind="stable")]
+    hours = missing[where] * (panel.step / pd.Timedelta("1h"))
+    return pd.DataFrame(
+        {"after": panel.times[where], "until": panel.times[where + 1], "steps": missing[where], "hours": hours},
+    )
+
+
+def _steps(panel: Panel, cells: IntArray) -> pd.DataFrame:
+    distances, counts = np.unique(np.diff(cells), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    distances, counts = distances[order], counts[order]
+    return pd.DataFrame(
+        {
+            "steps": distances,
+            "minutes": distances * (panel.step / pd.Timedelta("1min")),
+            "count": counts,
+            "share": 100.0 * counts / max(counts.sum(), 1),
+        }
+    )
+
+
+def _market(panel: Panel, coins: pd.DataFrame, counts: IntArray, stale: Any, holes: pd.DataFrame) -> pd.Series:
+    rows, size = len(panel.times), len(panel.grid)
+    figures: dict[str, Any] = {
+        "coins": len(panel.coins),
+        "first time": panel.grid[0],
+        "last time": panel.grid[-1],
+        "step in minutes": panel.step / pd.Timedelta("1min"),
+        "times of the grid": size,
+        "times with a quote": rows,
+        "times without a quote, %": 100.0 * (size - rows) / size,
+        "longest hole in hours": float(holes["hours"].max()) if len(holes) else 0.0,
+        "cells with a quote, %": 100.0 * float(counts.sum()) / (size * len(panel.coins)),
+        "stale snapshots": int(stale.sum()),
+        "stale snapshots, % of rows": 100.0 * float(stale.sum()) / rows,
+        "coins a row, median": float(np.median(counts)),
+        "coins a row, fewest": int(counts.min()),
+        "coins a row, most": int(counts.max()),
+        "coins listed late": int(coins["late"].sum()),
+        "coins ended": int(coins["ended"].sum()),
+        "coins without a quote": int((coins["quotes"] == 0).sum()),
+        "duplicates": float(coins["duplicates"].sum(min_count=1)),
+        "outlying returns": float(coins["outliers"].sum()),
+        "jumps by powers of ten": float(coins["jumps_by_ten"].sum()),
+    }
+    return pd.Series(figures, dtype=object)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, pd.Timestamp) else value
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

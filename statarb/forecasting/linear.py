@@ -1,0 +1,356 @@
+"""Linear forecasters: the last value, the drift, and the ridge regression on the lags of all coins."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from statarb._checks import check_integer, check_number
+from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb.data.panel import Panel
+from statarb.forecasting._rolling import ANCHOR, RollingMoments, rolling_ridge
+from statarb.forecasting.base import BaseForecaster
+from statarb.forecasting.features import known_prices
+from statarb.forecasting.lags import LEADERS, Design, LagForecaster
+
+__all__ = ["LEADERS", "CrossAssetRidge", "Drift", "FactorRidge", "LastValue"]
+
+
+class LastValue(BaseForecaster):
+    """The price stays as it is: the benchmark that a forecast must beat."""
+
+    def fit(self, window: Panel) -> Self:
+        """Learn nothing."""
+        self.coins_ = window.coins
+        return self
+
+    def predict(self, window: Panel) -> pd.Series:
+        """Return 0 for every coin that has a quote in the window."""
+        self._require_fitted(window)
+        return self._series(window, np.zeros(len(window.coins)))
+
+    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
+        """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
+        known = known_prices(panel, depth=depth)[rows]
+        return np.where(np.isnan(known), np.nan, 0.0), np.zeros(known.shape, dtype=np.bool_)
+
+
+class Drift(BaseForecaster):
+    """The mean log return of the window goes on.
+
+    Parameters
+    ----------
+    horizon : int
+        Rows ahead.
+    """
+
+    def __init__(self, horizon: int = 1) -> None:
+        self.horizon = check_integer("horizon", horizon, at_least=1)
+
+    def fit(self, window: Panel) -> Self:
+        """Take the mean log return a row between each coin's first and last quote of the window."""
+        price = window.array("price")
+        self.coins_ = window.coins
+        self.drift_ = np.zeros(price.shape[1])
+        for column in range(price.shape[1]):
+            quoted = np.flatnonzero(~np.isnan(price[:, column]))
+            if len(quoted) > 1:
+                first, last = quoted[0], quoted[-1]
+                self.drift_[column] = np.log(price[last, column] / price[first, column]) / (last - first)
+        return self
+
+    def predict(self, window: Panel) -> pd.Series:
+        """Return the drift over the horizon."""
+        self._require_fitted(window)
+        return self._series(window, self.drift_ * self.horizon)
+
+
+class CrossAssetRidge(LagForecaster):
+    """Ridge regression of every coin's next return on the last returns of all coins.
+
+    The workhorse. Each return is divided by the root mean square of the coin's last ``scale_rows`` returns, and clipped, so
+    that quiet and wild hours weigh alike and one jump does not decide. The moments of the training window are carried along
+    by adding the newest row and taking the oldest away, so that a walk refits at every row for the price of one update and
+    one small solve (:mod:`statarb.forecasting._rolling`).
+
+    Parameters
+    ----------
+    lags : int
+        Lags of each coin, in rows.
+    alpha : float
+        Ridge, as a share of each feature's sum of squares: a ridge of ``alpha * n`` on n rows of features of mean square 1.
+    horizon : int
+        Rows ahead; the answer is the sum of their returns.
+    scale_rows : int or None
+        Rows over which the size of a coin's returns is measured (mean absolute value); ``None`` leaves returns as they are.
+    clip : float or None
+        Largest return in units of that size, on both sides of the regression.
+    leaders : sequence of coin ids, optional
+        Coins whose lags every regression has; each other coin adds its own lags. By default all coins, where there are at most
+        32; in larger panels those of :data:`LEADERS` that are there, else the first 20 columns.
+    field : {"unrounded", "price"}
+        Price whose returns are used. Quoted prices may hide moves by their rounding. The forecast is always of the quoted
+        price: where the unrounded price stands apart from it, the forecast starts from the unrounded one.
+    fields : sequence of str
+        Further fields of the panel, as features of the leaders (at the last row, standardised over ``scale_rows``).
+    scale_field : str, optional
+        Field of the panel that gives the size of returns instead of ``scale_rows``: forecast volatilities, for a
+        GARCH-standardised model.
+    skip_stale : bool
+        Passes over rows in which no coin moved at all (a snapshot served twice): such a row is no lag, and no model is trained
+        to forecast it.
+
+    Attributes
+    ----------
+    coef_ : (coins, features) array
+        Coefficients of the shared features, in the order lag 1 of all leaders, lag 2, ..., further fields.
+    own_coef_ : (coins, lags) array
+        Coefficients of a coin's own lags; 0 for leaders.
+
+    Notes
+    -----
+    A cell that was not quoted has a return of 0, as a feature and as a target: the last known price did not move. A coin that
+    hardly trades is therefore forecast to move little. Training rows begin some way into the window (:attr:`min_rows`), so that
+    no feature depends on rows before it.
+
+    Ridge: A. E. Hoerl, R. W. Kennard (1970), Technometrics 12, 55-67. Lead and lag across assets: A. W. Lo, A. C. MacKinlay
+    (1990), Review of Financial Studies 3, 175-205.
+
+    Examples
+    --------
+    >>> CrossAssetRidge(lags=1)
+    CrossAssetRidge(lags=1)
+    """
+
+    def __init__(
+        self,
+        lags: int = 2,
+        alpha: float = 0.1,
+        horizon: int = 1,
+        scale_rows: int | None = 72,
+        clip: float | None = 3.0,
+        leaders: Sequence[Hashable] | None = None,
+        field: str = "unrounded",
+        fields: Sequence[str] = (),
+        scale_field: str | None = None,
+        skip_stale: bool = True,
+    ) -> None:
+        super().__init__(lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale)
+        self.alpha = check_number("alpha", alpha, at_least=0.0)
+
+    def fit(self, window: Panel) -> Self:
+        """Estimate the regressions of all coins on the window.
+
+        Raises
+        ------
+        DataError
+            Fewer rows than :attr:`min_rows`.
+        ParameterError
+            A leader or a field that the panel does not have.
+        """
+        self._require_rows(len(window.times))
+        design = self._design(window)
+        end = np.array([len(design.target) - self.horizon])
+        _, shared, own = self._solve(design, end, end, len(design.target))
+        self.coins_ = window.coins
+        self.coef_ = shared.T
+        self.own_coef_ = own.T
+        return self
+
+    def predict(self, window: Panel) -> pd.Series:
+        """Return expected log returns over the horizon, from the last quoted price of each coin."""
+        self._require_fitted(window)
+        self._require_rows(len(window.times))
+        tail = self._tail(window)
+        answer = self.coef_ @ tail.shared[-1]
+        if tail.own_lags:
+            answer += np.einsum("lc,cl->c", tail.own[-1].reshape(tail.own_lags, -1), self.own_coef_)
+        return self._series(window, answer * tail.scale[-1] + self._gap(window, None)[-1])
+
+    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
+        """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
+        self._require_rows(min(depth, int(fits[0]) + 1))
+        design = self._design(panel, depth)
+        answers, _, _ = self._solve(design, rows, fits + 1 - self.horizon, depth)
+        forecasts = answers * design.scale[rows] + design.gap[rows]
+        return forecasts, np.zeros(forecasts.shape, dtype=np.bool_)
+
+    def _solve(self, design: Design, rows: IntArray, ends: IntArray, depth: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        used = design.usable[:, None]
+        return rolling_ridge(
+            design.shared * used,
+            design.own * used,
+            design.own_lags,
+            design.target * used,
+            design.shared[rows],
+            design.own[rows],
+            np.asarray(ends, dtype=np.int64),
+            depth - design.first - self.horizon,
+            design.first,
+            self.alpha,
+            ANCHOR,
+        )
+
+
+class FactorRidge(LagForecaster):
+    """Three ridge regressions in turn: the common move, each coin's own lags, and what is left in the lags of the others.
+
+    Most of what can be forecast is one or two moves that all coins make, some sooner than others. A regression of every coin on
+    the lags of all estimates them as often as there are coins. This one shrinks towards them: a ridge regression of reduced
+    rank first, then, on what it leaves, the coin's own lags, then a ridge on all lags with a strong penalty. All three are
+    solved from the moments that :class:`CrossAssetRidge` carries along.
+
+    Parameters
+    ----------
+    lags : int
+        Lags of each coin, in rows.
+    rank : int
+        Common moves.
+    alpha, own_alpha, rest_alpha : float
+        Ridge of the three regressions, as a share of each feature's sum of squares; on all coins' lags (first and third) it
+        grows in proportion to the lag.
+    horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        As for :class:`CrossAssetRidge`.
+
+    Attributes
+    ----------
+    coef_ : (coins, features) array
+        Coefficients of the shared features: lag 1 of all leaders, lag 2, ..., further fields.
+    own_coef_ : (coins, lags) array
+        Coefficients of each coin's own lags, in addition.
+
+    Notes
+    -----
+    Reduced rank: A. J. Izenman (1975), Journal of Multivariate Analysis 5, 248-264, with a ridge (A. Mukherjee, J. Zhu (2011),
+    Statistical Analysis and Data Mining 4, 612-622): the ridge coefficients B are projected on the first ``rank`` principal
+    axes V of the fitted targets, B V V'.
+    """
+
+    _own_lags_of = "all"
+
+    def __init__(
+        self,
+        lags: int = 2,
+        rank: int = 2,
+        alpha: float = 0.05,
+        own_alpha: float = 0.1,
+        rest_alpha: float = 0.5,
+        horizon: int = 1,
+        scale_rows: int | None = 72,
+        clip: float | None = 3.0,
+        leaders: Sequence[Hashable] | None = None,
+        field: str = "unrounded",
+        fields: Sequence[str] = (),
+        scale_field: str | None = None,
+        skip_stale: bool = True,
+    ) -> None:
+        super().__init__(lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale)
+        self.rank = check_integer("rank", rank, at_least=1)
+        self.alpha = check_number("alpha", alpha, above=0.0)
+        self.own_alpha = check_number("own_alpha", own_alpha, above=0.0)
+        self.rest_alpha = check_number("rest_alpha", rest_alpha, above=0.0)
+
+    def fit(self, window: Panel) -> Self:
+        """Estimate the regressions of all coins on the window.
+
+        Raises
+        ------
+        DataError
+            Fewer rows than :attr:`min_rows`.
+        """
+        self._require_rows(len(window.times))
+        design = self._design(window)
+        moments = self._moments(design, len(design.target))
+        shared, own = self._coefficients(*moments.before(len(design.target) - self.horizon))
+        self.coins_ = window.coins
+        self.coef_ = shared.T
+        self.own_coef_ = own.T
+        return self
+
+    def predict(self, window: Panel) -> pd.Series:
+        """Return expected log returns over the horizon, from the last quoted price of each coin."""
+        self._require_fitted(window)
+        self._require_rows(len(window.times))
+        tail = self._tail(window)
+        answer = _answer(tail.shared[-1], tail.own[-1], self.coef_.T, self.own_coef_.T)
+        return self._series(window, answer * tail.scale[-1] + self._gap(window, None)[-1])
+
+    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
+        """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
+        self._require_rows(min(depth, int(fits[0]) + 1))
+        design = self._design(panel, depth)
+        moments = self._moments(design, depth)
+        forecasts = np.empty((len(rows), len(panel.coins)))
+        solved = -1
+        for step, (row, fit) in enumerate(zip(rows, fits, strict=True)):
+            if fit != solved:
+                shared, own = self._coefficients(*moments.before(int(fit) + 1 - self.horizon))
+                solved = fit
+            forecasts[step] = _answer(design.shared[row], design.own[row], shared, own)
+        return forecasts * design.scale[rows] + design.gap[rows], np.zeros(forecasts.shape, dtype=np.bool_)
+
+    def coefficients_of(self, design: Design, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the coefficients of shared and own lags, trained on these rows of a design, in any order."""
+        shared, own, target = design.shared[rows], design.own[rows], design.target[rows]
+        lags, coins = design.own_lags, target.shape[1]
+        mine = own.reshape(len(rows), lags, coins)
+        return self._coefficients(
+            shared.T @ shared,
+            shared.T @ target,
+            shared.T @ own,
+            np.einsum("rac,rbc->abc", mine, mine),
+            np.einsum("rac,rc->ac", mine, target),
+        )
+
+    @staticmethod
+    def scaled_forecasts(design: Design, rows: IntArray, shared: FloatArray, own: FloatArray) -> FloatArray:
+        """Return forecasts in units of the design's scale, (rows, coins), of such coefficients."""
+        forecasts: FloatArray = design.shared[rows] @ shared
+        coins = shared.shape[1]
+        for lag in range(len(own)):
+            forecasts += design.own[rows][:, lag * coins : (lag + 1) * coins] * own[lag]
+        return forecasts
+
+    def _moments(self, design: Design, depth: int) -> RollingMoments:
+        used = design.usable[:, None]
+        count = depth - design.first - self.horizon
+        return RollingMoments(
+            design.shared * used, design.own * used, design.own_lags, design.target * used, count, design.first
+        )
+
+    def _coefficients(
+        self, shared: FloatArray, target: FloatArray, cross: FloatArray, own: FloatArray, own_target: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Coefficients of shared (features, coins) and own lags (lags, coins) from the moments of the training rows."""
+        lags, coins = own_target.shape
+        squares = np.diag(shared)
+        penalty = np.where(squares > 0.0, squares, 1.0) * self._lag_of(len(shared))
+        factor = np.linalg.cholesky(shared + np.diag(np.where(squares > 0.0, 1e-12 * squares, 1.0)))
+        ridge = np.linalg.solve(shared + np.diag(self.alpha * penalty), target)
+        _, _, axes = np.linalg.svd(factor.T @ ridge, full_matrices=False)
+        common = axes[: self.rank]
+        first = (ridge @ common.T) @ common
+        left = target - shared @ first
+        by_coin = cross.reshape(len(shared), lags, coins)
+        own_left = own_target - np.einsum("fac,fc->ac", by_coin, first)
+        own_squares = np.einsum("aac->ca", own)
+        small = np.moveaxis(own, 2, 0) + np.einsum(
+            "ca,ab->cab", np.where(own_squares > 0.0, self.own_alpha * own_squares, 1.0), np.eye(lags)
+        )
+        second = np.linalg.solve(small, own_left.T[:, :, None])[:, :, 0].T
+        left -= np.einsum("fac,ac->fc", by_coin, second)
+        third = np.linalg.solve(shared + np.diag(self.rest_alpha * penalty), left)
+        return first + third, second
+
+    def _lag_of(self, features: int) -> FloatArray:
+        """Lag of each shared feature; further fields count as lag 1."""
+        count = features // (self.lags + len(self.fields))
+        return np.concatenate([np.repeat(np.arange(1.0, self.lags + 1.0), count), np.ones(count * len(self.fields))])
+
+
+def _answer(shared: FloatArray, own: FloatArray, weights: FloatArray, own_weights: FloatArray) -> FloatArray:
+    answer: FloatArray = shared @ weights + (own.reshape(own_weights.shape) * own_weights).sum(axis=0)
+    return answer

@@ -1,0 +1,206 @@
+"""Forecasts through time: every step sees the past alone, in blocks side by side, the same for any number of workers."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import nullcontext
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from statarb._checks import check_integer
+from statarb._progress import track
+from statarb._typing import BoolArray, IntArray, TimeLike
+from statarb.data._time import as_stamp
+from statarb.data.panel import Panel
+from statarb.data.shared import SharedPanel, shared
+from statarb.errors import DataError, ParameterError
+from statarb.forecasting.base import Forecaster, clone
+from statarb.forecasting.blocks import BlockResult, forecast_rows
+from statarb.forecasting.features import known_prices
+from statarb.forecasting.shaping import DirectionShaped, shape_directions
+
+__all__ = ["BlockResult", "ForecastRun", "forecast_rows", "forecast_walk", "run_forecasts"]
+
+BLOCK = 1024
+"""Steps of a block, rounded up to whole refits. It does not depend on the number of workers, so neither do the answers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ForecastRun:
+    """What a forecaster said through time, and what it took.
+
+    Attributes
+    ----------
+    forecasts : DataFrame
+        Price forecasts, grid time x coin; the row at t was made with what was known one step before t. NaN = no forecast.
+    unshaped : DataFrame
+        The same before :class:`~statarb.forecasting.DirectionShaped` was applied.
+    seconds : Series
+        Time that each step took, for all coins together; in blocks, the mean of its block.
+    fallbacks, missing : Series
+        By coin: steps at which the last value stood in for a model that could not be estimated, and steps without a forecast
+        because the coin had no quote in the window.
+    """
+
+    forecasts: pd.DataFrame
+    unshaped: pd.DataFrame
+    seconds: pd.Series
+    fallbacks: pd.Series
+    missing: pd.Series
+
+
+def forecast_walk(
+    forecaster: Forecaster,
+    panel: Panel,
+    start: TimeLike = "2018-01-25",
+    end: TimeLike | None = None,
+    *,
+    depth: int = 2016,
+    refit_every: int = 1,
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Forecast the price of every step of the grid, each one step ahead.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        Is copied, not changed.
+    panel : Panel
+        Prices; forecasts are of the quoted price.
+    start, end : time
+        First and last step that is forecast; by default to the end of the grid.
+    depth : int
+        Largest number of observed rows in a window.
+    refit_every : int
+        Steps between fits, counted from ``start``. Between them the last model forecasts from the newest window.
+    n_jobs : int
+        Processes, through joblib's current backend; the forecasts do not depend on it.
+    progress : bool
+        Whether to show a bar on a terminal.
+
+    Returns
+    -------
+    DataFrame
+        Price forecasts, grid time x coin. The row at t is made with what was known one step before t; also where nothing is
+        quoted at t. NaN where the coin has no quote in the window.
+
+    Raises
+    ------
+    DataError
+        ``start`` outside the panel, or so early that the first window is too short for the forecaster.
+    ParameterError
+        ``refit_every`` or ``depth`` below 1, ``start`` after ``end``.
+    """
+    run = run_forecasts(forecaster, panel, start, end, depth=depth, refit_every=refit_every, n_jobs=n_jobs, progress=progress)
+    return run.forecasts
+
+
+def run_forecasts(
+    forecaster: Forecaster,
+    panel: Panel,
+    start: TimeLike = "2018-01-25",
+    end: TimeLike | None = None,
+    *,
+    depth: int = 2016,
+    refit_every: int = 1,
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> ForecastRun:
+    """Forecast as :func:`forecast_walk` does, and keep times and counts too.
+
+    Parameters
+    ----------
+    forecaster, panel, start, end, depth, refit_every, n_jobs, progress
+        As for :func:`forecast_walk`.
+
+    Raises
+    ------
+    DataError, ParameterError
+        As for :func:`forecast_walk`.
+    """
+    depth = check_integer("depth", depth, at_least=1)
+    refit_every = check_integer("refit_every", refit_every, at_least=1)
+    steps = _steps(panel, start, end)
+    rows = np.searchsorted(panel.rows, steps, side="left") - 1
+    if rows[0] < 0:
+        raise DataError(
+            f"nothing was quoted before start={panel.grid[steps[0]]}; the first quote is at {panel.times[0]}, "
+            "and a forecast is made with what was known one step before"
+        )
+    fits = rows[np.arange(len(rows)) // refit_every * refit_every]
+    outer = forecaster if isinstance(forecaster, DirectionShaped) else None
+    inner = forecaster if outer is None else outer.forecaster
+    answer = _in_blocks(inner, panel, rows, fits, depth, refit_every, n_jobs, progress)
+    base = known_prices(panel, depth=depth)[rows]
+    raw = base * np.exp(answer.forecasts)
+    shaped, seconds = raw, answer.seconds
+    if outer is not None:
+        way = answer.forecasts
+        if outer.direction is not None:
+            other = _in_blocks(outer.direction, panel, rows, fits, depth, refit_every, n_jobs, progress)
+            way, seconds = other.forecasts, seconds + other.seconds
+        shaped = shape_directions(raw, way, _observed(panel, steps), outer.nudge)
+    index, coins = panel.grid[steps], panel.coins
+    return ForecastRun(
+        forecasts=pd.DataFrame(shaped, index=index, columns=coins),
+        unshaped=pd.DataFrame(raw, index=index, columns=coins),
+        seconds=pd.Series(seconds, index=index, name="seconds"),
+        fallbacks=pd.Series(answer.failed.sum(axis=0), index=coins, name="fallbacks"),
+        missing=pd.Series(np.isnan(raw).sum(axis=0), index=coins, name="missing"),
+    )
+
+
+def _steps(panel: Panel, start: TimeLike, end: TimeLike | None) -> IntArray:
+    """Positions in the grid of the steps to forecast."""
+    grid = panel.grid.to_numpy()
+    first = as_stamp("start", start)
+    last = grid[-1] if end is None else as_stamp("end", end)
+    if first > last:
+        raise ParameterError(f"start must not be after end, got start={pd.Timestamp(first)} and end={pd.Timestamp(last)}")
+    low, high = np.searchsorted(grid, first, side="left"), np.searchsorted(grid, last, side="right")
+    if low >= high:
+        raise DataError(
+            f"no step from {pd.Timestamp(first)} to {pd.Timestamp(last)} lies in the panel ({grid[0]} to {grid[-1]})"
+        )
+    return np.arange(low, high, dtype=np.int64)
+
+
+def _observed(panel: Panel, steps: IntArray) -> BoolArray:
+    """Whether each cell of these steps was quoted."""
+    seen = np.zeros((len(panel.grid), len(panel.coins)), dtype=np.bool_)
+    seen[panel.rows] = panel.observed_array
+    return seen[steps]
+
+
+def _in_blocks(
+    forecaster: Forecaster,
+    panel: Panel,
+    rows: IntArray,
+    fits: IntArray,
+    depth: int,
+    refit_every: int,
+    n_jobs: int,
+    progress: bool,
+) -> BlockResult:
+    """Forecast block by block; a block starts with a fit, and gets no more rows than its windows need."""
+    length = -(-BLOCK // refit_every) * refit_every
+    cuts = [slice(low, min(low + length, len(rows))) for low in range(0, len(rows), length)]
+    alone = joblib.effective_n_jobs(n_jobs) == 1
+    with nullcontext(panel) if alone else shared(panel) as market:
+        tasks = [joblib.delayed(_block)(clone(forecaster), market, rows[cut], fits[cut], depth) for cut in cuts]
+        runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+        done: list[BlockResult] = list(track(runner(tasks), "forecast", total=len(tasks), show=progress))
+    return BlockResult(*(np.concatenate([getattr(one, name) for one in done]) for name in ("forecasts", "failed", "seconds")))
+
+
+def _block(forecaster: Any, market: Panel | SharedPanel, rows: IntArray, fits: IntArray, depth: int) -> BlockResult:
+    panel = market.open() if isinstance(market, SharedPanel) else market
+    low = max(int(fits[0]) - depth + 1, 0)
+    part = panel.between(panel.times[low], panel.times[int(rows[-1])])
+    with threadpool_limits(1):
+        return forecast_rows(forecaster, part, rows - low, fits - low, depth=depth)

@@ -1,0 +1,29 @@
+"""Online portfolio selection: learners that need no model, from the survey of Li and Hoi (2014).
+
+Follow the winner, follow the loser, match patterns; and what would have been best, in hindsight.
+"""
+
+from __future__ import annotations
+
+from statarb.investors.online.hindsight import BestCoin, BestConstantRebalanced
+from statarb.investors.online.learner import Market, MarketInvestor, OnlineLearner
+from statarb.investors.online.losers import CWMR, OLMAR, PAMR, Anticor
+from statarb.investors.online.patterns import CORN
+from statarb.investors.online.winners import ExponentiatedGradient, FollowTheLeader, OnlineNewtonStep, UniversalPortfolio
+
+__all__ = [
+    "CORN",
+    "CWMR",
+    "OLMAR",
+    "PAMR",
+    "Anticor",
+    "BestCoin",
+    "BestConstantRebalanced",
+    "ExponentiatedGradient",
+    "FollowTheLeader",
+    "Market",
+    "MarketInvestor",
+    "OnlineLearner",
+    "OnlineNewtonStep",
+    "UniversalPortfolio",
+]

@@ -1,0 +1,108 @@
+"""Yardsticks in hindsight: the best constant rebalanced portfolio and the best coin of a sample already known."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from statarb._typing import FloatArray
+from statarb.data.panel import Panel
+from statarb.errors import ParameterError
+from statarb.investors.base import BaseInvestor, register, weights_of
+from statarb.investors.simplex import log_optimal
+from statarb.investors.universe import carried, check_universe, choose_coins, listed
+
+__all__ = ["BestCoin", "BestConstantRebalanced"]
+
+H = TypeVar("H", bound="_Hindsight")
+
+
+@dataclasses.dataclass(eq=False, repr=False)
+class _Hindsight(BaseInvestor):
+    max_coins: int | None = 100
+    max_age: int = 12
+
+    hindsight: ClassVar[bool] = True
+
+    def check(self) -> None:
+        """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
+        check_universe(self.max_coins, self.max_age)
+
+    def reset(self) -> None:
+        """Forget the sample."""
+        self._best: pd.Series | None = None
+
+    def fit_hindsight(self: H, panel: Panel) -> H:
+        """Find the best weights of a sample; a coin without a price yet counts as cash.
+
+        Parameters
+        ----------
+        panel : Panel
+            The rows on which it will be judged.
+        """
+        column = choose_coins(panel, self.max_coins, len(panel.times))
+        price = carried(panel, column)
+        relatives = price[1:] / price[:-1]
+        best = self.best(np.where(np.isnan(relatives), 1.0, relatives))
+        self._best = pd.Series(best, index=panel.coins[column])
+        return self
+
+    def best(self, relatives: FloatArray) -> FloatArray:
+        raise NotImplementedError
+
+    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
+        """Return the best weights; those of coins without a recent price stay in cash."""
+        if self._best is None:
+            raise ParameterError(
+                f"{self.name} knows its sample in hindsight: give it by fit_hindsight(panel) first, and keep it out of "
+                "anything that is to be causal"
+            )
+        wanted = self._best.reindex(window.coins, fill_value=0.0).to_numpy()
+        return weights_of(window, np.where(listed(window, self.max_age), wanted, 0.0))
+
+
+@register("best_crp")
+@dataclasses.dataclass(eq=False, repr=False)
+class BestConstantRebalanced(_Hindsight):
+    """Best constant rebalanced portfolio in hindsight: constant weights with the highest growth over the sample.
+
+    Parameters
+    ----------
+    max_coins : int or None
+        Largest number of coins, see :func:`~statarb.investors.universe.choose_coins`.
+    max_age : int
+        A coin gets its weight only while it has had a price in the last ``max_age`` rows.
+
+    Notes
+    -----
+    Cover (1991), equation 1.2: ``argmax_b prod_t b . x_t``; the target of the universal portfolio.
+    """
+
+    def best(self, relatives: FloatArray) -> FloatArray:
+        """Return the log-optimal weights."""
+        if len(relatives) == 0:
+            return np.full(relatives.shape[1], 1.0 / relatives.shape[1])
+        return log_optimal(relatives)
+
+
+@register("best_coin")
+@dataclasses.dataclass(eq=False, repr=False)
+class BestCoin(_Hindsight):
+    """The coin that grew most over the sample, in hindsight.
+
+    Parameters
+    ----------
+    max_coins : int or None
+        Largest number of coins to choose from, see :func:`~statarb.investors.universe.choose_coins`.
+    max_age : int
+        The coin is held only while it has had a price in the last ``max_age`` rows.
+    """
+
+    def best(self, relatives: FloatArray) -> FloatArray:
+        """Return 1 for the best coin."""
+        weights = np.zeros(relatives.shape[1])
+        weights[int(np.argmax(np.log(relatives).sum(axis=0)))] = 1.0
+        return weights

@@ -1,0 +1,313 @@
+"""What the online learners share: rows taken in one by one, the coins in play, and the portfolio learnt so far."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray
+from statarb.data.panel import Panel
+from statarb.errors import DataError
+from statarb.investors.base import BaseInvestor, weights_of
+from statarb.investors.universe import check_universe, label_ranks, largest
+
+__all__ = ["Market", "MarketInvestor", "OnlineLearner", "remap"]
+
+
+class Market:
+    """The prices that a learner has seen, row by row, and which coins are in play.
+
+    A coin is in play from the row in which it is chosen until it has had no price for ``max_age`` rows; then the largest coin
+    outside takes the place. Prices are carried forward, so a coin without a quote has the price relative 1.
+
+    Parameters
+    ----------
+    coins : int
+        Number of coins.
+    labels : (coins,)
+        Rank of their ids.
+    max_coins : int or None
+        Largest number in play.
+    max_age : int
+        Rows for which a price counts.
+    memory : int
+        Rows of prices that are kept.
+    cash : bool
+        Whether cash, with a price of 1, is in play as one more column after the last coin.
+
+    Attributes
+    ----------
+    column : (n,)
+        Columns in play, in rising order.
+    """
+
+    def __init__(self, coins: int, labels: IntArray, max_coins: int | None, max_age: int, memory: int, cash: bool) -> None:
+        self._coins, self._labels, self._max_age, self._cash = coins, labels, max_age, cash
+        self._max_coins = coins if max_coins is None else max_coins
+        width = coins + cash
+        self._price = np.full(width, np.nan)
+        self._price[coins:] = 1.0
+        self._age = np.full(coins, max_age, dtype=np.int64)
+        self._count = np.zeros(coins)
+        self._size = np.full(coins, np.nan)
+        self._in_play = np.zeros(width, dtype=np.bool_)
+        self._in_play[coins:] = True
+        self._past: FloatArray = np.zeros((2 * (memory + 1), width))
+        self._kept, self._memory = 0, memory
+        self.column: IntArray = np.flatnonzero(self._in_play)
+
+    def take(self, price: AnyFloatArray, size: AnyFloatArray | None = None, quoted: BoolArray | None = None) -> FloatArray:
+        """Take in one row and return the price relatives, (n,), of the columns in play before it.
+
+        Parameters
+        ----------
+        price : (coins,)
+            NaN where there is none.
+        size : (coins,), optional
+            Market capitalisation where known.
+        quoted : (coins,) bool, optional
+            Which prices are quotes; by default all. Others were filled in, and keep no coin in play.
+        """
+        known = ~np.isnan(price)
+        before = self._price[self.column]
+        self._price[: self._coins][known] = price[known]
+        seen = known if quoted is None else quoted
+        self._age += 1
+        self._age[seen] = 0
+        self._count += seen
+        if size is not None:
+            known = ~np.isnan(size)
+            self._size[known] = size[known]
+        self._remember()
+        relative: FloatArray = self._price[self.column] / before
+        return relative
+
+    def choose(self) -> bool:
+        """Bring the columns in play up to date; whether they changed."""
+        listed = self._age < self._max_age
+        in_play = self._in_play[: self._coins]
+        kept = in_play & listed
+        outside = np.flatnonzero(listed & ~kept)
+        places = self._max_coins - int(kept.sum())
+        if len(outside) > places:
+            outside = outside[largest(self._size[outside], self._count[outside], self._labels[outside], places)]
+        if len(outside) == 0 and np.array_equal(kept, in_play):
+            return False
+        kept[outside] = True
+        self._in_play[: self._coins] = kept
+        self.column = np.flatnonzero(self._in_play)
+        return True
+
+    def prices(self, rows: int) -> FloatArray:
+        """Return the last ``rows`` rows of carried prices of the columns in play, or fewer where fewer were seen."""
+        first = max(self._kept - rows, 0)
+        past: FloatArray = self._past[first : self._kept, self.column]
+        return past
+
+    def relatives(self, rows: int) -> FloatArray:
+        """Return the last ``rows`` rows of price relatives of the columns in play; 1 before a coin's first price."""
+        price = self.prices(rows + 1)
+        relative = price[1:] / price[:-1]
+        return np.where(np.isnan(relative), 1.0, relative)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the empty part of the memory out: checkpoints keep what was learnt at every block."""
+        return {**self.__dict__, "_past": self._past[max(self._kept - self._memory - 1, 0) : self._kept].copy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = state.pop("_past")
+        self.__dict__.update(state)
+        self._past = np.zeros((2 * (self._memory + 1), len(self._price)))
+        self._kept = len(kept)
+        self._past[: self._kept] = kept
+
+    def _remember(self) -> None:
+        if self._kept == len(self._past):
+            self._past[: self._memory] = self._past[self._kept - self._memory :]
+            self._kept = self._memory
+        self._past[self._kept] = self._price
+        self._kept += 1
+
+
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+class MarketInvestor(BaseInvestor):
+    """Base of the investors that follow the coins in play row by row; a subclass gives :meth:`portfolio`.
+
+    Parameters
+    ----------
+    max_coins : int or None
+        Largest number of coins in play, see :class:`Market`.
+    max_age : int
+        A coin is in play only while it has had a price in the last ``max_age`` rows.
+    cash : bool
+        Whether cash is one more asset to choose from.
+    """
+
+    max_coins: int | None = 100
+    max_age: int = 12
+    cash: bool = False
+
+    def check(self) -> None:
+        """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
+        check_universe(self.max_coins, self.max_age)
+
+    def reset(self) -> None:
+        """Forget all rows."""
+        self._market: Market | None = None
+        self._coins: pd.Index | None = None
+        self._until = pd.Timestamp.min
+
+    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
+        """Take in the rows not seen yet, and return the portfolio; ``None`` while no coin is in play."""
+        times, market = window.times, self._market
+        if market is None or self._coins is None:
+            ranks = label_ranks(window)
+            market = Market(len(ranks), ranks, self.max_coins, self.max_age, self.look_back(), self.cash)
+            self._market, self._coins = market, window.coins
+            first = self.start(market, window)
+        else:
+            if not (window.coins is self._coins or window.coins.equals(self._coins)):
+                raise DataError(f"{self.name} has seen other coins than those of the window; use a fresh clone()")
+            if times[-1] < self._until:
+                raise DataError(
+                    f"{self.name} has seen rows up to {self._until}, later than this window, which ends at {times[-1]}; "
+                    "windows move forward: use a fresh clone()"
+                )
+            first = int(times.searchsorted(self._until, side="right"))
+        for row in range(first, len(times)):
+            self.step(market, window, row)
+        self._until = times[-1]
+        if len(market.column) == 0:
+            return None
+        weights = np.zeros(len(window.coins) + self.cash)
+        weights[market.column] = self.portfolio(market)
+        return weights_of(window, weights[: len(window.coins)])
+
+    def portfolio(self, market: Market) -> FloatArray:
+        """Return the portfolio to hold over the next row, (n,), of the columns in play; on the simplex."""
+        raise NotImplementedError(f"{type(self).__name__} must define portfolio(market)")
+
+    def look_back(self) -> int:
+        """Return how many rows of price relatives the investor looks back."""
+        return 0
+
+    def start(self, market: Market, window: Panel) -> int:
+        """Take in the first window, and return the number of rows taken."""
+        for row in range(len(window.times)):
+            market.take(*_row(window, row))
+        market.choose()
+        return len(window.times)
+
+    def step(self, market: Market, window: Panel, row: int) -> None:
+        """Take in one row of a later window."""
+        market.take(*_row(window, row))
+        market.choose()
+
+
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+class OnlineLearner(MarketInvestor):
+    """Base of the learners: a portfolio b, updated by the price relatives x of every new row.
+
+    A subclass gives :meth:`update`. In the first window the portfolio is uniform; the rows that it shows serve as market
+    history for the learners that look back, and with ``pretrain`` as rows to learn from. A coin that comes into play gets
+    1/n; the share of one that leaves goes to the others in proportion.
+
+    Parameters
+    ----------
+    max_coins : int or None
+        Largest number of coins in play, see :class:`Market`.
+    max_age : int
+        A coin is in play only while it has had a price in the last ``max_age`` rows.
+    cash : bool
+        Whether cash is one more asset to choose from.
+    pretrain : bool
+        Whether to learn from the rows that the first window already shows.
+    """
+
+    pretrain: bool = False
+
+    def reset(self) -> None:
+        """Forget all rows and what was learnt from them."""
+        super().reset()
+        self._portfolio: FloatArray = np.empty(0)
+        self._column: IntArray = np.empty(0, dtype=np.int64)
+
+    def portfolio(self, market: Market) -> FloatArray:
+        """Return b."""
+        return self._portfolio
+
+    def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
+        """Return the portfolio for the next row.
+
+        Parameters
+        ----------
+        market : Market
+            The rows so far, the newest included.
+        portfolio : (n,)
+            b, held over the newest row; on the simplex.
+        relative : (n,)
+            x, the price relatives of the newest row, of the columns in play.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define update(market, portfolio, relative)")
+
+    def change_coins(self, before: IntArray, after: IntArray) -> None:
+        """Bring what is learnt besides the portfolio to other columns; called at the start with none before."""
+
+    def start(self, market: Market, window: Panel) -> int:
+        """Take in the first window, or with ``pretrain`` its first row alone, and return the number of rows taken."""
+        taken = 1 if self.pretrain else len(window.times)
+        for row in range(taken):
+            market.take(*_row(window, row))
+        market.choose()
+        self._move(market)
+        return taken
+
+    def step(self, market: Market, window: Panel, row: int) -> None:
+        """Learn from one row."""
+        relative = market.take(*_row(window, row))
+        if len(relative):
+            learnt = self.update(market, self._portfolio, relative)
+            self._portfolio = learnt / learnt.sum()
+        if market.choose():
+            self._move(market)
+
+    def _move(self, market: Market) -> None:
+        before, after = self._column, market.column
+        if len(after):
+            moved = remap(self._portfolio, before, after, 1.0 / len(after))
+            total = float(moved.sum())
+            # Where the coins that held everything are gone, the others start afresh.
+            self._portfolio = moved / total if total > 0.0 else np.full(len(after), 1.0 / len(after))
+        else:
+            self._portfolio = np.empty(0)
+        self.change_coins(before, after)
+        self._column = after
+
+
+def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> FloatArray:
+    """Return values of the columns ``before`` for the columns ``after``, ``new`` where a column was not there.
+
+    Parameters
+    ----------
+    values : (n,)
+        One a column.
+    before, after : (n,), (m,)
+        Columns in rising order.
+    new : float
+        Value of a column that comes in.
+    """
+    moved = np.full(len(after), new)
+    _, old, fresh = np.intersect1d(before, after, assume_unique=True, return_indices=True)
+    moved[fresh] = values[old]
+    return moved
+
+
+def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None, BoolArray | None]:
+    return (
+        window.array("price")[row],
+        window.array("market_cap")[row] if "market_cap" in window.fields else None,
+        None if window.imputation is None else window.observed_array[row],
+    )

@@ -1,0 +1,232 @@
+"""Problems on the simplex of weights: projection, quadratic, log-optimal growth, equal risk."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb.errors import DataError
+
+__all__ = ["equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
+
+ROUNDING = 1e-12
+"""What is taken for zero, relative to the size of the numbers of a problem."""
+
+
+def project_simplex(values: FloatArray) -> FloatArray:
+    """Return the point of the simplex nearest to ``values``: ``argmin |b - v|`` over ``b >= 0, sum(b) = 1``.
+
+    Parameters
+    ----------
+    values : (n,)
+        Finite.
+
+    Returns
+    -------
+    (n,)
+        ``max(v - theta, 0)``, theta such that the sum is 1 (Duchi, Shalev-Shwartz, Singer, Chandra 2008, figure 1).
+    """
+    # An offset leaves the answer as it is; without it, large equal values would cancel the 1.
+    shifted = values - values.max()
+    falling = np.sort(shifted)[::-1]
+    excess = np.cumsum(falling) - 1.0
+    count = np.arange(1, len(falling) + 1)
+    last = int(np.flatnonzero(falling * count > excess)[-1])
+    nearest: FloatArray = np.maximum(shifted - excess[last] / (last + 1), 0.0)
+    nearest /= nearest.sum()
+    return nearest
+
+
+def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray | None = None) -> FloatArray:
+    """Return ``argmin 1/2 b'Qb - c'b`` over the simplex ``b >= 0, sum(b) = 1``.
+
+    A primal active-set method, the one of Lawson and Hanson (1974, chapter 23) with the sum as one equation more: exact up
+    to rounding, and quick where few weights are above zero or ``start`` has the right ones.
+
+    Parameters
+    ----------
+    matrix : (n, n)
+        Q, symmetric, positive definite on differences of weights.
+    linear : (n,)
+        c.
+    start : (n,), optional
+        A point of the simplex; by default the best corner.
+
+    Raises
+    ------
+    DataError
+        Not finite, or so near to singular that the method does not end.
+    """
+    size = len(linear)
+    if not (np.isfinite(matrix).all() and np.isfinite(linear).all()):
+        raise DataError("a quadratic over weights must be finite; a price or return behind it is not")
+    weights = np.zeros(size)
+    if start is None:
+        weights[int(np.argmin(0.5 * np.diag(matrix) - linear))] = 1.0
+    else:
+        weights[:] = start
+    free = weights > 0.0
+    scale = max(float(np.abs(matrix).max()), float(np.abs(linear).max()))
+    for _ in range(10 * size + 50):
+        weights = _on_free(matrix, linear, weights, free)
+        column = np.flatnonzero(free)
+        slope = matrix[:, column] @ weights[column] - linear
+        reduced = np.where(free, 0.0, slope - float(weights @ slope))
+        entering = int(np.argmin(reduced))
+        if reduced[entering] >= -ROUNDING * scale:
+            weights /= weights.sum()
+            return weights
+        free[entering] = True
+    raise DataError(f"a quadratic over {size} weights is too near to singular: the active set does not settle")
+
+
+def _on_free(matrix: FloatArray, linear: FloatArray, weights: FloatArray, free: BoolArray) -> FloatArray:
+    """Minimise over the free weights; those that would turn negative leave ``free``, which is changed in place."""
+    while True:
+        column = np.flatnonzero(free)
+        part = matrix[np.ix_(column, column)]
+        right = np.column_stack([linear[column], np.ones(len(column))])
+        try:
+            solved = np.linalg.solve(part, right)
+        except np.linalg.LinAlgError:
+            # Twins: the smallest ridge that separates them.
+            ridge = ROUNDING * max(float(np.trace(part)), 1e-300)
+            solved = np.linalg.solve(part + ridge * np.eye(len(column)), right)
+        best = solved[:, 0] - solved[:, 1] * ((solved[:, 0].sum() - 1.0) / solved[:, 1].sum())
+        at = weights[column]
+        if (best > 0.0).all():
+            moved = np.zeros(len(weights))
+            moved[column] = best
+            return moved
+        falling = np.flatnonzero(best <= 0.0)
+        reach = at[falling] / np.maximum(at[falling] - best[falling], 1e-300)
+        step = float(reach.min())
+        at = np.maximum(at + step * (best - at), 0.0)
+        at[falling[reach <= step]] = 0.0
+        weights = np.zeros(len(weights))
+        weights[column] = at
+        free[column[at <= 0.0]] = False
+        if not free.any():
+            free[column[int(np.argmax(best))]] = True
+            weights[free] = 1.0
+
+
+def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
+    """Return the constant rebalanced portfolio with the highest growth: ``argmax mean(log(X b))`` over the simplex.
+
+    Newton's method on the coins in use, each step a quadratic on the simplex; coins come in where the gradient says that
+    they help, first by the best of a few mixtures with what was there. It ends with a certificate: no portfolio grows faster
+    than the answer by more than ``tolerance`` a row, since ``max_i mean(x_i / (X b)) - 1`` bounds what is missing (the
+    Kuhn-Tucker conditions of Bell and Cover 1980, equation 2).
+
+    Parameters
+    ----------
+    relatives : (rows, n)
+        X: price relatives, positive.
+    tolerance : float
+        Largest gap in log growth a row.
+
+    Raises
+    ------
+    DataError
+        A relative is zero, negative or not finite, or the method does not reach the tolerance.
+    """
+    rows, size = relatives.shape
+    if not (np.isfinite(relatives).all() and (relatives > 0.0).all()):
+        raise DataError("price relatives must be positive and finite; a price behind them is not")
+    weights = np.zeros(size)
+    weights[int(np.argmax(np.log(relatives).sum(axis=0)))] = 1.0
+    for _ in range(size + 50):
+        column = np.flatnonzero(weights)
+        growth = relatives[:, column] @ weights[column]
+        gradient = (1.0 / growth) @ relatives / rows
+        if float(gradient.max()) - 1.0 <= tolerance:
+            return weights
+        entering = np.argsort(-gradient, kind="stable")[:8]
+        entering = entering[gradient[entering] > 1.0 + 0.1 * tolerance]
+        weights = _mixed(relatives, weights, growth, entering)
+        column = np.union1d(column, entering)
+        weights[column] = _newton(np.ascontiguousarray(relatives[:, column]), weights[column], 0.1 * tolerance)
+    raise DataError(f"the log-optimal portfolio of {rows} rows x {size} coins does not settle within {tolerance:g}")
+
+
+def _mixed(relatives: FloatArray, weights: FloatArray, growth: FloatArray, entering: IntArray) -> FloatArray:
+    """Mix in equal weights of the coins that enter: from a corner, Newton's steps towards them would only double."""
+    fresh = relatives[:, entering].mean(axis=1)
+    best, share = float(np.log(growth).mean()), 0.0
+    for power in range(1, 41, 3):
+        trial = float(np.log(growth + 2.0**-power * (fresh - growth)).mean())
+        if trial > best:
+            best, share = trial, 2.0**-power
+    mixed: FloatArray = (1.0 - share) * weights
+    mixed[entering] += share / len(entering)
+    return mixed
+
+
+def _newton(relatives: FloatArray, weights: FloatArray, tolerance: float) -> FloatArray:
+    rows = len(relatives)
+    growth = relatives @ weights
+    for _ in range(60):
+        scaled = relatives / growth[:, None]
+        gradient = scaled.mean(axis=0)
+        if float(gradient.max()) - 1.0 <= tolerance:
+            break
+        curvature = scaled.T @ scaled / rows
+        curvature[np.diag_indices_from(curvature)] *= 1.0 + ROUNDING
+        wanted = minimise_quadratic(curvature, gradient + curvature @ weights, weights)
+        before, step = float(np.log(growth).mean()), 1.0
+        while True:
+            trial = weights + step * (wanted - weights)
+            grown = relatives @ trial
+            if float(np.log(grown).mean()) >= before or step < 1e-6:
+                break
+            step *= 0.5
+        if np.array_equal(trial, weights):
+            break
+        weights, growth = trial, grown
+    return np.where(weights > 0.0, weights, 0.0)
+
+
+def equal_risk(covariance: FloatArray) -> FloatArray:
+    """Return the long-only weights of which each carries the same risk: ``b_i (Cb)_i`` equal for all i.
+
+    Newton's method with a damped step on ``1/2 b'Cb - (1/n) sum(log b_i)`` (Spinu 2013, algorithm 3.4), whose minimum,
+    divided by its sum, is the portfolio of equal risk contributions (Maillard, Roncalli, Teiletche 2010).
+
+    Parameters
+    ----------
+    covariance : (n, n)
+        C, symmetric, positive semidefinite. Coins that mirror each other, a riskless pair, have no answer: where the
+        smallest eigenvalue of the correlations is below 1e-8, the diagonal is raised until it is not.
+
+    Raises
+    ------
+    DataError
+        A variance is zero, negative or not finite, or the method does not settle.
+    """
+    variance = np.diag(covariance)
+    if not (np.isfinite(covariance).all() and (variance > 0.0).all()):
+        raise DataError("equal risk needs positive, finite variances; a coin whose price stands still has none")
+    size = len(covariance)
+    scale = np.sqrt(variance)
+    correlation = covariance / np.outer(scale, scale)
+    lowest = float(np.linalg.eigvalsh(correlation)[0])
+    correlation[np.diag_indices(size)] += max(0.0, 1e-8 - lowest)
+    # The shares can be known as well as rounding in the smallest eigenvalue lets them be.
+    tolerance = max(1e-12, 1e-15 * size / max(lowest, 1e-8))
+    budget = 1.0 / size
+    weights = np.full(size, 1.0 / np.sqrt(float(correlation.sum())))
+    for _ in range(200):
+        marginal = correlation @ weights
+        risk = weights * marginal
+        if float(np.abs(risk / risk.sum() * size - 1.0).max()) <= tolerance:
+            wanted: FloatArray = weights / scale
+            wanted /= wanted.sum()
+            return wanted
+        slope = marginal - budget / weights
+        step = np.linalg.solve(correlation + np.diag(budget / weights**2), slope)
+        decrement = float(np.sqrt(max(slope @ step, 0.0) * size))
+        reach = float(np.abs(step / weights).max())
+        # Spinu's bound: inside it the full step is safe, outside it the damped one keeps every weight above zero.
+        weights = weights - step / (1.0 + reach if decrement > 0.3 else 1.0)
+    raise DataError(f"equal risk of {size} coins does not settle; is the covariance symmetric?")

@@ -1,0 +1,199 @@
+"""The main job: raw quotes in, a league of scored investors and the best one's files out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import joblib
+import pandas as pd
+
+from statarb._files import atomic_path, output_folder
+from statarb._progress import fraction
+from statarb._typing import TimeLike
+from statarb.data.embedded import embedded_market
+from statarb.data.panel import Panel
+from statarb.data.readers import ingest_summary, read_quotes
+from statarb.errors import ParameterError
+from statarb.investors import INVESTORS
+from statarb.leagues import League, run_league
+from statarb.rules import TradingRules
+from statarb.submission.investment import write_run
+
+__all__ = ["FIRST_LEAGUE", "league_job", "league_text", "main_job"]
+
+FIRST_LEAGUE = ("cash", "hold", "equal_weight", "rebalanced", "momentum", "lead_lag")
+"""Registered names of the investors that the main job runs."""
+
+
+def main_job(
+    out: str | os.PathLike[str],
+    *,
+    quotes: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    coins: str | os.PathLike[str] | None = None,
+    rules: TradingRules | None = None,
+    start: TimeLike | None = "2018-01-25",
+    end: TimeLike | None = None,
+    depth: int = 2016,
+    investors: Sequence[str] = FIRST_LEAGUE,
+    n_jobs: int = -1,
+    progress: bool = False,
+) -> str:
+    """Ingest quotes, run every investor at decision lags 1 and 0, rank them, and write the results.
+
+    Parameters
+    ----------
+    out : path
+        Folder; gets ``market.parquet``, ``rejects.csv``, ``league.csv`` and the files of the best investor by G at lag 1
+        (see :func:`statarb.submission.write_run`).
+    quotes, coins : path or sequence of paths, optional
+        Quote files and coin table, see :func:`statarb.read_quotes`; by default the embedded market.
+    rules : TradingRules, optional
+        By default those of the case.
+    start, end, depth
+        See :func:`statarb.walk_forward`.
+    investors : sequence of str
+        Registered names.
+    n_jobs : int
+        Processes; -1 for one a core. The results do not depend on it.
+    progress : bool
+        Whether to show bars on a terminal.
+
+    Returns
+    -------
+    str
+        What was read, the league and where the files are, as text for a terminal.
+    """
+    folder = output_folder(out)
+    if quotes is None:
+        quotes, embedded_coins = embedded_market()
+        coins = embedded_coins if coins is None else coins
+    with fraction("reading quotes", show=progress) as bar:
+        panel = read_quotes(quotes, coins=coins, rejects=folder / "rejects.csv", progress=bar)
+    panel.save(folder / "market.parquet")
+    result = run_league(investors, panel, rules, start=start, end=end, depth=depth, n_jobs=n_jobs, progress=progress)
+    with atomic_path(folder / "league.csv") as temporary:
+        result.table.to_csv(temporary, index=False)
+    best = result.best(1)
+    write_run(best, folder)
+    return "\n".join([ingest_summary(panel), "", league_text(result), "", best.summary(), f"written to {folder}"])
+
+
+def league_job(
+    panel: Panel,
+    out: str | os.PathLike[str],
+    *,
+    investors: Sequence[str] | None = None,
+    decision_lags: Sequence[int] = (1, 0),
+    rules: TradingRules | None = None,
+    start: TimeLike | None = "2018-01-25",
+    end: TimeLike | None = None,
+    depth: int = 2016,
+    n_jobs: int = -1,
+    cluster: str | None = None,
+    progress: bool = False,
+) -> str:
+    """Run a league, on this machine or on a Dask cluster, and write ``league.csv``.
+
+    Parameters
+    ----------
+    panel : Panel
+        The market.
+    out : path
+        Folder for ``league.csv``.
+    investors : sequence of str, optional
+        Registered names; by default all that decide without hindsight.
+    decision_lags, rules, start, end, depth
+        See :func:`statarb.leagues.run_league`.
+    n_jobs : int
+        Processes; -1 for one a core, or for all workers of the cluster.
+    cluster : str, optional
+        Address of a Dask scheduler, ``tcp://host:port``. Its workers must see this machine's folder for temporary files.
+    progress : bool
+        Whether to show a bar on a terminal.
+
+    Returns
+    -------
+    str
+        The league as text for a terminal.
+
+    Raises
+    ------
+    ParameterError
+        The cluster does not answer, or the extra ``cluster`` is not installed.
+    """
+    folder = output_folder(out)
+    names = investors or sorted(name for name, made in INVESTORS.items() if not getattr(made, "hindsight", False))
+    with _backend(cluster):
+        result = run_league(
+            names,
+            panel,
+            rules,
+            decision_lags=decision_lags,
+            start=start,
+            end=end,
+            depth=depth,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+    with atomic_path(folder / "league.csv") as temporary:
+        result.table.to_csv(temporary, index=False)
+    return "\n".join([league_text(result), f"written to {folder / 'league.csv'}"])
+
+
+@contextmanager
+def _backend(cluster: str | None) -> Iterator[None]:
+    """Choose joblib's backend: the machine's own, or a Dask cluster."""
+    if cluster is None:
+        yield
+        return
+    try:
+        import distributed
+    except ImportError as error:
+        raise ParameterError("a cluster needs the extra 'cluster': pip install 'statarb[cluster]'") from error
+    try:
+        client = distributed.Client(cluster, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"no Dask scheduler answers at {cluster!r}: {error}; give tcp://host:port") from error
+    with client, joblib.parallel_config("dask"):
+        yield
+
+
+def league_text(result: League) -> str:
+    """Render a league as a table of text, lag 0 beside lag 1, with the agreement of the two rankings."""
+    table = result.table
+    shown = pd.DataFrame(
+        {
+            "investor": table["investor"],
+            "lag": table["decision_lag"],
+            "return": table["total_return"].map("{:+.2%}".format),
+            "G": table["G"].map("{:,.1f}".format),
+            **_interval(table),
+            "rank G": table["rank_G"],
+            "rank return": table["rank_return"],
+            "drawdown": table["maximum_drawdown"].map("{:.1%}".format),
+            "fees": table["fees_paid"].map("{:,.0f}".format),
+            "orders": table["orders"].map("{:,}".format),
+            "failures": table["failures"],
+            "U max %": table["utilisation_max_percent"].map("{:.4f}".format),
+        }
+    )
+    lines = [shown.to_string(index=False)]
+    for lag, tau in result.agreement().items():
+        lines.append(f"Kendall's tau between the ranks by G and by return, lag {lag}: {tau:.2f}")
+    for lag, share in result.overfitting.dropna().items():
+        lines.append(f"Probability of backtest overfitting when the best of these is chosen, lag {lag}: {share:.2f}")
+    if (table["decision_lag"] == 0).any():
+        lines.append(
+            "A decision at lag 0 trades at the very quote it was made from; at lag 1 it trades one step later. "
+            "A gain that only the first has cannot be earned."
+        )
+    return "\n".join(lines)
+
+
+def _interval(table: pd.DataFrame) -> dict[str, pd.Series]:
+    if "G_low" not in table:
+        return {}
+    pairs = zip(table["G_low"], table["G_high"], strict=True)
+    return {"95 % of G": pd.Series([f"[{low:,.0f}, {high:,.0f}]" for low, high in pairs], index=table.index)}

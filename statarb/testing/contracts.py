@@ -1,0 +1,390 @@
+"""check_investor and check_forecaster: what the library, and a user, may rely on."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from statarb._checks import check_integer
+from statarb._typing import TimeLike
+from statarb.data.panel import Panel
+from statarb.errors import ParameterError
+from statarb.testing.causality import CheckReport, Frames, assert_same, judged, random_cuts
+from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy
+
+__all__ = ["check_forecaster", "check_investor", "fresh"]
+
+MOVED_DAYS = 364
+"""Whole weeks, so that hours and weekdays stay what they were."""
+
+Walk = Callable[[Any, Panel, pd.Timestamp, str | None, pd.Timedelta], Frames]
+
+
+def check_investor(
+    investor: Any,
+    panel: Panel | None = None,
+    *,
+    depth: int = 2016,
+    cuts: int = 4,
+    start: TimeLike | None = None,
+    seed: int = 0,
+    tolerance: float | None = 1e-6,
+    knows_dates: bool = False,
+) -> CheckReport:
+    """Check an investor: ``decide(window, holdings)`` returns wanted weights, or ``None`` to keep what it holds.
+
+    Weights are finite, not negative, sum to at most 1, carry coins of the window and nothing else, and go to no coin without
+    a quote in the window unless it is held. The decision at t does not change when the future does (see
+    :func:`check_causal`), nor when the very arrays of ``panel`` are changed in place after t. Inputs are read-only and stay as
+    they are; the same input gives the same answer; a pickled copy, a clone and a deep copy answer alike; the order of the
+    coins does not matter; and the same quotes with dates 364 days later give the same answer.
+
+    Parameters
+    ----------
+    investor : Investor
+        An object with ``name`` and ``decide``. It is cloned, not used itself.
+    panel : Panel, optional
+        Market to decide on; by default :func:`example_market`.
+    depth : int
+        Largest number of rows of a window.
+    cuts : int
+        Number of random times; at each the investor decides at the row before and at the cut.
+    start : time, optional
+        First time of a cut; by default a third into the rows.
+    seed : int
+        Of cuts, changes, holdings and the order of coins.
+    tolerance : float or None
+        Largest change of a weight when coins change places or dates move: sums in another order round otherwise. ``None``
+        leaves the order of coins out, for investors that break ties by place.
+    knows_dates : bool
+        Whether the investor may depend on the date itself, as with a calendar of events.
+
+    Returns
+    -------
+    CheckReport
+        What was run.
+
+    Raises
+    ------
+    LookAheadError
+        A decision changed with the future.
+    AssertionError
+        Any other promise is broken.
+    ParameterError
+        A class was given instead of an object.
+    """
+    _require_object(investor, "investor", ("decide",))
+    name = getattr(investor, "name", None)
+    if not isinstance(name, str) or not name:
+        raise AssertionError(f"{type(investor).__name__} must have a name (text), got {name!r}")
+    panel = example_market() if panel is None else panel
+    rng = np.random.default_rng(seed)
+    held = pd.Series(rng.dirichlet(np.ones(len(panel.coins) + 1))[:-1], index=panel.coins)
+
+    def walk(subject: Any, market: Panel, cut: pd.Timestamp, change: str | None, moved: pd.Timedelta) -> Frames:
+        previous = _row_before(panel, cut)
+        decisions = {}
+        for t, share in ((previous, 0.0), (cut, 1.0)):
+            window = market.window(t + moved, depth)
+            holdings = _held(held * share, market, window)
+            decisions[t] = _decision(subject, window, holdings, name, change)
+        wanted = {t: weights for t, weights in decisions.items() if weights is not None}
+        keeps = pd.DataFrame({"keeps": [weights is None for weights in decisions.values()]}, index=pd.DatetimeIndex(decisions))
+        frame = pd.DataFrame(wanted, index=panel.coins, dtype=np.float64).T.reindex(keeps.index)
+        return {"weights": frame, "keeping": keeps}
+
+    return _check(name, investor, walk, panel, cuts, start, rng, tolerance, knows_dates)
+
+
+def check_forecaster(
+    forecaster: Any,
+    panel: Panel | None = None,
+    *,
+    depth: int = 2016,
+    cuts: int = 4,
+    start: TimeLike | None = None,
+    seed: int = 0,
+    tolerance: float | None = 1e-6,
+    knows_dates: bool = False,
+) -> CheckReport:
+    """Check a forecaster: ``fit(window)`` returns itself, ``predict(window)`` an expected log return by coin.
+
+    Forecasts carry exactly the coins of the window, and are finite or NaN (no forecast). At each random time t the forecaster
+    is fitted on the row before and predicts at t, then is fitted and predicts at t; neither answer changes with the future
+    after t. Fitting changes no setting. Where there is a ``forecast_block``, its answers are those of fit and predict, and do
+    not change with the future either. The rest is as in :func:`check_investor`: inputs read-only, same input same answer,
+    pickling (also once fitted), cloning, order of the coins, dates.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        An object with ``fit`` and ``predict``. It is cloned, not used itself.
+    panel : Panel, optional
+        Market to forecast; by default :func:`example_market`.
+    depth : int
+        Largest number of rows of a window.
+    cuts : int
+        Number of random times.
+    start : time, optional
+        First time of a cut; by default a third into the rows.
+    seed : int
+        Of cuts, changes and the order of coins.
+    tolerance : float or None
+        Largest change of a forecast, as a share of the largest forecast, when coins change places or dates move. ``None``
+        leaves the order of coins out.
+    knows_dates : bool
+        Whether the forecaster may depend on the date itself.
+
+    Returns
+    -------
+    CheckReport
+        What was run.
+
+    Raises
+    ------
+    LookAheadError
+        A forecast changed with the future.
+    AssertionError
+        Any other promise is broken.
+    ParameterError
+        A class was given instead of an object.
+    """
+    _require_object(forecaster, "forecaster", ("fit", "predict"))
+    name = type(forecaster).__name__
+    least = int(getattr(forecaster, "min_rows", 1))
+    panel = example_market(max(600, 3 * least)) if panel is None else panel
+    if start is None and least < len(panel.times):
+        start = panel.times[max(least, len(panel.times) // 3)]
+
+    def walk(subject: Any, market: Panel, cut: pd.Timestamp, change: str | None, moved: pd.Timedelta) -> Frames:
+        before, now = market.window(_row_before(panel, cut) + moved, depth), market.window(cut + moved, depth)
+        settings = repr(_settings(subject))
+        _fitted(subject, before, name, change)
+        held_out = _forecast(subject, now, name, change)
+        if change is None:
+            restored = _forecast(_pickled(subject, name), now, name, change)
+            if not held_out.equals(restored):
+                raise AssertionError(f"{name}, fitted and pickled, predicts otherwise than before pickling at {cut}")
+        _fitted(subject, now, name, change)
+        refitted = _forecast(subject, now, name, change)
+        if repr(_settings(subject)) != settings:
+            raise AssertionError(f"fit changes the settings of {name} from {settings} to {_settings(subject)!r}")
+        found = {"fitted a row before": held_out, "fitted at t": refitted}
+        if callable(getattr(subject, "forecast_block", None)):
+            place = int(np.searchsorted(market._stamps, now._stamps[-1]))
+            for key, fit in (("fitted a row before", place - 1), ("fitted at t", place)):
+                with judged(name, change):
+                    block, _ = fresh(subject).forecast_block(market, np.array([place]), np.array([max(fit, 0)]), depth)
+                in_block = pd.Series(block[0], index=market.coins)
+                _assert_same_in_block(name, cut, found[key], in_block, 1e-6 if tolerance is None else tolerance)
+                found[f"{key}, in a block"] = in_block
+        stamps = pd.DatetimeIndex([cut])
+        return {
+            key: pd.DataFrame([forecast.reindex(panel.coins).to_numpy()], index=stamps, columns=panel.coins)
+            for key, forecast in found.items()
+        }
+
+    return _check(name, forecaster, walk, panel, cuts, start, np.random.default_rng(seed), tolerance, knows_dates)
+
+
+def fresh(subject: Any) -> Any:
+    """Return a copy that has learnt nothing: by its own ``clone``, by its parameters (``get_params``), else a deep copy."""
+    if callable(getattr(subject, "clone", None)):
+        return subject.clone()
+    if callable(getattr(subject, "get_params", None)):
+        return type(subject)(**copy.deepcopy(subject.get_params(deep=False)))
+    return copy.deepcopy(subject)
+
+
+def _check(
+    name: str,
+    subject: Any,
+    walk: Walk,
+    panel: Panel,
+    cuts: int,
+    start: TimeLike | None,
+    rng: np.random.Generator,
+    tolerance: float | None,
+    knows_dates: bool,
+) -> CheckReport:
+    """Run one walk on the market as it is, and compare it with the walks of copies on changed ones."""
+    check_integer("cuts", cuts, at_least=1)
+    original = read_only_copy(panel)
+    digest = original.digest()
+    chosen = random_cuts(panel, cuts, panel.times[max(1, len(panel.times) // 3)] if start is None else start, rng)
+    still = pd.Timedelta(0)
+    runs, skipped = 0, []
+    for cut in chosen:
+        expected = walk(fresh(subject), original, cut, None, still)
+        for twin, what in (
+            (fresh(subject), "a second clone was asked"),
+            (copy.deepcopy(subject), "a deep copy was asked"),
+            (_pickled(subject, name), "a pickled copy was asked"),
+        ):
+            assert_same(name, expected, walk(twin, original, cut, None, still), None, what)
+        for how in FUTURES:
+            change = f"rows after {cut} {how}"
+            got = walk(fresh(subject), changed_future(panel, cut, how, seed=rng), cut, change, still)
+            assert_same(name, expected, got, cut, f"only rows after {cut} were {how}")
+        with changed_in_place(panel, cut, seed=rng) as changed:
+            if changed:
+                got = walk(fresh(subject), panel, cut, f"rows after {cut} multiplied in place", still)
+                assert_same(name, expected, got, cut, f"only rows after {cut} were multiplied in place")
+        if tolerance is not None:
+            order = rng.permutation(len(panel.coins))
+            shuffled = read_only_copy(panel.select(panel.coins[order]))
+            _assert_close(
+                name, expected, walk(fresh(subject), shuffled, cut, None, still), tolerance, "the coins change places"
+            )
+        if not knows_dates:
+            later = pd.Timedelta(days=MOVED_DAYS)
+            moved = _moved_walk(name, walk, fresh(subject), read_only_copy(panel, days=MOVED_DAYS), cut, later)
+            what = f"the same quotes are dated {MOVED_DAYS} days later (knows_dates=True allows it)"
+            _assert_close(name, expected, moved, 1e-9 if tolerance is None else tolerance, what)
+        runs += 5 + len(FUTURES) + int(changed) + int(tolerance is not None)
+    if original.digest() != digest:
+        raise AssertionError(f"{name} writes to the window that it is given; it must work on a copy")
+    if not changed:
+        skipped.append("changes in place (the arrays of the panel are mapped from a file)")
+    if tolerance is None:
+        skipped.append("order of the coins")
+    if knows_dates:
+        skipped.append("dates")
+    return CheckReport(name, tuple(chosen), runs, tuple(skipped))
+
+
+def _moved_walk(name: str, walk: Walk, subject: Any, market: Panel, cut: pd.Timestamp, moved: pd.Timedelta) -> Frames:
+    try:
+        return walk(subject, market, cut, None, moved)
+    except Exception as error:
+        raise AssertionError(
+            f"{name} depends on the dates themselves: with the same quotes dated {moved.days} days later it fails "
+            f"({type(error).__name__}: {error}); does it look into data of its own? (knows_dates=True allows it)"
+        ) from error
+
+
+def _assert_close(name: str, expected: Frames, got: Frames, tolerance: float, change: str) -> None:
+    for key, frame in expected.items():
+        old, new = frame.to_numpy(dtype=np.float64), got[key].to_numpy(dtype=np.float64)
+        scale = max(float(np.nanmax(np.abs(old))) if np.isfinite(old).any() else 0.0, np.finfo(np.float64).tiny)
+        wrong = ~np.isclose(old, new, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+        if wrong.any():
+            row, column = (int(place[0]) for place in np.nonzero(wrong))
+            raise AssertionError(
+                f"{name} answers otherwise when {change}: {key} at {frame.index[row]} for {frame.columns[column]!r} is "
+                f"{new[row, column]} instead of {old[row, column]} (by {abs(new[row, column] - old[row, column]):.3g}; "
+                f"{int(wrong.sum())} cells)"
+            )
+
+
+def _decision(subject: Any, window: Panel, holdings: pd.Series, name: str, change: str | None) -> pd.Series | None:
+    """Ask for one decision and hold it to the contract; return weights by coin."""
+    before = holdings.copy()
+    with judged(name, change):
+        wanted = subject.decide(window, holdings)
+    if not holdings.equals(before):
+        raise AssertionError(f"{name} writes to the holdings that it is given; it must work on a copy")
+    if wanted is None:
+        return None
+    at = f"at {window.now}"
+    if not isinstance(wanted, pd.Series):
+        raise AssertionError(f"{name} must return a Series of weights by coin, or None, got {type(wanted).__name__} {at}")
+    if not wanted.index.is_unique:
+        raise AssertionError(f"{name} gives coin {wanted.index[wanted.index.duplicated()][0]!r} two weights {at}")
+    unknown = wanted.index.difference(window.coins)
+    if len(unknown):
+        raise AssertionError(
+            f"{name} gives a weight to {unknown[0]!r} {at}, which is no coin of the window; USD takes the rest"
+        )
+    values = wanted.to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = ~np.isfinite(values) | (values < -1e-12)
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise AssertionError(
+            f"{name} wants {values[place]} of {wanted.index[place]!r} {at}; weights are finite and not negative, None keeps all"
+        )
+    if values.sum() > 1.0 + 1e-9:
+        raise AssertionError(f"{name} wants weights that sum to {values.sum():.12g} {at}; at most 1 is there")
+    weights = wanted.reindex(window.coins).fillna(0.0)
+    quoted = np.isfinite(window.array("price")).any(axis=0)
+    unlisted = ~quoted & (weights.to_numpy() > holdings.to_numpy() + 1e-12)
+    if unlisted.any():
+        coin = window.coins[int(np.flatnonzero(unlisted)[0])]
+        raise AssertionError(f"{name} buys {coin!r} {at}, which has no quote in the window; it cannot be bought")
+    return weights
+
+
+def _forecast(subject: Any, window: Panel, name: str, change: str | None) -> pd.Series:
+    with judged(name, change):
+        forecast = subject.predict(window)
+    at = f"at {window.now}"
+    if not isinstance(forecast, pd.Series):
+        raise AssertionError(f"{name}.predict must return a Series by coin, got {type(forecast).__name__} {at}")
+    if not forecast.index.is_unique or set(forecast.index) != set(window.coins):
+        odd = forecast.index.symmetric_difference(window.coins)
+        raise AssertionError(
+            f"{name}.predict must name each coin of the window once, NaN for no forecast; see {[*odd[:3]]} {at}"
+        )
+    values = forecast.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        coin = forecast.index[int(np.flatnonzero(np.isinf(values))[0])]
+        raise AssertionError(f"{name}.predict gives an infinite forecast for {coin!r} {at}; NaN means no forecast")
+    return forecast
+
+
+def _assert_same_in_block(name: str, t: pd.Timestamp, single: pd.Series, block: pd.Series, tolerance: float) -> None:
+    alone, together = single.reindex(block.index).to_numpy(dtype=np.float64), block.to_numpy(dtype=np.float64)
+    scale = float(np.nanmax(np.abs(alone))) if np.isfinite(alone).any() else 0.0
+    wrong = ~np.isclose(alone, together, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise AssertionError(
+            f"{name}.forecast_block answers otherwise than fit and predict at {t} for {block.index[place]!r}: "
+            f"{together[place]} instead of {alone[place]} ({int(wrong.sum())} coins)"
+        )
+
+
+def _fitted(subject: Any, window: Panel, name: str, change: str | None) -> None:
+    with judged(name, change):
+        returned = subject.fit(window)
+    if returned is not subject:
+        raise AssertionError(f"{name}.fit must return itself, got {type(returned).__name__}")
+
+
+def _held(held: pd.Series, market: Panel, window: Panel) -> pd.Series:
+    """Return holdings by coin of this market, in arrays that cannot be written to; none of a coin never quoted so far."""
+    quoted = np.isfinite(window.array("price")).any(axis=0)
+    values = np.where(quoted, held.reindex(market.coins).to_numpy(), 0.0)
+    values.flags.writeable = False
+    return pd.Series(values, index=market.coins, copy=False)
+
+
+def _row_before(panel: Panel, cut: pd.Timestamp) -> pd.Timestamp:
+    times = panel.times
+    return times[max(int(times.searchsorted(cut)) - 1, 0)]
+
+
+def _pickled(subject: Any, name: str) -> Any:
+    try:
+        return pickle.loads(pickle.dumps(subject))
+    except Exception as error:
+        raise AssertionError(f"{name} cannot be pickled ({type(error).__name__}: {error}); workers need that") from error
+
+
+def _settings(subject: Any) -> Any:
+    if hasattr(subject, "get_params"):
+        return subject.get_params()
+    return None
+
+
+def _require_object(subject: Any, what: str, methods: tuple[str, ...]) -> None:
+    if isinstance(subject, type):
+        raise ParameterError(f"{what} must be an object, got the class {subject.__name__}; give {subject.__name__}()")
+    for method in methods:
+        if not callable(getattr(subject, method, None)):
+            raise AssertionError(f"{type(subject).__name__} must have the method {method}(...) of an {what}")

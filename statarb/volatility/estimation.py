@@ -1,0 +1,235 @@
+"""Maximum likelihood of many GARCH models: scaling, starting points, search, and the best of what was found."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+
+from statarb._checks import check_integer
+from statarb._numba import kernel
+from statarb._typing import FloatArray, IntArray
+from statarb.errors import ParameterError
+from statarb.volatility.filters import EWMA_DECAY, ewma_parameters
+from statarb.volatility.kernels import fit_lanes
+
+__all__ = ["STATUS", "check_jobs", "filter_parameters", "fit_array", "prepare", "start_variance"]
+
+STATUS = (
+    "converged",
+    "not converged",
+    "omega floor",
+    "too few non-zero returns",
+    "constant",
+    "variance not finite",
+    "no returns",
+)
+"""What can be said of a fit. Only the first one is a fit; all others have an EWMA for volatility."""
+FITTED, NOT_CONVERGED, OMEGA_FLOOR, TOO_FEW, CONSTANT, NOT_FINITE, EMPTY = range(len(STATUS))
+
+MIN_NONZERO = 50
+BACKCAST_LENGTH, BACKCAST_DECAY = 75, 0.94
+OMEGA_SHARE = 1e-4
+"""Least omega, as a share of the variance. Runs of unchanged prices would draw it to nought, and a Student-t's likelihood up
+without limit, with nothing learnt about volatility."""
+COLUMNS = ("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "nu")
+
+# Starting points (alpha, persistence, omega) of a series with unit variance. Likelihoods of these models have several tops;
+# each of these points found tops that the others missed on real windows, the last one those of prices that often stand still.
+STARTS: dict[tuple[str, str], tuple[tuple[float, float, float], ...]] = {
+    ("garch", "normal"): ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05)),
+    ("gjr", "normal"): ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05), (0.4, 0.9, 0.1)),
+    ("garch", "t"): ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05), (0.05, 0.99, 0.01), (0.3, 0.9999, 2e-4)),
+    ("gjr", "t"): ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05), (0.4, 0.9, 0.1), (0.3, 0.9999, 2e-4)),
+}
+START_NU = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """Observed returns of all assets, one asset after the other, centred and of unit variance."""
+
+    values: FloatArray
+    first: IntArray
+    count: IntArray
+    mean: FloatArray
+    scale: FloatArray
+    backcast: FloatArray  # of the centred series of unit variance
+    raw_backcast: FloatArray  # of the squared returns themselves
+    status: IntArray
+
+
+def box_of(model: str, distribution: str) -> FloatArray:
+    """Return the bounds ``(2, 6)`` of ``(mu, log omega, p, s, k, eta)`` for a series of unit variance."""
+    low = [-10.0, np.log(OMEGA_SHARE), 0.0, 0.0, 0.0, 1.0 / 500.0]
+    high = [10.0, np.log(10.0), 1.0 - 1e-9, 1.0, 1.0, 1.0 / 2.05]
+    if model == "garch":
+        low[4] = high[4] = 0.5
+    if distribution == "normal":
+        low[5] = high[5] = 1.0 / START_NU
+    return np.array([low, high])
+
+
+def check_jobs(n_jobs: int) -> int:
+    """Return the number of threads meant by ``n_jobs``."""
+    if check_integer("n_jobs", n_jobs) == 0:
+        raise ParameterError("n_jobs must be a positive integer, or -1 for all processors, got 0")
+    return int(effective_n_jobs(n_jobs))
+
+
+def fit_array(
+    values: FloatArray, model: str, distribution: str, start: FloatArray | None, extra: int, jobs: int
+) -> tuple[FloatArray, FloatArray, IntArray, IntArray, Series]:
+    """Fit the columns of an array; parameters ``(assets, 6)`` in the scale of the returns, NaN where there is no fit at all."""
+    series = prepare(values)
+    box = box_of(model, distribution)
+    cold = np.array(
+        [[0.0, np.log(omega), p, alpha / p, 0.5, 1.0 / START_NU] for alpha, p, omega in STARTS[model, distribution]]
+    )
+    warm = None if start is None else _to_search(start, series, box)
+    usable = np.flatnonzero(series.status == FITTED)
+    usable = usable[np.argsort(-series.count[usable], kind="stable")]
+    task: list[IntArray] = []
+    point: list[FloatArray] = []
+    is_warm = np.zeros(len(series.count), dtype=np.bool_)
+    if warm is not None:
+        is_warm |= ~np.isnan(warm).any(axis=1)
+    for number, x in enumerate(cold):
+        chosen = usable if extra == -1 or number < extra else usable[~is_warm[usable]]
+        task.append(chosen)
+        point.append(np.tile(x, (len(chosen), 1)))
+    if warm is not None:
+        chosen = usable[is_warm[usable]]
+        task.append(chosen)
+        point.append(warm[chosen])
+    tasks, points = np.concatenate(task), np.clip(np.concatenate(point), box[0], box[1])
+    order = np.argsort(-series.count[tasks], kind="stable")
+    tasks, points = tasks[order], points[order]
+    found, loss, outcome = _search(series, tasks, points, box, model, distribution, jobs)
+    return _best(series, tasks, found, loss, outcome, distribution)
+
+
+def _search(
+    series: Series, tasks: IntArray, points: FloatArray, box: FloatArray, model: str, distribution: str, jobs: int
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    gjr, student = (1 if model == "gjr" else None), (1 if distribution == "t" else None)
+    parts = [part for part in np.array_split(np.arange(len(tasks)), max(1, jobs)) if len(part)]
+    data = (series.values, series.first, series.count, series.backcast)
+    if not parts:
+        return np.zeros((0, 6)), np.zeros(0), np.zeros((0, 2), dtype=np.int64)
+    if len(parts) == 1:
+        return fit_lanes(*data, tasks, points, box, gjr, student)
+    done = Parallel(n_jobs=len(parts), prefer="threads")(
+        delayed(fit_lanes)(*data, tasks[part], points[part], box, gjr, student) for part in parts
+    )
+    found, loss, outcome = (np.concatenate(pieces) for pieces in zip(*done, strict=True))
+    return found, loss, outcome
+
+
+def _best(
+    series: Series, tasks: IntArray, found: FloatArray, loss: FloatArray, outcome: IntArray, distribution: str
+) -> tuple[FloatArray, FloatArray, IntArray, IntArray, Series]:
+    """Keep the best of each asset's searches, in the scale of the returns."""
+    assets = len(series.count)
+    native, loglikelihood = np.full((assets, 6), np.nan), np.full(assets, np.nan)
+    status, passes = series.status.copy(), np.zeros(assets, dtype=np.int64)
+    np.add.at(passes, tasks, outcome[:, 1])
+    order = np.lexsort((loss, tasks))
+    lead = order[np.append(True, np.diff(tasks[order]) > 0)] if len(order) else order
+    chosen, x = tasks[lead], found[lead]
+    scale = series.scale[chosen]
+    news = x[:, 3] * x[:, 2]
+    native[chosen, 0] = series.mean[chosen] + scale * x[:, 0]
+    native[chosen, 1] = np.exp(x[:, 1]) * scale**2
+    native[chosen, 2] = 2.0 * x[:, 4] * news
+    native[chosen, 3] = 2.0 * (1.0 - 2.0 * x[:, 4]) * news
+    native[chosen, 4] = (1.0 - x[:, 3]) * x[:, 2]
+    native[chosen, 5] = 1.0 / x[:, 5] if distribution == "t" else np.nan
+    loglikelihood[chosen] = -loss[lead] - series.count[chosen] * np.log(scale)
+    status[chosen] = np.where(outcome[lead, 0] == 0, FITTED, NOT_CONVERGED)
+    status[chosen[x[:, 1] <= np.log(OMEGA_SHARE) + 1e-9]] = OMEGA_FLOOR
+    return native, loglikelihood, status, passes, series
+
+
+@kernel()
+def _gather(
+    columns: FloatArray, values: FloatArray, first: IntArray, count: IntArray, mean: FloatArray, scale: FloatArray,
+    backcast: FloatArray, raw_backcast: FloatArray, nonzero: IntArray, peak: FloatArray,
+) -> None:  # fmt: skip
+    """Put the observed returns of each row of ``columns`` one after the other, centred and of unit variance; measure them."""
+    place = 0
+    for j in range(columns.shape[0]):
+        first[j] = place
+        total = 0.0
+        for t in range(columns.shape[1]):
+            x = columns[j, t]
+            if not np.isnan(x):
+                values[place] = x
+                place += 1
+                total += x
+                nonzero[j] += x != 0.0
+                peak[j] = max(peak[j], abs(x))
+        n = place - first[j]
+        count[j] = n
+        mean[j] = total / n
+        total = 0.0
+        for k in range(first[j], place):
+            total += (values[k] - mean[j]) ** 2
+        scale[j] = math.sqrt(total / n)
+        weight, weights, raw, centred = 1.0, 0.0, 0.0, 0.0
+        for k in range(first[j], min(place, first[j] + BACKCAST_LENGTH)):
+            weights += weight
+            raw += weight * values[k] ** 2
+            centred += weight * ((values[k] - mean[j]) / scale[j]) ** 2
+            weight *= BACKCAST_DECAY
+        backcast[j] = centred / weights
+        raw_backcast[j] = raw / weights
+        for k in range(first[j], place):
+            values[k] = (values[k] - mean[j]) / scale[j]
+
+
+def prepare(values: FloatArray) -> Series:
+    """Gather the observed returns of every column, centred and of unit variance, and say which of them can be fitted."""
+    columns = np.ascontiguousarray(values.T)
+    assets = len(columns)
+    mean, scale, backcast, raw_backcast, peak = np.zeros((5, assets))
+    first, count, nonzero = np.zeros((3, assets), dtype=np.int64)
+    flat = np.zeros(values.size)
+    _gather(columns, flat, first, count, mean, scale, backcast, raw_backcast, nonzero, peak)
+    status = np.full(assets, FITTED, dtype=np.int64)
+    status[nonzero < MIN_NONZERO] = TOO_FEW
+    status[scale <= 1e-12 * peak] = CONSTANT
+    status[~(np.isfinite(scale) & np.isfinite(raw_backcast)) | ((peak > 0.0) & (peak < 1e-100))] = NOT_FINITE
+    status[count == 0] = EMPTY
+    unfit = status != FITTED
+    mean[unfit], scale[unfit], backcast[unfit] = 0.0, 1.0, np.nan
+    return Series(flat, first, count, mean, scale, backcast, raw_backcast, status)
+
+
+def start_variance(series: Series, status: IntArray) -> FloatArray:
+    """Return the variance before the first return: of a fit as it was fitted, else of the squared returns themselves."""
+    return np.where(status == FITTED, series.backcast * series.scale**2, series.raw_backcast)
+
+
+def _to_search(native: FloatArray, series: Series, box: FloatArray) -> FloatArray:
+    """Bring parameters in the scale of the returns into the coordinates of the search; NaN rows stay NaN."""
+    mu, omega, alpha, gamma, beta, nu = native.T
+    news = alpha + 0.5 * gamma
+    p = news + beta
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(p > 0.0, news / p, 0.5)
+        good = np.where(news > 0.0, 0.5 * alpha / news, 0.5)
+        x = np.column_stack([(mu - series.mean) / series.scale, np.log(omega / series.scale**2), p, share, good, 1.0 / nu])
+    x[:, 5] = np.where(np.isnan(nu) & ~np.isnan(mu), 1.0 / START_NU, x[:, 5])
+    bad = ~np.isfinite(x).all(axis=1)
+    x = np.clip(x, box[0], box[1])
+    x[bad] = np.nan
+    return x
+
+
+def filter_parameters(parameters: FloatArray, status: IntArray) -> FloatArray:
+    """Return the parameters ``(5, assets)`` that the filter runs with: those fitted, else an EWMA's."""
+    filled: FloatArray = np.where(status == FITTED, parameters[:, :5].T, ewma_parameters(len(status), EWMA_DECAY))
+    return filled

@@ -1,0 +1,189 @@
+"""Volatility through time: every coin, every step, refitted once a day and filtered in between; nothing from the future."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from statarb._checks import check_choice, check_integer, check_number
+from statarb._typing import FloatArray, IntArray
+from statarb.data.panel import Panel, carry_forward
+from statarb.errors import DataError, ParameterError
+from statarb.volatility.archmodels import ArchForecaster
+from statarb.volatility.estimation import (
+    FITTED,
+    MIN_NONZERO,
+    check_jobs,
+    filter_parameters,
+    fit_array,
+    start_variance,
+)
+from statarb.volatility.filters import EWMA_DECAY, ewma_parameters, filter_rows
+
+__all__ = ["panel_returns", "rolling_volatility"]
+
+
+def panel_returns(panel: Panel, field: str = "price") -> pd.DataFrame:
+    """Return each coin's log return from its last known price, rows x coins; NaN where the coin has no price.
+
+    Parameters
+    ----------
+    panel : Panel
+    field : str
+        ``"price"``, or ``"unrounded"``.
+
+    Returns
+    -------
+    DataFrame, rows x coins
+        Indexed by :attr:`Panel.times`. The return at t is known at t.
+    """
+    return pd.DataFrame(_returns(panel, field), index=panel.times, columns=panel.coins)
+
+
+def rolling_volatility(
+    panel: Panel,
+    model: Literal["garch", "gjr", "ewma"] | ArchForecaster = "garch",
+    distribution: Literal["normal", "t"] = "normal",
+    *,
+    depth: int = 2016,
+    refit_every: str | pd.Timedelta = "1D",
+    extra_starts: int = 1,
+    decay: float = EWMA_DECAY,
+    field: str = "price",
+    on: Literal["grid", "rows"] = "grid",
+    n_jobs: int = 1,
+) -> pd.DataFrame:
+    """Forecast the volatility of every coin's next return, at every step.
+
+    Parameters
+    ----------
+    panel : Panel
+        Prices. A coin's return at a row is the log return from its last known price.
+    model : {"garch", "gjr", "ewma"} or ArchForecaster
+        What is fitted; ``"ewma"`` needs no fit. An object of :func:`statarb.volatility.arch_forecaster` gives any model of
+        arch, much more slowly.
+    distribution : {"normal", "t"}
+        As in :func:`statarb.fit_garch`.
+    depth : int
+        Rows that a fit may look back on.
+    refit_every : str or Timedelta
+        The models are refitted at the first row of each such span of time, counted from 1970.
+    extra_starts : int
+        Standard starting points tried at each refit beside yesterday's parameters; -1 for all.
+    decay : float
+        Weight of the past in the exponentially weighted average: of ``model="ewma"``, and of coins that cannot be fitted.
+    field : str
+        ``"price"``, or ``"unrounded"``.
+    on : {"grid", "rows"}
+        Whether the result has one row for every time of the grid (a time without a quote repeats the last forecast), or one for
+        every row of the panel.
+    n_jobs : int
+        Threads; -1 takes all processors. The result has the same bits for every number.
+
+    Returns
+    -------
+    DataFrame, grid (or rows) x coins
+        The value at t is the standard deviation, as forecast from rows up to and including t, of the coin's next return: that
+        at the next row at which it is quoted. NaN before the first return. To hold it against returns, shift it by one row.
+
+    Raises
+    ------
+    DataError
+        A panel whose filled cells look ahead.
+    ParameterError
+        An option outside what is allowed.
+
+    Notes
+    -----
+    At a refit at row t the models see the last ``depth`` rows up to and including t, their search starts from the parameters
+    of the refit before, and the filter runs from the window's first row to the row before the next refit. A coin that has no
+    fit (too few returns, constant, not converged) has an exponentially weighted average of its squared returns until the next
+    refit. Before the first refit all coins have one.
+    """
+    if panel.looks_ahead:
+        raise DataError(
+            f"the panel was filled by {panel.imputation!r}, which looks ahead; give the panel as it was read, or one filled "
+            "from the past"
+        )
+    if not isinstance(model, ArchForecaster):
+        model = check_choice("model", model, ("garch", "gjr", "ewma"))
+    distribution = check_choice("distribution", distribution, ("normal", "t"))
+    depth = check_integer("depth", depth, at_least=MIN_NONZERO)
+    extra = check_integer("extra_starts", extra_starts, at_least=-1)
+    decay = check_number("decay", decay, at_least=0.0, below=1.0)
+    on = check_choice("on", on, ("grid", "rows"))
+    jobs = check_jobs(n_jobs)
+    returns = _returns(panel, field)
+    refits = _refit_rows(panel.times, refit_every)
+    after = np.empty_like(returns)
+    assets = returns.shape[1]
+    # Until the first refit, and for model="ewma" throughout.
+    filter_rows(returns, ewma_parameters(assets, decay), np.full(assets, np.nan), after)
+    if isinstance(model, ArchForecaster):
+        _walk_arch(returns, after, refits, depth, model, jobs)
+    elif model != "ewma":
+        _walk_garch(returns, after, refits, depth, model, distribution, extra, decay, jobs)
+    return _labelled(np.sqrt(after), panel, on)
+
+
+def _returns(panel: Panel, field: str) -> FloatArray:
+    logs: FloatArray = np.log(np.array(panel.array(field), dtype=np.float64))
+    known = logs.copy()
+    carry_forward(known)
+    returns = np.full_like(logs, np.nan)
+    returns[1:] = logs[1:] - known[:-1]
+    return returns
+
+
+def _refit_rows(times: pd.DatetimeIndex, refit_every: str | pd.Timedelta) -> IntArray:
+    """Return the rows that are the first of a new span of time; none before there could be a fit."""
+    try:
+        span = int(pd.Timedelta(refit_every) // pd.Timedelta(1, unit="us"))
+    except (ValueError, TypeError) as error:
+        raise ParameterError(f"refit_every must be a time span such as '1D', got {refit_every!r}") from error
+    if span <= 0:
+        raise ParameterError(f"refit_every must be a positive time span such as '1D', got {refit_every!r}")
+    period = times.to_numpy().astype("datetime64[us]").astype(np.int64) // span
+    rows = np.flatnonzero(np.append(True, np.diff(period) > 0))
+    return rows[rows >= MIN_NONZERO]
+
+
+def _walk_garch(
+    returns: FloatArray, after: FloatArray, refits: IntArray, depth: int, model: str, distribution: str,
+    extra: int, decay: float, jobs: int,
+) -> None:  # fmt: skip
+    """Fill ``after``, the variance of the next return, from the first refit on."""
+    average = ewma_parameters(returns.shape[1], decay)
+    last: FloatArray | None = None
+    for number, row in enumerate(refits):
+        low = max(0, row + 1 - depth)
+        end = refits[number + 1] if number + 1 < len(refits) else len(returns)
+        fitted, _, status, _, series = fit_array(returns[low : row + 1], model, distribution, last, extra, jobs)
+        use = np.where(status == FITTED, filter_parameters(fitted, status), average)
+        _, omega, alpha, gamma, beta = use
+        variance = omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
+        block = np.empty((end - low, returns.shape[1]))
+        filter_rows(returns[low:end], use, variance, block)
+        after[row:end] = block[row - low :]
+        last = np.where((status == FITTED)[:, None], fitted, np.nan)
+
+
+def _walk_arch(returns: FloatArray, after: FloatArray, refits: IntArray, depth: int, model: ArchForecaster, jobs: int) -> None:
+    for number, row in enumerate(refits):
+        low = max(0, row + 1 - depth)
+        end = refits[number + 1] if number + 1 < len(refits) else len(returns)
+        fit = model.fit(returns[low : row + 1], n_jobs=jobs)
+        block = fit.variance_after(returns[row + 1 : end])
+        fitted = ~fit.fallback.to_numpy()
+        after[row:end, fitted] = block[:, fitted]
+
+
+def _labelled(sigma: FloatArray, panel: Panel, on: str) -> pd.DataFrame:
+    if on == "rows":
+        return pd.DataFrame(sigma, index=panel.times, columns=panel.coins)
+    place = np.searchsorted(panel.rows, np.arange(len(panel.grid)), side="right") - 1
+    whole: Any = sigma[np.maximum(place, 0)]
+    whole[place < 0] = np.nan
+    return pd.DataFrame(whole, index=panel.grid, columns=panel.coins)

@@ -1,0 +1,124 @@
+"""Signals of an investor, computed in blocks of rows, in parallel, before the path is walked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any, Protocol, runtime_checkable
+
+import joblib
+import numpy as np
+
+from statarb._progress import track
+from statarb._typing import FloatArray
+from statarb.data.panel import Panel
+from statarb.data.shared import SharedPanel, shared
+from statarb.errors import ParameterError
+from statarb.walkforward.checkpoint import Checkpoint
+
+__all__ = ["Block", "SignalInvestor", "signal_blocks"]
+
+SignalArrays = Mapping[str, FloatArray]
+
+
+@runtime_checkable
+class SignalInvestor(Protocol):
+    """An investor whose view of the market does not depend on what it holds.
+
+    What it knows after a row can then be computed for many rows at once, and in parallel. Its ``decide(window, holdings)``
+    must equal ``decide_on(window, holdings, signal)`` with the signal of the window's last row.
+    """
+
+    def signals(self, panel: Panel, first: int, last: int, depth: int) -> SignalArrays:
+        """Return what is known after each of the rows ``first`` to ``last - 1``.
+
+        Parameters
+        ----------
+        panel : Panel
+            The market; only rows before ``last`` may be used, and for row r only those up to r.
+        first, last : int
+            Rows, as positions in ``panel.times``.
+        depth : int
+            Most rows that may be used for one answer.
+
+        Returns
+        -------
+        mapping of str to array
+            First axis: the rows asked for. The same numbers however the rows are cut into blocks.
+        """
+        ...
+
+    def decide_on(self, window: Panel, holdings: Any, signal: SignalArrays) -> Any:
+        """Return wanted weights, as ``decide`` does, given the signal of the window's last row."""
+        ...
+
+
+class Block:
+    """Signals of the rows ``first`` to ``last - 1``, and the seconds that they took.
+
+    Parameters
+    ----------
+    first, last : int
+        Rows, as positions in ``panel.times``.
+    arrays : mapping of str to array
+        First axis: rows.
+    seconds : float
+        Time for the whole block.
+    """
+
+    def __init__(self, first: int, last: int, arrays: SignalArrays, seconds: float) -> None:
+        for name, values in arrays.items():
+            if len(values) != last - first:
+                raise ParameterError(
+                    f"signal {name!r} must have one entry a row: {last - first} for the rows {first} to {last - 1}, "
+                    f"got {len(values)}"
+                )
+        self.first, self.last, self.arrays = first, last, dict(arrays)
+        self.seconds_a_row = seconds / max(last - first, 1)
+
+    def row(self, position: int) -> dict[str, FloatArray]:
+        """Return the signal of one row."""
+        return {name: values[position - self.first] for name, values in self.arrays.items()}
+
+
+def signal_blocks(
+    investor: SignalInvestor,
+    panel: Panel,
+    first: int,
+    last: int,
+    *,
+    depth: int,
+    block: int,
+    n_jobs: int,
+    store: Checkpoint | None,
+    show: bool,
+) -> Iterator[Block]:
+    """Give the blocks of the rows ``first`` to ``last - 1`` in order; workers are ahead of the reader.
+
+    A worker maps the panel from files, and shows the investor only the rows up to the end of its block: what lies after it is
+    not there to be seen.
+    """
+    edges = [(max(low, first), min(low + block, last)) for low in range(first - first % block, last, block)]
+    alone = joblib.effective_n_jobs(n_jobs) == 1
+    with nullcontext(panel) if alone else shared(panel, None if store is None else store.folder) as market:
+        tasks = (joblib.delayed(_compute)(investor, market, low, high, depth, store) for low, high in edges)
+        runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
+        yield from track(runner(tasks), "signals", total=len(edges), show=show)
+
+
+def _compute(
+    investor: SignalInvestor, market: Panel | SharedPanel, low: int, high: int, depth: int, store: Checkpoint | None
+) -> Block:
+    name = f"signals-{low:07d}-{high:07d}"
+    found = None if store is None else store.read(name)
+    if isinstance(found, Block):
+        return found
+    panel = market.open() if isinstance(market, SharedPanel) else market
+    past = panel.row_slice(0, high)
+    started = time.perf_counter()
+    arrays = {key: np.asarray(values) for key, values in investor.signals(past, low, high, depth).items()}
+    made = Block(low, high, arrays, time.perf_counter() - started)
+    if store is not None:
+        store.write(name, made)
+    return made

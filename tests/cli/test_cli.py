@@ -1,0 +1,129 @@
+"""The command line: every verb, from files to files, and one line with exit code 2 on bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import statarb as sa
+from statarb.cli import main
+
+VERBS = ("simulate", "ingest", "inspect", "invest", "league", "run")
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory):
+    """A small market on disk, made by the command line itself."""
+    folder = tmp_path_factory.mktemp("market")
+    assert main(["simulate", "--coins", "22", "--days", "8.5", "--seed", "3", "--out", str(folder)]) == 0
+    quotes, coins = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
+    assert main(["ingest", quotes, "--coins", coins, "--out", str(folder / "market.parquet")]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb, capsys):
+    assert main([verb, "--help"]) == 0
+    assert "--out" in capsys.readouterr().out
+
+
+def test_no_word_at_all_shows_the_verbs(capsys):
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(verb in shown for verb in VERBS)
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == sa.__version__
+
+
+def test_ingest_reads_back_what_simulate_wrote(market, capsys):
+    panel = sa.Panel.load(market / "market.parquet")
+    made = sa.simulate_market(coins=22, days=8.5, seed=3)
+    pd.testing.assert_frame_equal(panel.price, made.price, check_exact=True)
+    assert (market / "rejects.csv").is_file()
+
+
+def test_invest_writes_the_files_of_a_run(market, tmp_path, capsys):
+    words = ["invest", str(market / "market.parquet"), "--investor", "momentum", "--set", "top=2", "--out", str(tmp_path)]
+    assert main(words) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    wanted = {
+        "G", "total_return", "downside", "final_value", "fees_paid", "turnover", "orders", "orders_dropped", "orders_cut",
+        "failures", "decision_lag", "steps", "coins", "utilisation_max_percent", "seconds",
+    }  # fmt: skip
+    assert wanted <= metrics.keys()
+    assert metrics["decision_lag"] == 1
+    assert metrics["investor"] == "momentum(top=2)"
+    run = sa.walk_forward(sa.investors.make_investor("momentum", top=2), sa.Panel.load(market / "market.parquet"))
+    assert metrics["G"] == run.metrics()["G"]
+    assert metrics["final_value"] == run.replay.value.iloc[-1]
+    utilisation = pd.read_csv(tmp_path / "utilisation.csv")
+    assert len(utilisation) == metrics["steps"]
+    assert utilisation["utilisation_percent"].max() == pytest.approx(metrics["utilisation_max_percent"])
+    for name in ("portfolio_sim.csv", "value.parquet", "orders.parquet", "failures.csv"):
+        assert (tmp_path / name).is_file()
+    assert sa.submission.validate_portfolio(tmp_path / "portfolio_sim.csv").valid
+    assert "momentum(top=2), decision lag 1" in capsys.readouterr().out
+
+
+def test_run_ranks_every_investor_with_and_without_the_delay(market, tmp_path, capsys):
+    words = ["run", "--quotes", str(market / "quotes.csv.gz"), "--coins", str(market / "CSVData_coin.csv"), "--n-jobs", "1"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    table = pd.read_csv(tmp_path / "league.csv")
+    assert list(table.columns[:6]) == ["investor", "decision_lag", "G", "total_return", "rank_G", "rank_return"]
+    assert len(table) == 12
+    assert set(table["decision_lag"]) == {0, 1}
+    assert (table.groupby("investor")["decision_lag"].apply(list).map(tuple) == (1, 0)).all()
+    for _, rows in table.groupby("decision_lag"):
+        assert rows.sort_values("G", ascending=False)["rank_G"].is_monotonic_increasing
+        assert rows.sort_values("total_return", ascending=False)["rank_return"].is_monotonic_increasing
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    best = table[table["decision_lag"] == 1].sort_values("rank_G").iloc[0]
+    assert metrics["investor"] == best["investor"]
+    assert metrics["G"] == best["G"]
+    shown = capsys.readouterr().out
+    assert "Kendall's tau" in shown
+    assert "cannot be earned" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["fly"], "fly"),
+        (["invest"], "Missing"),
+        (["invest", "nothing.parquet", "--investor", "cash", "--out", "x"], "no such file: nothing.parquet"),
+        (["invest", "MARKET", "--investor", "cahs", "--out", "x"], "did you mean 'cash'?"),
+        (["invest", "MARKET", "--investor", "cash", "--out", "x", "--fee", "-0.1"], "fee must be a finite number at least 0"),
+        (["invest", "MARKET", "--investor", "cash", "--out", "x", "--min-order", "1"], "min_order must be at most max_order"),
+        (
+            ["invest", "MARKET", "--investor", "cash", "--out", "x", "--start", "2018-02-01", "--end", "2018-01-25"],
+            "start must not",
+        ),
+        (["invest", "MARKET", "--investor", "cash", "--out", "x", "--numeraire", "5"], "numeraire 5"),
+        (["invest", "MARKET", "--investor", "momentum", "--out", "x", "--set", "top"], "--set must be given as name=value"),
+        (["invest", "MARKET", "--investor", "momentum", "--out", "x", "--set", "height=2"], "height"),
+        (["invest", "MARKET", "--investor", "cash", "--out", "x", "--decision-lag", "two"], "--decision-lag"),
+        (["ingest", "nowhere/*.csv", "--out", "x/market.parquet"], "nowhere"),
+        (["run", "--quotes", "nowhere.csv", "--out", "x"], "nowhere.csv"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words, says, market, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = [str(market / "market.parquet") if word == "MARKET" else word for word in words]
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+    assert "Traceback" not in captured.err + captured.out
+
+
+def test_the_installed_command_ends_with_the_exit_code():
+    done = subprocess.run([sys.executable, "-m", "statarb", "fly"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("statarb: error:")

@@ -1,0 +1,153 @@
+"""Problems on the simplex against second implementations and their conditions of optimality."""
+
+from __future__ import annotations
+
+import cvxpy as cp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq, minimize
+
+from statarb import DataError
+from statarb.investors.simplex import equal_risk, log_optimal, minimise_quadratic, project_simplex
+
+
+def projected_by_root(values: np.ndarray) -> np.ndarray:
+    """The same projection by the root of its multiplier, without sorting."""
+
+    def excess(theta: float) -> float:
+        return float(np.maximum(values - theta, 0.0).sum()) - 1.0
+
+    theta = brentq(excess, float(values.min()) - 2.0, float(values.max()), xtol=1e-15, rtol=1e-15)
+    return np.maximum(values - theta, 0.0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(-50.0, 50.0), min_size=1, max_size=12))
+def test_projection_is_that_of_the_root(values: list[float]) -> None:
+    array = np.array(values)
+    found = project_simplex(array)
+    assert found.min() >= 0.0
+    assert abs(found.sum() - 1.0) < 1e-12
+    np.testing.assert_allclose(found, projected_by_root(array), atol=1e-11)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(-5.0, 5.0), min_size=2, max_size=8), st.integers(0, 2**31))
+def test_no_point_of_the_simplex_is_nearer(values: list[float], seed: int) -> None:
+    array = np.array(values)
+    found = project_simplex(array)
+    others = np.random.default_rng(seed).dirichlet(np.ones(len(array)), size=50)
+    assert ((others - array) ** 2).sum(axis=1).min() >= ((found - array) ** 2).sum() - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.2, 0.3, 0.5], [0.2, 0.3, 0.5]),
+        ([1.0, 1.0], [0.5, 0.5]),
+        ([2.0, 0.0], [1.0, 0.0]),
+        ([0.5, 0.8], [0.35, 0.65]),
+        ([-3.0], [1.0]),
+        ([1e9, 1e9 - 0.5], [0.75, 0.25]),
+    ],
+)
+def test_projection_by_hand(values: list[float], expected: list[float]) -> None:
+    np.testing.assert_allclose(project_simplex(np.array(values)), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 30])
+@pytest.mark.parametrize("seed", range(3))
+def test_quadratic_agrees_with_clarabel(size: int, seed: int) -> None:
+    rng = np.random.default_rng([size, seed])
+    factor = rng.normal(size=(size + 3, size))
+    matrix, linear = factor.T @ factor + 0.01 * np.eye(size), rng.normal(size=size)
+    cold = minimise_quadratic(matrix, linear)
+    warm = minimise_quadratic(matrix, linear, rng.dirichlet(np.ones(size)))
+    wanted = cp.Variable(size)
+    problem = cp.Problem(
+        cp.Minimize(0.5 * cp.quad_form(wanted, cp.psd_wrap(matrix)) - linear @ wanted), [wanted >= 0, cp.sum(wanted) == 1]
+    )
+    problem.solve(solver="CLARABEL")
+    value = 0.5 * cold @ matrix @ cold - linear @ cold
+    # Clarabel stops at about 1e-8.
+    assert value <= problem.value + 1e-7
+    slope = matrix @ cold - linear
+    assert np.abs((slope - slope @ cold)[cold > 0]).max() < 1e-10
+    assert (slope - slope @ cold).min() > -1e-10
+    np.testing.assert_allclose(cold, warm, atol=1e-10)
+
+
+def test_quadratic_with_twins_still_finds_the_minimum() -> None:
+    matrix = np.array([[1.0, 1.0, 0.2], [1.0, 1.0, 0.2], [0.2, 0.2, 2.0]])
+    found = minimise_quadratic(matrix, np.zeros(3))
+    best = minimise_quadratic(matrix[1:, 1:], np.zeros(2))
+    np.testing.assert_allclose([found[0] + found[1], found[2]], best, atol=1e-10)
+
+
+def test_quadratic_refuses_what_is_not_finite() -> None:
+    with pytest.raises(DataError, match="finite"):
+        minimise_quadratic(np.array([[np.nan]]), np.zeros(1))
+
+
+def test_log_optimal_of_cover_and_gluss() -> None:
+    # Cover (1991): stock and cash that doubles or halves: half and half grows by 9/8 every two days.
+    relatives = np.array([[1.0, 2.0], [1.0, 0.5]] * 10)
+    best = log_optimal(relatives)
+    np.testing.assert_allclose(best, [0.5, 0.5], atol=1e-9)
+    np.testing.assert_allclose(np.prod(relatives @ best), (9.0 / 8.0) ** 10, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 25])
+def test_log_optimal_is_certified_and_beats_a_general_solver(size: int) -> None:
+    rng = np.random.default_rng(size)
+    relatives = np.exp(rng.normal(0.001, 0.2, (60, size)))
+    best = log_optimal(relatives, 1e-12)
+    assert best.min() >= 0.0
+    assert abs(best.sum() - 1.0) < 1e-12
+    assert (relatives / (relatives @ best)[:, None]).mean(axis=0).max() - 1.0 <= 1e-12
+    other = minimize(
+        lambda b: -float(np.log(np.maximum(relatives @ b, 1e-12)).mean()),
+        np.full(size, 1.0 / size),
+        bounds=[(0.0, 1.0)] * size,
+        constraints={"type": "eq", "fun": lambda b: b.sum() - 1.0},
+        method="SLSQP",
+    )
+    assert np.log(relatives @ best).mean() >= -other.fun - 1e-12
+
+
+def test_log_optimal_with_equal_columns_and_one_row() -> None:
+    relatives = np.array([[1.1, 1.1, 1.05]])
+    best = log_optimal(relatives)
+    np.testing.assert_allclose(relatives @ best, [1.1])
+    with pytest.raises(DataError, match="positive and finite"):
+        log_optimal(np.array([[1.0, 0.0]]))
+
+
+@pytest.mark.parametrize("size", [1, 2, 10, 60])
+def test_equal_risk_shares_are_equal(size: int) -> None:
+    rng = np.random.default_rng(size)
+    returns = rng.normal(size=(200, size)) * rng.uniform(0.1, 5.0, size) + rng.normal(size=(200, 1))
+    covariance = np.atleast_2d(np.cov(returns, rowvar=False)) * 1e-6
+    weights = equal_risk(covariance)
+    share = weights * (covariance @ weights)
+    assert weights.min() > 0.0
+    np.testing.assert_allclose(share / share.sum(), 1.0 / size, rtol=1e-10)
+
+
+def test_equal_risk_of_uncorrelated_coins_is_inverse_volatility() -> None:
+    weights = equal_risk(np.diag([1.0, 4.0, 16.0]))
+    np.testing.assert_allclose(weights, np.array([4.0, 2.0, 1.0]) / 7.0, rtol=1e-12)
+
+
+def test_equal_risk_of_two_coins_does_not_depend_on_their_correlation() -> None:
+    # Maillard, Roncalli, Teiletche (2010), section 2.3.1: with two assets the weights are those of inverse volatility.
+    for correlation in (-0.9, 0.0, 0.5, 0.99):
+        covariance = np.array([[1.0, 2.0 * correlation], [2.0 * correlation, 4.0]])
+        np.testing.assert_allclose(equal_risk(covariance), [2.0 / 3.0, 1.0 / 3.0], rtol=1e-10)
+
+
+def test_equal_risk_refuses_a_coin_without_variance() -> None:
+    with pytest.raises(DataError, match="stands still"):
+        equal_risk(np.diag([1.0, 0.0]))
