@@ -135,7 +135,7 @@ def _restricted(program: Program, part: np.ndarray[Any, Any]) -> Program:
 
 
 def _repaired(program: Program, weights: FloatArray) -> FloatArray:
-    """Bring an interior-point answer, feasible to its tolerance, inside budget and caps, by shrinking towards the lower bounds."""
+    """Bring an interior-point answer, feasible to its tolerance only, inside budget and caps."""
     if program.group is not None and program.group_caps is not None:
         for group in np.flatnonzero(program.group_totals(weights) > program.group_caps):
             member = program.group == group

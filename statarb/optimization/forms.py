@@ -147,8 +147,8 @@ def search(
     Returns
     -------
     low, high : float
-        ``function(low) >= 0 >= function(high)``, equal where a root was hit within ``flat``; ``high`` is infinite, or ``low`` is
-        0, where no change of sign was found within a factor of ``bound`` of the guess.
+        ``function(low) >= 0 >= function(high)``, equal where a root was hit within ``flat``; ``high`` is infinite, or ``low``
+        is 0, where no change of sign was found within a factor of ``bound`` of the guess.
     """
     at, stride = math.log(guess), math.log(4.0)
     low, high, below, above, side = -math.inf, math.inf, math.inf, -math.inf, 0
@@ -349,7 +349,7 @@ class _Floor(_Family):
 
 
 def _reaching(program: Program, short: FloatArray, enough: FloatArray, floor: float) -> FloatArray:
-    """Return the mix of two portfolios that just reaches the floor (net return is concave, so a mix of them is above the chord)."""
+    """Return the mix of two portfolios that just reaches the floor; net return is concave between them."""
     if program.net_return(short) >= floor:
         return short
     low, high = 0.0, 1.0

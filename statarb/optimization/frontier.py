@@ -58,7 +58,8 @@ class Frontier:
         if finite.notna().any():
             best = table.iloc[int(np.nanargmax(finite))]
             axes.plot(
-                100 * best["downside_deviation"], 100 * best["net_return"], "s", markersize=7, fillstyle="none", color="tab:red",
+                100 * best["downside_deviation"], 100 * best["net_return"], "s", markersize=7, fillstyle="none",
+                color="tab:red",
                 label=f"largest ratio, {best['ratio']:.3g}",
             )  # fmt: skip
             axes.legend(loc="lower right", frameon=False)

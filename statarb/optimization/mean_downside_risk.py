@@ -79,8 +79,8 @@ class MeanDownsideRisk:
     return_floor : float, optional
         For ``min_risk``: smallest expected return net of fees.
     invested : float, optional
-        Smallest sum of weights, in [0, 1]. By default 1 for the ratio, which cash only dilutes, and for the least risk without a
-        floor, which would be cash; else, and with rules, 0.
+        Smallest sum of weights, in [0, 1]. By default 1 for the ratio, which cash only dilutes, and for the least risk without
+        a floor, which would be cash; else, and with rules, 0.
     groups : mapping or Series, optional
         Group of each asset; with ``group_caps``.
     group_caps : mapping, optional
@@ -94,8 +94,8 @@ class MeanDownsideRisk:
         count as 0); sell it as far as ``max_trade`` allows.
     rules : TradingRules, optional
         Takes the fee from the rules and lets the budget bear it, as the replay does: ``sum(w) + fee ||w - w0||_1 <= 1``, and
-        ``solution.cash`` is the cash that the replay is left with. Order limits follow from ``value`` and ``numeraire_price`` in
-        :meth:`solve`.
+        ``solution.cash`` is the cash that the replay is left with. Order limits follow from ``value`` and ``numeraire_price``
+        in :meth:`solve`.
     measure : {"downside", "variance", "cvar", "lpm1"}
         What risk is. All but the first go through cvxpy.
     cvar_level : float
@@ -350,7 +350,8 @@ class MeanDownsideRisk:
             first = int(np.flatnonzero(gone)[0])
             name = first if labels is None else repr(labels[first])
             raise DataError(
-                f"{int(gone.sum())} of {assets} assets have missing scenarios, first asset {name} ({int(holes[first])} missing); "
+                f"{int(gone.sum())} of {assets} assets have missing scenarios or no expected return, first asset {name} "
+                f"({int(holes[first])} scenarios missing); "
                 "leave them out, fill them, or choose missing='freeze' or missing='sell'"
             )
         lower, upper = np.zeros(assets), np.ones(assets)

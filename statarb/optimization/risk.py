@@ -268,10 +268,8 @@ def portfolio_risk(
     w = by_asset("weights", weights, labels, values.shape[1], default=0.0)
     w = np.append(w, 1.0 - w.sum())
     values = np.column_stack([values, np.zeros(len(values))])
-    if measure == "variance":
-        centred = values - values.mean(axis=0)
-    else:
-        centred = (values - mar) * (values @ w < mar)[:, None]
+    below = values @ w < mar
+    centred = values - values.mean(axis=0) if measure == "variance" else (values - mar) * below[:, None]
     moments = centred.T @ centred / len(values)
     own = np.diag(moments).copy()
     if form == "own":

@@ -10,6 +10,7 @@ from statarb._typing import BoolArray, Float32Array, FloatArray, IntArray
 from statarb.optimization import kernels
 from statarb.optimization.certificate import best_linear
 from statarb.optimization.program import Program
+from statarb.optimization.window import slide
 
 __all__ = ["FastSolver", "UtilityPoint"]
 
@@ -79,7 +80,7 @@ class FastSolver:
         self.scenarios = histories.shape[1]
         self.groups = 0 if group is None else groups
         if group is not None and groups:
-            # a cap on a group is a scenario more: its "return" is minus the group's total, and falling below minus the cap costs
+            # a cap on a group is one more scenario: its "return" is minus the group's total, which costs below minus the cap
             member = np.zeros((len(histories), groups))
             member[group >= 0, group[group >= 0]] = -1.0
             histories = np.concatenate([histories, member], axis=1)
@@ -217,7 +218,7 @@ class FastSolver:
 
     def slide(self, slot: int, fresh: FloatArray, weight: float) -> None:
         """Replace scenario ``slot`` by ``fresh`` (N,) with the scenario weight ``weight``."""
-        kernels.slide(
+        slide(
             self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self.squares,
             self.peak, self._members, self._rows, self._active, self._curvature, self._size, slot, fresh, weight,
         )  # fmt: skip
