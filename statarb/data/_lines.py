@@ -207,31 +207,28 @@ def find_lines(text: Bytes, lines: int) -> tuple[IntArray, IntArray, IntArray, B
 
 
 @kernel()
-def blank_fields(text: Bytes, starts: IntArray, ends: IntArray, place: int) -> BoolArray:
-    """Whether field ``place`` of each line (without quotes) is empty, or one of the words NaN and NULL in any case."""
-    blank = np.zeros(starts.shape[0], dtype=np.bool_)
+def blank_fields(text: Bytes, starts: IntArray, ends: IntArray, width: int) -> BoolArray:
+    """Whether each field of each line (lines x width; no quotes) is empty, or one of the words NaN and NULL in any case."""
+    blank = np.ones((starts.shape[0], width), dtype=np.bool_)
     for line in range(starts.shape[0]):
         at = starts[line]
-        end = ends[line]
-        for _ in range(place):
-            while at < end and text[at] != 44:
-                at += 1
-            at += 1
-        stop = at
-        while stop < end and text[stop] != 44:
-            stop += 1
-        size = stop - at
-        if size <= 0:
-            blank[line] = True
-        elif size == 3:
-            blank[line] = (text[at] | 32) == 110 and (text[at + 1] | 32) == 97 and (text[at + 2] | 32) == 110
-        elif size == 4:
-            blank[line] = (
-                (text[at] | 32) == 110
-                and (text[at + 1] | 32) == 117
-                and (text[at + 2] | 32) == 108
-                and (text[at + 3] | 32) == 108
-            )
+        for place in range(width):
+            stop = at
+            while stop < ends[line] and text[stop] != 44:
+                stop += 1
+            size = stop - at
+            if size == 3:
+                blank[line, place] = (text[at] | 32) == 110 and (text[at + 1] | 32) == 97 and (text[at + 2] | 32) == 110
+            elif size == 4:
+                blank[line, place] = (
+                    (text[at] | 32) == 110
+                    and (text[at + 1] | 32) == 117
+                    and (text[at + 2] | 32) == 108
+                    and (text[at + 3] | 32) == 108
+                )
+            else:
+                blank[line, place] = size <= 0
+            at = stop + 1
     return blank
 
 
