@@ -219,6 +219,24 @@ def test_workers_change_nothing() -> None:
     assert MLP(n_jobs=2)(small).equals(MLP()(small))
 
 
+def test_workers_get_large_arrays_that_they_cannot_write_to() -> None:
+    rng = np.random.default_rng(0)
+    values = np.exp(rng.normal(0, 0.01, (6000, 40)).cumsum(axis=0))
+    values[rng.random(values.shape) < 0.02] = np.nan
+    panel = frame({f"c{i}": column for i, column in enumerate(values.T.tolist())})
+    assert sa.impute(panel, "ar5x", n_jobs=2).equals(sa.impute(panel, "ar5x"))
+
+
+def test_a_coin_that_hardly_moves_gets_lines() -> None:
+    values = np.ones((200, 2))
+    values[:, 1] = np.exp(np.random.default_rng(0).normal(0, 0.01, 200).cumsum())
+    values[198:, 0] = 2.0
+    values[20, :] = np.nan
+    panel = frame({"a": values[:, 0].tolist(), "b": values[:, 1].tolist()})
+    account = sa.impute(panel, "ar5x").metadata["imputation"]
+    assert account["coins_with_too_few_quotes"] == ["a"]
+
+
 def test_seeds_of_the_network() -> None:
     small = MARKET.between(None, MARKET.times[200])
     one = MLP(seed=1)(small)
