@@ -258,7 +258,9 @@ class OnlineLearner(MarketInvestor):
         before, after = self._column, market.column
         if len(after):
             moved = remap(self._portfolio, before, after, 1.0 / len(after))
-            self._portfolio = moved / moved.sum()
+            total = float(moved.sum())
+            # Where the coins that held everything are gone, the others start afresh.
+            self._portfolio = moved / total if total > 0.0 else np.full(len(after), 1.0 / len(after))
         else:
             self._portfolio = np.empty(0)
         self.change_coins(before, after)
