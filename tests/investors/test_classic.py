@@ -102,6 +102,15 @@ def test_without_history_the_holdings_stay(investor) -> None:
     assert walk(investor, panel_of(np.ones((30, 3)))).isna().all(axis=None)
 
 
+@pytest.mark.parametrize(("rows", "coins"), [(50, 3), (10, 30), (400, 8), (2, 2)])
+def test_shrinkage_is_that_of_scikit_learn(rows: int, coins: int) -> None:
+    rng = np.random.default_rng(rows)
+    returns = 0.01 * (rng.standard_t(3, (rows, coins)) + rng.normal(size=(rows, 1)))
+    expected, _ = ledoit_wolf(returns)
+    np.testing.assert_allclose(covariance(returns, shrink=True), expected, rtol=1e-10, atol=1e-18)
+    np.testing.assert_allclose(covariance(returns, shrink=False), np.cov(returns, rowvar=False), rtol=1e-10, atol=1e-18)
+
+
 def test_covariance_of_one_coin_is_its_variance() -> None:
     returns = np.random.default_rng(0).normal(size=(50, 1))
     np.testing.assert_allclose(covariance(returns, shrink=False), [[returns.var(ddof=1)]])

@@ -84,6 +84,19 @@ def test_markets_that_are_none(name: str, prices: np.ndarray) -> None:
     assert (wanted[~kept][~recent[~kept]] == 0.0).all()
 
 
+@pytest.mark.parametrize("name", CAUSAL)
+def test_a_price_that_was_filled_in_is_no_quote(name: str) -> None:
+    prices = random_prices(80, 4, seed=5)
+    prices[40:, 2] = np.nan
+    prices[:60, 3] = np.nan
+    gaps = panel_of(prices)
+    filled = gaps.with_arrays({"price": gaps.last_known()}, observed=gaps.observed_array, imputation="lvcf")
+    wanted = walk(made(name), filled)
+    late = wanted.iloc[41 + 12 :, 2] if name != "equal_weight" else wanted.iloc[:0, 2]
+    assert (late.dropna() == 0.0).all()
+    assert (wanted.iloc[:60, 3].dropna() == 0.0).all()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_walk_with_fees_and_limits_has_no_failure(name: str) -> None:
     panel = holed_market()

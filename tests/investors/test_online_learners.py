@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -385,6 +386,31 @@ def test_other_coins_than_before_are_refused(investor) -> None:
     fresh.decide(one.window(one.times[1]), pd.Series(0.0, index=one.coins))
     with pytest.raises(DataError, match="other coins"):
         fresh.decide(other.window(other.times[3]), pd.Series(0.0, index=other.coins))
+
+
+@pytest.mark.parametrize("investor", LEARNERS, ids=lambda one: one.name)
+def test_a_learner_goes_on_from_a_pickle(investor) -> None:
+    panel = panel_of(thin_market(2))
+    held = pd.Series(0.0, index=panel.coins)
+    fresh = investor.clone()
+    for row in range(30, 60):
+        fresh.decide(panel.window(panel.times[row]), held)
+    restored = pickle.loads(pickle.dumps(fresh))
+    for row in range(60, 70):
+        window = panel.window(panel.times[row])
+        assert fresh.decide(window, held).equals(restored.decide(window, held))
+
+
+@pytest.mark.parametrize("investor", LEARNERS, ids=lambda one: one.name)
+def test_a_learner_cannot_be_taken_back_in_time(investor) -> None:
+    panel = panel_of(random_prices(20, 3))
+    held = pd.Series(0.0, index=panel.coins)
+    fresh = investor.clone()
+    fresh.decide(panel.window(panel.times[10]), held)
+    with pytest.raises(DataError, match="windows move forward"):
+        fresh.decide(panel.window(panel.times[9]), held)
+    fresh.reset()
+    assert fresh.decide(panel.window(panel.times[9]), held) is not None
 
 
 def test_rows_that_the_first_window_shows_are_learnt_from_on_request() -> None:
