@@ -325,4 +325,6 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, float) and np.isnan(value):
+        return "not known"
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
