@@ -56,7 +56,7 @@ def _dickey_fuller(e: FloatArray, lags: int) -> tuple[FloatArray, FloatArray]:
 def _residual(target: FloatArray, design: FloatArray) -> tuple[FloatArray, FloatArray]:
     slopes = np.linalg.lstsq(design, target, rcond=None)[0]
     rest: FloatArray = target - design @ slopes
-    return rest, slopes
+    return rest, np.asarray(slopes, dtype=np.float64)
 
 
 def johansen_twin(y: FloatArray, x: FloatArray, lags: int, degree: int = 0) -> tuple[float, float, float]:

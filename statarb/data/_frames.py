@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from statarb._typing import AnyFloatArray, FloatArray, IntArray
-from statarb.data._time import Stamps
-from statarb.errors import DataError, ParameterError
+from statarb.data._time import Stamps, as_width
+from statarb.errors import DataError
 
-__all__ = ["as_floats", "coin_table_of", "gridded", "last_of_cell", "require_positive", "same_labels"]
+__all__ = ["as_floats", "check_rows", "coin_table_of", "gridded", "last_of_cell", "require_positive", "same_labels"]
 
 
 def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
@@ -31,16 +31,26 @@ def same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.Data
     return frame[list(prices.columns)]
 
 
-def require_positive(values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:
+def check_rows(grid: Stamps, rows: IntArray) -> None:
+    """Raise :class:`DataError` where a grid does not increase, or rows are no increasing positions in it."""
+    if len(rows) == 0:
+        raise DataError("a panel has at least one row, got none")
+    if (np.diff(grid.astype(np.int64)) <= 0).any():
+        raise DataError("the times of the grid must be strictly increasing")
+    if (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(grid):
+        raise DataError(f"rows must be strictly increasing positions in the grid of {len(grid)} times")
+
+
+def require_positive(name: str, values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:
     """Raise :class:`DataError` where a price is zero, negative or infinite; names the first."""
     with np.errstate(invalid="ignore"):
         bad = (values <= 0.0) | np.isinf(values)
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
-            f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
+            f"{name} must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
             f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels.tolist()[column]!r}; "
-            "set them to NaN with prices.where(prices > 0)"
+            f"set them to NaN with {name}.where({name} > 0)"
         )
 
 
@@ -48,12 +58,7 @@ def gridded(stamps: Stamps, step: str | pd.Timedelta | None) -> tuple[Stamps, In
     """Return a regular grid over the stamps, and the place of each in it; without a step the stamps themselves."""
     if step is None:
         return stamps, np.arange(len(stamps), dtype=np.int64)
-    try:
-        width = int(pd.Timedelta(step) // pd.Timedelta(1, unit="us"))
-    except (ValueError, TypeError) as error:
-        raise ParameterError(f"step must be a time span such as '5min', got {step!r}") from error
-    if width <= 0:
-        raise ParameterError(f"step must be a positive time span such as '5min', got {step!r}")
+    width = as_width("step", step)
     cell = stamps.astype(np.int64) // width
     grid = (np.arange(cell[0], cell[-1] + 1) * width).astype("datetime64[us]")
     return grid, cell - cell[0]

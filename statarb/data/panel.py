@@ -11,7 +11,7 @@ import pandas as pd
 
 from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._frames import as_floats, coin_table_of, gridded, last_of_cell, require_positive, same_labels
+from statarb.data._frames import as_floats, check_rows, coin_table_of, gridded, last_of_cell, require_positive, same_labels
 from statarb.data._time import Stamps, as_stamp, as_stamps, usual_step
 from statarb.errors import DataError, ParameterError
 
@@ -89,6 +89,7 @@ class Panel:
             raise DataError(f"coin {coins[coins.duplicated()].tolist()[0]!r} stands twice; a coin has one column")
         self._grid: Stamps = np.asarray(grid, dtype="datetime64[us]")
         self._rows: IntArray = np.asarray(rows, dtype=np.int64)
+        check_rows(self._grid, self._rows)
         self._stamps: Stamps = self._grid[self._rows]
         self._coins = coins
         self._arrays: dict[str, AnyFloatArray] = {name: _read_only(values) for name, values in arrays.items()}
@@ -191,7 +192,11 @@ class Panel:
         for name, frame in extra.items():
             if frame is not None:
                 arrays[name] = as_floats(name, same_labels(name, frame, prices))
-        require_positive(arrays["price"], stamps, prices.columns)
+        require_positive("prices", arrays["price"], stamps, prices.columns)
+        if unrounded is not None:
+            exact = arrays["unrounded"]
+            require_positive("unrounded", exact, stamps, prices.columns)
+            arrays["unrounded"] = np.where(np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact)
         grid, position = gridded(stamps, step)
         if len(position) != len(np.unique(position)):
             last = np.append(np.diff(position) > 0, True)
@@ -353,7 +358,7 @@ class Panel:
         Parameters
         ----------
         t : time
-            End of the window. A row at ``t`` is part of it; nothing after ``t`` is.
+            End of the window. A row at ``t`` is part of it; nothing after ``t`` is. A window of a window ends no later than it.
         depth : int or None
             Largest number of rows (times at which something was quoted); ``None`` gives all of the past.
 
@@ -363,6 +368,8 @@ class Panel:
             No row at or before ``t``.
         """
         stamp = as_stamp("t", t)
+        if self._now is not None:
+            stamp = min(stamp, self._now)
         if depth is not None:
             depth = check_integer("depth", depth, at_least=1)
         return self._window(stamp, depth)
@@ -393,7 +400,7 @@ class Panel:
         if not some.all():
             arrays = {name: values[some] for name, values in arrays.items()}
             observed = None if observed is None else observed[some]
-        return Panel(
+        chosen = Panel(
             self._grid,
             self._rows[some],
             wanted,
@@ -406,6 +413,8 @@ class Panel:
             looks_ahead=self.looks_ahead,
             metadata=self.metadata,
         )
+        chosen._now = self._now
+        return chosen
 
     def columns_of(self, coins: Sequence[Hashable] | pd.Index) -> IntArray:
         """Return the positions of coins in the columns.
@@ -417,7 +426,7 @@ class Panel:
         """
         column = self._coins.get_indexer(pd.Index(coins))
         if (column < 0).any():
-            missing = list(coins)[int(np.flatnonzero(column < 0)[0])]
+            missing = pd.Index(coins).tolist()[int(np.flatnonzero(column < 0)[0])]
             raise ParameterError(f"coin {missing!r} is not in the panel ({len(self._coins)} coins, {_some(self._coins)})")
         return column.astype(np.int64)
 

@@ -25,6 +25,18 @@ _REGISTRY: dict[str, tuple[str, str]] = {
     "last_value": ("statarb.forecasting.linear", "LastValue"),
     "drift": ("statarb.forecasting.linear", "Drift"),
     "ridge": ("statarb.forecasting.linear", "CrossAssetRidge"),
+    "factor_ridge": ("statarb.forecasting.linear", "FactorRidge"),
+    "boosting": ("statarb.forecasting.learned", "BoostedTrees"),
+    "mlp": ("statarb.forecasting.learned", "Perceptron"),
+    "svr": ("statarb.forecasting.learned", "SupportVectors"),
+    "default": ("statarb.forecasting.ensemble", "default_forecaster"),
+    "linear_ensemble": ("statarb.forecasting.ensemble", "linear_ensemble"),
+    "ensemble": ("statarb.forecasting.ensemble", "full_ensemble"),
+    "ar": ("statarb.forecasting.econometric", "Autoregression"),
+    "arima": ("statarb.forecasting.econometric", "Arima"),
+    "exponential_smoothing": ("statarb.forecasting.econometric", "ExponentialSmoothing"),
+    "var": ("statarb.forecasting.econometric", "VectorAutoregression"),
+    "vecm": ("statarb.forecasting.econometric", "ErrorCorrection"),
 }
 """Where each name lives: module and class, imported when the name is first asked for."""
 
