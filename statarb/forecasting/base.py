@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
@@ -177,19 +178,10 @@ class BaseForecaster:
 
 
 def clone(forecaster: F) -> F:
-    """Return an unfitted copy with the same parameters.
-
-    Raises
-    ------
-    ParameterError
-        The object has no ``get_params``.
-    """
+    """Return an unfitted copy with the same parameters; an object without ``get_params`` is copied as it is."""
     get = getattr(forecaster, "get_params", None)
     if get is None:
-        raise ParameterError(
-            f"{type(forecaster).__name__} has no get_params and cannot be copied; "
-            "derive it from statarb.forecasting.BaseForecaster"
-        )
+        return copy.deepcopy(forecaster)
     params = {name: _clone_value(value) for name, value in get(deep=False).items()}
     return type(forecaster)(**params)
 
