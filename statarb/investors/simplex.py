@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from statarb._typing import BoolArray, FloatArray
+from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.errors import DataError
 
 __all__ = ["equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
@@ -115,8 +115,9 @@ def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
     """Return the constant rebalanced portfolio with the highest growth: ``argmax mean(log(X b))`` over the simplex.
 
     Newton's method on the coins in use, each step a quadratic on the simplex; coins come in where the gradient says that
-    they help. It ends with a certificate: no portfolio grows faster than the answer by more than ``tolerance`` a row, since
-    ``max_i mean(x_i / (X b)) - 1`` bounds it (Cover 1984, equation 14; Kuhn-Tucker).
+    they help, first by the best of a few mixtures with what was there. It ends with a certificate: no portfolio grows faster
+    than the answer by more than ``tolerance`` a row, since ``max_i mean(x_i / (X b)) - 1`` bounds what is missing (the
+    Kuhn-Tucker conditions of Bell and Cover 1980, equation 2).
 
     Parameters
     ----------
@@ -142,9 +143,24 @@ def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
         if float(gradient.max()) - 1.0 <= tolerance:
             return weights
         entering = np.argsort(-gradient, kind="stable")[:8]
-        column = np.union1d(column, entering[gradient[entering] > 1.0 + 0.1 * tolerance])
+        entering = entering[gradient[entering] > 1.0 + 0.1 * tolerance]
+        weights = _mixed(relatives, weights, growth, entering)
+        column = np.union1d(column, entering)
         weights[column] = _newton(np.ascontiguousarray(relatives[:, column]), weights[column], 0.1 * tolerance)
     raise DataError(f"the log-optimal portfolio of {rows} rows x {size} coins does not settle within {tolerance:g}")
+
+
+def _mixed(relatives: FloatArray, weights: FloatArray, growth: FloatArray, entering: IntArray) -> FloatArray:
+    """Mix in equal weights of the coins that enter: from a corner, Newton's steps towards them would only double."""
+    fresh = relatives[:, entering].mean(axis=1)
+    best, share = float(np.log(growth).mean()), 0.0
+    for power in range(1, 41, 3):
+        trial = float(np.log(growth + 2.0**-power * (fresh - growth)).mean())
+        if trial > best:
+            best, share = trial, 2.0**-power
+    mixed: FloatArray = (1.0 - share) * weights
+    mixed[entering] += share / len(entering)
+    return mixed
 
 
 def _newton(relatives: FloatArray, weights: FloatArray, tolerance: float) -> FloatArray:
@@ -171,7 +187,7 @@ def _newton(relatives: FloatArray, weights: FloatArray, tolerance: float) -> Flo
     return np.where(weights > 0.0, weights, 0.0)
 
 
-def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
+def equal_risk(covariance: FloatArray) -> FloatArray:
     """Return the long-only weights of which each carries the same risk: ``b_i (Cb)_i`` equal for all i.
 
     Newton's method with a damped step on ``1/2 b'Cb - (1/n) sum(log b_i)`` (Spinu 2013, algorithm 3.4), whose minimum,
@@ -180,14 +196,13 @@ def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
     Parameters
     ----------
     covariance : (n, n)
-        C, symmetric, positive definite.
-    tolerance : float
-        Largest distance of a share of risk from 1/n, relative.
+        C, symmetric, positive semidefinite. Coins that mirror each other, a riskless pair, have no answer: where the
+        smallest eigenvalue of the correlations is below 1e-8, the diagonal is raised until it is not.
 
     Raises
     ------
     DataError
-        A variance is zero, negative or not finite, or the method does not reach the tolerance.
+        A variance is zero, negative or not finite, or the method does not settle.
     """
     variance = np.diag(covariance)
     if not (np.isfinite(covariance).all() and (variance > 0.0).all()):
@@ -195,6 +210,10 @@ def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
     size = len(covariance)
     scale = np.sqrt(variance)
     correlation = covariance / np.outer(scale, scale)
+    lowest = float(np.linalg.eigvalsh(correlation)[0])
+    correlation[np.diag_indices(size)] += max(0.0, 1e-8 - lowest)
+    # The shares can be known as well as rounding in the smallest eigenvalue lets them be.
+    tolerance = max(1e-12, 1e-15 * size / max(lowest, 1e-8))
     budget = 1.0 / size
     weights = np.full(size, 1.0 / np.sqrt(float(correlation.sum())))
     for _ in range(200):
@@ -210,6 +229,4 @@ def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
         reach = float(np.abs(step / weights).max())
         # Spinu's bound: inside it the full step is safe, outside it the damped one keeps every weight above zero.
         weights = weights - step / (1.0 + reach if decrement > 0.3 else 1.0)
-        if (weights <= 0.0).any():
-            raise DataError("equal risk does not settle: the covariance is not positive definite")
-    raise DataError(f"equal risk of {size} coins does not settle within {tolerance:g}")
+    raise DataError(f"equal risk of {size} coins does not settle; is the covariance symmetric?")

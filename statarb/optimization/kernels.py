@@ -42,6 +42,17 @@ def transpose_clean(scenarios: FloatArray, out: FloatArray, holes: IntArray) -> 
 
 
 @kernel(fastmath=FAST)
+def combine(a64: FloatArray, x: FloatArray) -> FloatArray:
+    """Return A'x, adding up the rows of what is held alone."""
+    y = np.zeros(a64.shape[1])
+    for j in range(len(x)):
+        if x[j] != 0.0:
+            for t in range(len(y)):
+                y[t] += x[j] * a64[j, t]
+    return y
+
+
+@kernel(fastmath=FAST)
 def _append(chol: FloatArray, n: int, row: FloatArray, corner: float) -> None:
     """Add a row and column to the Cholesky factor of n rows."""
     left = corner
@@ -143,7 +154,7 @@ def _release(
     """Make asset i free on the segment ``side``; return the number of free assets."""
     for m in range(nfree):
         row[m] = lam2 * hess[i, free[m]]
-    _append(chol, nfree, row, lam2 * hess[i, i] + ridge[i])
+    _append(chol, nfree, row, max(lam2 * hess[i, i], 0.0) + ridge[i])
     free[nfree] = i
     seg[i] = side
     return nfree + 1
@@ -167,10 +178,10 @@ def quadratic(
     top, size = 0.0, 0.0
     for i in range(k):
         top = max(top, lam2 * hess[i, i])
-        size = max(size, abs(q[i]))
+        size = max(size, abs(q[i]) + box[3, i])
     for i in range(k):
-        ridge[i] = 1e-11 * lam2 * hess[i, i] + 1e-15 * top + 1e-9 * size + 1e-300
-        curvature[i] = lam2 * hess[i, i] + ridge[i]
+        ridge[i] = 1e-11 * lam2 * max(hess[i, i], 0.0) + 1e-15 * top + 1e-9 * size + 1e-20
+        curvature[i] = max(lam2 * hess[i, i], 0.0) + ridge[i]
     nfree = 0
     for i in range(k):
         seg[i] = 0
@@ -288,7 +299,9 @@ def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: Floa
             active[t] = y[t] <= mar[t]
         build(0, k, rows, p, active, hess)
         return
-    column = np.empty(k)
+    column, before = np.empty(k), np.empty(k)
+    for i in range(k):
+        before[i] = hess[i, i]
     for t in range(times):
         now = y[t] <= mar[t]
         if now == active[t]:
@@ -304,6 +317,11 @@ def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: Floa
             if factor != 0.0:
                 for j in range(k):
                     hess[i, j] += factor * column[j]
+    for i in range(k):
+        # what is left of a difference this small is rounding
+        if hess[i, i] < 1e-6 * before[i]:
+            build(0, k, rows, p, active, hess)
+            return
 
 
 @kernel(fastmath=FAST)
@@ -370,7 +388,7 @@ def _gather(k: int, members: IntArray, terms: FloatArray, box: FloatArray) -> No
 def newton(
     k: int, members: IntArray, terms: FloatArray, half: float, p: FloatArray, mar: FloatArray, w: FloatArray, y: FloatArray,
     equality: bool, rows: FloatArray, active: BoolArray, hess: FloatArray, chol: FloatArray, free: IntArray, seg: IntArray,
-    work: FloatArray, box: FloatArray, accuracy: float, rest: float, nu: float,
+    work: FloatArray, box: FloatArray, accuracy: float, least: float, rest: float, nu: float,
 ) -> tuple[float, float, float, int]:  # fmt: skip
     """Minimise over the working set with everything else held still; w and y move along.
 
@@ -401,7 +419,7 @@ def newton(
         for i in range(k):
             g[i] = lam2 * pull[i] - mu[i]
             objective += box[3, i] * abs(x[i] - box[2, i]) - mu[i] * x[i]
-        size = max(abs(objective), risk)
+        size = max(abs(objective), risk, least)
         used = 0.0
         for j in range(len(w)):
             used += terms[4, j] * w[j] + terms[5, j] * abs(w[j] - terms[2, j])
@@ -551,7 +569,7 @@ def _may_move(j: int, product: float, radius: float, w: FloatArray, terms: Float
 def minimise(
     a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray,
     members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int,
-    w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float, bar: int,
+    w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float, least: float, bar: int,
 ) -> tuple[int, int, int, float, float, float]:  # fmt: skip
     """Solve the whole problem from ``w``: Newton on the working set, pricing, the 30 best of what is found, and again.
 
@@ -567,11 +585,7 @@ def minimise(
     free, seg = np.empty(capacity, np.int64), np.zeros(capacity, np.int64)
     found, gains, u = np.empty(assets, np.int64), np.empty(assets), np.empty(times)
     iterations, nu, loss, size, outside = 0, 0.0, np.inf, 0.0, 0.0
-    y[:] = 0.0
-    for j in range(assets):
-        if w[j] != 0.0:
-            for t in range(times):
-                y[t] += w[j] * a64[j, t]
+    y[:] = combine(a64, w)
     _curvature(k, rows, p, y, mar, active, hess)
     for turn in range(400):
         rest = 0.0
@@ -579,7 +593,7 @@ def minimise(
             if not inside[j]:
                 rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
         nu, loss, size, turns = newton(
-            k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box, accuracy, rest, nu
+            k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box, accuracy, least, rest, nu
         )
         iterations += turns
         for t in range(times):

@@ -251,7 +251,7 @@ class MeanDownsideRisk:
         )
         smallest = 0.0
         if self.rules is not None:
-            program, smallest = self._limited(program, value, numeraire_price)
+            program, smallest = self.limited(program, value, numeraire_price)
         program.require_feasible()
         first = None if start is None else by_asset("start", start, program.labels, program.assets, default=0.0, at_least=0.0)
         added = list(constraints)
@@ -417,7 +417,7 @@ class MeanDownsideRisk:
         return made_solution(
             program,
             answer.weights,
-            objective=self.worth(program, answer.weights),
+            objective=np.inf if self.objective == "ratio" and status == "degenerate" else self.worth(program, answer.weights),
             risk=program.downside(answer.weights),
             gap=answer.certificate.gap,
             status=status,
@@ -429,8 +429,16 @@ class MeanDownsideRisk:
             solver=solver,
         )
 
-    def _limited(self, program: Program, value: float | None, numeraire_price: float | None) -> tuple[Program, float]:
-        """Put the rules' largest order into the box; return the smallest order as a weight too."""
+    def limited(self, program: Program, value: float | None, numeraire_price: float | None) -> tuple[Program, float]:
+        """Return the program with the rules' largest order in its box, and the smallest order as a weight.
+
+        Parameters
+        ----------
+        program : Program
+            Without order limits.
+        value, numeraire_price : float or None
+            As in :meth:`solve`.
+        """
         from statarb.optimization.orders import order_limits
 
         assert self.rules is not None

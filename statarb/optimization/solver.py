@@ -152,12 +152,14 @@ class FastSolver:
         """Run the kernel, with a larger working set where it asks for one; ``exposure`` is start and result."""
         norm = np.sqrt(np.maximum(self.squares, 0.0) + 1e-13 * self.peak)
         y = np.empty(self.histories.shape[1])
+        # below this an objective counts as 0: see certificate.negligible
+        least = 1e-7 * half * float(np.mean(self.squares / (terms[4] * terms[4]))) * float(np.mean(self.scenario_weights))
         iterations = 0
         while True:
             code, self._size, turns, price, gap, size = kernels.minimise(
                 self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self._drift, norm,
                 self._members, self._used, self._inside, self._rows, self._active, self._curvature, self._size,
-                exposure, y, terms, half, target, equality, accuracy, self._bar,
+                exposure, y, terms, half, target, equality, accuracy, least, self._bar,
             )  # fmt: skip
             iterations += turns
             if code != kernels.FULL:
@@ -198,12 +200,14 @@ class FastSolver:
     def _set_groups(self, program: Program, scale: FloatArray) -> None:
         """Write the groups' scenarios in exposures and choose their weight: a hundred times the curvature of the assets."""
         first = self.scenarios
+        real = np.maximum(self.squares - (self.histories[:, first:] ** 2).sum(axis=1), 0.0) * scale**2
+        weight = 100.0 * max(float(np.quantile(real, 0.9)), 1e-12) * float(self.scenario_weights[:first].mean())
         if self._group_scale is not None and np.array_equal(self._group_scale, scale):
-            return
+            if weight < 10.0 * self.scenario_weights[first] < 100.0 * weight:
+                return
         member = self.histories[:, first:]
         np.copyto(member, np.where(member != 0.0, -1.0 / scale[:, None], 0.0))
-        real = np.einsum("jt,jt->j", self.histories[:, :first], self.histories[:, :first]) * scale**2
-        self.scenario_weights[first:] = 100.0 * max(float(np.quantile(real, 0.9)), 1e-12)
+        self.scenario_weights[first:] = weight
         self._group_scale = scale.copy()
         self._rows[: self._size, first:] = member[self._members[: self._size]]
         self.forget()
@@ -214,6 +218,16 @@ class FastSolver:
             self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self.squares,
             self.peak, self._members, self._rows, self._active, self._curvature, self._size, slot, fresh, weight,
         )  # fmt: skip
+
+    def rescale(self, factor: float) -> None:
+        """Multiply all scenario weights, which have no unit of their own, by ``factor``."""
+        self.scenario_weights[: self.scenarios] *= factor
+        self._curvature *= factor
+        self._reference *= factor
+        self._reference_at *= factor
+        self._drift *= factor if self._drift[0] > 0.0 else 1.0
+        if self.groups:
+            self._group_scale = None
 
     def forget(self) -> None:
         """Drop the reference and the curvature, and with them the rounding that gathers over many slides."""

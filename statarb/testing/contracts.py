@@ -116,7 +116,8 @@ def check_forecaster(
 
     Forecasts carry exactly the coins of the window, and are finite or NaN (no forecast). At each random time t the forecaster
     is fitted on the row before and predicts at t, then is fitted and predicts at t; neither answer changes with the future
-    after t. Fitting changes no setting. The rest is as in :func:`check_investor`: inputs read-only, same input same answer,
+    after t. Fitting changes no setting. Where there is a ``forecast_block``, its answers are those of fit and predict, and do
+    not change with the future either. The rest is as in :func:`check_investor`: inputs read-only, same input same answer,
     pickling (also once fitted), cloning, order of the coins, dates.
 
     Parameters
@@ -155,7 +156,10 @@ def check_forecaster(
     """
     _require_object(forecaster, "forecaster", ("fit", "predict"))
     name = type(forecaster).__name__
-    panel = example_market() if panel is None else panel
+    least = int(getattr(forecaster, "min_rows", 1))
+    panel = example_market(max(600, 3 * least)) if panel is None else panel
+    if start is None and least < len(panel.times):
+        start = panel.times[max(least, len(panel.times) // 3)]
 
     def walk(subject: Any, market: Panel, cut: pd.Timestamp, change: str | None, moved: pd.Timedelta) -> Frames:
         before, now = market.window(_row_before(panel, cut) + moved, depth), market.window(cut + moved, depth)
@@ -170,21 +174,30 @@ def check_forecaster(
         refitted = _forecast(subject, now, name, change)
         if repr(_settings(subject)) != settings:
             raise AssertionError(f"fit changes the settings of {name} from {settings} to {_settings(subject)!r}")
+        found = {"fitted a row before": held_out, "fitted at t": refitted}
+        if callable(getattr(subject, "forecast_block", None)):
+            place = int(np.searchsorted(market._stamps, now._stamps[-1]))
+            for key, fit in (("fitted a row before", place - 1), ("fitted at t", place)):
+                with judged(name, change):
+                    block, _ = fresh(subject).forecast_block(market, np.array([place]), np.array([max(fit, 0)]), depth)
+                in_block = pd.Series(block[0], index=market.coins)
+                _assert_same_in_block(name, cut, found[key], in_block, 1e-6 if tolerance is None else tolerance)
+                found[f"{key}, in a block"] = in_block
         stamps = pd.DatetimeIndex([cut])
         return {
             key: pd.DataFrame([forecast.reindex(panel.coins).to_numpy()], index=stamps, columns=panel.coins)
-            for key, forecast in (("fitted a row before", held_out), ("fitted at t", refitted))
+            for key, forecast in found.items()
         }
 
     return _check(name, forecaster, walk, panel, cuts, start, np.random.default_rng(seed), tolerance, knows_dates)
 
 
 def fresh(subject: Any) -> Any:
-    """Return an unused copy: :func:`sklearn.base.clone` where the object has ``get_params``, else a deep copy."""
-    if hasattr(subject, "get_params") and not isinstance(subject, type):
-        from sklearn.base import clone
-
-        return clone(subject)
+    """Return a copy that has learnt nothing: by its own ``clone``, by its parameters (``get_params``), else a deep copy."""
+    if callable(getattr(subject, "clone", None)):
+        return subject.clone()
+    if callable(getattr(subject, "get_params", None)):
+        return type(subject)(**copy.deepcopy(subject.get_params(deep=False)))
     return copy.deepcopy(subject)
 
 
@@ -322,6 +335,18 @@ def _forecast(subject: Any, window: Panel, name: str, change: str | None) -> pd.
         coin = forecast.index[int(np.flatnonzero(np.isinf(values))[0])]
         raise AssertionError(f"{name}.predict gives an infinite forecast for {coin!r} {at}; NaN means no forecast")
     return forecast
+
+
+def _assert_same_in_block(name: str, t: pd.Timestamp, single: pd.Series, block: pd.Series, tolerance: float) -> None:
+    alone, together = single.reindex(block.index).to_numpy(dtype=np.float64), block.to_numpy(dtype=np.float64)
+    scale = float(np.nanmax(np.abs(alone))) if np.isfinite(alone).any() else 0.0
+    wrong = ~np.isclose(alone, together, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise AssertionError(
+            f"{name}.forecast_block answers otherwise than fit and predict at {t} for {block.index[place]!r}: "
+            f"{together[place]} instead of {alone[place]} ({int(wrong.sum())} coins)"
+        )
 
 
 def _fitted(subject: Any, window: Panel, name: str, change: str | None) -> None:

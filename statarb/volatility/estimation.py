@@ -203,6 +203,8 @@ def prepare(values: FloatArray) -> Series:
     status[scale <= 1e-12 * peak] = CONSTANT
     status[~(np.isfinite(scale) & np.isfinite(raw_backcast)) | ((peak > 0.0) & (peak < 1e-100))] = NOT_FINITE
     status[count == 0] = EMPTY
+    unfit = status != FITTED
+    mean[unfit], scale[unfit], backcast[unfit] = 0.0, 1.0, np.nan
     return Series(flat, first, count, mean, scale, backcast, raw_backcast, status)
 
 
@@ -229,6 +231,5 @@ def _to_search(native: FloatArray, series: Series, box: FloatArray) -> FloatArra
 
 def filter_parameters(parameters: FloatArray, status: IntArray) -> FloatArray:
     """Return the parameters ``(5, assets)`` that the filter runs with: those fitted, else an EWMA's."""
-    average = ewma_parameters(len(status), EWMA_DECAY)
-    chosen: FloatArray = np.where(status == FITTED, parameters[:, :5].T, average)
-    return chosen
+    filled: FloatArray = np.where(status == FITTED, parameters[:, :5].T, ewma_parameters(len(status), EWMA_DECAY))
+    return filled

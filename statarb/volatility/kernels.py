@@ -416,19 +416,24 @@ def _judge(
         information[:] = new_information
         number[0] = loss
         count[0] += 1
-    left = _propose(point, gradient, curvature, 0.0, box, step)
-    if left < TOLERANCE:
-        # Updates that went astray can make a slope look flat; the information has the last word.
-        left = _propose(point, gradient, information, 0.0, box, step)
-        if left < 100.0 * TOLERANCE:
+    # Three questions, and one place that asks them, which keeps the compiled code small: is there anything left to gain; is there
+    # by the information too (updates that went astray can make a slope look flat); and where does the damped step lead.
+    stage = 0
+    while True:
+        fall = _propose(point, gradient, curvature, number[1] if stage == 2 else 0.0, box, step)
+        number[2] = fall
+        if stage == 0 and fall < TOLERANCE:
+            curvature[:] = information
+            count[0] = 2
+            stage = 1
+        elif stage == 1 and fall < 100.0 * TOLERANCE:
             return CONVERGED
-        curvature[:] = information
-        count[0] = 2
-    if count[1] >= MAX_PASSES or number[1] > 1e12:
-        return NOT_CONVERGED
-    number[2] = left
-    if number[1] > 0.0:
-        number[2] = _propose(point, gradient, curvature, number[1], box, step)
+        elif count[1] >= MAX_PASSES or number[1] > 1e12:
+            return NOT_CONVERGED
+        elif stage < 2 and number[1] > 0.0:
+            stage = 2
+        else:
+            break
     for a in range(DIM):
         trial[a] = min(max(point[a] + step[a], box[0, a]), box[1, a])
     return -1

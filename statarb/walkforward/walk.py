@@ -51,8 +51,9 @@ def walk_forward(
 ) -> Run:
     """Let an investor decide at every step, with its real holdings, and trade what it wants by the rules.
 
-    For the step t the investor sees the rows up to ``t - decision_lag`` steps, and its holdings at that time; the weights that
-    it wants are traded at P(t) (case rules, section 4). A decision that cannot be used (an exception, NaN, a negative weight,
+    For the step t the investor sees the rows up to ``t - decision_lag`` steps, and its holdings at that time (with the value
+    of the portfolio, in USD, as ``holdings.attrs["value"]``); the weights that it wants are traded at P(t) (case rules,
+    section 4). A decision that cannot be used (an exception, NaN, a negative weight,
     more than 1 in all, an unknown coin, or more time than a step lasts) keeps the holdings; it is counted, and its reason is
     in ``Run.failures``.
 
@@ -220,6 +221,7 @@ class _Walk:
             return None
         window = self.panel._window(self.panel._grid[now], self.depth)
         holdings = pd.Series(self.account.weights, index=self.panel.coins)
+        holdings.attrs["value"] = self.account.value
         signal, spent = signals.at(row) if signals is not None and signals.used else (None, 0.0)
         started = time.perf_counter()
         reason, message, answer = "", "", None

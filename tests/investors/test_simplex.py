@@ -19,7 +19,7 @@ def projected_by_root(values: np.ndarray) -> np.ndarray:
     def excess(theta: float) -> float:
         return float(np.maximum(values - theta, 0.0).sum()) - 1.0
 
-    theta = brentq(excess, float(values.min()) - 1.0, float(values.max()), xtol=1e-15, rtol=1e-15)
+    theta = brentq(excess, float(values.min()) - 2.0, float(values.max()), xtol=1e-15, rtol=1e-15)
     return np.maximum(values - theta, 0.0)
 
 

@@ -82,5 +82,6 @@ def random_case(seed: int, objective: str = "utility") -> Case:
 def oracle(program: Program, objective: str) -> np.ndarray:
     """Weights by tightened Clarabel."""
     found = Statement(program, objective).solve(program, "CLARABEL", **TIGHT)
-    assert found.weights is not None, found.status
+    if found.weights is None:
+        raise ValueError(found.status)
     return np.clip(found.weights, program.lower, program.upper)
