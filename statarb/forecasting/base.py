@@ -99,6 +99,9 @@ class BaseForecaster:
     attributes that end in an underscore.
     """
 
+    refit_every: int = 1
+    """Steps between fits that are worth their time, where nobody says otherwise."""
+
     failed_: BoolArray
     """Coins whose model could not be estimated at the last fit: the last value stands in, and the walk counts it."""
 

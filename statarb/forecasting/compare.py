@@ -60,9 +60,9 @@ def diebold_mariano(first: FloatArray, second: FloatArray, *, horizon: int = 1, 
     Notes
     -----
     F. X. Diebold, R. S. Mariano (1995), Journal of Business & Economic Statistics 13, 253-263; small-sample correction
-    sqrt((n + 1 - 2h + h (h - 1) / n) / n) and Student's t: D. Harvey, S. Leybourne, P. Newbold (1997), International Journal of
-    Forecasting 13, 281-291, equations 8 and 9. Where the unweighted estimate of the variance is not positive, Bartlett's weights
-    are used (W. K. Newey, K. D. West 1987), which it always is with them.
+    sqrt((n + 1 - 2h + h (h - 1) / n) / n) and Student's t: D. Harvey, S. Leybourne, P. Newbold (1997), International Journal
+    of Forecasting 13, 281-291, equations 8 and 9. Where the unweighted estimate of the variance is not positive, Bartlett's
+    weights are used (W. K. Newey, K. D. West 1987, Econometrica 55, 703-708).
 
     Examples
     --------
@@ -100,7 +100,18 @@ def _long_run_variance(centred: FloatArray, lags: int, *, bartlett: bool) -> flo
 
 
 def losses_of(actual: pd.DataFrame, forecast: pd.DataFrame) -> pd.Series:
-    """Mean absolute percentage error over coins at every step of ``actual``, matched by time and coin; NaN where none is scored."""
+    """Mean absolute percentage error over coins at every step of ``actual``, matched by time and coin.
+
+    Parameters
+    ----------
+    actual, forecast : DataFrame
+        Prices, time x coin.
+
+    Returns
+    -------
+    Series
+        NaN where no coin is scored.
+    """
     truth = actual[forecast.columns]
     error = 100.0 * (truth - forecast.reindex(truth.index)).abs() / truth
     return error.mean(axis=1)
@@ -147,8 +158,8 @@ def score_interval(
     Returns
     -------
     difference, low, high : float
-        Z of ``score`` less Z of ``best``, and percentiles of the same over resampled periods. Whole periods are drawn, all coins
-        at once, so that what moves all coins in a period stays together. NaN where fewer than two periods are scored.
+        Z of ``score`` less Z of ``best``, and percentiles of the same over resampled periods. Whole periods are drawn, all
+        coins at once, so that what moves all coins in a period stays together. NaN where fewer than two periods are scored.
     """
     level = check_number("level", level, above=0.0, below=1.0)
     count = score.mape.shape[1]

@@ -35,6 +35,7 @@ class ReturnModel(BaseForecaster):
     horizon: int
     clip: float | None
     field: str
+    refit_every = 288
 
     def fit(self, window: Panel) -> Self:
         """Estimate the model on the window.
@@ -331,8 +332,8 @@ class VectorAutoregression(ReturnModel):
         if rows - self.max_lags <= 2 * (1 + self.max_lags * coins):
             raise DataError(
                 f"VectorAutoregression of {coins} coins and {self.max_lags} lags needs windows of more than "
-                f"{2 * (1 + self.max_lags * coins) + self.max_lags + _FIRST} rows, got {rows + _FIRST}; use fewer coins or lags, "
-                "or CrossAssetRidge"
+                f"{2 * (1 + self.max_lags * coins) + self.max_lags + _FIRST} rows, got {rows + _FIRST}; "
+                "use fewer coins or lags, or CrossAssetRidge"
             )
         moving = returns.std(axis=0) > 1e-12
         values = returns[self.max_lags :]
@@ -382,6 +383,8 @@ class ErrorCorrection(BaseForecaster):
     -----
     S. Johansen (1995), Likelihood-Based Inference in Cointegrated Vector Autoregressive Models.
     """
+
+    refit_every = 288
 
     def __init__(
         self,

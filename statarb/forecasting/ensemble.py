@@ -64,6 +64,12 @@ class Ensemble(BaseForecaster):
         return int(getattr(self.members[0], "horizon", 1))
 
     @property
+    def refit_every(self) -> int:  # type: ignore[override]
+        """Steps between fits that the slowest member asks for; a day where weights are learnt."""
+        most = max(int(getattr(member, "refit_every", 1)) for member in self.members)
+        return max(most, 288) if self._holds_out else most
+
+    @property
     def min_rows(self) -> int:
         """Rows that a window must have at least."""
         most = max(int(getattr(member, "min_rows", 1)) for member in self.members)

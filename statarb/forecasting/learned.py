@@ -27,6 +27,7 @@ class LearnedForecaster(LagForecaster):
     """Base: a model trained on the usable rows of a window, asked for rows after it."""
 
     seed: int
+    refit_every = 288
 
     def fit(self, window: Panel) -> Self:
         """Train on the window.

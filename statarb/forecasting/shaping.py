@@ -35,6 +35,11 @@ class Wrapper(BaseForecaster):
         """Rows that a window must have at least."""
         return int(getattr(self.forecaster, "min_rows", 1))
 
+    @property
+    def refit_every(self) -> int:  # type: ignore[override]
+        """Steps between fits that the inner forecaster asks for."""
+        return int(getattr(self.forecaster, "refit_every", 1))
+
     def fit(self, window: Panel) -> Self:
         """Fit the inner forecaster."""
         self.coins_ = window.coins
