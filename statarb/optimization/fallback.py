@@ -13,9 +13,9 @@ from statarb._typing import FloatArray
 from statarb.errors import InfeasibleError
 from statarb.optimization.certificate import Certificate, certify_min_risk, certify_ratio, certify_utility
 from statarb.optimization.forms import Answer
-from statarb.optimization.program import Program
+from statarb.optimization.program import Measure, Objective, Program
 from statarb.optimization.solution import Status
-from statarb.optimization.statement import Constraint, Measure, Objective, Statement, StatementAnswer
+from statarb.optimization.statement import Constraint, Statement, StatementAnswer
 
 __all__ = ["solve_fallback", "solve_statement"]
 

@@ -18,9 +18,8 @@ from statarb.optimization.certificate import (
     certify_utility,
     negligible,
 )
-from statarb.optimization.program import Program
+from statarb.optimization.program import Objective, Program
 from statarb.optimization.solver import ACCURACY, FastSolver, UtilityPoint
-from statarb.optimization.statement import Objective
 
 __all__ = ["Answer", "solve_form"]
 

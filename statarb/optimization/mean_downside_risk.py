@@ -26,7 +26,7 @@ from statarb.optimization.inputs import (
     groups_of,
     row_weights,
 )
-from statarb.optimization.program import Program
+from statarb.optimization.program import Measure, Objective, Program
 from statarb.optimization.solution import Solution, Status, made_solution
 from statarb.optimization.solver import FastSolver
 from statarb.rules import TradingRules
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import cvxpy
 
     from statarb.optimization.frontier import Frontier
-    from statarb.optimization.statement import Constraint, Measure, Objective
+    from statarb.optimization.statement import Constraint
 
 __all__ = ["MeanDownsideRisk"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import cvxpy
 import numpy as np
@@ -12,15 +12,13 @@ import scipy.sparse
 
 from statarb._typing import FloatArray
 from statarb.errors import InfeasibleError, ParameterError
-from statarb.optimization.program import Program
+from statarb.optimization.program import Measure, Objective, Program
 
 __all__ = ["Constraint", "Measure", "Objective", "Statement", "StatementAnswer"]
 
 # cvxpy's functions are exported in a way that type checkers do not follow
 cp: Any = cvxpy
 
-Objective = Literal["utility", "ratio", "min_risk"]
-Measure = Literal["downside", "variance", "cvar", "lpm1"]
 Constraint: TypeAlias = cvxpy.Constraint | Callable[[Any], Any]
 """A cvxpy constraint, or a function of the weights that returns one or a list of them."""
 
