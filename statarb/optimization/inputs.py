@@ -12,7 +12,7 @@ import pandas as pd
 from statarb._checks import check_number
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
-from statarb.optimization.kernels import transpose_clean
+from statarb.optimization.window import transpose_clean
 
 __all__ = ["ByAsset", "MissingPolicy", "Scenarios", "Vector", "asset_labels", "by_asset", "read_scenarios", "row_weights"]
 
@@ -182,7 +182,8 @@ def row_weights(times: int, given: FloatArray | pd.Series[Any] | None, half_life
         weights = 0.5 ** (np.arange(times - 1, -1, -1) / half_life)
     else:
         weights = np.ones(times)
-    return weights / weights.sum()
+    normed: FloatArray = weights / weights.sum()
+    return normed
 
 
 def groups_of(
@@ -232,9 +233,9 @@ def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets:
             raise DataError(
                 f"{name} has {len(values)} assets, scenarios has {assets}; give scenarios as a DataFrame to align them"
             )
-        return values.to_numpy(copy=True)
+        return np.array(values, dtype=np.float64)
     if values.index is labels or values.index.equals(labels):
-        return values.to_numpy(copy=True)
+        return np.array(values, dtype=np.float64)
     if not values.index.is_unique:
         raise DataError(f"{name} names {values.index[values.index.duplicated()][0]!r} twice; an asset has one value")
     place = labels.get_indexer(values.index)
