@@ -261,8 +261,8 @@ def scan_johansen(
 
     Notes
     -----
-    As for :func:`johansen`, critical values assume a drift. Pairs in which nearly all variance cancels are tested on (residual of
-    y on x, x) in place of (y, x), which changes no statistic and keeps the digits.
+    As for :func:`johansen`, critical values assume a drift. Pairs in which nearly all variance cancels are tested on (residual
+    of y on x, x) in place of (y, x), which changes no statistic and keeps the digits.
     """
     lags = check_integer("lags", lags, at_least=1, at_most=50)
     degree = ORDER[check_choice("trend", trend, ORDER)]
