@@ -14,13 +14,16 @@ from statarb._checks import check_integer
 from statarb._typing import TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.testing.causality import CheckReport, Frames, assert_same, judged, random_cuts
+from statarb.testing.causality import CheckReport, Frames, assert_same, judged, label, random_cuts
 from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy
 
 __all__ = ["check_forecaster", "check_investor", "fresh"]
 
 MOVED_DAYS = 364
 """Whole weeks, so that hours and weekdays stay what they were."""
+
+VALUE = 10_000.0
+"""Of the portfolio, in USD, as a walk tells an investor."""
 
 Walk = Callable[[Any, Panel, pd.Timestamp, str | None, pd.Timedelta], Frames]
 
@@ -276,7 +279,7 @@ def _assert_close(name: str, expected: Frames, got: Frames, tolerance: float, ch
         if wrong.any():
             row, column = (int(place[0]) for place in np.nonzero(wrong))
             raise AssertionError(
-                f"{name} answers otherwise when {change}: {key} at {frame.index[row]} for {frame.columns[column]!r} is "
+                f"{name} answers otherwise when {change}: {key} at {frame.index[row]} for {label(frame.columns, column)} is "
                 f"{new[row, column]} instead of {old[row, column]} (by {abs(new[row, column] - old[row, column]):.3g}; "
                 f"{int(wrong.sum())} cells)"
             )
@@ -295,18 +298,19 @@ def _decision(subject: Any, window: Panel, holdings: pd.Series, name: str, chang
     if not isinstance(wanted, pd.Series):
         raise AssertionError(f"{name} must return a Series of weights by coin, or None, got {type(wanted).__name__} {at}")
     if not wanted.index.is_unique:
-        raise AssertionError(f"{name} gives coin {wanted.index[wanted.index.duplicated()][0]!r} two weights {at}")
+        raise AssertionError(f"{name} gives coin {label(wanted.index[wanted.index.duplicated()], 0)} two weights {at}")
     unknown = wanted.index.difference(window.coins)
     if len(unknown):
         raise AssertionError(
-            f"{name} gives a weight to {unknown[0]!r} {at}, which is no coin of the window; USD takes the rest"
+            f"{name} gives a weight to {label(unknown, 0)} {at}, which is no coin of the window; USD takes the rest"
         )
     values = wanted.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~np.isfinite(values) | (values < -1e-12)
     if wrong.any():
         place = int(np.flatnonzero(wrong)[0])
         raise AssertionError(
-            f"{name} wants {values[place]} of {wanted.index[place]!r} {at}; weights are finite and not negative, None keeps all"
+            f"{name} wants {values[place]} of {label(wanted.index, place)} {at}; "
+            "weights are finite and not negative, None keeps all"
         )
     if values.sum() > 1.0 + 1e-9:
         raise AssertionError(f"{name} wants weights that sum to {values.sum():.12g} {at}; at most 1 is there")
@@ -314,8 +318,8 @@ def _decision(subject: Any, window: Panel, holdings: pd.Series, name: str, chang
     quoted = np.isfinite(window.array("price")).any(axis=0)
     unlisted = ~quoted & (weights.to_numpy() > holdings.to_numpy() + 1e-12)
     if unlisted.any():
-        coin = window.coins[int(np.flatnonzero(unlisted)[0])]
-        raise AssertionError(f"{name} buys {coin!r} {at}, which has no quote in the window; it cannot be bought")
+        coin = label(window.coins, int(np.flatnonzero(unlisted)[0]))
+        raise AssertionError(f"{name} buys {coin} {at}, which has no quote in the window; it cannot be bought")
     return weights
 
 
@@ -326,14 +330,12 @@ def _forecast(subject: Any, window: Panel, name: str, change: str | None) -> pd.
     if not isinstance(forecast, pd.Series):
         raise AssertionError(f"{name}.predict must return a Series by coin, got {type(forecast).__name__} {at}")
     if not forecast.index.is_unique or set(forecast.index) != set(window.coins):
-        odd = forecast.index.symmetric_difference(window.coins)
-        raise AssertionError(
-            f"{name}.predict must name each coin of the window once, NaN for no forecast; see {[*odd[:3]]} {at}"
-        )
+        odd = forecast.index.symmetric_difference(window.coins).tolist()[:3]
+        raise AssertionError(f"{name}.predict must name each coin of the window once, NaN for no forecast; see {odd} {at}")
     values = forecast.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():
-        coin = forecast.index[int(np.flatnonzero(np.isinf(values))[0])]
-        raise AssertionError(f"{name}.predict gives an infinite forecast for {coin!r} {at}; NaN means no forecast")
+        coin = label(forecast.index, int(np.flatnonzero(np.isinf(values))[0]))
+        raise AssertionError(f"{name}.predict gives an infinite forecast for {coin} {at}; NaN means no forecast")
     return forecast
 
 
@@ -344,7 +346,7 @@ def _assert_same_in_block(name: str, t: pd.Timestamp, single: pd.Series, block: 
     if wrong.any():
         place = int(np.flatnonzero(wrong)[0])
         raise AssertionError(
-            f"{name}.forecast_block answers otherwise than fit and predict at {t} for {block.index[place]!r}: "
+            f"{name}.forecast_block answers otherwise than fit and predict at {t} for {label(block.index, place)}: "
             f"{together[place]} instead of {alone[place]} ({int(wrong.sum())} coins)"
         )
 
@@ -361,7 +363,9 @@ def _held(held: pd.Series, market: Panel, window: Panel) -> pd.Series:
     quoted = np.isfinite(window.array("price")).any(axis=0)
     values = np.where(quoted, held.reindex(market.coins).to_numpy(), 0.0)
     values.flags.writeable = False
-    return pd.Series(values, index=market.coins, copy=False)
+    holdings = pd.Series(values, index=market.coins, copy=False)
+    holdings.attrs["value"] = VALUE
+    return holdings
 
 
 def _row_before(panel: Panel, cut: pd.Timestamp) -> pd.Timestamp:
