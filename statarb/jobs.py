@@ -183,9 +183,7 @@ def league_text(result: League) -> str:
     for lag, tau in result.agreement().items():
         lines.append(f"Kendall's tau between the ranks by G and by return, lag {lag}: {tau:.2f}")
     for lag, share in result.overfitting.dropna().items():
-        lines.append(
-            f"Probability of backtest overfitting over these {int((table['decision_lag'] == lag).sum())}, lag {lag}: {share:.2f}"
-        )
+        lines.append(f"Probability of backtest overfitting when the best of these is chosen, lag {lag}: {share:.2f}")
     if (table["decision_lag"] == 0).any():
         lines.append(
             "A decision at lag 0 trades at the very quote it was made from; at lag 1 it trades one step later. "

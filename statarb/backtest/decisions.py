@@ -50,6 +50,8 @@ class Decisions:
         How ``data`` is stored: by rows, by columns, or non-zero cells alone.
     index, starts, data : arrays
         Columns of the panel (ascending) and weights, by layout.
+    owner : DataFrame, optional
+        Keeps the arrays of a frame from being written to: pandas copies a frame that someone else still holds on to.
     """
 
     step: IntArray
@@ -58,6 +60,7 @@ class Decisions:
     index: IntArray
     starts: IntArray
     data: FloatArray
+    owner: pd.DataFrame | None = None
 
     @property
     def failures(self) -> int:
@@ -80,13 +83,14 @@ class Decisions:
             raise ParameterError(f"weights must be a DataFrame, time x coin, got {type(weights).__name__}")
         stamps = as_stamps("weights", weights.index)
         if not weights.columns.is_unique:
-            raise DataError(f"weights has the column {weights.columns[weights.columns.duplicated()][0]!r} twice")
-        kept = weights.copy(deep=False)  # what is changed in the caller's frame later does not reach these arrays
+            raise DataError(f"weights has the column {weights.columns[weights.columns.duplicated()].tolist()[0]!r} twice")
+        owner = weights.copy(deep=False)
         try:
-            values = kept.to_numpy(dtype=np.float64, na_value=np.nan)
+            values = owner.to_numpy(dtype=np.float64, na_value=np.nan)
         except (ValueError, TypeError) as error:
             raise DataError(f"weights must hold numbers: {error}") from error
-        return cls.from_array(panel, values, stamps, weights.columns)
+        packed = cls.from_array(panel, values, stamps, weights.columns)
+        return packed if packed.layout == SPARSE else dataclasses.replace(packed, owner=owner)
 
     @classmethod
     def from_array(cls, panel: Panel, values: FloatArray, stamps: Stamps, columns: pd.Index) -> Decisions:

@@ -493,6 +493,42 @@ def run(
 
 
 @kernel(fastmath={"reassoc"})
+def _check_row(line: FloatArray, slack: float) -> tuple[float, int, int]:
+    """Return the sum of a row, how many cells are not zero, and how many are numbers within [0, 1]."""
+    amount = 0.0
+    some, inside = 0, 0
+    for k in range(len(line)):
+        value = line[k]
+        amount += value
+        some += value != 0.0
+        inside += (value >= -slack) & (value <= 1.0 + slack)
+    return amount, some, inside
+
+
+@kernel()
+def _find_cells(line: FloatArray, some: int, cells: IntArray, before: int) -> None:
+    """Write the places of the ``some`` cells that are not zero; ``cells`` holds the ``before`` places of the row above."""
+    if some == before:
+        same = 0
+        for k in range(some):
+            same += line[cells[k]] != 0.0
+        if same == some:
+            return
+    chunk = 32
+    found = 0
+    for low in range(0, len(line), chunk):
+        part = line[low : low + chunk]
+        filled = 0
+        for k in range(len(part)):
+            filled += part[k] != 0.0
+        if filled > 0:
+            for k in range(len(part)):
+                if part[k] != 0.0:
+                    cells[found] = low + k
+                    found += 1
+
+
+@kernel()
 def scan_rows(
     values: FloatArray, columns: IntArray, slack: float, total: FloatArray, fine: BoolArray,
     starts: IntArray, index: IntArray, data: FloatArray,
@@ -503,37 +539,23 @@ def scan_rows(
     gathered, or -1 where ``data`` is too short for them (then only the checks are complete).
     """
     tall, width = values.shape
-    chunk = 32
+    cells = np.zeros(width, np.int64)
+    before = -1
     found = 0
     room = True
     for row in range(tall):
         line = values[row]
-        amount = 0.0
-        some, inside = 0, 0
-        for k in range(width):
-            value = line[k]
-            amount += value
-            some += value != 0.0
-            inside += (value >= -slack) & (value <= 1.0 + slack)
-        total[row] = amount
+        total[row], some, inside = _check_row(line, slack)
         fine[row] = inside == width
         starts[row] = found
         room = room and found + some <= len(data)
-        if not room or some == 0:
-            continue
-        # the row is in the nearest cache now: stretches of zeros are passed over a vector at a time
-        for low in range(0, width, chunk):
-            high = min(low + chunk, width)
-            filled = 0
-            for k in range(low, high):
-                filled += line[k] != 0.0
-            if filled > 0:
-                for k in range(low, high):
-                    value = line[k]
-                    if value != 0.0:
-                        index[found] = columns[k]
-                        data[found] = value
-                        found += 1
+        if room and some > 0:
+            _find_cells(line, some, cells, before)
+            before = some
+            for k in range(some):
+                index[found] = columns[cells[k]]
+                data[found] = line[cells[k]]
+                found += 1
     starts[tall] = found
     return found if room else -1
 

@@ -17,7 +17,8 @@ def simulate(
 ) -> None:
     """Simulate a market and write its quotes and coin table to DIR."""
     from statarb._files import output_folder
-    from statarb.data.synthetic import simulate_market, write_quotes
+    from statarb.data.synthetic import simulate_market
+    from statarb.data.writers import write_quotes
 
     folder = output_folder(out)
     panel = simulate_market(coins=coins, days=days, seed=seed)

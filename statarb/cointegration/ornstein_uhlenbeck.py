@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.integrate import cumulative_simpson
+from scipy.integrate import cumulative_simpson, simpson
 from scipy.optimize import brentq
 from scipy.special import dawsn, erfi, log_ndtr
 
@@ -189,17 +189,16 @@ def _passage_variance(z: float) -> float:
     """Variance of the time that ``dx = -x dt + sqrt(2) dW`` takes from -z to z."""
     if z > 25.0:
         return math.inf
-    grid = np.linspace(-z - 12.0, z, 200_001)
+    nodes = 100_001
+    grid = np.concatenate([np.linspace(-z - 12.0, -z, nodes)[:-1], np.linspace(-z, z, nodes)])
     # E[T(x -> z)] = integral from x to z of exp(u^2/2) times the normal integral up to u
     ratio = np.exp(0.5 * grid**2 + log_ndtr(grid)) * math.sqrt(2.0 * math.pi)
     passed = cumulative_simpson(ratio, x=grid, initial=0.0)
     first = passed[-1] - passed
     inner = cumulative_simpson(np.exp(-0.5 * grid**2) * first, x=grid, initial=0.0)
-    inside = grid >= -z - 1e-12
-    weight = np.exp(0.5 * grid[inside] ** 2) * inner[inside]
-    second = 2.0 * float(cumulative_simpson(weight, x=grid[inside])[-1])
-    mean = float(first[inside][0])
-    return second - mean**2
+    inside = slice(nodes - 1, None)
+    second = 2.0 * float(simpson(np.exp(0.5 * grid[inside] ** 2) * inner[inside], x=grid[inside]))
+    return second - float(first[nodes - 1]) ** 2
 
 
 def fit_ou(values: Any) -> OrnsteinUhlenbeck:

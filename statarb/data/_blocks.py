@@ -61,23 +61,34 @@ class QuoteFile:
         """Bytes read so far, as they lie on disk."""
         return self._raw.tell()
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield the rest of the file; the last block gets a line end where the file has none."""
-        carry, self._carry = self._carry, b""
+    def blocks(self) -> Iterator[memoryview]:
+        """Yield the rest of the file; the last block gets a line end where the file has none.
+
+        A block is gone when the next one is asked for: all share one buffer.
+        """
+        buffer = bytearray(max(self._block, 2 * len(self._carry)) + 1)
+        filled = len(self._carry)
+        buffer[:filled] = self._carry
+        self._carry = b""
         while True:
-            piece = self._read(self._block)
-            if not piece:
-                break
-            cut = piece.rfind(b"\n") + 1
-            if cut == 0:
-                carry += piece
-                if len(carry) > LONGEST_LINE:
+            got = self._read_into(memoryview(buffer)[filled:-1])
+            filled += got
+            cut = buffer.rfind(b"\n", 0, filled) + 1
+            if got == 0:
+                if filled and buffer[filled - 1] != 10:
+                    buffer[filled] = 10
+                    filled += 1
+                if filled:
+                    yield memoryview(buffer)[:filled]
+                return
+            if cut:
+                yield memoryview(buffer)[:cut]
+                buffer[: filled - cut] = buffer[cut:filled]
+                filled -= cut
+            elif filled >= len(buffer) - 1:
+                if filled > LONGEST_LINE:
                     raise DataError(f"{self.path} has a line of more than {LONGEST_LINE >> 20} MB; is it a table of quotes?")
-                continue
-            yield carry + memoryview(piece)[:cut]
-            carry = piece[cut:]
-        if carry:
-            yield carry + b"\n" if not carry.endswith(b"\n") else carry
+                buffer = buffer + bytearray(len(buffer))
 
     def _first_line(self) -> str:
         start = b""
@@ -94,8 +105,12 @@ class QuoteFile:
         return header
 
     def _read(self, size: int) -> bytes:
+        piece = bytearray(size)
+        return bytes(piece[: self._read_into(memoryview(piece))])
+
+    def _read_into(self, buffer: memoryview) -> int:
         try:
-            return self._file.read(size)
+            return self._file.readinto(buffer) or 0  # type: ignore[attr-defined]
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise DataError(
                 f"{self.path} is a damaged gzip file ({error}); copy it again, or check it with `gzip --test`"

@@ -105,22 +105,19 @@ class Cells:
 
     def add(self, quotes: Quotes) -> int:
         """Put the good rows where they belong, later ones over earlier ones; return how many they are."""
-        cell = quotes.stamp // self._step
-        good = quotes.code == 0
-        if not good.any():
+        rows = np.flatnonzero(quotes.code == 0)
+        if len(rows) == 0:
             return 0
-        block = cell // CELLS_A_BLOCK
-        low, high = int(block[good].min()), int(block[good].max())
-        if low == high:
-            self._scatter(low, cell, quotes, np.flatnonzero(good))
+        cell, block = _cells(quotes.stamp, self._step, CELLS_A_BLOCK)
+        wanted = block[rows]
+        if wanted.min() == wanted.max():
+            self._scatter(int(wanted[0]), cell, quotes, rows)
         else:
-            rows = np.flatnonzero(good)
-            order = rows[np.argsort(block[rows], kind="stable")]
-            sorted_blocks = block[order]
-            cuts = np.flatnonzero(np.diff(sorted_blocks)) + 1
+            order = rows[np.argsort(wanted, kind="stable")]
+            cuts = np.flatnonzero(np.diff(block[order])) + 1
             for part in np.split(order, cuts):
                 self._scatter(int(block[part[0]]), cell, quotes, part)
-        return int(good.sum())
+        return len(rows)
 
     @property
     def accepted(self) -> dict[int, int]:
@@ -141,6 +138,8 @@ class Cells:
     def assemble(self) -> tuple[IntArray, IntArray, dict[str, AnyFloatArray]]:
         """Return the cells in use, the coin ids that have a quote, and the arrays; gives the blocks up as it goes."""
         order = sorted(self._blocks)
+        for block in order:
+            self._block(block)
         ids = np.array(self._ids, dtype=np.int64)
         chosen = np.argsort(ids, kind="stable")
         chosen = chosen[self._accepted[chosen] > 0]
@@ -153,9 +152,8 @@ class Cells:
             low = 0
             for block, used in zip(order, rows, strict=True):
                 part = slice(low, low + len(used))
-                _gather(getattr(self._blocks[block], name), used, chosen, whole[part])
-                empty = whole[part] == 0.0 if name == "price" else np.isnan(arrays["price"][part])
-                whole[part][empty] = np.nan
+                prices = whole[part] if name == "price" else arrays["price"][part]
+                _gather(getattr(self._blocks[block], name), used, chosen, prices, name == "price", whole[part])
                 setattr(self._blocks[block], name, np.empty((0, self._blocks[block].width), dtype=kind))
                 low += len(used)
             if name in ("price", "unrounded") or not all(np.isnan(row).all() for row in whole):
@@ -177,11 +175,11 @@ class Cells:
         self._duplicates = np.append(self._duplicates, np.zeros(len(ids), dtype=np.int64))
         if self._width < len(self._ids):
             # Where coins come one after the other, room for more saves copies; pages that are not written cost nothing.
-            self._width = max(len(self._ids), 2 * self._width)
+            self._width = max(len(self._ids), self._width * 5 // 4)
 
     def _block(self, number: int) -> _Block:
         block = self._blocks.get(number)
-        if block is None or block.width < self._width:
+        if block is None or block.width < len(self._ids):
             fresh = _Block(
                 price=_pages((CELLS_A_BLOCK, self._width), np.float64),
                 unrounded=_pages((CELLS_A_BLOCK if self._keep["unrounded"] else 0, self._width), np.float64),
@@ -228,6 +226,21 @@ def _pages(shape: tuple[int, int], kind: Any) -> Any:
     if size == 0:
         return np.empty(shape, dtype=kind)
     return np.frombuffer(mmap.mmap(-1, size * np.dtype(kind).itemsize), dtype=kind).reshape(shape)
+
+
+@kernel()
+def _cells(stamp: IntArray, step: int, size: int) -> tuple[IntArray, IntArray]:
+    """Return the cell of each stamp, and the block of each cell."""
+    cell = np.empty(stamp.shape[0], dtype=np.int64)
+    block = np.empty(stamp.shape[0], dtype=np.int64)
+    for row in range(stamp.shape[0]):
+        if row > 0 and stamp[row] == stamp[row - 1]:
+            cell[row] = cell[row - 1]
+            block[row] = block[row - 1]
+        else:
+            cell[row] = stamp[row] // step
+            block[row] = cell[row] // size
+    return cell, block
 
 
 @kernel()
@@ -309,11 +322,19 @@ def _scatter(
             market_cap_out[at, place] = cap if 0.0 <= cap < np.inf else np.nan
 
 
-def _gather(block: AnyFloatArray, rows: IntArray, columns: IntArray, out: AnyFloatArray) -> None:
-    """Copy some rows and columns of a block; columns beyond its width have no quote."""
-    inside = columns < block.shape[1]
-    if inside.all():
-        np.take(block[rows], columns, axis=1, out=out, mode="clip")
-    else:
-        out[:] = 0.0
-        out[:, inside] = block[np.ix_(rows, columns[inside])]
+@kernel()
+def _gather(
+    block: AnyFloatArray, rows: IntArray, columns: IntArray, prices: AnyFloatArray, first: bool, out: AnyFloatArray
+) -> None:
+    """Copy some rows and columns of a block. Where there is no price stands NaN; ``first`` is the call for the prices."""
+    for row in range(rows.shape[0]):
+        source = block[rows[row]]
+        target = out[row]
+        if first:
+            for column in range(columns.shape[0]):
+                value = source[columns[column]]
+                target[column] = value if value != 0.0 else np.nan
+        else:
+            price = prices[row]
+            for column in range(columns.shape[0]):
+                target[column] = source[columns[column]] if price[column] == price[column] else np.nan

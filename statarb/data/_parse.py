@@ -1,18 +1,34 @@
-"""Parsing: a block of whole lines becomes quotes; polars reads the regular rows, single rows are read one by one."""
+"""Parsing: a block of whole lines becomes quotes.
+
+Three readers, each for what the one before leaves over: a kernel for plainly written rows, polars for rows that are written
+otherwise, and Python for the single rows that are neither. Only the last one decides what is wrong with a row.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from statarb._typing import BoolArray, FloatArray, IntArray
-from statarb.data._cells import Codes, Quotes
+from statarb.data._cells import Quotes
 from statarb.data._fields import parse_coin, parse_number, parse_stamp, split_line
-from statarb.data._lines import NO_STAMP, Bytes, blank_fields, count_marks, find_lines, read_stamps
+from statarb.data._lines import (
+    COIN,
+    NO_STAMP,
+    PRICE,
+    SKIP,
+    STAMP,
+    Bytes,
+    blank_fields,
+    count_lines,
+    find_lines,
+    read_rows,
+    read_stamps,
+)
 from statarb.data.layouts import Layout
 from statarb.data.rejects import Reason
 
@@ -21,7 +37,7 @@ __all__ = ["Parsed", "parse_block"]
 _FOOTER = re.compile(r"\s*\(\d+ rows? affected\)\s*")
 # A stamp beyond ASCII cannot be one; polars refuses such text, so it gets a mark that cannot be read either.
 _ASCII = bytes(range(128)) + b"?" * 128
-_FIELDS = ("price", "market_cap", "supply", "volume")
+_NUMBERS = ("price", "market_cap", "supply", "volume")
 
 
 @dataclasses.dataclass
@@ -34,95 +50,96 @@ class Parsed:
         What was read; rows that cannot be read carry the reason.
     lines : (quotes,) int64
         Line of the block, from 0, of each quote.
-    text : callable
-        Gives the text of a line of the block.
     malformed : int64 array
         Lines with a wrong number of fields, which are not among the quotes.
-    count : int
-        Number of lines of the block.
+    starts : (count + 1,) int64
+        Where the lines begin.
+    block : buffer
+        The text itself.
     """
 
     quotes: Quotes
     lines: IntArray
-    text: Callable[[int], str]
     malformed: IntArray
-    count: int
-
-
-class _Lines:
-    """The lines of a block; their places are looked up when they are first needed."""
-
-    def __init__(self, block: bytes) -> None:
-        self.block = block
-        self.bytes: Bytes = np.frombuffer(block, dtype=np.uint8)
-        self.count, self.commas, self.special = (int(number) for number in count_marks(self.bytes))
-        self._found: tuple[IntArray, IntArray, IntArray, BoolArray] | None = None
+    starts: IntArray
+    block: bytes | memoryview
 
     @property
-    def found(self) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
-        if self._found is None:
-            self._found = find_lines(self.bytes, self.count)
-        return self._found
+    def count(self) -> int:
+        """Number of lines of the block."""
+        return len(self.starts) - 1
 
     def text(self, line: int) -> str:
-        starts, ends, _, _ = self.found
-        return self.block[starts[line] : ends[line]].decode("utf-8", errors="backslashreplace")
-
-    def only(self, kept: IntArray) -> bytes:
-        """Return the block with these lines alone."""
-        starts = np.append(self.found[0], len(self.block))
-        runs = np.split(kept, np.flatnonzero(np.diff(kept) > 1) + 1)
-        return b"".join([self.block[starts[run[0]] : starts[run[-1] + 1]] for run in runs])
+        """Return a line as it stands in the file."""
+        raw = bytes(self.block[self.starts[line] : self.starts[line + 1]])
+        return raw.rstrip(b"\r\n").decode("utf-8", errors="backslashreplace")
 
 
-def parse_block(block: bytes, layout: Layout) -> Parsed:
-    """Read the lines of a block.
+def parse_block(block: bytes | memoryview, layout: Layout) -> Parsed:
+    """Read the lines of a block, which ends with a line end.
 
     Blank lines and the footer of a database export are no rows. Everything else is either among the quotes or malformed.
     """
-    lines = _Lines(block)
-    malformed = np.empty(0, dtype=np.int64)
-    frame: pl.DataFrame | None = None
-    kept: IntArray = np.arange(lines.count, dtype=np.int64)
-    # Sums can hide a short row beside a long one: polars finds the long one, which leads to the careful way below.
-    if lines.special == 0 and lines.commas == lines.count * (layout.width - 1):
-        frame = _read_frame(block, layout, lines.count)
-    if frame is None:
-        _, _, fields, open_quotes = lines.found
-        good = (fields == layout.width) & ~open_quotes
-        kept = np.flatnonzero(good)
-        wrong = np.flatnonzero(~good & (fields > 0))
-        malformed = np.array([line for line in wrong if not _FOOTER.fullmatch(lines.text(int(line)))], dtype=np.int64)
-        if len(kept):
-            frame = _read_frame(lines.only(kept).translate(_ASCII), layout, len(kept), quotes=True)
+    if layout.name == "matrix":
+        return _parse_carefully(bytes(block), layout)
+    text: Bytes = np.frombuffer(block, dtype=np.uint8)
+    count = int(count_lines(text))
+    starts, stamp, coin, numbers, regular = read_rows(text, count, _roles(layout))
+    quotes = _quotes(stamp, coin, {name: numbers[place] for place, name in enumerate(_NUMBERS) if _place(layout, name) >= 0})
+    lines = np.arange(count, dtype=np.int64)
+    if regular.all():
+        return Parsed(quotes, lines, np.empty(0, dtype=np.int64), starts, block)
+    odd = np.flatnonzero(~regular)
+    rest = _parse_carefully(_joined(block, starts, odd), layout)
+    rows = odd[rest.lines]
+    for field in dataclasses.fields(Quotes):
+        values = getattr(quotes, field.name)
+        if len(values):
+            values[rows] = getattr(rest.quotes, field.name)
+    kept = regular.copy()
+    kept[rows] = True
+    if not kept.all():
+        quotes = _only(quotes, kept)
+    return Parsed(quotes, lines[kept], odd[rest.malformed], starts, block)
+
+
+def _parse_carefully(block: bytes, layout: Layout) -> Parsed:
+    """Read lines of which nothing is known."""
+    text: Bytes = np.frombuffer(block, dtype=np.uint8)
+    starts, ends, fields, open_quotes = find_lines(text, count_lines(text))
+    bounds = np.append(starts, len(block))
+    good = (fields == layout.width) & ~open_quotes
+    kept = np.flatnonzero(good)
+    parsed = Parsed(_nothing(layout), kept, np.empty(0, dtype=np.int64), bounds, block)
+    wrong = np.flatnonzero(~good & (fields > 0))
+    parsed.malformed = np.array([line for line in wrong if not _FOOTER.fullmatch(parsed.text(int(line)))], dtype=np.int64)
     if len(kept) == 0:
-        quotes = _nothing(layout)
-        rows = kept
-    elif layout.name == "matrix":
-        quotes, rows = _matrix(frame, layout, lines, kept)
-    else:
-        quotes, rows = _long(frame, layout, lines, kept)
-    return Parsed(quotes, rows, lines.text, malformed, lines.count)
+        return parsed
+    frame = _read_frame(_joined(block, bounds, kept).translate(_ASCII), layout, len(kept))
+    read = _matrix if layout.name == "matrix" else _long
+    read(parsed, frame, layout, text, starts[kept], ends[kept])
+    return parsed
 
 
-def _read_frame(block: bytes, layout: Layout, rows: int, *, quotes: bool = False) -> pl.DataFrame | None:
+def _joined(block: bytes | memoryview, bounds: IntArray, lines: IntArray) -> bytes:
+    """Return some lines of a block as one text."""
+    cuts = np.flatnonzero(np.diff(lines) > 1)
+    lows = bounds[lines[np.append(0, cuts + 1)]].tolist()
+    highs = bounds[lines[np.append(cuts, len(lines) - 1)] + 1].tolist()
+    return b"".join([block[low:high] for low, high in zip(lows, highs, strict=True)])
+
+
+def _read_frame(block: bytes, layout: Layout, rows: int) -> pl.DataFrame | None:
     """Read lines that all have the right number of fields; ``None`` where polars does not see the same rows."""
     schema: dict[str, pl.DataType] = {f"f{place}": pl.String() for place in range(layout.width)}
-    numbers = [place for place in (layout.price, layout.market_cap, layout.supply, layout.volume) if place >= 0]
+    numbers = [place for name in _NUMBERS if (place := _place(layout, name)) >= 0]
     for place in [*numbers, *layout.places]:
         schema[f"f{place}"] = pl.Float64()
     if layout.coin >= 0:
         schema[f"f{layout.coin}"] = pl.Int64()
     wanted = sorted({layout.stamp, *numbers, *layout.places} | ({layout.coin} if layout.coin >= 0 else set()))
     try:
-        frame = pl.read_csv(
-            block,
-            has_header=False,
-            schema=schema,
-            columns=wanted,
-            ignore_errors=True,
-            quote_char='"' if quotes else None,
-        )
+        frame = pl.read_csv(block, has_header=False, schema=schema, columns=wanted, ignore_errors=True)
     except pl.exceptions.PolarsError:
         return None
     return frame if frame.height == rows else None
@@ -137,53 +154,51 @@ def _stamps(frame: pl.DataFrame, layout: Layout) -> IntArray:
     return stamps
 
 
-def _long(frame: pl.DataFrame | None, layout: Layout, lines: _Lines, kept: IntArray) -> tuple[Quotes, IntArray]:
-    places = {name: getattr(layout, name) for name in _FIELDS if getattr(layout, name) >= 0}
-    count = len(kept)
+def _long(parsed: Parsed, frame: pl.DataFrame | None, layout: Layout, text: Bytes, starts: IntArray, ends: IntArray) -> None:
+    """Read rows of one quote each."""
+    places = {name: place for name in _NUMBERS if (place := _place(layout, name)) >= 0}
+    count = len(starts)
     if frame is None:
-        numbers = {name: np.full(count, np.nan) for name in places}
-        quotes = _quotes(np.full(count, NO_STAMP), np.zeros(count, dtype=np.int64), numbers, np.zeros(count, dtype=np.int8))
-        _settle(quotes, np.arange(count), layout, lines, kept)
-        return quotes, kept
-    numbers = {name: _numbers(frame, place) for name, place in places.items()}
-    coin = frame.get_column(f"f{layout.coin}").fill_null(0).to_numpy()
-    quotes = _quotes(_stamps(frame, layout), coin, numbers, np.zeros(count, dtype=np.int8))
-    doubtful = (quotes.stamp == NO_STAMP) | (quotes.coin == 0)
-    for name, values in numbers.items():
-        absent = np.isnan(values)
-        if absent.any():
-            starts, ends, _, _ = lines.found
-            rows = np.flatnonzero(absent)
-            blank = blank_fields(lines.bytes, starts[kept[rows]], ends[kept[rows]], places[name])
-            doubtful[rows[~blank]] = True
-    _settle(quotes, np.flatnonzero(doubtful), layout, lines, kept)
-    return quotes, kept
+        stamp, coin = np.full(count, NO_STAMP), np.zeros(count, dtype=np.int64)
+        parsed.quotes = _quotes(stamp, coin, {name: np.full(count, np.nan) for name in places})
+        doubtful = np.ones(count, dtype=np.bool_)
+    else:
+        numbers = {name: _floats(frame, place) for name, place in places.items()}
+        coin = np.array(frame.get_column(f"f{layout.coin}").fill_null(0).to_numpy(), dtype=np.int64)
+        parsed.quotes = _quotes(_stamps(frame, layout), coin, numbers)
+        doubtful = (parsed.quotes.stamp == NO_STAMP) | (coin == 0)
+        absent = np.column_stack([np.isnan(values) for values in numbers.values()])
+        rows = np.flatnonzero(absent.any(axis=1))
+        if len(rows):
+            # No number, although the field is not empty.
+            blank = blank_fields(text, starts[rows], ends[rows], layout.width)[:, list(places.values())]
+            doubtful[rows] |= (absent[rows] & ~blank).any(axis=1)
+    for row in np.flatnonzero(doubtful):
+        _settle(parsed.quotes, int(row), parsed.text(int(parsed.lines[row])), layout)
 
 
-def _settle(quotes: Quotes, rows: IntArray, layout: Layout, lines: _Lines, kept: IntArray) -> None:
-    """Read single rows from their text, in place."""
-    for row in rows:
-        fields = split_line(lines.text(int(kept[row])))
-        if len(fields) != layout.width:
-            quotes.code[row] = Reason.FIELDS
-            continue
-        stamp = parse_stamp(fields[layout.stamp])
-        coin = parse_coin(fields[layout.coin])
-        numbers = {name: parse_number(fields[place]) for name in _FIELDS if (place := getattr(layout, name)) >= 0}
-        if stamp == NO_STAMP:
-            quotes.code[row] = Reason.STAMP
-        elif coin is None or None in numbers.values():
-            quotes.code[row] = Reason.NUMBER
-        else:
-            quotes.stamp[row], quotes.coin[row] = stamp, coin
-            for name, number in numbers.items():
-                getattr(quotes, name)[row] = number
+def _settle(quotes: Quotes, row: int, line: str, layout: Layout) -> None:
+    """Read a single row from its text, in place."""
+    fields = split_line(line)
+    if len(fields) != layout.width:
+        quotes.code[row] = Reason.FIELDS
+        return
+    stamp = parse_stamp(fields[layout.stamp])
+    coin = parse_coin(fields[layout.coin])
+    numbers = {name: parse_number(fields[place]) for name in _NUMBERS if (place := _place(layout, name)) >= 0}
+    if stamp == NO_STAMP:
+        quotes.code[row] = Reason.STAMP
+    elif coin is None or None in numbers.values():
+        quotes.code[row] = Reason.NUMBER
+    else:
+        quotes.stamp[row], quotes.coin[row] = stamp, coin
+        for name, number in numbers.items():
+            getattr(quotes, name)[row] = number
 
 
-def _matrix(frame: pl.DataFrame | None, layout: Layout, lines: _Lines, kept: IntArray) -> tuple[Quotes, IntArray]:
+def _matrix(parsed: Parsed, frame: pl.DataFrame | None, layout: Layout, text: Bytes, starts: IntArray, ends: IntArray) -> None:
     """Turn every field of a matrix that is not empty into a quote; a line whose stamp cannot be read is one reject."""
-    starts, ends, _, _ = lines.found
-    count = len(kept)
+    count = len(starts)
     ids = np.array(layout.ids, dtype=np.int64)
     codes = np.zeros((count, len(ids)), dtype=np.int8)
     if frame is None:
@@ -192,51 +207,67 @@ def _matrix(frame: pl.DataFrame | None, layout: Layout, lines: _Lines, kept: Int
         doubtful = np.ones((count, len(ids)), dtype=np.bool_)
     else:
         stamp = _stamps(frame, layout)
-        prices = np.column_stack([_numbers(frame, place) for place in layout.places])
-        doubtful = np.isnan(prices)
-        for column, place in enumerate(layout.places):
-            open_rows = np.flatnonzero(doubtful[:, column])
-            if len(open_rows):
-                blank = blank_fields(lines.bytes, starts[kept[open_rows]], ends[kept[open_rows]], place)
-                doubtful[open_rows[blank], column] = False
+        prices = np.column_stack([_floats(frame, place) for place in layout.places])
+        doubtful = np.isnan(prices) & ~blank_fields(text, starts, ends, layout.width)[:, list(layout.places)]
     for row in np.flatnonzero(doubtful.any(axis=1) | (stamp == NO_STAMP)):
-        fields = split_line(lines.text(int(kept[row])))
+        fields = split_line(parsed.text(int(parsed.lines[row])))
         stamp[row] = parse_stamp(fields[layout.stamp]) if len(fields) == layout.width else NO_STAMP
         if stamp[row] == NO_STAMP:
             prices[row] = np.nan
             continue
-        for cell in np.flatnonzero(doubtful[row]):
-            number = parse_number(fields[layout.places[cell]])
-            prices[row, cell] = np.nan if number is None else number
-            codes[row, cell] = Reason.NONE if number is not None else Reason.NUMBER
+        for column in np.flatnonzero(doubtful[row]):
+            number = parse_number(fields[layout.places[column]])
+            prices[row, column] = np.nan if number is None else number
+            codes[row, column] = Reason.NONE if number is not None else Reason.NUMBER
     bad = stamp == NO_STAMP
     shown = ~np.isnan(prices) | (codes != 0)
     # A line without a stamp stands for one quote, that of its first column.
     shown[bad, 0] = True
     codes[bad, 0] = Reason.STAMP
     rows, columns = np.nonzero(shown)
-    quotes = _quotes(stamp[rows], ids[columns], {"price": prices[rows, columns]}, codes[rows, columns])
-    return quotes, kept[rows]
+    parsed.quotes = _quotes(stamp[rows], ids[columns], {"price": prices[rows, columns]})
+    parsed.quotes.code[:] = codes[rows, columns]
+    parsed.lines = parsed.lines[rows]
 
 
-def _numbers(frame: pl.DataFrame, place: int) -> FloatArray:
+def _floats(frame: pl.DataFrame, place: int) -> FloatArray:
     return np.array(frame.get_column(f"f{place}").to_numpy(), dtype=np.float64)
 
 
-def _quotes(stamp: IntArray, coin: IntArray, numbers: dict[str, FloatArray], code: Codes) -> Quotes:
+def _place(layout: Layout, name: str) -> int:
+    """Return where a number stands in a row, -1 where it does not."""
+    place: int = getattr(layout, name)
+    return place
+
+
+def _roles(layout: Layout) -> npt.NDArray[np.int8]:
+    roles: npt.NDArray[np.int8] = np.full(layout.width, SKIP, dtype=np.int8)
+    for role, name in enumerate(_NUMBERS, start=PRICE):
+        if _place(layout, name) >= 0:
+            roles[_place(layout, name)] = role
+    roles[layout.stamp], roles[layout.coin] = STAMP, COIN
+    return roles
+
+
+def _only(quotes: Quotes, kept: BoolArray) -> Quotes:
+    columns = [getattr(quotes, field.name) for field in dataclasses.fields(Quotes)]
+    return Quotes(*(values[kept] if len(values) else values for values in columns))
+
+
+def _quotes(stamp: IntArray, coin: IntArray, numbers: dict[str, FloatArray]) -> Quotes:
     empty = np.empty(0, dtype=np.float64)
     return Quotes(
         stamp=stamp,
-        coin=np.array(coin, dtype=np.int64),
+        coin=coin,
         price=numbers["price"],
         market_cap=numbers.get("market_cap", empty),
         supply=numbers.get("supply", empty),
         volume=numbers.get("volume", empty),
-        code=code,
+        code=np.zeros(len(stamp), dtype=np.int8),
     )
 
 
 def _nothing(layout: Layout) -> Quotes:
     none = np.empty(0, dtype=np.int64)
-    names = ("price", *(name for name in _FIELDS if getattr(layout, name) >= 0))
-    return _quotes(none, none, {name: np.empty(0) for name in names}, np.empty(0, dtype=np.int8))
+    names = ("price", *(name for name in _NUMBERS if _place(layout, name) >= 0))
+    return _quotes(none, none, {name: np.empty(0) for name in names})

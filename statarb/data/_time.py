@@ -11,7 +11,7 @@ import pandas as pd
 from statarb._typing import TimeLike
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["Stamps", "as_stamp", "as_stamps", "usual_step"]
+__all__ = ["Stamps", "as_stamp", "as_stamps", "as_width", "usual_step"]
 
 Stamps = npt.NDArray[np.datetime64]
 
@@ -67,6 +67,23 @@ def as_stamps(name: str, index: Any) -> Stamps:
             "sort the index and keep one row a time"
         )
     return stamps
+
+
+def as_width(name: str, value: str | pd.Timedelta) -> int:
+    """Return a time span in microseconds.
+
+    Raises
+    ------
+    ParameterError
+        Where ``value`` is no time span, or is not positive; names the argument.
+    """
+    try:
+        width = int(pd.Timedelta(value) // pd.Timedelta(1, unit="us"))
+    except (ValueError, TypeError) as error:
+        raise ParameterError(f"{name} must be a positive time span such as '5min', got {value!r}") from error
+    if width <= 0:
+        raise ParameterError(f"{name} must be a positive time span such as '5min', got {value!r}")
+    return width
 
 
 def usual_step(stamps: Stamps) -> np.timedelta64:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
+from statarb.data._frames import as_floats, check_rows, coin_table_of, gridded, last_of_cell, require_positive, same_labels
 from statarb.data._time import Stamps, as_stamp, as_stamps, usual_step
 from statarb.errors import DataError, ParameterError
 
@@ -88,11 +89,12 @@ class Panel:
             raise DataError(f"coin {coins[coins.duplicated()].tolist()[0]!r} stands twice; a coin has one column")
         self._grid: Stamps = np.asarray(grid, dtype="datetime64[us]")
         self._rows: IntArray = np.asarray(rows, dtype=np.int64)
+        check_rows(self._grid, self._rows)
         self._stamps: Stamps = self._grid[self._rows]
         self._coins = coins
         self._arrays: dict[str, AnyFloatArray] = {name: _read_only(values) for name, values in arrays.items()}
         self._observed: BoolArray | None = None if observed is None else _read_only(observed)
-        self._table = _coin_table(table, coins)
+        self._table = coin_table_of(table, coins)
         self._step = usual_step(self._grid) if step is None else np.timedelta64(step, "us")
         self._now: np.datetime64 | None = None
         self.numeraire: Hashable | None = numeraire
@@ -139,12 +141,43 @@ class Panel:
         DataError
             Index not increasing, duplicated columns, a price that is zero, negative or infinite, no price at all.
 
+        Notes
+        -----
+        A row stamped t must be known at t. Stamp daily closes by the close (or the day after), not by the day's start, and
+        candles by their end: :func:`statarb.read_ohlcv` does it.
+
         Examples
         --------
+        Any prices will do. Two assets by day, one of them listed on the second day:
+
         >>> import pandas as pd
-        >>> frame = pd.DataFrame({"gold": [10.0, 11.0], "wood": [None, 2.0]}, index=pd.date_range("2020", periods=2))
-        >>> Panel.from_frame(frame).shape
-        (2, 2)
+        >>> days = pd.date_range("2020-01-01 22:00", periods=4, freq="D")
+        >>> prices = pd.DataFrame({"gold": [10.0, 11.0, 10.5, 10.0], "wood": [None, 2.0, 2.1, 2.2]}, index=days)
+        >>> panel = Panel.from_frame(prices)
+        >>> panel.shape, panel.step
+        ((4, 2), Timedelta('1 days 00:00:00'))
+        >>> panel.observed["wood"].tolist()
+        [False, True, True, True]
+
+        Ticks at odd times go on a regular grid: times are floored, the last price of a cell counts, empty cells are missing.
+        (A price that is to be used at its cell's time must be known by then: shift the index by a step where that matters.)
+
+        >>> when = pd.to_datetime(["2020-01-01 09:00:07", "2020-01-01 09:04:30", "2020-01-01 09:11:00"])
+        >>> ticks = pd.DataFrame({"gold": [10.0, 10.1, 10.3]}, index=when)
+        >>> Panel.from_frame(ticks, step="5min").price["gold"].tolist()
+        [10.1, nan, 10.3]
+
+        A decision at t looks at a window, which shows nothing after t; what a trade costs stands in its own object, and the
+        limits of the case are off for assets that it does not know:
+
+        >>> panel.window(days[2], depth=2).price["gold"].tolist()
+        [11.0, 10.5]
+        >>> from statarb import TradingRules
+        >>> TradingRules(capital=1_000.0, fee=0.001).without_limits().limited
+        False
+
+        From long rows (time, asset, price) ``frame.pivot(index="time", columns="asset", values="price")`` makes the table.
+        A further series joins by :meth:`with_field`.
         """
         if not isinstance(prices, pd.DataFrame):
             raise DataError(f"prices must be a DataFrame, times x assets, got {type(prices).__name__}")
@@ -155,15 +188,19 @@ class Panel:
             raise DataError(f"prices has the column {twice!r} twice; an asset has one column")
         stamps = as_stamps("prices", prices.index)
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
-        arrays: dict[str, AnyFloatArray] = {"price": _as_floats("prices", prices)}
+        arrays: dict[str, AnyFloatArray] = {"price": as_floats("prices", prices)}
         for name, frame in extra.items():
             if frame is not None:
-                arrays[name] = _as_floats(name, _same_labels(name, frame, prices))
-        _require_positive(arrays["price"], stamps, prices.columns)
-        grid, position = _gridded(stamps, step)
+                arrays[name] = as_floats(name, same_labels(name, frame, prices))
+        require_positive("prices", arrays["price"], stamps, prices.columns)
+        if unrounded is not None:
+            exact = arrays["unrounded"]
+            require_positive("unrounded", exact, stamps, prices.columns)
+            arrays["unrounded"] = np.where(np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact)
+        grid, position = gridded(stamps, step)
         if len(position) != len(np.unique(position)):
             last = np.append(np.diff(position) > 0, True)
-            arrays = {name: _last_of_cell(values, position) for name, values in arrays.items()}
+            arrays = {name: last_of_cell(values, position) for name, values in arrays.items()}
             position = position[last]
         some = ~np.isnan(arrays["price"]).all(axis=1)
         if not some.any():
@@ -321,7 +358,7 @@ class Panel:
         Parameters
         ----------
         t : time
-            End of the window. A row at ``t`` is part of it; nothing after ``t`` is.
+            End of the window. A row at ``t`` is part of it; nothing after ``t`` is. A window of a window ends no later than it.
         depth : int or None
             Largest number of rows (times at which something was quoted); ``None`` gives all of the past.
 
@@ -331,6 +368,8 @@ class Panel:
             No row at or before ``t``.
         """
         stamp = as_stamp("t", t)
+        if self._now is not None:
+            stamp = min(stamp, self._now)
         if depth is not None:
             depth = check_integer("depth", depth, at_least=1)
         return self._window(stamp, depth)
@@ -361,7 +400,7 @@ class Panel:
         if not some.all():
             arrays = {name: values[some] for name, values in arrays.items()}
             observed = None if observed is None else observed[some]
-        return Panel(
+        chosen = Panel(
             self._grid,
             self._rows[some],
             wanted,
@@ -374,6 +413,8 @@ class Panel:
             looks_ahead=self.looks_ahead,
             metadata=self.metadata,
         )
+        chosen._now = self._now
+        return chosen
 
     def columns_of(self, coins: Sequence[Hashable] | pd.Index) -> IntArray:
         """Return the positions of coins in the columns.
@@ -385,7 +426,7 @@ class Panel:
         """
         column = self._coins.get_indexer(pd.Index(coins))
         if (column < 0).any():
-            missing = list(coins)[int(np.flatnonzero(column < 0)[0])]
+            missing = pd.Index(coins).tolist()[int(np.flatnonzero(column < 0)[0])]
             raise ParameterError(f"coin {missing!r} is not in the panel ({len(self._coins)} coins, {_some(self._coins)})")
         return column.astype(np.int64)
 
@@ -419,6 +460,41 @@ class Panel:
         )
         changed._now = self._now
         return changed
+
+    def with_field(self, name: str, frame: pd.DataFrame | pd.Series, *, max_age: str | pd.Timedelta | None = None) -> Panel:
+        """Return the panel with a further field, joined as of its times: a value stamped s is known from s on.
+
+        Each cell takes the last number of ``frame`` stamped at or before the cell's time, never a later one. Stamp a value by
+        the time at which it was published: the close of a day is known when the day is over.
+
+        Parameters
+        ----------
+        name : str
+            Name of the field; one of that name is replaced.
+        frame : DataFrame or Series
+            Times x coins (columns are coin ids; coins that it lacks get NaN, columns that are no coins are left out), or a
+            Series by time that holds for every coin, such as an index. Any step; strictly increasing times.
+        max_age : str or Timedelta, optional
+            Oldest value that still counts; by default a value counts until the next one.
+
+        Raises
+        ------
+        ParameterError
+            A name that is reserved, or an age that is no time span.
+        DataError
+            Times or coins that do not meet those of the panel; anything but finite numbers and NaN.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> panel = Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=pd.date_range("2020-01-01", periods=3)))
+        >>> mood = pd.Series([0.5, -0.5], index=pd.to_datetime(["2020-01-01 18:00", "2020-01-03 00:00"]))
+        >>> panel.with_field("mood", mood).field("mood")["a"].tolist()
+        [nan, 0.5, -0.5]
+        """
+        from statarb.data.enrichment import joined_field
+
+        return self.with_arrays({name: joined_field(self, name, frame, max_age)})
 
     # -- storage --------------------------------------------------------------------------------------------------------
 
@@ -520,71 +596,3 @@ def _read_only(values: Any) -> Any:
 def _some(labels: pd.Index) -> str:
     shown = ", ".join(repr(label) for label in labels[:3])
     return f"{shown}, ..." if len(labels) > 3 else shown
-
-
-def _coin_table(table: pd.DataFrame | None, coins: pd.Index) -> pd.DataFrame:
-    blank = pd.DataFrame({"symbol": [str(coin) for coin in coins], "name": [str(coin) for coin in coins]}, index=coins)
-    if table is None:
-        return blank
-    missing = {"symbol", "name"} - set(table.columns)
-    if missing:
-        raise DataError(f"the coin table must have the columns 'symbol' and 'name', got {list(table.columns)}")
-    if table.index is coins:
-        return table
-    known = table[["symbol", "name"]].reindex(coins)
-    return known.where(known.notna(), blank)
-
-
-def _as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
-    try:
-        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{name} must hold numbers: {error}") from error
-    return np.array(values, dtype=np.float64, order="C", copy=True)
-
-
-def _same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
-    if not frame.index.equals(prices.index):
-        raise DataError(f"{name} must have the index of prices; align it first with {name}.reindex(prices.index)")
-    absent = prices.columns.difference(frame.columns)
-    if len(absent):
-        raise DataError(f"{name} has no column {absent.tolist()[0]!r}; it must have the columns of prices")
-    return frame[list(prices.columns)]
-
-
-def _require_positive(values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:
-    with np.errstate(invalid="ignore"):
-        bad = (values <= 0.0) | np.isinf(values)
-    if bad.any():
-        row, column = (int(place[0]) for place in np.nonzero(bad))
-        raise DataError(
-            f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
-            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels.tolist()[column]!r}; "
-            "set them to NaN with prices.where(prices > 0)"
-        )
-
-
-def _gridded(stamps: Stamps, step: str | pd.Timedelta | None) -> tuple[Stamps, IntArray]:
-    if step is None:
-        return stamps, np.arange(len(stamps), dtype=np.int64)
-    try:
-        width = int(pd.Timedelta(step) // pd.Timedelta(1, unit="us"))
-    except (ValueError, TypeError) as error:
-        raise ParameterError(f"step must be a time span such as '5min', got {step!r}") from error
-    if width <= 0:
-        raise ParameterError(f"step must be a positive time span such as '5min', got {step!r}")
-    cell = stamps.astype(np.int64) // width
-    grid = (np.arange(cell[0], cell[-1] + 1) * width).astype("datetime64[us]")
-    return grid, cell - cell[0]
-
-
-def _last_of_cell(values: AnyFloatArray, position: IntArray) -> AnyFloatArray:
-    """Merge the rows of one cell: for every coin the last number counts."""
-    starts = np.flatnonzero(np.append(True, np.diff(position) > 0))
-    merged = np.array(values[starts])
-    ends = np.append(starts[1:], len(position))
-    for cell in np.flatnonzero(ends - starts > 1):
-        for row in range(starts[cell] + 1, ends[cell]):
-            fresh = ~np.isnan(values[row])
-            merged[cell, fresh] = values[row, fresh]
-    return merged

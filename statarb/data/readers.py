@@ -15,12 +15,12 @@ from statarb.data._blocks import QuoteFile
 from statarb.data._cells import LARGEST_GRID, Cells
 from statarb.data._fields import split_line
 from statarb.data._parse import Parsed, parse_block
-from statarb.data._time import Stamps
+from statarb.data._time import Stamps, as_width
 from statarb.data.coin_table import read_coins
 from statarb.data.layouts import ACCEPTED, Layout, is_coin_table, recognise
 from statarb.data.panel import BITCOIN, Panel
 from statarb.data.rejects import Reason, RejectLog, open_rejects
-from statarb.errors import DataError, ParameterError
+from statarb.errors import DataError
 
 __all__ = ["Progress", "ingest_summary", "read_coins", "read_quotes"]
 
@@ -91,7 +91,7 @@ def read_quotes(
     >>> panel = read_quotes("data/quotes.csv.gz", coins="data/CSVData_coin.csv")  # doctest: +SKIP
     >>> print(ingest_summary(panel))  # doctest: +SKIP
     """
-    width = _step(step)
+    width = as_width("step", step)
     table = coins if isinstance(coins, pd.DataFrame) or coins is None else read_coins(coins)
     if table is not None and not pd.api.types.is_integer_dtype(table.index.dtype):
         raise DataError(f"the coin table must be indexed by integer coin ids, got an index of {table.index.dtype}")
@@ -191,16 +191,6 @@ def ingest_summary(panel: Panel) -> str:
 
 def _share(part: int, whole: int) -> str:
     return f"{100.0 * part / whole:.2f} %" if whole else ""
-
-
-def _step(step: str | pd.Timedelta) -> int:
-    try:
-        width = int(pd.Timedelta(step) // pd.Timedelta(1, unit="us"))
-    except (ValueError, TypeError) as error:
-        raise ParameterError(f"step must be a time span such as '5min', got {step!r}") from error
-    if width <= 0:
-        raise ParameterError(f"step must be a positive time span such as '5min', got {step!r}")
-    return width
 
 
 def _recognise(files: list[tuple[Path, bool]]) -> tuple[list[Path], list[Layout]]:

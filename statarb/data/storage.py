@@ -29,7 +29,7 @@ def save_panel(panel: Panel, path: str | os.PathLike[str]) -> None:
     if panel._observed is not None:
         columns["observed"] = panel._observed
     width = len(panel.coins)
-    header = json.dumps(panel_header(panel))
+    header = header_text(panel)
     schema = pa.schema(
         [("time", pa.timestamp("us"))]
         + [(name, pa.list_(pa.from_numpy_dtype(values.dtype), width)) for name, values in columns.items()],
@@ -75,17 +75,20 @@ def load_panel(path: str | os.PathLike[str]) -> Panel:
                     chunk = table[name].combine_chunks()
                     arrays[name][low:high] = chunk.flatten().to_numpy(zero_copy_only=False).reshape(table.num_rows, shape[1])
                 low = high
-    except (pa.ArrowException, OSError, KeyError, json.JSONDecodeError) as error:
+        panel = assemble(header, times, arrays)
+        digest = stored["digest"]
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{source} cannot be read as a panel: {error}; make it again with `statarb ingest`") from error
-    panel = assemble(header, times, arrays)
-    if panel.digest() != stored["digest"]:
+    if panel.digest() != digest:
         raise DataError(f"{source} is damaged: its content does not match its checksum; make it again with `statarb ingest`")
     return panel
 
 
 def panel_digest(panel: Panel) -> str:
     """Return the SHA-256 of header, grid and arrays."""
-    digest = hashlib.sha256(json.dumps(panel_header(panel), sort_keys=True).encode())
+    digest = hashlib.sha256(header_text(panel, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(panel._grid).view(np.uint8).data)
     digest.update(np.ascontiguousarray(panel._rows).view(np.uint8).data)
     for name in sorted(panel.fields):
@@ -94,6 +97,14 @@ def panel_digest(panel: Panel) -> str:
     if panel._observed is not None:
         digest.update(np.ascontiguousarray(panel._observed).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def header_text(panel: Panel, *, sort_keys: bool = False) -> str:
+    """Return the header as JSON; raise :class:`DataError` where the metadata is not what JSON can hold."""
+    try:
+        return json.dumps(panel_header(panel), sort_keys=sort_keys)
+    except TypeError as error:
+        raise DataError(f"the metadata of a panel must be what JSON can hold: {error}") from error
 
 
 def panel_header(panel: Panel) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from statarb.data._market import (
     stable_path,
     thin_path,
 )
-from statarb.data._time import Stamps, as_stamp
+from statarb.data._time import Stamps, as_stamp, as_width
 from statarb.data.panel import BITCOIN, Panel
 from statarb.errors import ParameterError
 
@@ -132,15 +132,12 @@ def simulate_market(
     seed = check_integer("seed", seed, at_least=0)
     degrees = check_number("degrees_of_freedom", degrees_of_freedom, above=2.0)
     stale_share = check_number("stale_share", stale_share, at_least=0.0, below=1.0)
-    width = pd.Timedelta(step)
-    if not width > pd.Timedelta(0):
-        raise ParameterError(f"step must be a positive time span such as '5min', got {step!r}")
-    times = int(pd.Timedelta(days=1) * days / width + 1e-9) + 1
+    width = as_width("step", step)
+    times = int(days * 86_400_000_000 / width + 1e-9) + 1
     if times < 2:
         raise ParameterError(f"days must be at least one step of {step}, got {days!r}")
-    first = as_stamp("start", start)
-    unit = np.timedelta64(int(width // pd.Timedelta(1, unit="us")), "us")
-    first = first - (first.astype(np.int64) % unit.astype(np.int64)).astype("timedelta64[us]")
+    unit = np.timedelta64(width, "us")
+    first = np.datetime64(int(as_stamp("start", start).astype(np.int64)) // width * width, "us")
     market = _shared(times, seed, degrees, stale_share)
     cast, groups = _cast(coins, seed)
     arrays = _quote(market, cast, groups)

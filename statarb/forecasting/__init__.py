@@ -1,25 +1,53 @@
 """Forecasters: expected returns, one step ahead and more."""
 
 from statarb.forecasting.base import BaseForecaster, Forecaster, clone, forecaster_names, make_forecaster, register
-from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, LastValue
+from statarb.forecasting.blocks import BlockResult, forecast_rows
+from statarb.forecasting.econometric import (
+    Arima,
+    Autoregression,
+    ErrorCorrection,
+    ExponentialSmoothing,
+    VectorAutoregression,
+)
+from statarb.forecasting.ensemble import Ensemble, Selector, default_forecaster
+from statarb.forecasting.learned import BoostedTrees, Perceptron, SupportVectors
+from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, FactorRidge, LastValue
 from statarb.forecasting.scores import ForecastScore, directional_symmetry, forecast_score, mape
-from statarb.forecasting.walk import BlockResult, forecast_rows
+from statarb.forecasting.shaping import DirectionShaped, Quoted
+from statarb.forecasting.walk import ForecastRun, forecast_walk, run_forecasts
 
 __all__ = [
     "LEADERS",
+    "Arima",
+    "Autoregression",
     "BaseForecaster",
     "BlockResult",
+    "BoostedTrees",
     "CrossAssetRidge",
+    "DirectionShaped",
     "Drift",
+    "Ensemble",
+    "ErrorCorrection",
+    "ExponentialSmoothing",
+    "FactorRidge",
+    "ForecastRun",
     "ForecastScore",
     "Forecaster",
     "LastValue",
+    "Perceptron",
+    "Quoted",
+    "Selector",
+    "SupportVectors",
+    "VectorAutoregression",
     "clone",
+    "default_forecaster",
     "directional_symmetry",
     "forecast_rows",
     "forecast_score",
+    "forecast_walk",
     "forecaster_names",
     "make_forecaster",
     "mape",
     "register",
+    "run_forecasts",
 ]

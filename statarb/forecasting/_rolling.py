@@ -7,7 +7,7 @@ import numpy as np
 from statarb._numba import kernel
 from statarb._typing import FloatArray, IntArray
 
-__all__ = ["rolling_ridge", "rolling_ridge_plain"]
+__all__ = ["RollingMoments", "rolling_ridge", "rolling_ridge_plain"]
 
 ANCHOR = 256
 """The moments are summed afresh where the end of the training rows is a multiple of this, so that rounding errors do not
@@ -47,6 +47,49 @@ def _add_row(
                 own_target[a, coin] += first * target[row, coin]
                 for b in range(lags):
                     own_own[a, b, coin] += first * own[row, b * coins + coin]
+
+
+@kernel()
+def _no_moments(features: int, coins: int, lags: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Moments of no rows."""
+    return (
+        np.zeros((features, features)),
+        np.zeros((features, coins)),
+        np.zeros((features, lags * coins)),
+        np.zeros((lags, lags, coins)),
+        np.zeros((lags, coins)),
+    )
+
+
+@kernel()
+def _move(
+    at: int,
+    end: int,
+    count: int,
+    first: int,
+    anchor: int,
+    shared: FloatArray,
+    own: FloatArray,
+    target: FloatArray,
+    moments: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
+) -> int:
+    """Bring the moments from the training rows before ``at`` to those before ``end``; ``at`` -1 knows none."""
+    base = end // anchor * anchor if anchor > 0 else end
+    if at < base or at > end:
+        moments[0][:] = 0.0
+        moments[1][:] = 0.0
+        moments[2][:] = 0.0
+        moments[3][:] = 0.0
+        moments[4][:] = 0.0
+        at = max(base, first)
+        for row in range(max(first, at - count), at):
+            _add_row(row, 1.0, shared, own, target, moments)
+    while at < end:
+        _add_row(at, 1.0, shared, own, target, moments)
+        at += 1
+        if at - count > first:
+            _add_row(at - count - 1, -1.0, shared, own, target, moments)
+    return at
 
 
 @kernel()
@@ -134,7 +177,8 @@ def rolling_ridge(
     own: FloatArray,
     lags: int,
     target: FloatArray,
-    rows: IntArray,
+    asked: FloatArray,
+    asked_own: FloatArray,
     ends: IntArray,
     count: int,
     first: int,
@@ -153,9 +197,10 @@ def rolling_ridge(
         Own features a coin.
     target : (rows, coins)
         What is explained; row i belongs to the features of row i.
-    rows, ends : (steps,)
-        Step k forecasts from the features of ``rows[k]``, with the model of the training rows before ``ends[k]``.
-        ``ends`` does not decrease.
+    asked, asked_own : (steps, features), (steps, lags * coins)
+        Features that step k forecasts from.
+    ends : (steps,)
+        Step k uses the model of the training rows before ``ends[k]``; not decreasing.
     count, first : int
         A model is trained on the last ``count`` rows before its end, none of them before ``first``.
     alpha : float
@@ -172,48 +217,56 @@ def rolling_ridge(
     """
     features = shared.shape[1]
     coins = target.shape[1]
-    moments = (
-        np.zeros((features, features)),
-        np.zeros((features, coins)),
-        np.zeros((features, lags * coins)),
-        np.zeros((lags, lags, coins)),
-        np.zeros((lags, coins)),
-    )
+    moments = _no_moments(features, coins, lags)
     shared_weights = np.zeros((features, coins))
     own_weights = np.zeros((lags, coins))
-    forecasts = np.empty((len(rows), coins))
+    forecasts = np.empty((len(ends), coins))
     at = -1
     solved = -1
-    for step in range(len(rows)):
+    for step in range(len(ends)):
         end = ends[step]
-        base = end // anchor * anchor if anchor > 0 else end
-        if at < base or at > end:
-            moments[0][:] = 0.0
-            moments[1][:] = 0.0
-            moments[2][:] = 0.0
-            moments[3][:] = 0.0
-            moments[4][:] = 0.0
-            at = max(base, first)
-            for row in range(max(first, at - count), at):
-                _add_row(row, 1.0, shared, own, target, moments)
-        while at < end:
-            _add_row(at, 1.0, shared, own, target, moments)
-            at += 1
-            if at - count > first:
-                _add_row(at - count - 1, -1.0, shared, own, target, moments)
+        at = _move(at, end, count, first, anchor, shared, own, target, moments)
         if solved != end:
             _solve(alpha, moments, shared_weights, own_weights)
             solved = end
         for coin in range(coins):
             forecasts[step, coin] = 0.0
         for k in range(features):
-            value = shared[rows[step], k]
+            value = asked[step, k]
             for coin in range(coins):
                 forecasts[step, coin] += value * shared_weights[k, coin]
         for a in range(lags):
             for coin in range(coins):
-                forecasts[step, coin] += own[rows[step], a * coins + coin] * own_weights[a, coin]
+                forecasts[step, coin] += asked_own[step, a * coins + coin] * own_weights[a, coin]
     return forecasts, shared_weights, own_weights
+
+
+class RollingMoments:
+    """Moments of a sliding window of training rows, for estimators that need more than one ridge.
+
+    Parameters
+    ----------
+    shared, own, lags, target, count, first
+        As for :func:`rolling_ridge`.
+    """
+
+    def __init__(
+        self, shared: FloatArray, own: FloatArray, lags: int, target: FloatArray, count: int, first: int, anchor: int = ANCHOR
+    ) -> None:
+        self._rows = (shared, own, target)
+        self._window = (count, first, anchor)
+        self._moments = _no_moments(shared.shape[1], target.shape[1], lags)
+        self._at = -1
+
+    def before(self, end: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Return the moments of the training rows before ``end``.
+
+        Products of shared with shared features (features, features), with targets (features, coins), with own features
+        (features, lags * coins), of own with own features (lags, lags, coins) and with targets (lags, coins). The arrays
+        change at the next call.
+        """
+        self._at = _move(self._at, end, *self._window, *self._rows, self._moments)
+        return self._moments
 
 
 def rolling_ridge_plain(
@@ -221,7 +274,8 @@ def rolling_ridge_plain(
     own: FloatArray,
     lags: int,
     target: FloatArray,
-    rows: IntArray,
+    asked: FloatArray,
+    asked_own: FloatArray,
     ends: IntArray,
     count: int,
     first: int,
@@ -229,14 +283,15 @@ def rolling_ridge_plain(
 ) -> FloatArray:
     """Twin of :func:`rolling_ridge`: every model from nothing, coin by coin."""
     coins = target.shape[1]
-    forecasts = np.empty((len(rows), coins))
-    for step, (row, end) in enumerate(zip(rows, ends, strict=True)):
+    forecasts = np.empty((len(ends), coins))
+    for step, end in enumerate(ends):
         for coin in range(coins):
-            design = np.hstack([shared, own[:, [a * coins + coin for a in range(lags)]]])
+            mine = [a * coins + coin for a in range(lags)]
+            design = np.hstack([shared, own[:, mine]])
             past = slice(max(first, end - count), end)
             moments = design[past].T @ design[past]
             squares = np.diag(moments)
             ridge = np.diag(np.where(squares > 0.0, alpha * squares, 1.0))
             weights = np.linalg.solve(moments + ridge, design[past].T @ target[past, coin])
-            forecasts[step, coin] = design[row] @ weights
+            forecasts[step, coin] = np.append(asked[step], asked_own[step, mine]) @ weights
     return forecasts

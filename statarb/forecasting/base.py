@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
@@ -25,6 +26,18 @@ _REGISTRY: dict[str, tuple[str, str]] = {
     "last_value": ("statarb.forecasting.linear", "LastValue"),
     "drift": ("statarb.forecasting.linear", "Drift"),
     "ridge": ("statarb.forecasting.linear", "CrossAssetRidge"),
+    "factor_ridge": ("statarb.forecasting.linear", "FactorRidge"),
+    "boosting": ("statarb.forecasting.learned", "BoostedTrees"),
+    "mlp": ("statarb.forecasting.learned", "Perceptron"),
+    "svr": ("statarb.forecasting.learned", "SupportVectors"),
+    "default": ("statarb.forecasting.ensemble", "default_forecaster"),
+    "linear_ensemble": ("statarb.forecasting.ensemble", "linear_ensemble"),
+    "ensemble": ("statarb.forecasting.ensemble", "full_ensemble"),
+    "ar": ("statarb.forecasting.econometric", "Autoregression"),
+    "arima": ("statarb.forecasting.econometric", "Arima"),
+    "exponential_smoothing": ("statarb.forecasting.econometric", "ExponentialSmoothing"),
+    "var": ("statarb.forecasting.econometric", "VectorAutoregression"),
+    "vecm": ("statarb.forecasting.econometric", "ErrorCorrection"),
 }
 """Where each name lives: module and class, imported when the name is first asked for."""
 
@@ -85,6 +98,9 @@ class BaseForecaster:
     A subclass stores every argument of its constructor under the argument's own name, checks it, and keeps what it learns in
     attributes that end in an underscore.
     """
+
+    refit_every: int = 1
+    """Steps between fits that are worth their time, where nobody says otherwise."""
 
     failed_: BoolArray
     """Coins whose model could not be estimated at the last fit: the last value stands in, and the walk counts it."""
@@ -165,19 +181,10 @@ class BaseForecaster:
 
 
 def clone(forecaster: F) -> F:
-    """Return an unfitted copy with the same parameters.
-
-    Raises
-    ------
-    ParameterError
-        The object has no ``get_params``.
-    """
+    """Return an unfitted copy with the same parameters; an object without ``get_params`` is copied as it is."""
     get = getattr(forecaster, "get_params", None)
     if get is None:
-        raise ParameterError(
-            f"{type(forecaster).__name__} has no get_params and cannot be copied; "
-            "derive it from statarb.forecasting.BaseForecaster"
-        )
+        return copy.deepcopy(forecaster)
     params = {name: _clone_value(value) for name, value in get(deep=False).items()}
     return type(forecaster)(**params)
 

@@ -7,11 +7,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from statarb._typing import FloatArray
+from statarb._typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 
-__all__ = ["CARRY", "Moves", "carried", "check_fields", "known_prices", "lagged", "moves", "rolling_mean", "standardised_field"]
+__all__ = [
+    "CARRY",
+    "Moves",
+    "carried",
+    "check_fields",
+    "known_prices",
+    "lagged",
+    "moves",
+    "quote_gap",
+    "rolling_mean",
+    "standardised_field",
+]
 
 CARRY = 24
 """A return is taken over a gap of at most this many rows. It bounds how far back a row's features look, so that they are
@@ -28,20 +39,30 @@ class Moves:
         Log return of the (unrounded) price from the coin's last quote to this row; 0 where the coin is not quoted, or was not
         quoted in the :data:`CARRY` rows before.
     scale : (rows, coins)
-        Root mean square of the last returns; 1 everywhere where no scaling is wanted. 0 for a coin that stands still.
+        Size of the coin's recent returns; 1 everywhere where no scaling is wanted, 0 for a coin that stands still.
     scaled : (rows, coins)
-        Returns over scale, clipped; 0 where the scale is 0. Only rows from ``first`` on are the same in every window.
+        Returns over scale, clipped; 0 where the scale is 0.
+    fresh : (rows,) bool
+        Whether any coin moved. A row in which all stand still is a snapshot served twice: it tells nothing new.
     first : int
-        First row with a whole history.
+        First row with a whole history; rows from it on are the same in every window.
     """
 
     returns: FloatArray
     scale: FloatArray
     scaled: FloatArray
+    fresh: BoolArray
     first: int
 
 
-def moves(window: Panel, *, scale_rows: int | None = 96, clip: float | None = 3.0, field: str = "unrounded") -> Moves:
+def moves(
+    window: Panel,
+    *,
+    scale_rows: int | None = 72,
+    clip: float | None = 3.0,
+    field: str = "unrounded",
+    scale_field: str | None = None,
+) -> Moves:
     """Return the past moves of a panel.
 
     Parameters
@@ -49,26 +70,34 @@ def moves(window: Panel, *, scale_rows: int | None = 96, clip: float | None = 3.
     window : Panel
         Any panel or window.
     scale_rows : int, optional
-        Rows over which the size of a coin's moves is measured; ``None`` leaves returns as they are.
+        Rows over which the size of a coin's moves is measured, as their mean absolute value times sqrt(pi / 2) (the standard
+        deviation where they are normal); ``None`` leaves returns as they are.
     clip : float, optional
         Largest scaled move, so that one jump does not decide a regression; ``None`` clips nothing.
     field : str
         Price field. ``unrounded`` shows moves that a coarse quote hides; cells without it fall back to the quoted price.
+    scale_field : str, optional
+        Field of the panel that holds the size instead: a volatility of the next return, in log return, known at its row.
     """
     returns = _returns(_log_prices(window, field))
     first = CARRY
     scale = np.ones_like(returns)
     scaled = returns
-    if scale_rows is not None:
-        scale = np.sqrt(rolling_mean(returns * returns, scale_rows))
+    if scale_field is not None:
+        check_fields(window, (scale_field,))
+        scale = np.nan_to_num(np.asarray(window.array(scale_field), dtype=np.float64), nan=0.0, posinf=0.0)
+    elif scale_rows is not None:
+        scale = np.sqrt(np.pi / 2.0) * rolling_mean(np.abs(returns), scale_rows)
+        first += scale_rows - 1
+    if scale_field is not None or scale_rows is not None:
         # A move below 1e-12 is rounding of the logarithm, not a move.
-        still = scale <= 1e-12
+        still = ~(scale > 1e-12)
         scaled = np.where(still, 0.0, returns / np.where(still, 1.0, scale))
         scale = np.where(still, 0.0, scale)
-        first += scale_rows - 1
     if clip is not None:
         scaled = np.clip(scaled, -clip, clip)
-    return Moves(returns, scale, scaled, first)
+    fresh: BoolArray = np.any(np.abs(returns) > 1e-12, axis=1)
+    return Moves(returns, scale, scaled, fresh, first)
 
 
 def _log_prices(window: Panel, field: str) -> FloatArray:
@@ -120,12 +149,31 @@ def rolling_mean(values: FloatArray, count: int) -> FloatArray:
     return totals / used
 
 
-def lagged(values: FloatArray, lags: int) -> FloatArray:
-    """Return lags 1 to ``lags`` side by side, (rows, lags * columns); lag 1 is the row itself, rows before the first are 0."""
+def lagged(values: FloatArray, lags: int, fresh: BoolArray | None = None) -> FloatArray:
+    """Return lags 1 to ``lags`` side by side, (rows, lags * columns).
+
+    Parameters
+    ----------
+    values : (rows, columns)
+        What is lagged; lag 1 is the row itself. Before the first row it is 0.
+    lags : int
+        How many.
+    fresh : (rows,) bool, optional
+        Rows that count: lag k is the k-th last of them, where that is less than :data:`CARRY` rows ago, else 0.
+    """
     rows, columns = values.shape
     out = np.zeros((rows, lags * columns))
-    for lag in range(lags):
-        out[lag:, lag * columns : (lag + 1) * columns] = values[: rows - lag]
+    if fresh is None:
+        for lag in range(lags):
+            out[lag:, lag * columns : (lag + 1) * columns] = values[: rows - lag]
+        return out
+    which = np.flatnonzero(fresh)
+    seen = np.cumsum(fresh)
+    for lag in range(min(lags, len(which))):
+        place = seen - 1 - lag
+        row = which[np.maximum(place, 0)]
+        known = (place >= 0) & (np.arange(rows) - row < CARRY)
+        out[known, lag * columns : (lag + 1) * columns] = values[row[known]]
     return out
 
 
@@ -161,6 +209,21 @@ def carried(values: FloatArray, depth: int | None = None) -> FloatArray:
     filled: FloatArray = np.take_along_axis(values, np.maximum(last, 0), axis=0)
     filled[gone] = np.nan
     return filled
+
+
+def quote_gap(window: Panel, field: str, depth: int | None = None) -> FloatArray:
+    """Log distance of the price that returns are taken of from the quoted one, rows x coins, at each coin's last quote.
+
+    0 where ``field`` is the quoted price; NaN where the coin has no quote in the last ``depth`` rows.
+    """
+    price, fine = window.array("price"), window.array(field)
+    if fine is price:
+        return np.where(np.isnan(known_prices(window, depth=depth)), np.nan, 0.0)
+    with np.errstate(invalid="ignore"):
+        gap = np.log(np.asarray(fine / price, dtype=np.float64))
+    gap[~np.isfinite(gap)] = 0.0
+    gap[np.isnan(price)] = np.nan
+    return carried(gap, depth)
 
 
 def check_fields(window: Panel, names: Sequence[str]) -> None:

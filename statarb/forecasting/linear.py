@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Hashable, Sequence
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer, check_number
+from statarb._checks import check_integer, check_number
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
-from statarb.errors import ParameterError
-from statarb.forecasting._rolling import ANCHOR, rolling_ridge
+from statarb.forecasting._rolling import ANCHOR, RollingMoments, rolling_ridge
 from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import CARRY, carried, check_fields, known_prices, lagged, moves, standardised_field
+from statarb.forecasting.features import known_prices, quote_gap
+from statarb.forecasting.lags import LEADERS, Design, LagForecaster
 
-__all__ = ["LEADERS", "CrossAssetRidge", "Drift", "LastValue"]
-
-LEADERS = (
-    1442,
-    1445,
-    1456,
-    1446,
-    1453,
-    1477,
-    1452,
-    1443,
-    1457,
-    1451,
-    1460,
-    1448,
-    1454,
-    1447,
-    1449,
-    1444,
-    1450,
-    1474,
-    1455,
-    1465,
-)
-"""The twenty coins of level 1, which lead the market; their lags serve every coin of a larger universe."""
-
-_MOST_LEADERS = 32
-_LEAST_TRAINING = 20
+__all__ = ["LEADERS", "CrossAssetRidge", "Drift", "FactorRidge", "LastValue"]
 
 
 class LastValue(BaseForecaster):
@@ -96,19 +68,7 @@ class Drift(BaseForecaster):
         return self._series(window, self.drift_ * self.horizon)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Design:
-    """Features and targets of a panel, row by row, and what turns an answer into a return."""
-
-    shared: FloatArray
-    own: FloatArray
-    own_lags: int
-    target: FloatArray
-    scale: FloatArray
-    first: int
-
-
-class CrossAssetRidge(BaseForecaster):
+class CrossAssetRidge(LagForecaster):
     """Ridge regression of every coin's next return on the last returns of all coins.
 
     The workhorse. Each return is divided by the root mean square of the coin's last ``scale_rows`` returns, and clipped, so
@@ -125,7 +85,7 @@ class CrossAssetRidge(BaseForecaster):
     horizon : int
         Rows ahead; the answer is the sum of their returns.
     scale_rows : int or None
-        Rows over which the size of a coin's returns is measured; ``None`` leaves returns as they are.
+        Rows over which the size of a coin's returns is measured (mean absolute value); ``None`` leaves returns as they are.
     clip : float or None
         Largest return in units of that size, on both sides of the regression.
     leaders : sequence of coin ids, optional
@@ -136,6 +96,12 @@ class CrossAssetRidge(BaseForecaster):
         price: where the unrounded price stands apart from it, the forecast starts from the unrounded one.
     fields : sequence of str
         Further fields of the panel, as features of the leaders (at the last row, standardised over ``scale_rows``).
+    scale_field : str, optional
+        Field of the panel that gives the size of returns instead of ``scale_rows``: forecast volatilities, for a
+        GARCH-standardised model.
+    skip_stale : bool
+        Passes over rows in which no coin moved at all (a snapshot served twice): such a row is no lag, and no model is trained
+        to forecast it.
 
     Attributes
     ----------
@@ -147,8 +113,8 @@ class CrossAssetRidge(BaseForecaster):
     Notes
     -----
     A cell that was not quoted has a return of 0, as a feature and as a target: the last known price did not move. A coin that
-    hardly trades is therefore forecast to move little. Training rows begin ``scale_rows`` + 23 + ``lags`` rows into the
-    window, so that no feature depends on rows before it.
+    hardly trades is therefore forecast to move little. Training rows begin some way into the window (:attr:`min_rows`), so that
+    no feature depends on rows before it.
 
     Ridge: A. E. Hoerl, R. W. Kennard (1970), Technometrics 12, 55-67. Lead and lag across assets: A. W. Lo, A. C. MacKinlay
     (1990), Review of Financial Studies 3, 175-205.
@@ -164,31 +130,16 @@ class CrossAssetRidge(BaseForecaster):
         lags: int = 2,
         alpha: float = 0.1,
         horizon: int = 1,
-        scale_rows: int | None = 96,
+        scale_rows: int | None = 72,
         clip: float | None = 3.0,
         leaders: Sequence[Hashable] | None = None,
         field: str = "unrounded",
         fields: Sequence[str] = (),
+        scale_field: str | None = None,
+        skip_stale: bool = True,
     ) -> None:
-        self.lags = check_integer("lags", lags, at_least=1)
+        super().__init__(lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale)
         self.alpha = check_number("alpha", alpha, at_least=0.0)
-        self.horizon = check_integer("horizon", horizon, at_least=1)
-        self.scale_rows = None if scale_rows is None else check_integer("scale_rows", scale_rows, at_least=2)
-        self.clip = None if clip is None else check_number("clip", clip, above=0.0)
-        if leaders is not None and len(leaders) == 0:
-            raise ParameterError("leaders must name at least one coin, got none; None uses all coins")
-        self.leaders = leaders
-        self.field = check_choice("field", field, ("unrounded", "price"))
-        self.fields = fields
-
-    @property
-    def min_rows(self) -> int:
-        """Rows that a window must have at least."""
-        return self._first + self.horizon + _LEAST_TRAINING
-
-    @property
-    def _first(self) -> int:
-        return CARRY + (0 if self.scale_rows is None else self.scale_rows - 1) + self.lags - 1
 
     def fit(self, window: Panel) -> Self:
         """Estimate the regressions of all coins on the window.
@@ -202,96 +153,204 @@ class CrossAssetRidge(BaseForecaster):
         """
         self._require_rows(len(window.times))
         design = self._design(window)
-        end = len(design.target) - self.horizon
-        _, shared, own = self._solve(design, np.array([end]), np.array([end]), len(design.target))
+        end = np.array([len(design.target) - self.horizon])
+        _, shared, own = self._solve(design, end, end, len(design.target))
         self.coins_ = window.coins
         self.coef_ = shared.T
         self.own_coef_ = own.T
-        self.failed_ = np.zeros(len(window.coins), dtype=np.bool_)
         return self
 
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each coin."""
         self._require_fitted(window)
         self._require_rows(len(window.times))
-        tail = self._design(window.window(window.now, depth=self._first + 1))
+        tail = self._tail(window)
         answer = self.coef_ @ tail.shared[-1]
         if tail.own_lags:
             answer += np.einsum("lc,cl->c", tail.own[-1].reshape(tail.own_lags, -1), self.own_coef_)
-        return self._series(window, answer * tail.scale[-1] + self._gap(window, len(window.times))[-1])
+        return self._series(window, answer * tail.scale[-1] + quote_gap(window, self.field)[-1])
 
     def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
         self._require_rows(min(depth, int(fits[0]) + 1))
-        design = self._design(panel)
+        design = self._design(panel, depth)
         answers, _, _ = self._solve(design, rows, fits + 1 - self.horizon, depth)
-        forecasts = answers * design.scale[rows] + self._gap(panel, depth)[rows]
+        forecasts = answers * design.scale[rows] + design.gap[rows]
         return forecasts, np.zeros(forecasts.shape, dtype=np.bool_)
 
-    def _solve(self, design: _Design, rows: IntArray, ends: IntArray, depth: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        count = depth - design.first - self.horizon
+    def _solve(self, design: Design, rows: IntArray, ends: IntArray, depth: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        used = design.usable[:, None]
         return rolling_ridge(
-            design.shared,
-            design.own,
+            design.shared * used,
+            design.own * used,
             design.own_lags,
-            design.target,
-            np.asarray(rows, dtype=np.int64),
+            design.target * used,
+            design.shared[rows],
+            design.own[rows],
             np.asarray(ends, dtype=np.int64),
-            count,
+            depth - design.first - self.horizon,
             design.first,
             self.alpha,
             ANCHOR,
         )
 
-    def _design(self, panel: Panel) -> _Design:
-        check_fields(panel, self.fields)
-        past = moves(panel, scale_rows=self.scale_rows, clip=self.clip, field=self.field)
-        leading = self._leading(panel)
-        everyone = len(leading) == len(panel.coins)
-        shared = [lagged(past.scaled if everyone else np.ascontiguousarray(past.scaled[:, leading]), self.lags)]
-        for name in self.fields:
-            shared.append(standardised_field(panel, name, self.scale_rows or 96)[:, leading])
-        own = np.zeros((len(past.scaled), 0))
-        if not everyone:
-            followers = past.scaled.copy()
-            followers[:, leading] = 0.0
-            own = lagged(followers, self.lags)
-        target = np.zeros_like(past.returns)
-        ahead = len(target) - self.horizon
-        for step in range(1, self.horizon + 1):
-            target[:ahead] += past.returns[step : step + ahead]
-        scale = past.scale * np.sqrt(self.horizon)
-        moving = scale > 0.0
-        target = np.where(moving, target / np.where(moving, scale, 1.0), 0.0)
-        if self.clip is not None:
-            np.clip(target, -self.clip, self.clip, out=target)
-        return _Design(
-            shared[0] if len(shared) == 1 else np.hstack(shared),
-            own,
-            0 if everyone else self.lags,
-            target,
-            scale,
-            past.first + self.lags - 1,
+
+class FactorRidge(LagForecaster):
+    """Three ridge regressions in turn: the common move, each coin's own lags, and what is left in the lags of the others.
+
+    Most of what can be forecast is one or two moves that all coins make, some sooner than others. A regression of every coin on
+    the lags of all estimates them as often as there are coins. This one shrinks towards them: a ridge regression of reduced
+    rank first, then, on what it leaves, the coin's own lags, then a ridge on all lags with a strong penalty. All three are
+    solved from the moments that :class:`CrossAssetRidge` carries along.
+
+    Parameters
+    ----------
+    lags : int
+        Lags of each coin, in rows.
+    rank : int
+        Common moves.
+    alpha, own_alpha, rest_alpha : float
+        Ridge of the three regressions, as a share of each feature's sum of squares; on all coins' lags (first and third) it
+        grows in proportion to the lag.
+    horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        As for :class:`CrossAssetRidge`.
+
+    Attributes
+    ----------
+    coef_ : (coins, features) array
+        Coefficients of the shared features: lag 1 of all leaders, lag 2, ..., further fields.
+    own_coef_ : (coins, lags) array
+        Coefficients of each coin's own lags, in addition.
+
+    Notes
+    -----
+    Reduced rank: A. J. Izenman (1975), Journal of Multivariate Analysis 5, 248-264, with a ridge (A. Mukherjee, J. Zhu (2011),
+    Statistical Analysis and Data Mining 4, 612-622): the ridge coefficients B are projected on the first ``rank`` principal
+    axes V of the fitted targets, B V V'.
+    """
+
+    _own_lags_of = "all"
+
+    def __init__(
+        self,
+        lags: int = 2,
+        rank: int = 2,
+        alpha: float = 0.05,
+        own_alpha: float = 0.1,
+        rest_alpha: float = 0.5,
+        horizon: int = 1,
+        scale_rows: int | None = 72,
+        clip: float | None = 3.0,
+        leaders: Sequence[Hashable] | None = None,
+        field: str = "unrounded",
+        fields: Sequence[str] = (),
+        scale_field: str | None = None,
+        skip_stale: bool = True,
+    ) -> None:
+        super().__init__(lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale)
+        self.rank = check_integer("rank", rank, at_least=1)
+        self.alpha = check_number("alpha", alpha, above=0.0)
+        self.own_alpha = check_number("own_alpha", own_alpha, above=0.0)
+        self.rest_alpha = check_number("rest_alpha", rest_alpha, above=0.0)
+
+    def fit(self, window: Panel) -> Self:
+        """Estimate the regressions of all coins on the window.
+
+        Raises
+        ------
+        DataError
+            Fewer rows than :attr:`min_rows`.
+        """
+        self._require_rows(len(window.times))
+        design = self._design(window)
+        moments = self._moments(design, len(design.target))
+        shared, own = self._coefficients(*moments.before(len(design.target) - self.horizon))
+        self.coins_ = window.coins
+        self.coef_ = shared.T
+        self.own_coef_ = own.T
+        return self
+
+    def predict(self, window: Panel) -> pd.Series:
+        """Return expected log returns over the horizon, from the last quoted price of each coin."""
+        self._require_fitted(window)
+        self._require_rows(len(window.times))
+        tail = self._tail(window)
+        answer = _answer(tail.shared[-1], tail.own[-1], self.coef_.T, self.own_coef_.T)
+        return self._series(window, answer * tail.scale[-1] + quote_gap(window, self.field)[-1])
+
+    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
+        """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
+        self._require_rows(min(depth, int(fits[0]) + 1))
+        design = self._design(panel, depth)
+        moments = self._moments(design, depth)
+        forecasts = np.empty((len(rows), len(panel.coins)))
+        solved = -1
+        for step, (row, fit) in enumerate(zip(rows, fits, strict=True)):
+            if fit != solved:
+                shared, own = self._coefficients(*moments.before(int(fit) + 1 - self.horizon))
+                solved = fit
+            forecasts[step] = _answer(design.shared[row], design.own[row], shared, own)
+        return forecasts * design.scale[rows] + design.gap[rows], np.zeros(forecasts.shape, dtype=np.bool_)
+
+    def coefficients_of(self, design: Design, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the coefficients of shared and own lags, trained on these rows of a design, in any order."""
+        shared, own, target = design.shared[rows], design.own[rows], design.target[rows]
+        lags, coins = design.own_lags, target.shape[1]
+        mine = own.reshape(len(rows), lags, coins)
+        return self._coefficients(
+            shared.T @ shared,
+            shared.T @ target,
+            shared.T @ own,
+            np.einsum("rac,rbc->abc", mine, mine),
+            np.einsum("rac,rc->ac", mine, target),
         )
 
-    def _leading(self, panel: Panel) -> IntArray:
-        """Columns of the leaders."""
-        if self.leaders is not None:
-            return panel.columns_of(self.leaders)
-        if len(panel.coins) <= _MOST_LEADERS:
-            return np.arange(len(panel.coins), dtype=np.int64)
-        named = panel.coins.get_indexer(pd.Index(LEADERS))
-        named = named[named >= 0]
-        return np.sort(named).astype(np.int64) if len(named) else np.arange(len(LEADERS), dtype=np.int64)
+    @staticmethod
+    def scaled_forecasts(design: Design, rows: IntArray, shared: FloatArray, own: FloatArray) -> FloatArray:
+        """Return forecasts in units of the design's scale, (rows, coins), of such coefficients."""
+        forecasts: FloatArray = design.shared[rows] @ shared
+        coins = shared.shape[1]
+        for lag in range(len(own)):
+            forecasts += design.own[rows][:, lag * coins : (lag + 1) * coins] * own[lag]
+        return forecasts
 
-    def _gap(self, panel: Panel, depth: int) -> FloatArray:
-        """Log distance of the price that returns are taken of from the quoted one, rows x coins; NaN without a quote."""
-        quoted = known_prices(panel, depth=depth)
-        if self.field == "price" or panel.array("unrounded") is panel.array("price"):
-            return np.where(np.isnan(quoted), np.nan, 0.0)
-        price, fine = panel.array("price"), panel.array("unrounded")
-        with np.errstate(invalid="ignore"):
-            gap = np.log(fine / price)
-        gap = np.where(np.isfinite(gap), gap, 0.0)
-        gap[np.isnan(price)] = np.nan
-        return carried(gap, depth)
+    def _moments(self, design: Design, depth: int) -> RollingMoments:
+        used = design.usable[:, None]
+        count = depth - design.first - self.horizon
+        return RollingMoments(
+            design.shared * used, design.own * used, design.own_lags, design.target * used, count, design.first
+        )
+
+    def _coefficients(
+        self, shared: FloatArray, target: FloatArray, cross: FloatArray, own: FloatArray, own_target: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Coefficients of shared (features, coins) and own lags (lags, coins) from the moments of the training rows."""
+        lags, coins = own_target.shape
+        squares = np.diag(shared)
+        penalty = np.where(squares > 0.0, squares, 1.0) * self._lag_of(len(shared))
+        factor = np.linalg.cholesky(shared + np.diag(np.where(squares > 0.0, 1e-12 * squares, 1.0)))
+        ridge = np.linalg.solve(shared + np.diag(self.alpha * penalty), target)
+        _, _, axes = np.linalg.svd(factor.T @ ridge, full_matrices=False)
+        common = axes[: self.rank]
+        first = (ridge @ common.T) @ common
+        left = target - shared @ first
+        by_coin = cross.reshape(len(shared), lags, coins)
+        own_left = own_target - np.einsum("fac,fc->ac", by_coin, first)
+        own_squares = np.einsum("aac->ca", own)
+        small = np.moveaxis(own, 2, 0) + np.einsum(
+            "ca,ab->cab", np.where(own_squares > 0.0, self.own_alpha * own_squares, 1.0), np.eye(lags)
+        )
+        second = np.linalg.solve(small, own_left.T[:, :, None])[:, :, 0].T
+        left -= np.einsum("fac,ac->fc", by_coin, second)
+        third = np.linalg.solve(shared + np.diag(self.rest_alpha * penalty), left)
+        return first + third, second
+
+    def _lag_of(self, features: int) -> FloatArray:
+        """Lag of each shared feature; further fields count as lag 1."""
+        count = features // (self.lags + len(self.fields))
+        return np.concatenate([np.repeat(np.arange(1.0, self.lags + 1.0), count), np.ones(count * len(self.fields))])
+
+
+def _answer(shared: FloatArray, own: FloatArray, weights: FloatArray, own_weights: FloatArray) -> FloatArray:
+    answer: FloatArray = shared @ weights + (own.reshape(own_weights.shape) * own_weights).sum(axis=0)
+    return answer

@@ -248,7 +248,7 @@ def forecast_score(
     issued = as_stamps("forecast", forecast.index)
     for name, frame in (("actual", actual), ("forecast", forecast)):
         if not frame.columns.is_unique:
-            raise DataError(f"{name} has the column {frame.columns[frame.columns.duplicated()][0]!r} twice")
+            raise DataError(f"{name} has the column {frame.columns[frame.columns.duplicated()].tolist()[0]!r} twice")
     place = actual.columns.get_indexer(forecast.columns)
     if (place < 0).any():
         raise ParameterError(

@@ -3,88 +3,204 @@
 from __future__ import annotations
 
 import dataclasses
-import time
+from contextlib import nullcontext
+from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from statarb._checks import check_integer
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._progress import track
+from statarb._typing import BoolArray, IntArray, TimeLike
+from statarb.data._time import as_stamp
 from statarb.data.panel import Panel
-from statarb.forecasting.base import BlockForecaster, Forecaster, clone
+from statarb.data.shared import SharedPanel, shared
+from statarb.errors import DataError, ParameterError
+from statarb.forecasting.base import Forecaster, clone
+from statarb.forecasting.blocks import BlockResult, forecast_rows
+from statarb.forecasting.features import known_prices
+from statarb.forecasting.shaping import DirectionShaped, shape_directions
 
-__all__ = ["BlockResult", "forecast_rows"]
+__all__ = ["BlockResult", "ForecastRun", "forecast_rows", "forecast_walk", "run_forecasts"]
+
+BLOCK = 1024
+"""Steps of a block, rounded up to whole refits. It does not depend on the number of workers, so neither do the answers."""
 
 
 @dataclasses.dataclass(frozen=True)
-class BlockResult:
-    """Forecasts of a stretch of rows.
+class ForecastRun:
+    """What a forecaster said through time, and what it took.
 
-    Parameters
+    Attributes
     ----------
-    forecasts : (steps, coins)
-        Expected log returns from the last known price; NaN = no forecast.
-    failed : (steps, coins)
-        Where the last value stands in for a model that could not be estimated.
-    seconds : (steps,)
-        Time that each step took; for a forecaster that works in blocks, the mean of its block.
+    forecasts : DataFrame
+        Price forecasts, grid time x coin; the row at t was made with what was known one step before t. NaN = no forecast.
+    unshaped : DataFrame
+        The same before :class:`~statarb.forecasting.DirectionShaped` was applied.
+    seconds : Series
+        Time that each step took, for all coins together; in blocks, the mean of its block.
+    fallbacks, missing : Series
+        By coin: steps at which the last value stood in for a model that could not be estimated, and steps without a forecast
+        because the coin had no quote in the window.
     """
 
-    forecasts: FloatArray
-    failed: BoolArray
-    seconds: FloatArray
+    forecasts: pd.DataFrame
+    unshaped: pd.DataFrame
+    seconds: pd.Series
+    fallbacks: pd.Series
+    missing: pd.Series
 
 
-def forecast_rows(
-    forecaster: Forecaster, panel: Panel, rows: IntArray, fits: IntArray | None = None, *, depth: int = 2016
-) -> BlockResult:
-    """Forecast from each of these rows, looking at nothing after it.
+def forecast_walk(
+    forecaster: Forecaster,
+    panel: Panel,
+    start: TimeLike = "2018-01-25",
+    end: TimeLike | None = None,
+    *,
+    depth: int = 2016,
+    refit_every: int = 1,
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Forecast the price of every step of the grid, each one step ahead.
 
     Parameters
     ----------
     forecaster : Forecaster
-        Is copied, not changed. One with ``forecast_block`` does all rows at once, with the same answers.
+        Is copied, not changed.
     panel : Panel
-        All rows.
-    rows : (steps,) int
-        Positions of rows, not decreasing: step k forecasts from the window of the last ``depth`` rows up to and with
-        ``rows[k]``.
-    fits : (steps,) int, optional
-        Position of the last row of the window that step k's model is fitted on, not decreasing and at most ``rows[k]``; by
-        default ``rows``, a fit at every row.
+        Prices; forecasts are of the quoted price.
+    start, end : time
+        First and last step that is forecast; by default to the end of the grid.
     depth : int
-        Largest number of rows of a window.
+        Largest number of observed rows in a window.
+    refit_every : int
+        Steps between fits, counted from ``start``. Between them the last model forecasts from the newest window.
+    n_jobs : int
+        Processes, through joblib's current backend; the forecasts do not depend on it.
+    progress : bool
+        Whether to show a bar on a terminal.
 
-    Notes
-    -----
-    The row at t is known at t: its forecast is of the step after t.
+    Returns
+    -------
+    DataFrame
+        Price forecasts, grid time x coin. The row at t is made with what was known one step before t; also where nothing is
+        quoted at t. NaN where the coin has no quote in the window.
+
+    Raises
+    ------
+    DataError
+        ``start`` outside the panel, or so early that the first window is too short for the forecaster.
+    ParameterError
+        ``refit_every`` or ``depth`` below 1, ``start`` after ``end``.
+    """
+    run = run_forecasts(forecaster, panel, start, end, depth=depth, refit_every=refit_every, n_jobs=n_jobs, progress=progress)
+    return run.forecasts
+
+
+def run_forecasts(
+    forecaster: Forecaster,
+    panel: Panel,
+    start: TimeLike = "2018-01-25",
+    end: TimeLike | None = None,
+    *,
+    depth: int = 2016,
+    refit_every: int = 1,
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> ForecastRun:
+    """Forecast as :func:`forecast_walk` does, and keep times and counts too.
+
+    Parameters
+    ----------
+    forecaster, panel, start, end, depth, refit_every, n_jobs, progress
+        As for :func:`forecast_walk`.
+
+    Raises
+    ------
+    DataError, ParameterError
+        As for :func:`forecast_walk`.
     """
     depth = check_integer("depth", depth, at_least=1)
-    rows = np.asarray(rows, dtype=np.int64)
-    fits = rows if fits is None else np.asarray(fits, dtype=np.int64)
-    model = clone(forecaster)
-    began = time.perf_counter()
-    if len(rows) and isinstance(model, BlockForecaster):
-        forecasts, failed = model.forecast_block(panel, rows, fits, depth)
-        return BlockResult(forecasts, failed, np.full(len(rows), (time.perf_counter() - began) / len(rows)))
-    forecasts = np.full((len(rows), len(panel.coins)), np.nan)
-    failed = np.zeros(forecasts.shape, dtype=np.bool_)
-    seconds = np.zeros(len(rows))
-    stamps = panel.times
-    fitted = -1
-    for step, (row, fit) in enumerate(zip(rows, fits, strict=True)):
-        began = time.perf_counter()
-        if fit != fitted:
-            model.fit(panel.window(stamps[fit], depth))
-            fitted = fit
-        answer = model.predict(panel.window(stamps[row], depth))
-        seconds[step] = time.perf_counter() - began
-        forecasts[step] = _aligned(answer, panel.coins)
-        failed[step] = getattr(model, "failed_", False)
-    return BlockResult(forecasts, failed, seconds)
+    refit_every = check_integer("refit_every", refit_every, at_least=1)
+    steps = _steps(panel, start, end)
+    rows = np.searchsorted(panel.rows, steps, side="left") - 1
+    if rows[0] < 0:
+        raise DataError(
+            f"nothing was quoted before start={panel.grid[steps[0]]}; the first quote is at {panel.times[0]}, "
+            "and a forecast is made with what was known one step before"
+        )
+    fits = rows[np.arange(len(rows)) // refit_every * refit_every]
+    outer = forecaster if isinstance(forecaster, DirectionShaped) else None
+    inner = forecaster if outer is None else outer.forecaster
+    answer = _in_blocks(inner, panel, rows, fits, depth, refit_every, n_jobs, progress)
+    base = known_prices(panel, depth=depth)[rows]
+    raw = base * np.exp(answer.forecasts)
+    shaped, seconds = raw, answer.seconds
+    if outer is not None:
+        way = answer.forecasts
+        if outer.direction is not None:
+            other = _in_blocks(outer.direction, panel, rows, fits, depth, refit_every, n_jobs, progress)
+            way, seconds = other.forecasts, seconds + other.seconds
+        shaped = shape_directions(raw, way, _observed(panel, steps), outer.nudge)
+    index, coins = panel.grid[steps], panel.coins
+    return ForecastRun(
+        forecasts=pd.DataFrame(shaped, index=index, columns=coins),
+        unshaped=pd.DataFrame(raw, index=index, columns=coins),
+        seconds=pd.Series(seconds, index=index, name="seconds"),
+        fallbacks=pd.Series(answer.failed.sum(axis=0), index=coins, name="fallbacks"),
+        missing=pd.Series(np.isnan(raw).sum(axis=0), index=coins, name="missing"),
+    )
 
 
-def _aligned(answer: pd.Series, coins: pd.Index) -> FloatArray:
-    if not answer.index.equals(coins):
-        answer = answer.reindex(coins)
-    return answer.to_numpy(dtype=np.float64)
+def _steps(panel: Panel, start: TimeLike, end: TimeLike | None) -> IntArray:
+    """Positions in the grid of the steps to forecast."""
+    grid = panel.grid.to_numpy()
+    first = as_stamp("start", start)
+    last = grid[-1] if end is None else as_stamp("end", end)
+    if first > last:
+        raise ParameterError(f"start must not be after end, got start={pd.Timestamp(first)} and end={pd.Timestamp(last)}")
+    low, high = np.searchsorted(grid, first, side="left"), np.searchsorted(grid, last, side="right")
+    if low >= high:
+        raise DataError(
+            f"no step from {pd.Timestamp(first)} to {pd.Timestamp(last)} lies in the panel ({grid[0]} to {grid[-1]})"
+        )
+    return np.arange(low, high, dtype=np.int64)
+
+
+def _observed(panel: Panel, steps: IntArray) -> BoolArray:
+    """Whether each cell of these steps was quoted."""
+    seen = np.zeros((len(panel.grid), len(panel.coins)), dtype=np.bool_)
+    seen[panel.rows] = panel.observed_array
+    return seen[steps]
+
+
+def _in_blocks(
+    forecaster: Forecaster,
+    panel: Panel,
+    rows: IntArray,
+    fits: IntArray,
+    depth: int,
+    refit_every: int,
+    n_jobs: int,
+    progress: bool,
+) -> BlockResult:
+    """Forecast block by block; a block starts with a fit, and gets no more rows than its windows need."""
+    length = -(-BLOCK // refit_every) * refit_every
+    cuts = [slice(low, min(low + length, len(rows))) for low in range(0, len(rows), length)]
+    alone = joblib.effective_n_jobs(n_jobs) == 1
+    with nullcontext(panel) if alone else shared(panel) as market:
+        tasks = [joblib.delayed(_block)(clone(forecaster), market, rows[cut], fits[cut], depth) for cut in cuts]
+        runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+        done: list[BlockResult] = list(track(runner(tasks), "forecast", total=len(tasks), show=progress))
+    return BlockResult(*(np.concatenate([getattr(one, name) for one in done]) for name in ("forecasts", "failed", "seconds")))
+
+
+def _block(forecaster: Any, market: Panel | SharedPanel, rows: IntArray, fits: IntArray, depth: int) -> BlockResult:
+    panel = market.open() if isinstance(market, SharedPanel) else market
+    low = max(int(fits[0]) - depth + 1, 0)
+    part = panel.between(panel.times[low], panel.times[int(rows[-1])])
+    with threadpool_limits(1):
+        return forecast_rows(forecaster, part, rows - low, fits - low, depth=depth)

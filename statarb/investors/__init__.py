@@ -5,7 +5,7 @@ Importing the package registers every investor of the library; see :func:`make_i
 
 from __future__ import annotations
 
-from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, from_function, from_skfolio
+from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, Paced, from_function, from_skfolio
 from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, make_investor, register
 from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
 from statarb.investors.classic import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, Reversal, VolatilityTarget
@@ -24,6 +24,7 @@ from statarb.investors.online import (
     UniversalPortfolio,
 )
 from statarb.investors.robots import ChannelBreakout, MovingAverageCross, RelativeStrength
+from statarb.investors.stat_arb import StatArb
 
 __all__ = [
     "CORN",
@@ -52,10 +53,12 @@ __all__ = [
     "MovingAverageCross",
     "OneOverN",
     "OnlineNewtonStep",
+    "Paced",
     "PeriodicInvestor",
     "Rebalanced",
     "RelativeStrength",
     "Reversal",
+    "StatArb",
     "UniversalPortfolio",
     "VolatilityTarget",
     "from_function",

@@ -13,10 +13,10 @@ import pandas as pd
 from statarb._checks import check_integer
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.investors.base import PeriodicInvestor, weights_of
+from statarb.investors.base import PeriodicInvestor, fresh_copy, weights_of
 from statarb.investors.universe import carried, check_universe, choose_coins
 
-__all__ = ["EstimatorInvestor", "FunctionInvestor", "from_function", "from_skfolio"]
+__all__ = ["EstimatorInvestor", "FunctionInvestor", "Paced", "from_function", "from_skfolio"]
 
 ROUNDING = 1e-6
 """What a solver's weights may miss of their bounds."""
@@ -194,6 +194,51 @@ def from_skfolio(
         price in between is carried forward (a return of 0).
     """
     return EstimatorInvestor(estimator, name or type(estimator).__name__, lookback, every, max_coins, max_age)
+
+
+@dataclasses.dataclass(eq=False, repr=False)
+class Paced(PeriodicInvestor):
+    """Another investor, asked once in ``every`` steps; in between the holdings are kept.
+
+    A learner takes in the rows between all the same: it learns at every row and trades at some.
+
+    Parameters
+    ----------
+    investor : Investor
+        What is asked; a learner of the library, or anything that answers from its window alone.
+    every : int
+        Steps between two decisions, see :class:`~statarb.investors.base.PeriodicInvestor`.
+
+    Examples
+    --------
+    >>> from statarb.investors import make_investor
+    >>> Paced(make_investor("eg"), every=288).name
+    'eg every 288'
+    """
+
+    investor: Any
+    every: int = 288
+
+    @property
+    def name(self) -> str:
+        """Name of the investor, and how often it is asked."""
+        return f"{self.investor.name} every {self.every}"
+
+    def check(self) -> None:
+        """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
+        super().check()
+        if not callable(getattr(self.investor, "decide", None)) or isinstance(self.investor, type):
+            raise ParameterError(f"investor must be an object with decide(window, holdings), got {self.investor!r}")
+
+    def reset(self) -> None:
+        """Forget what was learnt along a path; so does the investor."""
+        super().reset()
+        self._asked = fresh_copy(self.investor)
+
+    def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
+        """Return what the investor wants."""
+        wanted: pd.Series | None = self._asked.decide(window, holdings)
+        return wanted
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:

@@ -15,8 +15,10 @@ from statarb._checks import check_choice, check_integer
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
+from statarb.forecasting.base import BaseForecaster
+from statarb.forecasting.base import clone as clone_forecaster
 
-__all__ = ["INVESTORS", "BaseInvestor", "Investor", "PeriodicInvestor", "make_investor", "register", "weights_of"]
+__all__ = ["INVESTORS", "BaseInvestor", "Investor", "PeriodicInvestor", "fresh_copy", "make_investor", "register", "weights_of"]
 
 
 @runtime_checkable
@@ -207,7 +209,7 @@ class BaseInvestor:
 
     def clone(self: B) -> B:
         """Return an investor with the same parameters that has learnt nothing."""
-        return type(self)(**{name: _fresh(value) for name, value in self.get_params(deep=False).items()})
+        return type(self)(**{name: fresh_copy(value) for name, value in self.get_params(deep=False).items()})
 
     def __repr__(self) -> str:
         changed = ", ".join(f"{name}={value!r}" for name, value in self._changed())
@@ -294,11 +296,12 @@ def _short(value: Any) -> str:
     return getattr(value, "__name__", type(value).__name__)
 
 
-def _fresh(value: Any) -> Any:
+def fresh_copy(value: Any) -> Any:
+    """Return a copy that has learnt nothing: a clone where the value can be cloned, else a deep copy."""
     if isinstance(value, BaseInvestor):
         return value.clone()
     if hasattr(value, "get_params") and not isinstance(value, type):
         from sklearn.base import clone
 
-        return clone(value)
+        return clone_forecaster(value) if isinstance(value, BaseForecaster) else clone(value)
     return copy.deepcopy(value)

@@ -54,12 +54,26 @@ def covariance(returns: FloatArray, shrink: bool) -> FloatArray:
     returns : (rows, n)
         At least two rows.
     shrink : bool
-        Ledoit and Wolf (2004), lemma 3.3, as in scikit-learn; else the sample covariance.
-    """
-    if shrink:
-        from sklearn.covariance import ledoit_wolf
+        The estimator of Ledoit and Wolf (2004), lemma 3.3: ``(1 - d) S + d m I``, m the mean variance and d what minimises the
+        expected squared error. Else the sample covariance.
 
-        estimate, _ = ledoit_wolf(returns)
-    else:
-        estimate = np.cov(returns, rowvar=False, ddof=1)
-    return np.atleast_2d(np.asarray(estimate, dtype=np.float64))
+    Notes
+    -----
+    With ``|A|^2 = tr(AA') / n``, d is ``min(b2, d2) / d2``, where ``d2 = |S - m I|^2`` and b2 is the mean over rows of
+    ``|xx' - S|^2 / rows``. As ``|xx'|^2 = (x'x)^2 / n``, b2 needs no matrix but S.
+    """
+    rows, size = returns.shape
+    centred = returns - returns.mean(axis=0)
+    sample: FloatArray = centred.T @ centred
+    if not shrink:
+        sample /= rows - 1
+        return sample
+    sample /= rows
+    mean = float(np.trace(sample)) / size
+    square = float(np.vdot(sample, sample)) / size
+    spread = square - mean**2
+    noise = (float((np.einsum("ij,ij->i", centred, centred) ** 2).mean()) / size - square) / rows
+    share = min(max(noise, 0.0), spread) / spread if spread > 0.0 else 0.0
+    sample *= 1.0 - share
+    sample[np.diag_indices(size)] += share * mean
+    return sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from statarb._typing import BoolArray, FloatArray
+from statarb._typing import FloatArray, IntArray
 from statarb.errors import DataError
 
 __all__ = ["equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
@@ -41,12 +41,13 @@ def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray
     """Return ``argmin 1/2 b'Qb - c'b`` over the simplex ``b >= 0, sum(b) = 1``.
 
     A primal active-set method, the one of Lawson and Hanson (1974, chapter 23) with the sum as one equation more: exact up
-    to rounding, and quick where few weights are above zero or ``start`` has the right ones.
+    to rounding, and quick where few weights are above zero or ``start`` has the right ones. What is returned is certified: by
+    convexity ``b'g - min(g)``, g the gradient, is the most that any weights could be better by.
 
     Parameters
     ----------
     matrix : (n, n)
-        Q, symmetric, positive definite on differences of weights.
+        Q, symmetric, positive semidefinite.
     linear : (n,)
         c.
     start : (n,), optional
@@ -55,68 +56,79 @@ def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray
     Raises
     ------
     DataError
-        Not finite, or so near to singular that the method does not end.
+        Not finite, or what the certificate allows is more than 1e-8 of the largest number in Q and c.
     """
     size = len(linear)
     if not (np.isfinite(matrix).all() and np.isfinite(linear).all()):
         raise DataError("a quadratic over weights must be finite; a price or return behind it is not")
+    linear = linear - linear.max()
+    scale = max(float(np.abs(matrix).max()), float(np.abs(linear).max()))
     weights = np.zeros(size)
     if start is None:
         weights[int(np.argmin(0.5 * np.diag(matrix) - linear))] = 1.0
     else:
         weights[:] = start
-    free = weights > 0.0
-    scale = max(float(np.abs(matrix).max()), float(np.abs(linear).max()))
+    if scale == 0.0:
+        return weights
+    matrix, linear = matrix / scale, linear / scale
+    useless = np.zeros(size, dtype=np.bool_)
+    gap = np.inf
     for _ in range(10 * size + 50):
-        weights = _on_free(matrix, linear, weights, free)
-        column = np.flatnonzero(free)
-        slope = matrix[:, column] @ weights[column] - linear
-        reduced = np.where(free, 0.0, slope - float(weights @ slope))
-        entering = int(np.argmin(reduced))
-        if reduced[entering] >= -ROUNDING * scale:
-            weights /= weights.sum()
-            return weights
-        free[entering] = True
-    raise DataError(f"a quadratic over {size} weights is too near to singular: the active set does not settle")
+        weights, moved = _on_face(matrix, linear, weights)
+        useless &= not moved
+        slope = matrix @ weights - linear
+        gap = float(weights @ slope - slope.min())
+        entering = int(np.argmin(np.where(useless | (weights > 0.0), np.inf, slope)))
+        if gap <= ROUNDING or useless[entering] or weights[entering] > 0.0:
+            break
+        # A coin that leaves again at once helps by less than rounding, and is not tried again from here.
+        useless[entering] = True
+        weights[entering] = np.finfo(np.float64).tiny
+    if gap > 1e-8:
+        raise DataError(f"a quadratic over {size} weights is too near to singular: the active set does not settle")
+    weights /= weights.sum()
+    return weights
 
 
-def _on_free(matrix: FloatArray, linear: FloatArray, weights: FloatArray, free: BoolArray) -> FloatArray:
-    """Minimise over the free weights; those that would turn negative leave ``free``, which is changed in place."""
+def _on_face(matrix: FloatArray, linear: FloatArray, weights: FloatArray) -> tuple[FloatArray, bool]:
+    """Minimise over the weights above zero, of which some may fall to it; also whether anything moved."""
+    weights, moved = weights.copy(), False
     while True:
-        column = np.flatnonzero(free)
-        part = matrix[np.ix_(column, column)]
-        right = np.column_stack([linear[column], np.ones(len(column))])
-        try:
-            solved = np.linalg.solve(part, right)
-        except np.linalg.LinAlgError:
-            # Twins: the smallest ridge that separates them.
-            ridge = ROUNDING * max(float(np.trace(part)), 1e-300)
-            solved = np.linalg.solve(part + ridge * np.eye(len(column)), right)
-        best = solved[:, 0] - solved[:, 1] * ((solved[:, 0].sum() - 1.0) / solved[:, 1].sum())
+        column = np.flatnonzero(weights > 0.0)
         at = weights[column]
-        if (best > 0.0).all():
-            moved = np.zeros(len(weights))
-            moved[column] = best
-            return moved
-        falling = np.flatnonzero(best <= 0.0)
-        reach = at[falling] / np.maximum(at[falling] - best[falling], 1e-300)
+        if len(column) == 1:
+            weights[column] = 1.0
+            return weights, moved
+        part = matrix[np.ix_(column, column)]
+        slope = part @ at - linear[column]
+        # The largest weight takes up what the others change, so that the sum stays.
+        pivot = int(np.argmax(at))
+        rest = np.delete(np.arange(len(column)), pivot)
+        bend = part[np.ix_(rest, rest)] - part[rest, pivot][:, None] - part[pivot, rest] + part[pivot, pivot]
+        # A ridge far below rounding of the answer: twins would have no single one.
+        bend[np.diag_indices(len(rest))] += ROUNDING * max(float(np.diag(bend).max()), 1e-6)
+        change = np.empty(len(column))
+        change[rest] = np.linalg.solve(bend, slope[pivot] - slope[rest])
+        change[pivot] = -change[rest].sum()
+        falling = np.flatnonzero(at + change <= 0.0)
+        if len(falling) == 0:
+            weights[column] = at + change
+            return weights, True
+        reach = at[falling] / -change[falling]
         step = float(reach.min())
-        at = np.maximum(at + step * (best - at), 0.0)
+        moved = moved or step * float(np.abs(change).max()) > ROUNDING
+        at = np.maximum(at + step * change, 0.0)
         at[falling[reach <= step]] = 0.0
-        weights = np.zeros(len(weights))
         weights[column] = at
-        free[column[at <= 0.0]] = False
-        if not free.any():
-            free[column[int(np.argmax(best))]] = True
-            weights[free] = 1.0
 
 
 def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
     """Return the constant rebalanced portfolio with the highest growth: ``argmax mean(log(X b))`` over the simplex.
 
     Newton's method on the coins in use, each step a quadratic on the simplex; coins come in where the gradient says that
-    they help. It ends with a certificate: no portfolio grows faster than the answer by more than ``tolerance`` a row, since
-    ``max_i mean(x_i / (X b)) - 1`` bounds it (Cover 1984, equation 14; Kuhn-Tucker).
+    they help, first by the best of a few mixtures with what was there. It ends with a certificate: no portfolio grows faster
+    than the answer by more than ``tolerance`` a row, since ``max_i mean(x_i / (X b)) - 1`` bounds what is missing (the
+    Kuhn-Tucker conditions of Bell and Cover 1980, equation 2).
 
     Parameters
     ----------
@@ -142,9 +154,24 @@ def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
         if float(gradient.max()) - 1.0 <= tolerance:
             return weights
         entering = np.argsort(-gradient, kind="stable")[:8]
-        column = np.union1d(column, entering[gradient[entering] > 1.0 + 0.1 * tolerance])
+        entering = entering[gradient[entering] > 1.0 + 0.1 * tolerance]
+        weights = _mixed(relatives, weights, growth, entering)
+        column = np.union1d(column, entering)
         weights[column] = _newton(np.ascontiguousarray(relatives[:, column]), weights[column], 0.1 * tolerance)
     raise DataError(f"the log-optimal portfolio of {rows} rows x {size} coins does not settle within {tolerance:g}")
+
+
+def _mixed(relatives: FloatArray, weights: FloatArray, growth: FloatArray, entering: IntArray) -> FloatArray:
+    """Mix in equal weights of the coins that enter: from a corner, Newton's steps towards them would only double."""
+    fresh = relatives[:, entering].mean(axis=1)
+    best, share = float(np.log(growth).mean()), 0.0
+    for power in range(1, 41, 3):
+        trial = float(np.log(growth + 2.0**-power * (fresh - growth)).mean())
+        if trial > best:
+            best, share = trial, 2.0**-power
+    mixed: FloatArray = (1.0 - share) * weights
+    mixed[entering] += share / len(entering)
+    return mixed
 
 
 def _newton(relatives: FloatArray, weights: FloatArray, tolerance: float) -> FloatArray:
@@ -171,7 +198,7 @@ def _newton(relatives: FloatArray, weights: FloatArray, tolerance: float) -> Flo
     return np.where(weights > 0.0, weights, 0.0)
 
 
-def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
+def equal_risk(covariance: FloatArray) -> FloatArray:
     """Return the long-only weights of which each carries the same risk: ``b_i (Cb)_i`` equal for all i.
 
     Newton's method with a damped step on ``1/2 b'Cb - (1/n) sum(log b_i)`` (Spinu 2013, algorithm 3.4), whose minimum,
@@ -180,14 +207,13 @@ def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
     Parameters
     ----------
     covariance : (n, n)
-        C, symmetric, positive definite.
-    tolerance : float
-        Largest distance of a share of risk from 1/n, relative.
+        C, symmetric, positive semidefinite. Coins that mirror each other, a riskless pair, have no answer: where the
+        smallest eigenvalue of the correlations is below 1e-8, the diagonal is raised until it is not.
 
     Raises
     ------
     DataError
-        A variance is zero, negative or not finite, or the method does not reach the tolerance.
+        A variance is zero, negative or not finite, or the method does not settle.
     """
     variance = np.diag(covariance)
     if not (np.isfinite(covariance).all() and (variance > 0.0).all()):
@@ -195,6 +221,10 @@ def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
     size = len(covariance)
     scale = np.sqrt(variance)
     correlation = covariance / np.outer(scale, scale)
+    lowest = float(np.linalg.eigvalsh(correlation)[0])
+    correlation[np.diag_indices(size)] += max(0.0, 1e-8 - lowest)
+    # The shares can be known as well as rounding in the smallest eigenvalue lets them be.
+    tolerance = max(1e-12, 1e-15 * size / max(lowest, 1e-8))
     budget = 1.0 / size
     weights = np.full(size, 1.0 / np.sqrt(float(correlation.sum())))
     for _ in range(200):
@@ -210,6 +240,4 @@ def equal_risk(covariance: FloatArray, tolerance: float = 1e-12) -> FloatArray:
         reach = float(np.abs(step / weights).max())
         # Spinu's bound: inside it the full step is safe, outside it the damped one keeps every weight above zero.
         weights = weights - step / (1.0 + reach if decrement > 0.3 else 1.0)
-        if (weights <= 0.0).any():
-            raise DataError("equal risk does not settle: the covariance is not positive definite")
-    raise DataError(f"equal risk of {size} coins does not settle within {tolerance:g}")
+    raise DataError(f"equal risk of {size} coins does not settle; is the covariance symmetric?")

@@ -31,8 +31,10 @@ def default_coin(window: Panel, coin: Hashable | None) -> Hashable:
 
 
 def listed(window: Panel, max_age: int) -> BoolArray:
-    """Whether a coin has a price in the last ``max_age`` rows of a window, (coins,)."""
-    return np.asarray((~np.isnan(window.array("price")[-max_age:])).any(axis=0), dtype=np.bool_)
+    """Whether a coin was quoted in the last ``max_age`` rows of a window, (coins,); a price that was filled in is no quote."""
+    if window.imputation is None:
+        return np.asarray((~np.isnan(window.array("price")[-max_age:])).any(axis=0), dtype=np.bool_)
+    return np.asarray(window.observed_array[-max_age:].any(axis=0), dtype=np.bool_)
 
 
 def last_prices(window: Panel, max_age: int, back: int = 0) -> FloatArray:
@@ -113,13 +115,15 @@ def choose_coins(window: Panel, max_coins: int | None, max_age: int) -> IntArray
     column = np.flatnonzero(listed(window, max_age))
     if max_coins is None or len(column) <= max_coins:
         return column
-    price = window.array("price")
-    count = np.asarray((~np.isnan(price)).sum(axis=0), dtype=np.float64)[column]
     size = np.full(len(column), np.nan)
     if "market_cap" in window.fields:
         recent = window.array("market_cap")[-max_age:][:, column]
         for row in recent[::-1]:
             size = np.where(np.isnan(size), row, size)
+    count = np.zeros(len(column))
+    if len(np.unique(size)) < len(size):
+        # Counting every price of a window takes longer than all the rest, and only decides between equals.
+        count += (~np.isnan(window.array("price"))).sum(axis=0)[column]
     return column[largest(size, count, label_ranks(window)[column], max_coins)]
 
 

@@ -46,7 +46,7 @@ def certify_utility(
         theta_j(v) = (lambda D'_j(w) - mu_j + nu) v + (fee + nu * paid) |v - previous_j|,
 
     a sum of terms that are not negative (Fenchel duality; Boyd & Vandenberghe 2004, section 5.2). It is divided by the larger
-    of |utility| and lambda D(w).
+    of |utility| and lambda D(w), or by :func:`negligible` where both are smaller.
 
     Parameters
     ----------
@@ -70,16 +70,22 @@ def certify_utility(
     nu = _best_price(program, weights, slope) if price is None else price
     loss = slack + _linear_loss(program, weights, slope, nu)
     size = max(abs(program.utility(weights)), program.risk_aversion * program.downside(weights))
-    return Certificate(_relative(loss, size), program.infeasibility(weights), nu)
+    return Certificate(_relative(loss, size, program), program.infeasibility(weights), nu)
 
 
-def certify_ratio(program: Program, weights: FloatArray, group_prices: FloatArray | None = None) -> Certificate:
+def certify_ratio(
+    program: Program, weights: FloatArray, group_prices: FloatArray | None = None, least_deviation: float = 0.0
+) -> Certificate:
     """Bound what ``weights`` can lose in the ratio of net expected return to downside deviation, relative to that ratio.
 
     With d_t the shortfalls of ``weights`` and q_t = p_t d_t / sqrt(sum p d^2), Cauchy and Schwarz give for every portfolio v
     that deviation(v) >= sum_t q_t (mar - r_t'v): a linear function under the deviation, equal to it at ``weights``. The best
     ratio with that function as denominator bounds the best ratio; it is found by Dinkelbach's (1967) iteration, whose every
     step is a linear problem over the box and the budget (:func:`best_linear`).
+
+    Where a hedge with a negative expected return is held, that function is negative somewhere and bounds no ratio. Then a lower
+    bound of every portfolio's deviation helps: with e the largest of net - mar - ratio * function, no ratio is larger by more
+    than e / least deviation.
 
     Parameters
     ----------
@@ -89,6 +95,8 @@ def certify_ratio(program: Program, weights: FloatArray, group_prices: FloatArra
         The portfolio, with a positive downside.
     group_prices : (G,), optional
         Multipliers of the group caps (in the utility problem that has ``weights`` as its solution).
+    least_deviation : float
+        No portfolio of the problem has a smaller downside deviation; 0 where nothing is known.
 
     Returns
     -------
@@ -103,20 +111,22 @@ def certify_ratio(program: Program, weights: FloatArray, group_prices: FloatArra
     linear = -(program.histories @ pull) * (1.0 if program.scale is None else program.scale)
     constant = program.mar * float(pull.sum())
     ratio = (program.net_return(weights) - program.mar) / deviation
-    bound, price = ratio, 0.0
+    bound, gap, price, small = ratio, np.inf, 0.0, 1e-14 * max(abs(ratio) * deviation, 1e-300)
     toll, allowance = _tolls(program, group_prices)
-    for _ in range(50):
+    for turn in range(50):
         best, price = best_linear(program, program.expected_return - toll - bound * linear)
         gain = program.net_return(best) - float(toll @ best) + allowance - program.mar
         under = float(linear @ best) + constant
-        if gain - bound * under <= 1e-14 * max(abs(ratio) * deviation, 1e-300):
+        excess = max(gain - bound * under, 0.0)
+        if turn == 0 and least_deviation > 0.0:
+            gap = _relative(excess / least_deviation, abs(ratio))
+        if excess <= small:
+            gap = min(gap, _relative(max(bound - ratio, 0.0), abs(ratio)))
             break
         if under <= 0.0:
-            return Certificate(np.inf, infeasibility, price)
+            break
         bound = gain / under
-    else:
-        return Certificate(np.inf, infeasibility, price)
-    return Certificate(_relative(max(bound - ratio, 0.0), abs(ratio)), infeasibility, price)
+    return Certificate(gap, infeasibility, price)
 
 
 def certify_min_risk(
@@ -155,7 +165,17 @@ def certify_min_risk(
     nu = _best_price(free, weights, slope) if price is None else price
     above = 0.0 if program.return_floor is None else program.net_return(weights) - program.return_floor
     loss = _linear_loss(free, weights, slope, nu) + max(above, 0.0) + max(allowance - float(toll @ weights), 0.0)
-    return Certificate(_relative(loss, risk_price * program.downside(weights)), program.infeasibility(weights), nu)
+    return Certificate(_relative(loss, risk_price * program.downside(weights), free), program.infeasibility(weights), nu)
+
+
+def negligible(program: Program) -> float:
+    """Return an objective too small to be told from 0: 1e-5 of lambda times the assets' mean squared return.
+
+    A portfolio without any downside has an objective of 0 and no relative gap; squares of rounding errors would decide.
+    """
+    mean = program.scenario_weights @ np.einsum("jt,jt->t", program.histories, program.histories) / program.assets
+    spread = 1.0 if program.scale is None else float(np.mean(program.scale**2))
+    return 1e-5 * program.risk_aversion * float(mean) * spread
 
 
 def best_linear(program: Program, gain: FloatArray) -> tuple[FloatArray, float]:
@@ -246,7 +266,9 @@ def _best_price(program: Program, weights: FloatArray, slope: FloatArray) -> flo
     return min(ends, key=lambda nu: _linear_loss(program, weights, slope, nu))
 
 
-def _relative(loss: float, size: float) -> float:
+def _relative(loss: float, size: float, program: Program | None = None) -> float:
     if loss <= 0.0:
         return 0.0
+    if program is not None and loss > 1e-12 * size:
+        size = max(size, negligible(program))
     return loss / size if size > 0.0 else np.inf

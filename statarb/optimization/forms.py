@@ -10,10 +10,16 @@ import numpy as np
 
 from statarb._typing import FloatArray
 from statarb.errors import DataError, InfeasibleError
-from statarb.optimization.certificate import Certificate, best_linear, certify_min_risk, certify_ratio, certify_utility
-from statarb.optimization.program import Program
-from statarb.optimization.solver import FastSolver, UtilityPoint
-from statarb.optimization.statement import Objective
+from statarb.optimization.certificate import (
+    Certificate,
+    best_linear,
+    certify_min_risk,
+    certify_ratio,
+    certify_utility,
+    negligible,
+)
+from statarb.optimization.program import Objective, Program
+from statarb.optimization.solver import ACCURACY, FastSolver, UtilityPoint
 
 __all__ = ["Answer", "solve_form"]
 
@@ -34,6 +40,8 @@ class Answer:
         The lambda whose utility problem has this portfolio as its solution.
     reason : str
         Where the problem is degenerate: why. Else empty.
+    downside : float or None
+        Second lower partial moment, where it is known already.
     """
 
     weights: FloatArray
@@ -41,6 +49,7 @@ class Answer:
     iterations: int
     risk_aversion: float
     reason: str = ""
+    downside: float | None = None
 
 
 def solve_form(
@@ -84,16 +93,16 @@ def _utility(program: Program, solver: FastSolver, start: FloatArray | None, ver
         certificate = certify_utility(program, point.weights, price, point.group_prices)
     else:
         certificate = Certificate(point.gap, program.infeasibility(point.weights), point.price)
-    return Answer(point.weights, certificate, point.iterations, program.risk_aversion)
+    return Answer(point.weights, certificate, point.iterations, program.risk_aversion, "", None if verify else point.downside)
 
 
-def _point(program: Program, solver: FastSolver, start: FloatArray | None) -> UtilityPoint:
+def _point(program: Program, solver: FastSolver, start: FloatArray | None, accuracy: float = ACCURACY) -> UtilityPoint:
     """Solve the utility problem; the least total is looked at only where the problem without it falls short of it."""
-    if program.invested >= 1.0:
-        return solver.solve(program, start=start, invested=program.invested)
-    point = solver.solve(program, start=start)
+    if program.invested >= 1.0 and not program.fee_in_budget:
+        return solver.solve(program, start=start, invested=program.invested, accuracy=accuracy)
+    point = solver.solve(program, start=start, accuracy=accuracy)
     if float(point.weights.sum()) < program.invested - 1e-12 and not program.fee_in_budget:
-        again = solver.solve(program, start=point.weights, invested=program.invested)
+        again = solver.solve(program, start=point.weights, invested=program.invested, accuracy=accuracy)
         return dataclasses.replace(again, iterations=point.iterations + again.iterations)
     return point
 
@@ -108,7 +117,7 @@ class _Family:
         self.group_prices: FloatArray | None = None
 
     def at(self, risk_aversion: float) -> FloatArray:
-        point = _point(self.program.replace(risk_aversion=risk_aversion), self.solver, self.last)
+        point = _point(self.program.replace(risk_aversion=risk_aversion), self.solver, self.last, 0.01 * ACCURACY)
         self.iterations += point.iterations
         self.last = point.weights
         self.group_prices = point.group_prices
@@ -127,7 +136,9 @@ class _Family:
         return float(gain[best] / size[best]) if merit[best] > 0.0 else 1.0
 
 
-def search(function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e60) -> tuple[float, float]:
+def search(
+    function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e15
+) -> tuple[float, float]:
     """Bracket the root of a falling function of a positive number as closely as floating point allows.
 
     Secant steps in log space, kept inside the bracket (Dowell & Jarratt 1971). The function may jump.
@@ -135,8 +146,8 @@ def search(function: Callable[[float], float], guess: float, *, flat: float = 1e
     Returns
     -------
     low, high : float
-        ``function(low) >= 0 >= function(high)``, equal where a root was hit within ``flat``; ``high`` is infinite, or ``low`` is
-        0, where no change of sign was found up to ``bound``.
+        ``function(low) >= 0 >= function(high)``, equal where a root was hit within ``flat``; ``high`` is infinite, or ``low``
+        is 0, where no change of sign was found within a factor of ``bound`` of the guess.
     """
     at, stride = math.log(guess), math.log(4.0)
     low, high, below, above, side = -math.inf, math.inf, math.inf, -math.inf, 0
@@ -154,7 +165,7 @@ def search(function: Callable[[float], float], guess: float, *, flat: float = 1e
         if high == math.inf or low == -math.inf:
             at += stride if high == math.inf else -stride
             stride *= 1.5
-            if abs(at) > math.log(bound):
+            if abs(at - math.log(guess)) > math.log(bound):
                 break
             continue
         if high - low <= 4e-16 * max(1.0, abs(low)):
@@ -178,10 +189,7 @@ class _Ratio(_Family):
         program = self.program
         top, _ = best_linear(program, program.expected_return)
         if program.net_return(top) - program.mar <= 0.0:
-            raise DataError(
-                "the ratio form needs a portfolio with a positive expected return net of fees (and above mar); the largest is "
-                f"{program.net_return(top) - program.mar:.3g}; hold cash instead, or use objective='utility'"
-            )
+            raise _no_gain(program.net_return(top) - program.mar)
         self.last = start
         if self._scale_free():
             answer = self._ray(guess)
@@ -240,8 +248,14 @@ class _Ratio(_Family):
                 return -math.inf
             return math.inf if downside == 0.0 else math.log(gain / (2.0 * downside * risk_aversion))
 
-        low, high = search(mismatch, self.first_guess() if guess is None else guess)
-        free = [weights for weights in seen.values() if program.downside(weights) == 0.0 and program.net_return(weights) > program.mar]
+        low, high = search(mismatch, self.first_guess() if guess is None else guess, flat=1e-14)
+        if max(map(program.net_return, seen.values())) <= program.mar:
+            raise _no_gain(max(map(program.net_return, seen.values())) - program.mar)
+        free = [
+            weights
+            for weights in seen.values()
+            if program.downside(weights) == 0.0 and program.net_return(weights) > program.mar
+        ]
         if free:
             return self._infinite(free[0], self.iterations)
         if low == high or high == math.inf or low == 0.0:
@@ -252,8 +266,33 @@ class _Ratio(_Family):
 
     def _answer(self, weights: FloatArray) -> Answer:
         program = self.program
-        risk_aversion = (program.net_return(weights) - program.mar) / (2.0 * program.downside(weights))
-        return Answer(weights, certify_ratio(program, weights, self.group_prices), self.iterations, risk_aversion)
+        downside = program.downside(weights)
+        if downside <= negligible(program) * 1e-11 / max(program.risk_aversion, 1e-300):
+            return self._infinite(weights, self.iterations)
+        risk_aversion = (program.net_return(weights) - program.mar) / (2.0 * downside)
+        certificate = certify_ratio(program, weights, self.group_prices)
+        if certificate.gap > 1e-10:
+            certificate = certify_ratio(program, weights, self.group_prices, self._least_deviation())
+        return Answer(weights, certificate, self.iterations, risk_aversion)
+
+    def _least_deviation(self) -> float:
+        """Return a certified lower bound of the downside deviation of every portfolio that has to be looked at."""
+        still = self.program.replace(expected_return=np.zeros(self.program.assets), fee=0.0, risk_aversion=1.0)
+        if self._scale_free():
+            # of every ray of portfolios, the one that is fully invested
+            still = still.replace(upper=np.where(still.upper > 0.0, 1.0, 0.0), invested=1.0)
+        point = _point(still, self.solver, None)
+        self.iterations += point.iterations
+        gap = certify_utility(still, point.weights, point.price, point.group_prices).gap
+        # the gap is relative to the risk, as long as that is not negligible
+        risk = still.downside(point.weights)
+        least = risk - gap * max(risk, negligible(still))
+        if least <= 1e-5 * negligible(still):
+            # a portfolio without risk: look at those alone that gain something
+            answer = _Floor(self.program.replace(return_floor=self.program.mar), self.solver).solve(None, None)
+            self.iterations += answer.iterations
+            least = self.program.downside(answer.weights) * (1.0 - answer.certificate.gap)
+        return math.sqrt(max(least, 0.0))
 
     def _infinite(self, weights: FloatArray, iterations: int) -> Answer:
         certificate = Certificate(0.0, self.program.infeasibility(weights), 0.0)
@@ -291,23 +330,40 @@ class _Floor(_Family):
             return (program.net_return(weights) - floor) / size
 
         low, high = search(above, self.first_guess() if guess is None else guess, flat=1e-13)
-        risk_aversion = high if low == 0.0 else low
-        weights = seen[low] if high == math.inf else _reaching(program, seen[high], seen[low], floor)
-        best = min(
-            (certify_min_risk(program, weights, price, None, self.group_prices) for price in {risk_aversion, high} - {math.inf, 0.0}),
-            key=lambda certificate: certificate.gap,
-        )
+        if high == math.inf:
+            risk_aversion = max(seen)
+            weights = seen[risk_aversion]
+        else:
+            risk_aversion = low if low > 0.0 else high
+            weights = _reaching(program, seen[high], seen[low], floor)
+        prices = {risk_aversion, high} - {math.inf}
+        found = [certify_min_risk(program, weights, price, None, self.group_prices) for price in sorted(prices)]
+        # the least risk without the floor bounds the risk with it
+        bound = certify_utility(still, calm.weights, None, calm.group_prices)
+        size = max(still.downside(calm.weights), negligible(still), 1e-300)
+        over = (program.downside(weights) - still.downside(calm.weights)) / size + bound.gap
+        found.append(Certificate(max(over, 0.0), program.infeasibility(weights), 0.0))
+        best = min(found, key=lambda certificate: certificate.gap)
         return Answer(weights, best, calm.iterations + self.iterations, risk_aversion)
 
 
 def _reaching(program: Program, short: FloatArray, enough: FloatArray, floor: float) -> FloatArray:
-    """Return the mix of two portfolios that just reaches the floor (net return is concave, so a mix of them is above the chord)."""
+    """Return the mix of two portfolios that just reaches the floor; net return is concave between them."""
+    if program.net_return(short) >= floor:
+        return short
     low, high = 0.0, 1.0
     for _ in range(100):
         middle = 0.5 * (low + high)
         mixed = short + middle * (enough - short)
         low, high = (low, middle) if program.net_return(mixed) >= floor else (middle, high)
     return short + high * (enough - short)
+
+
+def _no_gain(largest: float) -> DataError:
+    return DataError(
+        "the ratio form needs a portfolio with a positive expected return net of fees (and above mar); the largest is "
+        f"{largest:.3g}; hold cash instead, or use objective='utility'"
+    )
 
 
 def _best_between(worth: Callable[[FloatArray], float], first: FloatArray, second: FloatArray) -> FloatArray:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from statarb._typing import FloatArray, IntArray
 from statarb.errors import InfeasibleError
+from statarb.optimization.kernels import combine
 
-__all__ = ["Program"]
+__all__ = ["Measure", "Objective", "Program"]
+
+Objective = Literal["utility", "ratio", "min_risk"]
+Measure = Literal["downside", "variance", "cvar", "lpm1"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,12 +90,7 @@ class Program:
     def scenario_returns(self, weights: FloatArray) -> FloatArray:
         """Return the portfolio's return in every scenario, (T,)."""
         exposure = weights if self.scale is None else weights * self.scale
-        held = np.flatnonzero(exposure)
-        if 4 * len(held) < len(exposure):
-            part: FloatArray = exposure[held] @ self.histories[held]
-            return part
-        whole: FloatArray = exposure @ self.histories
-        return whole
+        return combine(self.histories, exposure)
 
     def shortfall(self, weights: FloatArray) -> FloatArray:
         """Return ``max(0, mar - return)`` in every scenario, (T,)."""

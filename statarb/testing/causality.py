@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._checks import check_integer
-from statarb._typing import TimeLike
+from statarb._typing import IntArray, TimeLike
 from statarb.data._time import as_stamp
 from statarb.data.panel import Panel
 from statarb.errors import LookAheadError, ParameterError
@@ -76,7 +76,7 @@ def check_causal(
         Number of grid steps before t at which the data for t must end: 0 lets a row at t use quotes at t, 1 only those
         before it.
     cuts : int
-        Number of random cuts, at rows of the panel.
+        Number of random cuts, at rows of the panel; half of them inside holes, where there are any.
     start : time, optional
         First time of a cut, where the function needs some rows to begin; by default a third into the rows.
     seed : int
@@ -133,7 +133,10 @@ def check_causal(
 
 
 def random_cuts(panel: Panel, count: int, start: TimeLike | None, rng: np.random.Generator) -> list[pd.Timestamp]:
-    """Draw rows of the panel, in order, from ``start`` (or a third of the rows on) to the last row but one."""
+    """Draw rows of the panel, in order, from ``start`` (or a third of the rows on) to the last row but one.
+
+    Every second one is drawn from inside a hole of some coin, where there are any: filling across t shows nowhere else.
+    """
     times = panel.times
     low = len(times) // 3 if start is None else int(np.searchsorted(panel._stamps, as_stamp("start", start), side="left"))
     high = len(times) - 1
@@ -141,8 +144,21 @@ def random_cuts(panel: Panel, count: int, start: TimeLike | None, rng: np.random
         raise ParameterError(
             f"no cut fits between row {low} and the last row but one of {len(times)}; give a longer panel or an earlier start"
         )
-    places = np.sort(rng.choice(np.arange(low, high), size=min(count, high - low), replace=False))
-    return list(times[places])
+    count = min(count, high - low)
+    places = rng.permutation(np.arange(low, high))[:count]
+    inside = _rows_in_holes(panel, low, high)
+    if len(inside):
+        spared = np.setdiff1d(rng.permutation(inside)[: (count + 1) // 2], places)
+        places[: len(spared)] = spared
+    return list(times[np.sort(places)])
+
+
+def _rows_in_holes(panel: Panel, low: int, high: int) -> IntArray:
+    """Return rows in ``[low, high)`` at which a coin stands in a hole that a later quote ends, once for each such coin."""
+    seen = ~np.isnan(panel.array("price"))
+    later = np.logical_or.accumulate(seen[::-1], axis=0)[::-1]
+    rows, _ = np.nonzero(np.logical_or.accumulate(seen, axis=0) & later & ~seen)
+    return np.asarray(rows[(rows >= low) & (rows < high)], dtype=np.int64)
 
 
 def called(function: Callable[[Panel], Any], panel: Panel, name: str, change: str | None = None) -> Frames:
@@ -206,7 +222,12 @@ def assert_same(name: str, expected: Frames, got: Frames, until: pd.Timestamp | 
             complain(name, f"the columns{of} change ({[*odd[:3]]})", change)
         first = _first_difference(before, after)
         if first is not None:
-            complain(name, f"{first}{of}", change)
+            complain(name, f"{first}{f', in {key!r}' if key else ''}", change)
+
+
+def label(labels: pd.Index, place: int) -> str:
+    """Return one label as a reader writes it: 1442 rather than np.int64(1442)."""
+    return repr(labels[[place]].tolist()[0])
 
 
 def _first_difference(before: pd.DataFrame, after: pd.DataFrame) -> str | None:
@@ -217,7 +238,7 @@ def _first_difference(before: pd.DataFrame, after: pd.DataFrame) -> str | None:
         return None
     row, column = (int(place[0]) for place in np.nonzero(differs))
     count = int(differs.sum())
-    text = f"the result at {before.index[row]} for {before.columns[column]!r} changes "
+    text = f"the result at {before.index[row]} for {label(before.columns, column)} changes "
     text += f"from {old[row, column]} to {new[row, column]}"
     if np.issubdtype(old.dtype, np.number) and np.issubdtype(new.dtype, np.number):
         by = np.abs(new.astype(float) - old.astype(float))[differs]

@@ -14,13 +14,16 @@ from statarb._checks import check_integer
 from statarb._typing import TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.testing.causality import CheckReport, Frames, assert_same, judged, random_cuts
+from statarb.testing.causality import CheckReport, Frames, assert_same, judged, label, random_cuts
 from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy
 
 __all__ = ["check_forecaster", "check_investor", "fresh"]
 
 MOVED_DAYS = 364
 """Whole weeks, so that hours and weekdays stay what they were."""
+
+VALUE = 10_000.0
+"""Of the portfolio, in USD, as a walk tells an investor."""
 
 Walk = Callable[[Any, Panel, pd.Timestamp, str | None, pd.Timedelta], Frames]
 
@@ -116,7 +119,8 @@ def check_forecaster(
 
     Forecasts carry exactly the coins of the window, and are finite or NaN (no forecast). At each random time t the forecaster
     is fitted on the row before and predicts at t, then is fitted and predicts at t; neither answer changes with the future
-    after t. Fitting changes no setting. The rest is as in :func:`check_investor`: inputs read-only, same input same answer,
+    after t. Fitting changes no setting. Where there is a ``forecast_block``, its answers are those of fit and predict, and do
+    not change with the future either. The rest is as in :func:`check_investor`: inputs read-only, same input same answer,
     pickling (also once fitted), cloning, order of the coins, dates.
 
     Parameters
@@ -155,7 +159,10 @@ def check_forecaster(
     """
     _require_object(forecaster, "forecaster", ("fit", "predict"))
     name = type(forecaster).__name__
-    panel = example_market() if panel is None else panel
+    least = int(getattr(forecaster, "min_rows", 1))
+    panel = example_market(max(600, 3 * least)) if panel is None else panel
+    if start is None and least < len(panel.times):
+        start = panel.times[max(least, len(panel.times) // 3)]
 
     def walk(subject: Any, market: Panel, cut: pd.Timestamp, change: str | None, moved: pd.Timedelta) -> Frames:
         before, now = market.window(_row_before(panel, cut) + moved, depth), market.window(cut + moved, depth)
@@ -170,21 +177,30 @@ def check_forecaster(
         refitted = _forecast(subject, now, name, change)
         if repr(_settings(subject)) != settings:
             raise AssertionError(f"fit changes the settings of {name} from {settings} to {_settings(subject)!r}")
+        found = {"fitted a row before": held_out, "fitted at t": refitted}
+        if callable(getattr(subject, "forecast_block", None)):
+            place = int(np.searchsorted(market._stamps, now._stamps[-1]))
+            for key, fit in (("fitted a row before", place - 1), ("fitted at t", place)):
+                with judged(name, change):
+                    block, _ = fresh(subject).forecast_block(market, np.array([place]), np.array([max(fit, 0)]), depth)
+                in_block = pd.Series(block[0], index=market.coins)
+                _assert_same_in_block(name, cut, found[key], in_block, 1e-6 if tolerance is None else tolerance)
+                found[f"{key}, in a block"] = in_block
         stamps = pd.DatetimeIndex([cut])
         return {
             key: pd.DataFrame([forecast.reindex(panel.coins).to_numpy()], index=stamps, columns=panel.coins)
-            for key, forecast in (("fitted a row before", held_out), ("fitted at t", refitted))
+            for key, forecast in found.items()
         }
 
     return _check(name, forecaster, walk, panel, cuts, start, np.random.default_rng(seed), tolerance, knows_dates)
 
 
 def fresh(subject: Any) -> Any:
-    """Return an unused copy: :func:`sklearn.base.clone` where the object has ``get_params``, else a deep copy."""
-    if hasattr(subject, "get_params") and not isinstance(subject, type):
-        from sklearn.base import clone
-
-        return clone(subject)
+    """Return a copy that has learnt nothing: by its own ``clone``, by its parameters (``get_params``), else a deep copy."""
+    if callable(getattr(subject, "clone", None)):
+        return subject.clone()
+    if callable(getattr(subject, "get_params", None)):
+        return type(subject)(**copy.deepcopy(subject.get_params(deep=False)))
     return copy.deepcopy(subject)
 
 
@@ -263,7 +279,7 @@ def _assert_close(name: str, expected: Frames, got: Frames, tolerance: float, ch
         if wrong.any():
             row, column = (int(place[0]) for place in np.nonzero(wrong))
             raise AssertionError(
-                f"{name} answers otherwise when {change}: {key} at {frame.index[row]} for {frame.columns[column]!r} is "
+                f"{name} answers otherwise when {change}: {key} at {frame.index[row]} for {label(frame.columns, column)} is "
                 f"{new[row, column]} instead of {old[row, column]} (by {abs(new[row, column] - old[row, column]):.3g}; "
                 f"{int(wrong.sum())} cells)"
             )
@@ -282,18 +298,19 @@ def _decision(subject: Any, window: Panel, holdings: pd.Series, name: str, chang
     if not isinstance(wanted, pd.Series):
         raise AssertionError(f"{name} must return a Series of weights by coin, or None, got {type(wanted).__name__} {at}")
     if not wanted.index.is_unique:
-        raise AssertionError(f"{name} gives coin {wanted.index[wanted.index.duplicated()][0]!r} two weights {at}")
+        raise AssertionError(f"{name} gives coin {label(wanted.index[wanted.index.duplicated()], 0)} two weights {at}")
     unknown = wanted.index.difference(window.coins)
     if len(unknown):
         raise AssertionError(
-            f"{name} gives a weight to {unknown[0]!r} {at}, which is no coin of the window; USD takes the rest"
+            f"{name} gives a weight to {label(unknown, 0)} {at}, which is no coin of the window; USD takes the rest"
         )
     values = wanted.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~np.isfinite(values) | (values < -1e-12)
     if wrong.any():
         place = int(np.flatnonzero(wrong)[0])
         raise AssertionError(
-            f"{name} wants {values[place]} of {wanted.index[place]!r} {at}; weights are finite and not negative, None keeps all"
+            f"{name} wants {values[place]} of {label(wanted.index, place)} {at}; "
+            "weights are finite and not negative, None keeps all"
         )
     if values.sum() > 1.0 + 1e-9:
         raise AssertionError(f"{name} wants weights that sum to {values.sum():.12g} {at}; at most 1 is there")
@@ -301,8 +318,8 @@ def _decision(subject: Any, window: Panel, holdings: pd.Series, name: str, chang
     quoted = np.isfinite(window.array("price")).any(axis=0)
     unlisted = ~quoted & (weights.to_numpy() > holdings.to_numpy() + 1e-12)
     if unlisted.any():
-        coin = window.coins[int(np.flatnonzero(unlisted)[0])]
-        raise AssertionError(f"{name} buys {coin!r} {at}, which has no quote in the window; it cannot be bought")
+        coin = label(window.coins, int(np.flatnonzero(unlisted)[0]))
+        raise AssertionError(f"{name} buys {coin} {at}, which has no quote in the window; it cannot be bought")
     return weights
 
 
@@ -313,15 +330,25 @@ def _forecast(subject: Any, window: Panel, name: str, change: str | None) -> pd.
     if not isinstance(forecast, pd.Series):
         raise AssertionError(f"{name}.predict must return a Series by coin, got {type(forecast).__name__} {at}")
     if not forecast.index.is_unique or set(forecast.index) != set(window.coins):
-        odd = forecast.index.symmetric_difference(window.coins)
-        raise AssertionError(
-            f"{name}.predict must name each coin of the window once, NaN for no forecast; see {[*odd[:3]]} {at}"
-        )
+        odd = forecast.index.symmetric_difference(window.coins).tolist()[:3]
+        raise AssertionError(f"{name}.predict must name each coin of the window once, NaN for no forecast; see {odd} {at}")
     values = forecast.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():
-        coin = forecast.index[int(np.flatnonzero(np.isinf(values))[0])]
-        raise AssertionError(f"{name}.predict gives an infinite forecast for {coin!r} {at}; NaN means no forecast")
+        coin = label(forecast.index, int(np.flatnonzero(np.isinf(values))[0]))
+        raise AssertionError(f"{name}.predict gives an infinite forecast for {coin} {at}; NaN means no forecast")
     return forecast
+
+
+def _assert_same_in_block(name: str, t: pd.Timestamp, single: pd.Series, block: pd.Series, tolerance: float) -> None:
+    alone, together = single.reindex(block.index).to_numpy(dtype=np.float64), block.to_numpy(dtype=np.float64)
+    scale = float(np.nanmax(np.abs(alone))) if np.isfinite(alone).any() else 0.0
+    wrong = ~np.isclose(alone, together, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise AssertionError(
+            f"{name}.forecast_block answers otherwise than fit and predict at {t} for {label(block.index, place)}: "
+            f"{together[place]} instead of {alone[place]} ({int(wrong.sum())} coins)"
+        )
 
 
 def _fitted(subject: Any, window: Panel, name: str, change: str | None) -> None:
@@ -336,7 +363,9 @@ def _held(held: pd.Series, market: Panel, window: Panel) -> pd.Series:
     quoted = np.isfinite(window.array("price")).any(axis=0)
     values = np.where(quoted, held.reindex(market.coins).to_numpy(), 0.0)
     values.flags.writeable = False
-    return pd.Series(values, index=market.coins, copy=False)
+    holdings = pd.Series(values, index=market.coins, copy=False)
+    holdings.attrs["value"] = VALUE
+    return holdings
 
 
 def _row_before(panel: Panel, cut: pd.Timestamp) -> pd.Timestamp:

@@ -51,8 +51,9 @@ def walk_forward(
 ) -> Run:
     """Let an investor decide at every step, with its real holdings, and trade what it wants by the rules.
 
-    For the step t the investor sees the rows up to ``t - decision_lag`` steps, and its holdings at that time; the weights that
-    it wants are traded at P(t) (case rules, section 4). A decision that cannot be used (an exception, NaN, a negative weight,
+    For the step t the investor sees the rows up to ``t - decision_lag`` steps, and its holdings at that time (with the value
+    of the portfolio, in USD, as ``holdings.attrs["value"]``); the weights that it wants are traded at P(t) (case rules,
+    section 4). A decision that cannot be used (an exception, NaN, a negative weight,
     more than 1 in all, an unknown coin, or more time than a step lasts) keeps the holdings; it is counted, and its reason is
     in ``Run.failures``.
 
@@ -155,7 +156,10 @@ def decide_all(
             }
         )
         store = Checkpoint(checkpoint, key)
-    walk = _Walk(_fresh(investor, decision_lag), panel, rules, span, depth, decision_lag)
+    agent = _fresh(investor, decision_lag)
+    if getattr(agent, "hindsight", False):  # a yardstick that is shown the whole span, and says so in every table
+        agent.fit_hindsight(panel.between(panel.grid[span.start], panel.grid[span.stop - 1]))
+    walk = _Walk(agent, panel, rules, span, depth, decision_lag)
     walk.go(n_jobs=n_jobs, block=block, store=store, show=progress)
     return walk.decided(investor.name)
 
@@ -220,6 +224,7 @@ class _Walk:
             return None
         window = self.panel._window(self.panel._grid[now], self.depth)
         holdings = pd.Series(self.account.weights, index=self.panel.coins)
+        holdings.attrs["value"] = self.account.value
         signal, spent = signals.at(row) if signals is not None and signals.used else (None, 0.0)
         started = time.perf_counter()
         reason, message, answer = "", "", None
@@ -252,6 +257,7 @@ class _Walk:
             data=np.concatenate([np.empty(0), *(weights for _, _, weights in self.wanted)]),
             seconds=np.array(self.seconds),
             failures=tuple(self.failures),
+            hindsight=bool(getattr(self.agent, "hindsight", False)),
         )
 
     def _keep(self, store: Checkpoint, number: int, before: tuple[int, int, int]) -> None:

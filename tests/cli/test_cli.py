@@ -12,7 +12,7 @@ import pytest
 import statarb as sa
 from statarb.cli import main
 
-VERBS = ("simulate", "ingest", "invest", "league", "run")
+VERBS = ("simulate", "ingest", "inspect", "forecast", "invest", "league", "run")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_invest_writes_the_files_of_a_run(market, tmp_path, capsys):
     assert utilisation["utilisation_percent"].max() == pytest.approx(metrics["utilisation_max_percent"])
     for name in ("portfolio_sim.csv", "value.parquet", "orders.parquet", "failures.csv"):
         assert (tmp_path / name).is_file()
-    assert sa.submission.validate_portfolio(tmp_path / "portfolio_sim.csv", panel=sa.Panel.load(market / "market.parquet")).ok
+    assert sa.submission.validate_portfolio(tmp_path / "portfolio_sim.csv").valid
     assert "momentum(top=2), decision lag 1" in capsys.readouterr().out
 
 
@@ -108,7 +108,7 @@ def test_run_ranks_every_investor_with_and_without_the_delay(market, tmp_path, c
         (["invest", "MARKET", "--investor", "cash", "--out", "x", "--numeraire", "5"], "numeraire 5"),
         (["invest", "MARKET", "--investor", "momentum", "--out", "x", "--set", "top"], "--set must be given as name=value"),
         (["invest", "MARKET", "--investor", "momentum", "--out", "x", "--set", "height=2"], "height"),
-        (["invest", "MARKET", "--investor", "cash", "--out", "x", "--decision-lag", "two"], "two"),
+        (["invest", "MARKET", "--investor", "cash", "--out", "x", "--decision-lag", "two"], "--decision-lag"),
         (["ingest", "nowhere/*.csv", "--out", "x/market.parquet"], "nowhere"),
         (["run", "--quotes", "nowhere.csv", "--out", "x"], "nowhere.csv"),
     ],

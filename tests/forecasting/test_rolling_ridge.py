@@ -40,8 +40,8 @@ def test_kernel_agrees_with_its_twin(lags):
     at = np.array([30, 30, 31, 45, 70, 89])
     ends = np.array([25, 25, 31, 40, 66, 89])
     for count, first, anchor in ((20, 0, 16), (60, 5, 8), (200, 3, 1000), (20, 0, 0)):
-        got = rolling_ridge(shared, own, lags, target, at, ends, count, first, 0.1, anchor)[0]
-        wanted = rolling_ridge_plain(shared, own, lags, target, at, ends, count, first, 0.1)
+        got = rolling_ridge(shared, own, lags, target, shared[at], own[at], ends, count, first, 0.1, anchor)[0]
+        wanted = rolling_ridge_plain(shared, own, lags, target, shared[at], own[at], ends, count, first, 0.1)
         np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-12)
 
 
@@ -51,15 +51,16 @@ def test_rounding_does_not_grow_and_does_not_depend_on_the_start():
     target = rng.normal(size=(3000, 2))
     own = np.zeros((3000, 0))
     steps = np.arange(500, 3000)
-    whole = rolling_ridge(shared, own, 0, target, steps, steps, 400, 0, 0.1, 256)[0]
+    whole = rolling_ridge(shared, own, 0, target, shared[steps], own[steps], steps, 400, 0, 0.1, 256)[0]
     for begin in (513, 1024, 2999):
-        part = rolling_ridge(shared, own, 0, target, steps[begin - 500 :], steps[begin - 500 :], 400, 0, 0.1, 256)[0]
+        late = steps[begin - 500 :]
+        part = rolling_ridge(shared, own, 0, target, shared[late], own[late], late, 400, 0, 0.1, 256)[0]
         assert np.array_equal(part, whole[begin - 500 :])
 
 
 def test_coefficients_are_those_of_scikit_learn():
     panel = make_panel(400, 5, seed=1, missing=0.0, holes=False)
-    model = CrossAssetRidge(lags=2, alpha=0.3, scale_rows=None, clip=None).fit(panel)
+    model = CrossAssetRidge(lags=2, alpha=0.3, scale_rows=None, clip=None, skip_stale=False).fit(panel)
     returns = np.diff(np.log(panel.array()), axis=0, prepend=np.nan)
     design = np.hstack([returns[CARRY + 1 : -1], returns[CARRY:-2]])
     size = np.sqrt((design**2).mean(axis=0))
@@ -144,13 +145,13 @@ def test_constant_and_absent_coins():
 
 def test_short_windows_and_wrong_parameters():
     panel = make_panel(100, 3, missing=0.0, holes=False)
-    with pytest.raises(DataError, match=r"at least 141 rows, got 100"):
+    with pytest.raises(DataError, match=r"at least 139 rows, got 100"):
         CrossAssetRidge().fit(panel)
-    with pytest.raises(DataError, match="at least 141 rows, got 51"):
+    with pytest.raises(DataError, match="at least 139 rows, got 51"):
         forecast_rows(CrossAssetRidge(), panel, np.array([50, 99]))
     with pytest.raises(ParameterError, match="call fit"):
         CrossAssetRidge().predict(panel)
-    with pytest.raises(ParameterError, match="lags must be an integer at least 1, got 0"):
+    with pytest.raises(ParameterError, match="lags must be an integer at least 1 and at most 23, got 0"):
         CrossAssetRidge(lags=0)
     with pytest.raises(ParameterError, match=r"fields names 'tweets'.*price"):
         CrossAssetRidge(fields=["tweets"], scale_rows=10).fit(panel)

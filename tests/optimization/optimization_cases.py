@@ -24,7 +24,7 @@ class Case:
 
 
 def random_case(seed: int, objective: str = "utility") -> Case:
-    """T below and above N, stale and duplicate columns, fees, boxes, caps, previous weights, volatilities, weighted scenarios."""
+    """T below and above N, stale and duplicate columns, fees, boxes, caps, holdings, volatilities, weighted scenarios."""
     rng = np.random.default_rng(seed)
     assets, times = int(rng.integers(2, 14)), int(rng.integers(2, 60))
     if rng.random() < 0.3:
@@ -82,5 +82,6 @@ def random_case(seed: int, objective: str = "utility") -> Case:
 def oracle(program: Program, objective: str) -> np.ndarray:
     """Weights by tightened Clarabel."""
     found = Statement(program, objective).solve(program, "CLARABEL", **TIGHT)
-    assert found.weights is not None, found.status
+    if found.weights is None:
+        raise ValueError(found.status)
     return np.clip(found.weights, program.lower, program.upper)

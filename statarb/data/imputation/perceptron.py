@@ -97,6 +97,8 @@ def _expected(scaled: FloatArray, genuine: BoolArray, wanted: BoolArray, setting
     from sklearn.neural_network import MLPRegressor
 
     lags = settings.lags
+    if len(scaled) < MIN_RETURNS + lags:
+        return np.empty(0)
     padded = np.concatenate([np.zeros(lags), scaled])
     features = np.lib.stride_tricks.sliding_window_view(padded, lags)[:-1, ::-1]
     whole = np.lib.stride_tricks.sliding_window_view(genuine, lags + 1).all(axis=1)

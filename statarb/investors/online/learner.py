@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from statarb._typing import AnyFloatArray, FloatArray, IntArray
+from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 from statarb.investors.base import BaseInvestor, weights_of
@@ -54,23 +55,26 @@ class Market:
         self._size = np.full(coins, np.nan)
         self._in_play = np.zeros(width, dtype=np.bool_)
         self._in_play[coins:] = True
-        self._past: FloatArray = np.empty((2 * (memory + 1), width))
+        self._past: FloatArray = np.zeros((2 * (memory + 1), width))
         self._kept, self._memory = 0, memory
         self.column: IntArray = np.flatnonzero(self._in_play)
 
-    def take(self, price: AnyFloatArray, size: AnyFloatArray | None) -> FloatArray:
+    def take(self, price: AnyFloatArray, size: AnyFloatArray | None = None, quoted: BoolArray | None = None) -> FloatArray:
         """Take in one row and return the price relatives, (n,), of the columns in play before it.
 
         Parameters
         ----------
         price : (coins,)
-            NaN where there was no quote.
-        size : (coins,) or None
+            NaN where there is none.
+        size : (coins,), optional
             Market capitalisation where known.
+        quoted : (coins,) bool, optional
+            Which prices are quotes; by default all. Others were filled in, and keep no coin in play.
         """
-        seen = ~np.isnan(price)
+        known = ~np.isnan(price)
         before = self._price[self.column]
-        self._price[: self._coins][seen] = price[seen]
+        self._price[: self._coins][known] = price[known]
+        seen = known if quoted is None else quoted
         self._age += 1
         self._age[seen] = 0
         self._count += seen
@@ -108,6 +112,17 @@ class Market:
         price = self.prices(rows + 1)
         relative = price[1:] / price[:-1]
         return np.where(np.isnan(relative), 1.0, relative)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the empty part of the memory out: checkpoints keep what was learnt at every block."""
+        return {**self.__dict__, "_past": self._past[max(self._kept - self._memory - 1, 0) : self._kept].copy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = state.pop("_past")
+        self.__dict__.update(state)
+        self._past = np.zeros((2 * (self._memory + 1), len(self._price)))
+        self._kept = len(kept)
+        self._past[: self._kept] = kept
 
     def _remember(self) -> None:
         if self._kept == len(self._past):
@@ -156,6 +171,11 @@ class MarketInvestor(BaseInvestor):
         else:
             if not (window.coins is self._coins or window.coins.equals(self._coins)):
                 raise DataError(f"{self.name} has seen other coins than those of the window; use a fresh clone()")
+            if times[-1] < self._until:
+                raise DataError(
+                    f"{self.name} has seen rows up to {self._until}, later than this window, which ends at {times[-1]}; "
+                    "windows move forward: use a fresh clone()"
+                )
             first = int(times.searchsorted(self._until, side="right"))
         for row in range(first, len(times)):
             self.step(market, window, row)
@@ -258,7 +278,9 @@ class OnlineLearner(MarketInvestor):
         before, after = self._column, market.column
         if len(after):
             moved = remap(self._portfolio, before, after, 1.0 / len(after))
-            self._portfolio = moved / moved.sum()
+            total = float(moved.sum())
+            # Where the coins that held everything are gone, the others start afresh.
+            self._portfolio = moved / total if total > 0.0 else np.full(len(after), 1.0 / len(after))
         else:
             self._portfolio = np.empty(0)
         self.change_coins(before, after)
@@ -283,5 +305,9 @@ def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> 
     return moved
 
 
-def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None]:
-    return window.array("price")[row], window.array("market_cap")[row] if "market_cap" in window.fields else None
+def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None, BoolArray | None]:
+    return (
+        window.array("price")[row],
+        window.array("market_cap")[row] if "market_cap" in window.fields else None,
+        None if window.imputation is None else window.observed_array[row],
+    )

@@ -1,0 +1,99 @@
+"""`statarb check`: the contract of a user's own investor, forecaster or imputer."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from statarb.cli.options import parameters_of
+from statarb.errors import DataError, ParameterError
+
+
+def check(
+    target: Annotated[
+        str, typer.Argument(metavar="MODULE:CLASS", help="For example my_models:Ridge, or a file: my_models.py:Ridge.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="Panel to check on (market.parquet); default: a small random one."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Argument of the constructor.")
+    ] = None,
+    cuts: Annotated[int, typer.Option("--cuts", min=1, help="Random times after which the market is changed.")] = 4,
+    depth: Annotated[
+        int, typer.Option("--depth", min=1, metavar="ROWS", help="Most observations that a window may hold.")
+    ] = 2016,
+    seed: Annotated[int, typer.Option("--seed", help="Of the cuts and changes.")] = 0,
+    any_order: Annotated[
+        bool, typer.Option("--any-order/--fixed-order", help="Whether the order of the coins must not matter.")
+    ] = True,
+    knows_dates: Annotated[bool, typer.Option("--knows-dates", help="It may depend on the date, as with a calendar.")] = False,
+) -> None:
+    """Check that a class looks at nothing ahead and keeps its contract; exit code 2, and why, where it does not."""
+    from statarb.data.panel import Panel
+    from statarb.testing import check_forecaster, check_imputer, check_investor
+
+    subject = made(target, parameters_of(settings or []))
+    panel = None if data is None else Panel.load(data)
+    tolerance = 1e-6 if any_order else None
+    try:
+        if callable(getattr(subject, "decide", None)):
+            report = check_investor(
+                subject, panel, depth=depth, cuts=cuts, seed=seed, tolerance=tolerance, knows_dates=knows_dates
+            )
+        elif callable(getattr(subject, "predict", None)):
+            report = check_forecaster(
+                subject, panel, depth=depth, cuts=cuts, seed=seed, tolerance=tolerance, knows_dates=knows_dates
+            )
+        elif callable(subject):
+            report = check_imputer(subject, panel, depth=depth, cuts=cuts, seed=seed, tolerance=tolerance)
+        else:
+            raise ParameterError(
+                f"{target} must be an investor (decide), a forecaster (fit, predict) or an imputer (called with a panel); "
+                f"{type(subject).__name__} is none"
+            )
+    except AssertionError as error:
+        raise DataError(str(error)) from error
+    typer.echo(str(report))
+
+
+def made(target: str, parameters: dict[str, Any]) -> Any:
+    """Import ``module:name`` and make an object of it where it is a class; the working folder is searched too.
+
+    Raises
+    ------
+    ParameterError
+        No such module or name, a class that cannot be made with these arguments.
+    """
+    module, colon, name = target.rpartition(":")
+    if not colon or not module or not name:
+        raise ParameterError(f"target must be given as MODULE:CLASS, got {target!r}")
+    path = Path(module)
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise ParameterError(f"no such file: {path}; give MODULE:CLASS or FILE.py:CLASS")
+        folder, module = path.resolve().parent, path.stem
+    else:
+        folder = Path.cwd()
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise ParameterError(f"module {module!r} cannot be imported: {error}") from error
+    if not hasattr(found, name):
+        raise ParameterError(f"module {module!r} has no {name!r}")
+    subject = getattr(found, name)
+    if not isinstance(subject, type):
+        if parameters:
+            raise ParameterError(f"--set is for classes; {target} is an object or a function")
+        return subject
+    try:
+        return subject(**parameters)
+    except TypeError as error:
+        raise ParameterError(f"{target} cannot be made: {error}; give its arguments with --set name=value") from error

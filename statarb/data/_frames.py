@@ -1,0 +1,90 @@
+"""Frames of prices into arrays: numbers, labels and times checked, rows put on a regular grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from statarb._typing import AnyFloatArray, FloatArray, IntArray
+from statarb.data._time import Stamps, as_width
+from statarb.errors import DataError
+
+__all__ = ["as_floats", "check_rows", "coin_table_of", "gridded", "last_of_cell", "require_positive", "same_labels"]
+
+
+def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
+    """Return a frame's numbers as a new array in C order."""
+    try:
+        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{name} must hold numbers: {error}") from error
+    return np.array(values, dtype=np.float64, order="C", copy=True)
+
+
+def same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with the columns of ``prices``, whose index it must have."""
+    if not frame.index.equals(prices.index):
+        raise DataError(f"{name} must have the index of prices; align it first with {name}.reindex(prices.index)")
+    absent = prices.columns.difference(frame.columns)
+    if len(absent):
+        raise DataError(f"{name} has no column {absent.tolist()[0]!r}; it must have the columns of prices")
+    return frame[list(prices.columns)]
+
+
+def check_rows(grid: Stamps, rows: IntArray) -> None:
+    """Raise :class:`DataError` where a grid does not increase, or rows are no increasing positions in it."""
+    if len(rows) == 0:
+        raise DataError("a panel has at least one row, got none")
+    if (np.diff(grid.astype(np.int64)) <= 0).any():
+        raise DataError("the times of the grid must be strictly increasing")
+    if (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(grid):
+        raise DataError(f"rows must be strictly increasing positions in the grid of {len(grid)} times")
+
+
+def require_positive(name: str, values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:
+    """Raise :class:`DataError` where a price is zero, negative or infinite; names the first."""
+    with np.errstate(invalid="ignore"):
+        bad = (values <= 0.0) | np.isinf(values)
+    if bad.any():
+        row, column = (int(place[0]) for place in np.nonzero(bad))
+        raise DataError(
+            f"{name} must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
+            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels.tolist()[column]!r}; "
+            f"set them to NaN with {name}.where({name} > 0)"
+        )
+
+
+def gridded(stamps: Stamps, step: str | pd.Timedelta | None) -> tuple[Stamps, IntArray]:
+    """Return a regular grid over the stamps, and the place of each in it; without a step the stamps themselves."""
+    if step is None:
+        return stamps, np.arange(len(stamps), dtype=np.int64)
+    width = as_width("step", step)
+    cell = stamps.astype(np.int64) // width
+    grid = (np.arange(cell[0], cell[-1] + 1) * width).astype("datetime64[us]")
+    return grid, cell - cell[0]
+
+
+def last_of_cell(values: AnyFloatArray, position: IntArray) -> AnyFloatArray:
+    """Merge the rows of one cell: for every coin the last number counts."""
+    starts = np.flatnonzero(np.append(True, np.diff(position) > 0))
+    merged = np.array(values[starts])
+    ends = np.append(starts[1:], len(position))
+    for cell in np.flatnonzero(ends - starts > 1):
+        for row in range(starts[cell] + 1, ends[cell]):
+            fresh = ~np.isnan(values[row])
+            merged[cell, fresh] = values[row, fresh]
+    return merged
+
+
+def coin_table_of(table: pd.DataFrame | None, coins: pd.Index) -> pd.DataFrame:
+    """Return symbol and name of each coin; the id stands in where a table has none."""
+    blank = pd.DataFrame({"symbol": [str(coin) for coin in coins], "name": [str(coin) for coin in coins]}, index=coins)
+    if table is None:
+        return blank
+    missing = {"symbol", "name"} - set(table.columns)
+    if missing:
+        raise DataError(f"the coin table must have the columns 'symbol' and 'name', got {list(table.columns)}")
+    if table.index is coins:
+        return table
+    known = table[["symbol", "name"]].reindex(coins)
+    return known.where(known.notna(), blank)

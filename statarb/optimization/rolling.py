@@ -1,0 +1,226 @@
+"""RollingMeanDownsideRisk: the same problem bar after bar; the window slides and the solver starts where it stood."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from statarb._checks import check_integer
+from statarb._typing import BoolArray, FloatArray
+from statarb.errors import DataError, ParameterError
+from statarb.optimization.inputs import ByAsset, Vector, by_asset
+from statarb.optimization.mean_downside_risk import MeanDownsideRisk
+from statarb.optimization.program import Program
+from statarb.optimization.solution import Solution
+from statarb.optimization.solver import FastSolver
+
+__all__ = ["RollingMeanDownsideRisk"]
+
+
+class RollingMeanDownsideRisk:
+    """A :class:`MeanDownsideRisk` problem over a sliding window of scenarios, solved warm.
+
+    Every answer is that of a solver that starts cold on the same window, to within the certificate; only the time differs.
+    Working set, curvature and reference prices are carried from bar to bar, so most bars need a handful of products of
+    vectors and no pass over the whole window.
+
+    Parameters
+    ----------
+    problem : MeanDownsideRisk
+        What is solved; ``measure`` must be ``"downside"``.
+    scenarios : (T, N) DataFrame or array
+        The first window, oldest row first: simple returns, or standardised residuals where ``sigma`` is given with every
+        update. NaN as the problem's ``missing`` says, except that ``"error"`` refuses an asset only while it is missing.
+    window : int, optional
+        Number of rows kept; by default as many as ``scenarios`` has. While there are fewer the window grows.
+    verify : bool
+        Compute every certificate anew from the window alone. By default the utility form passes on what the solver's pricing
+        proved, which spares a pass over the window; the other forms are always verified.
+
+    Notes
+    -----
+    A row given to :meth:`update` counts as known when the decision is made. Memory: the window in float64 and in float32.
+    """
+
+    def __init__(
+        self,
+        problem: MeanDownsideRisk,
+        scenarios: pd.DataFrame | FloatArray,
+        window: int | None = None,
+        *,
+        verify: bool = False,
+    ) -> None:
+        if problem.measure != "downside":
+            raise ParameterError(
+                f"measure must be 'downside' for a rolling problem, got {problem.measure!r}; use solve() for it"
+            )
+        self.problem, self.verify = problem, verify
+        self.labels = scenarios.columns if isinstance(scenarios, pd.DataFrame) else None
+        rows = np.array(scenarios, dtype=np.float64, order="C")
+        if rows.ndim != 2 or rows.shape[1] == 0 or len(rows) < 2:
+            raise DataError(f"scenarios must be a table of at least two rows, scenarios x assets, got the shape {rows.shape}")
+        self.window = len(rows) if window is None else check_integer("window", window, at_least=2)
+        rows = rows[-self.window :]
+        self._check_rows(rows)
+        self.assets = rows.shape[1]
+        self._decay = 1.0 if problem.half_life is None else 0.5 ** (1.0 / problem.half_life)
+        self._missing: BoolArray = np.zeros((self.window, self.assets), np.bool_)
+        self._missing[: len(rows)] = np.isnan(rows)
+        self._holes = self._missing.sum(axis=0)
+        histories = np.zeros((self.assets, self.window))
+        histories[:, : len(rows)] = np.where(np.isnan(rows), 0.0, rows).T
+        weights = np.zeros(self.window)
+        weights[: len(rows)] = self._decay ** np.arange(len(rows) - 1, -1, -1)
+        template = self._template(histories, weights)
+        self._fast: FastSolver = problem.fast_solver(template, single=True)
+        self._next = len(rows) % self.window
+        self._rows = len(rows)
+        self._slides = 0
+        self._last: FloatArray | None = None
+        self._last_risk_aversion: float | None = None
+
+    @property
+    def scenarios(self) -> pd.DataFrame | FloatArray:
+        """The window as it stands, oldest row first; a copy."""
+        order = (self._next + np.arange(self.window)) % self.window if self._rows == self.window else np.arange(self._rows)
+        rows = np.where(self._missing[order], np.nan, self._fast.histories[:, order].T)
+        return rows if self.labels is None else pd.DataFrame(rows, columns=self.labels)
+
+    def update(
+        self,
+        new_row: Vector | pd.DataFrame,
+        expected_return: Vector,
+        previous: Vector | None = None,
+        sigma: Vector | None = None,
+        *,
+        max_trade: ByAsset | None = None,
+        value: float | None = None,
+        numeraire_price: float | None = None,
+    ) -> Solution:
+        """Take in a new row (or several), drop the oldest, and solve.
+
+        Parameters
+        ----------
+        new_row : (N,) Series or array, or (rows, N) DataFrame or array
+            Newest scenario, oldest first where there are several; NaN where an asset has none.
+        expected_return, previous, max_trade, value, numeraire_price
+            As in :meth:`MeanDownsideRisk.solve`.
+        sigma : (N,), optional
+            Forecast volatility, which multiplies every row of the window.
+
+        Returns
+        -------
+        Solution
+        """
+        began = time.perf_counter()
+        self.slide(new_row)
+        solution = self.solve(
+            expected_return, previous, sigma, max_trade=max_trade, value=value, numeraire_price=numeraire_price
+        )
+        return dataclasses.replace(solution, seconds=time.perf_counter() - began)
+
+    def slide(self, new_row: Vector | pd.DataFrame) -> None:
+        """Take in a new row, or several, and drop the oldest, without solving.
+
+        Parameters
+        ----------
+        new_row : (N,) Series or array, or (rows, N) DataFrame or array
+            As in :meth:`update`.
+        """
+        if isinstance(new_row, pd.DataFrame):
+            if self.labels is not None and not new_row.columns.equals(self.labels):
+                absent = self.labels.difference(new_row.columns)
+                if len(absent):
+                    raise DataError(f"new_row has no column {absent[0]!r}; it must have those of the first window")
+                new_row = new_row[list(self.labels)]
+            rows = new_row.to_numpy(dtype=np.float64)
+        elif isinstance(new_row, np.ndarray) and new_row.ndim == 2:
+            rows = np.asarray(new_row, dtype=np.float64)
+        else:
+            rows = by_asset("new_row", new_row, self.labels, self.assets, missing=True)[None]
+        if rows.shape[1] != self.assets:
+            raise DataError(f"new_row must have one number for each of the {self.assets} assets, got the shape {rows.shape}")
+        self._check_rows(rows)
+        for row in rows:
+            self._slide_one(row)
+
+    def solve(
+        self,
+        expected_return: Vector,
+        previous: Vector | None = None,
+        sigma: Vector | None = None,
+        *,
+        max_trade: ByAsset | None = None,
+        value: float | None = None,
+        numeraire_price: float | None = None,
+    ) -> Solution:
+        """Solve for the window as it stands; parameters as in :meth:`update`."""
+        began = time.perf_counter()
+        problem, fast, labels, n = self.problem, self._fast, self.labels, self.assets
+        mu = by_asset("expected_return", expected_return, labels, n, missing=problem.missing != "error")
+        held = np.zeros(n) if previous is None else by_asset("previous", previous, labels, n, default=0.0, at_least=0.0)
+        weights = fast.scenario_weights[: fast.scenarios]
+        program = problem.assemble(
+            mu, fast.histories[:, : self.window], held, labels,
+            holes=self._holes,
+            trade=None if max_trade is None else by_asset(
+                "max_trade", max_trade, labels, n, default=np.inf, at_least=0.0, infinite=True
+            ),
+            probabilities=weights / weights.sum(),
+            scale=None if sigma is None else by_asset("sigma", sigma, labels, n, above=0.0),
+        )  # fmt: skip
+        smallest = 0.0
+        if problem.rules is not None:
+            program, smallest = problem.limited(program, value, numeraire_price)
+        program.require_feasible()
+        # with a fee, what is held is the best place to start from; without one, the last solution
+        start = self._last if problem.fee == 0.0 or problem.objective != "utility" else None
+        solution = problem.solve_program(program, fast, start=start, risk_aversion=self._last_risk_aversion, verify=self.verify)
+        self._remember(solution)
+        if smallest > 0.0:
+            from statarb.optimization.orders import without_small_orders
+
+            solution = without_small_orders(problem, program, fast, solution, smallest)
+        return dataclasses.replace(solution, seconds=time.perf_counter() - began)
+
+    def _slide_one(self, row: FloatArray) -> None:
+        slot = self._next
+        gone = np.isnan(row)
+        self._holes += gone.astype(np.int64) - self._missing[slot]
+        self._missing[slot] = gone
+        weights = self._fast.scenario_weights
+        newest = weights[(slot - 1) % self.window] / self._decay
+        if newest > 1e100:
+            self._fast.rescale(1.0 / newest)
+            newest = 1.0
+        self._fast.slide(slot, np.where(gone, 0.0, row), newest)
+        self._next = (slot + 1) % self.window
+        self._rows = min(self._rows + 1, self.window)
+        self._slides += 1
+        if self._slides % self.window == 0:
+            self._fast.forget()
+
+    def _remember(self, solution: Solution) -> None:
+        weights = solution.array
+        good = bool(np.isfinite(weights).all())
+        self._last = weights if good else None
+        lam = solution.risk_aversion
+        self._last_risk_aversion = lam if good and np.isfinite(lam) and lam > 0.0 else None
+
+    def _template(self, histories: FloatArray, weights: FloatArray) -> Program:
+        n = self.assets
+        return self.problem.replace(missing="sell").assemble(
+            np.zeros(n), histories, np.zeros(n), self.labels,
+            holes=self._holes, trade=None, probabilities=weights, scale=None,
+        )  # fmt: skip
+
+    def _check_rows(self, rows: FloatArray) -> None:
+        bad = np.isinf(rows)
+        if bad.any():
+            row, column = (int(place[0]) for place in np.nonzero(bad))
+            name: Any = column if self.labels is None else self.labels[column]
+            raise DataError(f"scenarios must be finite, or NaN where missing; row {row}, asset {name!r} is {rows[row, column]}")

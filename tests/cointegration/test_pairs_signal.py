@@ -1,0 +1,176 @@
+"""PairsSignal: what it knows, when it knows it, and that its forecasts are earned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import statarb as sa
+from statarb.cointegration import OrnsteinUhlenbeck
+from statarb.errors import DataError, ParameterError
+
+FAST = {"lags": 1, "half_life": (1.0, 60.0), "scan_every": 100}
+
+
+def market(rows: int = 900, seed: int = 0, *, missing: float = 0.05, spread: float = 0.01) -> sa.Panel:
+    """Two planted pairs (10, 11) and (12, 13), three walks, a late listing."""
+    rng = np.random.default_rng(seed)
+    levels = np.cumsum(rng.normal(size=(rows, 7)), axis=0) * 0.01
+    for number, (y, x) in enumerate([(0, 1), (2, 3)]):
+        levels[:, y] = (0.8 + 0.4 * number) * levels[:, x] + OrnsteinUhlenbeck.of(0.0, 0.1, spread).simulate(
+            rows, seed=seed + number + 900
+        )
+    levels[rng.random(levels.shape) < missing] = np.nan
+    levels[: rows // 3, 6] = np.nan
+    index = pd.date_range("2018-01-24", periods=rows, freq="5min")
+    return sa.Panel.from_frame(pd.DataFrame(np.exp(levels), index=index, columns=range(10, 17)))
+
+
+def test_planted_pairs_are_kept_and_others_have_no_forecast() -> None:
+    panel = market()
+    signal = sa.PairsSignal(**FAST).fit(panel)
+    assert {frozenset(pair) for pair in zip(signal.pairs_["y"], signal.pairs_["x"], strict=True)} >= {
+        frozenset({10, 11}),
+        frozenset({12, 13}),
+    }
+    forecast = signal.predict(panel)
+    assert forecast[[10, 11, 12, 13]].notna().all()
+    assert signal.scan_size_ == 7 * 6
+    assert (signal.pairs_["pvalue_adjusted"] <= 0.05).all()
+    assert signal.pairs_["half_life"].between(1.0, 60.0).all()
+
+
+def test_a_forecast_is_the_mean_of_the_expected_returns_of_its_pairs() -> None:
+    panel = market(missing=0.0).select([10, 11, 12, 13])
+    window = panel.window(panel.times[500], 400)
+    signal = sa.PairsSignal(6, **FAST).fit(window)
+    expected: dict[int, list[float]] = {}
+    logs = np.log(pd.DataFrame(window.array(), index=window.times, columns=window.coins))
+    now = np.log(pd.DataFrame(panel.array()[:551], index=panel.times[:551], columns=panel.coins)).iloc[[-1]]
+    for row in signal.pairs_.itertuples():
+        spread = sa.Spread.fit(logs, row.y, row.x, row.hedge_ratio)
+        # the signal measures the deviation from the sample's mean, the spread that from the fitted process's mean
+        shift = (
+            spread.process.mean
+            * spread.adjustment
+            * (1 - spread.process.autoregression**6)
+            / (1 - spread.process.autoregression)
+        )
+        for coin, value in (spread.expected_return(now, 6).iloc[0] + shift).items():
+            expected.setdefault(coin, []).append(value)  # type: ignore[arg-type]
+    forecast = signal.predict(panel.window(panel.times[550], 400))
+    assert set(forecast.dropna().index) == set(expected)
+    for coin, values in expected.items():
+        assert forecast[coin] == pytest.approx(np.mean(values), rel=1e-8, abs=1e-12)
+
+
+def test_blocks_answer_as_windows_do() -> None:
+    panel = market()
+    signal = sa.PairsSignal(3, **FAST)
+    walk = signal.walk(panel, panel.times[300], panel.times[650], depth=250)
+    assert walk.shape == (351, 7)
+    assert walk.notna().any(axis=1).mean() > 0.5
+    for place in range(0, 351, 13):
+        row = 300 + place
+        signal.fit(panel.window(panel.times[row - place % 100], 250))
+        pd.testing.assert_series_equal(
+            walk.iloc[place], signal.predict(panel.window(panel.times[row], 250)), check_names=False, rtol=1e-12
+        )
+
+
+def test_the_past_does_not_know_the_future() -> None:
+    panel = market()
+    cut = 600
+    prices = panel.price.copy()
+    prices.iloc[cut + 1 :] *= np.exp(np.random.default_rng(1).normal(size=(len(prices) - cut - 1, 7)))
+    prices.iloc[cut + 40 :, 2] = np.nan
+    changed = sa.Panel.from_frame(prices)
+    signal = sa.PairsSignal(**FAST)
+    before = signal.walk(panel, panel.times[300], depth=250)
+    after = signal.walk(changed, panel.times[300], depth=250)
+    assert before.iloc[: cut - 300 + 1].equals(after.iloc[: cut - 300 + 1])
+    assert not before.iloc[cut - 300 + 1 :].equals(after.iloc[cut - 300 + 1 :])
+    shorter = signal.walk(panel.between(None, panel.times[cut]), panel.times[300], depth=250)
+    assert before.iloc[: cut - 300 + 1].equals(shorter)
+
+
+def test_the_contract_of_forecasters_holds() -> None:
+    report = sa.testing.check_forecaster(sa.PairsSignal(**FAST), market(), depth=300, cuts=2)
+    assert "passed" in str(report)
+
+
+def test_order_of_coins_does_not_matter() -> None:
+    panel = market(missing=0.0)
+    other = panel.select([16, 13, 10, 15, 12, 11, 14])
+    one = sa.PairsSignal(**FAST).fit(panel).predict(panel)
+    two = sa.PairsSignal(**FAST).fit(other).predict(other)
+    pd.testing.assert_series_equal(one, two.reindex(one.index), rtol=1e-7)
+
+
+def test_forecasts_are_earned_on_a_planted_market() -> None:
+    panel = market(3000, seed=4, missing=0.0)
+    steps = 10
+    forecast = sa.PairsSignal(steps, **{**FAST, "scan_every": 300}).walk(panel, depth=1000)
+    logs = np.log(panel.price)
+    earned = (logs.shift(-steps) - logs).reindex(forecast.index)
+    planted = [10, 11, 12, 13]
+    both = forecast[planted].stack().to_frame("f").join(earned[planted].stack().rename("r"), how="inner").dropna()
+    assert np.corrcoef(both["f"], both["r"])[0, 1] > 0.15
+    assert np.polyfit(both["f"], both["r"], 1)[0] == pytest.approx(1.0, abs=0.5)  # overlapping steps, estimated relations
+
+
+def test_walks_without_cointegration_find_next_to_nothing() -> None:
+    found = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        prices = np.exp(np.cumsum(rng.normal(size=(500, 10)), axis=0) * 0.01)
+        panel = sa.Panel.from_frame(pd.DataFrame(prices, index=pd.date_range("2018", periods=500, freq="5min")))
+        found += len(sa.PairsSignal(lags="bic", fdr="by", half_life=(0.0, 1e9)).fit(panel).pairs_) > 0
+    assert found <= 2  # each market with probability at most 5 %: three or more of twelve in 2 % of the cases
+
+
+def test_no_pair_means_no_forecast() -> None:
+    panel = market(200).select([14, 15])
+    signal = sa.PairsSignal(**{**FAST, "level": 1e-12}).fit(panel)
+    assert len(signal.pairs_) == 0
+    assert signal.predict(panel).isna().all()
+    sparse = sa.PairsSignal(**FAST, min_observed=1.0).fit(market(200))
+    assert sparse.scan_size_ == 0
+
+
+def test_settings_are_kept_copied_and_checked() -> None:
+    signal = sa.PairsSignal(5, fdr="by", level=0.01)
+    assert repr(signal) == "PairsSignal(horizon=5, fdr='by', level=0.01)"
+    assert clone(signal).get_params() == signal.get_params()
+    assert signal.set_params(horizon=2).horizon == 2
+    for wrong, words in [
+        ({"horizon": 0}, "horizon must be"),
+        ({"lags": "hq"}, "lags must be one of"),
+        ({"fdr": "holm"}, "fdr must be one of"),
+        ({"half_life": (5.0, 1.0)}, "half_life must be"),
+        ({"level": 0.0}, "level must be"),
+        ({"field": "volume"}, "field must be one of"),
+        ({"min_observed": 2.0}, "min_observed must be"),
+    ]:
+        with pytest.raises(ParameterError, match=words):
+            sa.PairsSignal(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="parameter of PairsSignal"):
+        signal.set_params(depth=3)
+
+
+def test_misuse_is_named() -> None:
+    panel = market(300)
+    signal = sa.PairsSignal(**FAST)
+    with pytest.raises(ParameterError, match="must be fitted"):
+        signal.predict(panel)
+    with pytest.raises(DataError, match="at least 30 rows to scan, got 20"):
+        signal.fit(panel.window(panel.times[19], 20))
+    signal.fit(panel)
+    with pytest.raises(DataError, match="coins that it was fitted on"):
+        signal.predict(panel.select([10, 11]))
+    with pytest.raises(DataError, match="no row from"):
+        signal.walk(panel, "2019-01-01")
+    with pytest.raises(ParameterError, match="depth must be"):
+        signal.walk(panel, depth=10)
