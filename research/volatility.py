@@ -113,8 +113,9 @@ def main() -> None:
         seconds = time.perf_counter() - begin
         rows[label] = {**evaluate(returns.loc[start:], forecasts[label].loc[start:]), "seconds": seconds}
     table = pd.DataFrame(rows).T
+    print(f"{name}, {len(returns.loc[start:])} rows from {start}; returns in units of each coin's standard deviation;")
     print(
-        f"{name}, {len(returns.loc[start:])} rows from {start}; returns in units of each coin's standard deviation; means over coins"
+        "QLIKE, MSE and rates are means over coins, the Mincer-Zarnowitz (MZ) slope is a median, rejections are shares of coins"
     )
     print(table.round(3).to_string())
     later = returns.loc[start:]

@@ -395,9 +395,9 @@ def _judge(
 ) -> int:
     """Take or refuse the point just evaluated and choose the next one; -1 while the search goes on, else its status.
 
-    ``number`` holds the loss and its slope along the step under trial; ``count`` the points taken, the passes, and the cuts of
-    the step. Information serves as curvature for the first three points; from then on BFGS updates learn what the information
-    does not know: tails fatter than assumed, and the bend of the valley.
+    ``number`` holds the loss and its slope along the step under trial; ``count`` the points taken, the passes, the cuts of the
+    step, and the steps that led nowhere. Information serves as curvature for the first three points; from then on BFGS updates
+    learn what the information does not know: tails fatter than assumed, and the bend of the valley.
     """
     step = np.zeros(DIM)
     count[1] += 1
