@@ -269,7 +269,8 @@ def scan_block(
                 wi, wj = (1.0, -slope) if direction == 0 else (-slope, 1.0)
                 unexplained = 1.0 - gram[i, j] * gram[i, j] / (gram_i[i] * gram_j[j])
                 own = wi * wi * acov_i[0, i] + wj * wj * acov_j[0, j]
-                if unexplained < ILL_CONDITIONED or own + wi * wj * cross[0, i, j] < ILL_CONDITIONED * own:
+                # written so that NaN, the mark of a sum that lost its digits, is caught too
+                if not (unexplained >= ILL_CONDITIONED and own + wi * wj * cross[0, i, j] >= ILL_CONDITIONED * own):
                     status[y, x] = RECOMPUTE
                     continue
                 hedge[y, x] = slope
@@ -337,32 +338,46 @@ def scan_block(
                         order_lag[q] = k
 
 
+@kernel(fastmath={"reassoc", "contract"})
+def _lagged_product(values: FloatArray, first: int, count: int, lag: int) -> float:
+    """Sum of ``values[t] values[t - lag]``, in an order that vector instructions allow."""
+    total = 0.0
+    for t in range(first, count):
+        total += values[t] * values[t - lag]
+    return total
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _product(one: FloatArray, other: FloatArray, count: int) -> float:
+    total = 0.0
+    for t in range(count):
+        total += one[t] * other[t]
+    return total
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _mean(values: FloatArray, count: int) -> float:
+    total = 0.0
+    for t in range(count):
+        total += values[t]
+    return total / count
+
+
 @kernel()
-def _detrend(values: FloatArray, count: int, trend: int) -> None:
+def _detrend(values: FloatArray, basis: FloatArray, count: int, trend: int) -> None:
     """Remove mean, line and parabola (``trend`` 0, 1, 2) from the first ``count`` values, in place; orthogonal polynomials."""
-    total = 0.0
-    for t in range(count):
-        total += values[t]
-    mean = total / count
-    # a second pass removes the rounding of the first
-    total = 0.0
-    for t in range(count):
-        values[t] -= mean
-        total += values[t]
-    mean = total / count
-    for t in range(count):
-        values[t] -= mean
+    for _ in range(2):  # a second pass removes the rounding of the first
+        mean = _mean(values, count)
+        for t in range(count):
+            values[t] -= mean
     middle = 0.5 * (count - 1.0)
     spread = (count * count - 1.0) / 12.0
     for power in range(1, trend + 1):
-        top, bottom = 0.0, 0.0
         for t in range(count):
-            basis = t - middle if power == 1 else (t - middle) * (t - middle) - spread
-            top += basis * values[t]
-            bottom += basis * basis
-        slope = top / bottom
+            basis[t] = t - middle if power == 1 else (t - middle) * (t - middle) - spread
+        slope = _product(basis, values, count) / _product(basis, basis, count)
         for t in range(count):
-            values[t] -= slope * (t - middle if power == 1 else (t - middle) * (t - middle) - spread)
+            values[t] -= slope * basis[t]
 
 
 @kernel()
@@ -443,21 +458,18 @@ def scan_list(
         if low_y == high_y or low_x == high_x:
             status[pair] = CONSTANT
             continue
-        _detrend(y, count, trend)
-        _detrend(x, count, trend)
-        yy = xx = xy = 0.0
-        for t in range(count):
-            yy += y[t] * y[t]
-            xx += x[t] * x[t]
-            xy += x[t] * y[t]
-        slope = xy / xx
+        _detrend(y, e, count, trend)
+        _detrend(x, e, count, trend)
+        yy = _product(y, y, count)
+        slope = _product(x, y, count) / _product(x, x, count)
         hedge[pair] = slope
         correlation[pair] = _correlation_of_changes(y, x, count)
-        total = 0.0
         for t in range(count):
             e[t] = y[t] - slope * x[t]
-            total += e[t] * e[t]
-            d[t] = e[t] - e[t - 1] if t > 0 else 0.0
+        d[0] = 0.0
+        for t in range(1, count):
+            d[t] = e[t] - e[t - 1]
+        total = _product(e, e, count)
         if not total > PERFECT * yy:
             status[pair] = COLLINEAR
             continue
@@ -465,10 +477,7 @@ def scan_list(
         size[0] = count
         growth[0] = _growth(criterion, count - 1 - max_lags)
         for m in range(max_lags + 1):
-            total = 0.0
-            for t in range(m + 1, count):
-                total += d[t] * d[t - m]
-            acov[m, 0] = total
+            acov[m, 0] = _lagged_product(d, m + 1, count, m)
         for s in range(depth):
             head[s, 0] = e[s]
             tail[s, 0] = e[count - 1 - s]

@@ -6,20 +6,20 @@ import dataclasses
 import math
 from typing import Any
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 
 from statarb._typing import FloatArray
 from statarb.errors import InfeasibleError
 from statarb.optimization.certificate import Certificate, certify_min_risk, certify_ratio, certify_utility
 from statarb.optimization.forms import Answer
-from statarb.optimization.program import Program
+from statarb.optimization.program import Measure, Objective, Program
 from statarb.optimization.solution import Status
-from statarb.optimization.statement import Constraint, Measure, Objective, Statement, StatementAnswer
+from statarb.optimization.statement import Constraint, Statement, StatementAnswer
 
 __all__ = ["solve_fallback", "solve_statement"]
 
-TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "max_iter": 200}
+TIGHT: dict[str, Any] = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "max_iter": 200}
 """Clarabel's tolerances; its defaults leave relative errors of 1e-6 on objectives of this size."""
 
 
@@ -31,7 +31,7 @@ def solve_statement(
     solver: str,
     constraints: list[Constraint],
     options: dict[str, Any],
-    variable: cp.Variable,
+    variable: cvxpy.Variable,
 ) -> tuple[Answer, Status, bool]:
     """Solve the specification with a cvxpy solver.
 
@@ -58,12 +58,16 @@ def solve_statement(
     certificate = Certificate(math.nan, program.infeasibility(weights), 0.0)
     if certified:
         certificate = _certify(program, objective, weights, found)
-    accurate = found.status == cp.OPTIMAL
+    accurate = found.status == cvxpy.OPTIMAL
     reason = "" if accurate else f"{solver} says {found.status}"
     if constraints:
         reason = "; ".join(filter(None, [reason, "not certified: constraints were added"]))
     risk_aversion = _implied(program, objective, weights, found)
-    return Answer(weights, certificate, found.iterations, risk_aversion, reason), ("optimal" if accurate else "optimal_inaccurate"), certified
+    return (
+        Answer(weights, certificate, found.iterations, risk_aversion, reason),
+        ("optimal" if accurate else "optimal_inaccurate"),
+        certified,
+    )
 
 
 def solve_fallback(program: Program, objective: Objective, first: Answer) -> tuple[Answer, str]:
@@ -131,7 +135,7 @@ def _restricted(program: Program, part: np.ndarray[Any, Any]) -> Program:
 
 
 def _repaired(program: Program, weights: FloatArray) -> FloatArray:
-    """Bring an interior-point answer, feasible to its tolerance, inside budget and caps, by shrinking towards the lower bounds."""
+    """Bring an interior-point answer, feasible to its tolerance only, inside budget and caps."""
     if program.group is not None and program.group_caps is not None:
         for group in np.flatnonzero(program.group_totals(weights) > program.group_caps):
             member = program.group == group

@@ -18,9 +18,8 @@ from statarb.optimization.certificate import (
     certify_utility,
     negligible,
 )
-from statarb.optimization.program import Program
+from statarb.optimization.program import Objective, Program
 from statarb.optimization.solver import ACCURACY, FastSolver, UtilityPoint
-from statarb.optimization.statement import Objective
 
 __all__ = ["Answer", "solve_form"]
 
@@ -41,6 +40,8 @@ class Answer:
         The lambda whose utility problem has this portfolio as its solution.
     reason : str
         Where the problem is degenerate: why. Else empty.
+    downside : float or None
+        Second lower partial moment, where it is known already.
     """
 
     weights: FloatArray
@@ -48,6 +49,7 @@ class Answer:
     iterations: int
     risk_aversion: float
     reason: str = ""
+    downside: float | None = None
 
 
 def solve_form(
@@ -91,12 +93,10 @@ def _utility(program: Program, solver: FastSolver, start: FloatArray | None, ver
         certificate = certify_utility(program, point.weights, price, point.group_prices)
     else:
         certificate = Certificate(point.gap, program.infeasibility(point.weights), point.price)
-    return Answer(point.weights, certificate, point.iterations, program.risk_aversion)
+    return Answer(point.weights, certificate, point.iterations, program.risk_aversion, "", None if verify else point.downside)
 
 
-def _point(
-    program: Program, solver: FastSolver, start: FloatArray | None, accuracy: float = ACCURACY
-) -> UtilityPoint:
+def _point(program: Program, solver: FastSolver, start: FloatArray | None, accuracy: float = ACCURACY) -> UtilityPoint:
     """Solve the utility problem; the least total is looked at only where the problem without it falls short of it."""
     if program.invested >= 1.0 and not program.fee_in_budget:
         return solver.solve(program, start=start, invested=program.invested, accuracy=accuracy)
@@ -136,7 +136,9 @@ class _Family:
         return float(gain[best] / size[best]) if merit[best] > 0.0 else 1.0
 
 
-def search(function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e15) -> tuple[float, float]:
+def search(
+    function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e15
+) -> tuple[float, float]:
     """Bracket the root of a falling function of a positive number as closely as floating point allows.
 
     Secant steps in log space, kept inside the bracket (Dowell & Jarratt 1971). The function may jump.
@@ -144,8 +146,8 @@ def search(function: Callable[[float], float], guess: float, *, flat: float = 1e
     Returns
     -------
     low, high : float
-        ``function(low) >= 0 >= function(high)``, equal where a root was hit within ``flat``; ``high`` is infinite, or ``low`` is
-        0, where no change of sign was found within a factor of ``bound`` of the guess.
+        ``function(low) >= 0 >= function(high)``, equal where a root was hit within ``flat``; ``high`` is infinite, or ``low``
+        is 0, where no change of sign was found within a factor of ``bound`` of the guess.
     """
     at, stride = math.log(guess), math.log(4.0)
     low, high, below, above, side = -math.inf, math.inf, math.inf, -math.inf, 0
@@ -249,7 +251,11 @@ class _Ratio(_Family):
         low, high = search(mismatch, self.first_guess() if guess is None else guess, flat=1e-14)
         if max(map(program.net_return, seen.values())) <= program.mar:
             raise _no_gain(max(map(program.net_return, seen.values())) - program.mar)
-        free = [weights for weights in seen.values() if program.downside(weights) == 0.0 and program.net_return(weights) > program.mar]
+        free = [
+            weights
+            for weights in seen.values()
+            if program.downside(weights) == 0.0 and program.net_return(weights) > program.mar
+        ]
         if free:
             return self._infinite(free[0], self.iterations)
         if low == high or high == math.inf or low == 0.0:
@@ -342,7 +348,7 @@ class _Floor(_Family):
 
 
 def _reaching(program: Program, short: FloatArray, enough: FloatArray, floor: float) -> FloatArray:
-    """Return the mix of two portfolios that just reaches the floor (net return is concave, so a mix of them is above the chord)."""
+    """Return the mix of two portfolios that just reaches the floor; net return is concave between them."""
     if program.net_return(short) >= floor:
         return short
     low, high = 0.0, 1.0

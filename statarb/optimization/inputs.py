@@ -12,7 +12,7 @@ import pandas as pd
 from statarb._checks import check_number
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
-from statarb.optimization.kernels import transpose_clean
+from statarb.optimization.window import transpose_clean
 
 __all__ = ["ByAsset", "MissingPolicy", "Scenarios", "Vector", "asset_labels", "by_asset", "read_scenarios", "row_weights"]
 
@@ -86,7 +86,9 @@ def asset_labels(expected_return: Any, scenarios: pd.Index | None, assets: int) 
         return scenarios
     if isinstance(expected_return, pd.Series):
         if len(expected_return) != assets:
-            raise DataError(f"expected_return has {len(expected_return)} assets, scenarios has {assets}; give one for each column")
+            raise DataError(
+                f"expected_return has {len(expected_return)} assets, scenarios has {assets}; give one for each column"
+            )
         return expected_return.index
     return None
 
@@ -156,7 +158,9 @@ def by_asset(
         allowed += "" if at_least is None else f" of at least {at_least:g}"
         allowed += "" if above is None else f" above {above:g}"
         label = first if labels is None else repr(labels[first])
-        raise DataError(f"{name} must be {allowed} for each asset; {int(wrong.sum())} are not, first {array[first]} of asset {label}")
+        raise DataError(
+            f"{name} must be {allowed} for each asset; {int(wrong.sum())} are not, first {array[first]} of asset {label}"
+        )
     return array
 
 
@@ -178,7 +182,8 @@ def row_weights(times: int, given: FloatArray | pd.Series[Any] | None, half_life
         weights = 0.5 ** (np.arange(times - 1, -1, -1) / half_life)
     else:
         weights = np.ones(times)
-    return weights / weights.sum()
+    normed: FloatArray = weights / weights.sum()
+    return normed
 
 
 def groups_of(
@@ -190,7 +195,9 @@ def groups_of(
     """Return the group of each asset (-1 for none) and the caps, in the order in which ``caps`` names them."""
     if groups is None or caps is None:
         if (groups is None) != (caps is None):
-            raise ParameterError("groups and group_caps must be given together: the group of each asset, and the cap of each group")
+            raise ParameterError(
+                "groups and group_caps must be given together: the group of each asset, and the cap of each group"
+            )
         return None, None
     names = list(caps)
     values = [check_number(f"group_caps[{name!r}]", caps[name], at_least=0.0) for name in names]
@@ -223,10 +230,12 @@ def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets:
         raise DataError(f"{name} must hold numbers: {error}") from error
     if labels is None:
         if len(values) != assets:
-            raise DataError(f"{name} has {len(values)} assets, scenarios has {assets}; give scenarios as a DataFrame to align them")
-        return values.to_numpy(copy=True)
+            raise DataError(
+                f"{name} has {len(values)} assets, scenarios has {assets}; give scenarios as a DataFrame to align them"
+            )
+        return np.array(values, dtype=np.float64)
     if values.index is labels or values.index.equals(labels):
-        return values.to_numpy(copy=True)
+        return np.array(values, dtype=np.float64)
     if not values.index.is_unique:
         raise DataError(f"{name} names {values.index[values.index.duplicated()][0]!r} twice; an asset has one value")
     place = labels.get_indexer(values.index)
@@ -240,5 +249,7 @@ def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets:
     if default is None and len(values) < assets:
         given = np.zeros(assets, np.bool_)
         given[place] = True
-        raise DataError(f"{name} has no value for the asset {labels[int(np.flatnonzero(~given)[0])]!r}; give one for every asset")
+        raise DataError(
+            f"{name} has no value for the asset {labels[int(np.flatnonzero(~given)[0])]!r}; give one for every asset"
+        )
     return array

@@ -23,25 +23,6 @@ DONE, FULL, STALLED = 0, 1, 2
 
 
 @kernel(fastmath=FAST)
-def transpose_clean(scenarios: FloatArray, out: FloatArray, holes: IntArray) -> int:
-    """Write scenarios (T, N) into ``out`` (N, T), NaN as 0; count NaN by asset; return how many cells are infinite."""
-    times, assets = scenarios.shape
-    bad = 0
-    for j0 in range(0, assets, 32):
-        for t0 in range(0, times, 32):
-            for j in range(j0, min(assets, j0 + 32)):
-                for t in range(t0, min(times, t0 + 32)):
-                    value = scenarios[t, j]
-                    if np.isnan(value):
-                        holes[j] += 1
-                        value = 0.0
-                    elif np.isinf(value):
-                        bad += 1
-                    out[j, t] = value
-    return bad
-
-
-@kernel(fastmath=FAST)
 def combine(a64: FloatArray, x: FloatArray) -> FloatArray:
     """Return A'x, adding up the rows of what is held alone."""
     y = np.zeros(a64.shape[1])
@@ -161,6 +142,66 @@ def _release(
 
 
 @kernel(fastmath=FAST)
+def _direction(
+    nfree: int, tight: bool, slack: float, q: FloatArray, box: FloatArray, chol: FloatArray, free: IntArray, seg: IntArray,
+    d: FloatArray, e: FloatArray,
+) -> float:  # fmt: skip
+    """Compute Newton's direction d of the free assets, along the budget where it is tight; return the budget's price."""
+    nu = 0.0
+    for m in range(nfree):
+        e[m] = box[4, free[m]] + seg[free[m]] * box[5, free[m]]
+    if tight:
+        _solve(chol, nfree, e)
+    # with the price known the second time, the step comes out without cancellation, however flat an asset is
+    for again in range(2 if tight else 1):
+        for m in range(nfree):
+            i = free[m]
+            d[m] = -(q[i] + seg[i] * box[3, i] + nu * (box[4, i] + seg[i] * box[5, i]))
+        _solve(chol, nfree, d)
+        if not tight:
+            break
+        along, across, longest = 0.0, 0.0, 0.0
+        for m in range(nfree):
+            b = box[4, free[m]] + seg[free[m]] * box[5, free[m]]
+            along += b * d[m]
+            across += b * e[m]
+            longest = max(longest, abs(d[m]))
+        shift = (along - slack) / across
+        nu += shift
+        for m in range(nfree):
+            d[m] -= shift * e[m]
+        if again == 0 and longest < 10.0:
+            break
+    return nu
+
+
+@kernel(fastmath=FAST)
+def _segment(i: int, side: int, box: FloatArray) -> tuple[float, float]:
+    """Return the ends of the sell (-1) or buy (1) segment of asset i."""
+    if side > 0:
+        return max(box[2, i], box[0, i]), box[1, i]
+    return box[0, i], min(box[2, i], box[1, i])
+
+
+@kernel(fastmath=FAST)
+def _travel(
+    nfree: int, tight: bool, slack: float, x: FloatArray, box: FloatArray, free: IntArray, seg: IntArray, d: FloatArray
+) -> tuple[float, int, float]:
+    """Return how far d can be followed, what stops it (a free asset, ``nfree`` for the budget, -1), and the budget it uses."""
+    reach, block, used = 1.0, -1, 0.0
+    for m in range(nfree):
+        i = free[m]
+        used += (box[4, i] + seg[i] * box[5, i]) * d[m]
+        low, high = _segment(i, seg[i], box)
+        room = abs((low if d[m] < 0.0 else high) - x[i])
+        if abs(d[m]) * reach > room:
+            reach, block = room / abs(d[m]), m
+    if not tight and used * reach > slack:
+        reach, block = max(slack, 0.0) / used, nfree
+    return reach, block, used
+
+
+@kernel(fastmath=FAST)
 def quadratic(
     k: int, lam2: float, hess: FloatArray, q: FloatArray, x: FloatArray, box: FloatArray, slack: float, equality: bool,
     tol: float, chol: FloatArray, free: IntArray, seg: IntArray, work: FloatArray,
@@ -190,43 +231,10 @@ def quadratic(
     tight, nu, pivots = equality or slack <= 1e-15, 0.0, 0
     while pivots < 20 * k + 100:
         pivots += 1
-        nu = 0.0
-        reach, block, used = 1.0, -1, 0.0
+        nu, reach, block, used = 0.0, 1.0, -1, 0.0
         if nfree > 0:
-            for m in range(nfree):
-                e[m] = box[4, free[m]] + seg[free[m]] * box[5, free[m]]
-            if tight:
-                _solve(chol, nfree, e)
-            # with the price known the second time, the step comes out without cancellation, however flat an asset is
-            for again in range(2 if tight else 1):
-                for m in range(nfree):
-                    i = free[m]
-                    d[m] = -(q[i] + seg[i] * box[3, i] + nu * (box[4, i] + seg[i] * box[5, i]))
-                _solve(chol, nfree, d)
-                if not tight:
-                    break
-                along, across, longest = 0.0, 0.0, 0.0
-                for m in range(nfree):
-                    b = box[4, free[m]] + seg[free[m]] * box[5, free[m]]
-                    along += b * d[m]
-                    across += b * e[m]
-                    longest = max(longest, abs(d[m]))
-                shift = (along - slack) / across
-                nu += shift
-                for m in range(nfree):
-                    d[m] -= shift * e[m]
-                if again == 0 and longest < 10.0:
-                    break
-            for m in range(nfree):
-                i = free[m]
-                used += (box[4, i] + seg[i] * box[5, i]) * d[m]
-                end = box[1, i] if seg[i] > 0 else min(box[2, i], box[1, i])
-                if d[m] < 0.0:
-                    end = max(box[2, i], box[0, i]) if seg[i] > 0 else box[0, i]
-                if abs(d[m]) * reach > abs(end - x[i]):
-                    reach, block = abs(end - x[i]) / abs(d[m]), m
-            if not tight and used * reach > slack:
-                reach, block = max(slack, 0.0) / used, nfree
+            nu = _direction(nfree, tight, slack, q, box, chol, free, seg, d, e)
+            reach, block, used = _travel(nfree, tight, slack, x, box, free, seg, d)
             for m in range(nfree):
                 i, step = free[m], reach * d[m]
                 x[i] += step
@@ -238,10 +246,8 @@ def quadratic(
             tight = True
         elif block >= 0:
             i = free[block]
-            if d[block] > 0.0:
-                x[i] = box[1, i] if seg[i] > 0 else min(box[2, i], box[1, i])
-            else:
-                x[i] = max(box[2, i], box[0, i]) if seg[i] > 0 else box[0, i]
+            low, high = _segment(i, seg[i], box)
+            x[i] = high if d[block] > 0.0 else low
             seg[i] = 0
             _delete(chol, nfree, block)
             nfree -= 1
@@ -283,7 +289,9 @@ def _loss(k: int, g: FloatArray, x: FloatArray, box: FloatArray, nu: float) -> f
 
 
 @kernel(fastmath=FAST)
-def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray) -> None:
+def _curvature(
+    k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray
+) -> None:
     """Bring H to the rows now active: one update a row that changed, or anew where many did."""
     times, changed, count = len(y), 0, 0
     if k == 0:
@@ -294,7 +302,7 @@ def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: Floa
         now = y[t] <= mar[t]
         count += now
         changed += now != active[t]
-    if 4 * changed > count + 8:
+    if 3 * changed > 2 * count + 24:
         for t in range(times):
             active[t] = y[t] <= mar[t]
         build(0, k, rows, p, active, hess)
@@ -315,8 +323,11 @@ def _curvature(k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: Floa
         for i in range(k):
             factor = weight * column[i]
             if factor != 0.0:
-                for j in range(k):
+                for j in range(i + 1):
                     hess[i, j] += factor * column[j]
+    for i in range(k if changed else 0):
+        for j in range(i):
+            hess[j, i] = hess[i, j]
     for i in range(k):
         # what is left of a difference this small is rounding
         if hess[i, i] < 1e-6 * before[i]:
@@ -505,7 +516,7 @@ def price(
             if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], radius * norm[j], w, terms, lam2, nu):
                 suspects[open_] = j
                 open_ += 1
-        if single and 3 * open_ > assets:
+        if single and 8 * open_ > assets:
             step = np.dot(a32, (u - u0).astype(np.float32))
             for j in range(assets):
                 g0[j] += step[j]
@@ -529,13 +540,14 @@ def price(
                     found[count], gains[count] = j, excess * excess / max(norm[j] * norm[j], 1e-300)
                     count += 1
         return count, loss
+    step32 = (u - u0).astype(np.float32)
     for m in range(open_):
         j = suspects[m]
         product = 0.0
         if single and away > 0.0:
             small = np.float32(0.0)
             for t in range(times):
-                small += a32[j, t] * np.float32(u[t] - u0[t])
+                small += a32[j, t] * step32[t]
             product = np.float64(small)
             if not _may_move(j, g0[j] + product, (rounding * away + drift[0]) * norm[j], w, terms, lam2, nu):
                 continue
@@ -569,15 +581,17 @@ def _may_move(j: int, product: float, radius: float, w: FloatArray, terms: Float
 def minimise(
     a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray,
     members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int,
-    w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float, least: float, bar: int,
-) -> tuple[int, int, int, float, float, float]:  # fmt: skip
+    w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float,
+    least: float, bar: int,
+) -> tuple[int, int, int, float, float, float, float]:  # fmt: skip
     """Solve the whole problem from ``w``: Newton on the working set, pricing, the 30 best of what is found, and again.
 
     ``rows``, ``hess`` and ``active`` belong to the working set ``members[:k]`` and are kept; ``w`` and ``y`` are results.
 
     Returns
     -------
-    code, size of the working set, iterations, price of the budget, duality gap (absolute), size of the objective
+    code, size of the working set, iterations, price of the budget, duality gap (absolute), size of the objective, sum of
+    p_t min(y_t - mar_t, 0)^2
     """
     assets, times = a64.shape
     capacity = len(members)
@@ -587,13 +601,33 @@ def minimise(
     iterations, nu, loss, size, outside = 0, 0.0, np.inf, 0.0, 0.0
     y[:] = combine(a64, w)
     _curvature(k, rows, p, y, mar, active, hess)
-    for turn in range(400):
+    for _ in range(400):
         rest = 0.0
         for j in range(assets):
             if not inside[j]:
                 rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
         nu, loss, size, turns = newton(
-            k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box, accuracy, least, rest, nu
+            k,
+            members,
+            terms,
+            half,
+            p,
+            mar,
+            w,
+            y,
+            equality,
+            rows,
+            active,
+            hess,
+            chol,
+            free,
+            seg,
+            work,
+            box,
+            accuracy,
+            least,
+            rest,
+            nu,
         )
         iterations += turns
         for t in range(times):
@@ -610,7 +644,7 @@ def minimise(
         order = np.argsort(-gains[:count])
         add = min(count, 30)
         if k + add > capacity:
-            return FULL, k, iterations, nu, loss + outside, size
+            return FULL, k, iterations, nu, loss + outside, size, 0.0
         for m in range(add):
             j = found[order[m]]
             members[k + m] = j
@@ -620,33 +654,7 @@ def minimise(
         build(k, k + add, rows, p, active, hess)
         k += add
     code = DONE if loss + outside <= 100.0 * accuracy * size else STALLED
-    return code, k, iterations, nu, loss + outside, size
-
-
-@kernel()
-def slide(
-    a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, squares: FloatArray, peak: FloatArray,
-    members: IntArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int, slot: int, fresh: FloatArray, weight: float,
-) -> None:  # fmt: skip
-    """Replace the row in ``slot`` by ``fresh`` and take what hung on the old one out of H and of the reference products."""
-    assets, single = a64.shape[0], a32.shape[0] == a64.shape[0]
-    if active[slot] and p[slot] != 0.0:
-        for i in range(k):
-            factor = p[slot] * rows[i, slot]
-            if factor != 0.0:
-                for j in range(k):
-                    hess[i, j] -= factor * rows[j, slot]
-    active[slot] = False
-    old_u = u0[slot]
-    u0[slot] = 0.0
-    p[slot] = weight
-    for j in range(assets):
-        old, new = a64[j, slot], fresh[j]
-        g0[j] -= old_u * old
-        squares[j] += new * new - old * old
-        peak[j] = max(peak[j], squares[j])
-        a64[j, slot] = new
-        if single:
-            a32[j, slot] = new
-    for i in range(k):
-        rows[i, slot] = fresh[members[i]]
+    risk = 0.0
+    for t in range(times):
+        risk += u[t] * min(y[t] - mar[t], 0.0)
+    return code, k, iterations, nu, loss + outside, size, risk

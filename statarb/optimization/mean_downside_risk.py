@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,15 +26,16 @@ from statarb.optimization.inputs import (
     groups_of,
     row_weights,
 )
-from statarb.optimization.program import Program
+from statarb.optimization.program import Measure, Objective, Program
 from statarb.optimization.solution import Solution, Status, made_solution
 from statarb.optimization.solver import FastSolver
 from statarb.rules import TradingRules
 
 if TYPE_CHECKING:
-    import cvxpy as cp
+    import cvxpy
 
-    from statarb.optimization.statement import Constraint, Measure, Objective
+    from statarb.optimization.frontier import Frontier
+    from statarb.optimization.statement import Constraint
 
 __all__ = ["MeanDownsideRisk"]
 
@@ -77,8 +79,8 @@ class MeanDownsideRisk:
     return_floor : float, optional
         For ``min_risk``: smallest expected return net of fees.
     invested : float, optional
-        Smallest sum of weights, in [0, 1]. By default 1 for the ratio, which cash only dilutes, and for the least risk without a
-        floor, which would be cash; else, and with rules, 0.
+        Smallest sum of weights, in [0, 1]. By default 1 for the ratio, which cash only dilutes, and for the least risk without
+        a floor, which would be cash; else, and with rules, 0.
     groups : mapping or Series, optional
         Group of each asset; with ``group_caps``.
     group_caps : mapping, optional
@@ -92,8 +94,8 @@ class MeanDownsideRisk:
         count as 0); sell it as far as ``max_trade`` allows.
     rules : TradingRules, optional
         Takes the fee from the rules and lets the budget bear it, as the replay does: ``sum(w) + fee ||w - w0||_1 <= 1``, and
-        ``solution.cash`` is the cash that the replay is left with. Order limits follow from ``value`` and ``numeraire_price`` in
-        :meth:`solve`.
+        ``solution.cash`` is the cash that the replay is left with. Order limits follow from ``value`` and ``numeraire_price``
+        in :meth:`solve`.
     measure : {"downside", "variance", "cvar", "lpm1"}
         What risk is. All but the first go through cvxpy.
     cvar_level : float
@@ -158,7 +160,9 @@ class MeanDownsideRisk:
         if isinstance(self.max_weight, (int, float)):
             numbers["max_weight"] = check_number("max_weight", self.max_weight, at_least=0.0, at_most=1.0)
         if (self.groups is None) != (self.group_caps is None):
-            raise ParameterError("groups and group_caps must be given together: the group of each asset, and the cap of each group")
+            raise ParameterError(
+                "groups and group_caps must be given together: the group of each asset, and the cap of each group"
+            )
         for name, number in numbers.items():
             object.__setattr__(self, name, number)
 
@@ -175,13 +179,35 @@ class MeanDownsideRisk:
         """Return the same problem with the parameters in ``changes`` replaced."""
         return dataclasses.replace(self, **changes)
 
-    def variable(self, assets: int) -> cp.Variable:
+    def variable(self, assets: int) -> cvxpy.Variable:
         """Return the cvxpy variable of the weights of ``assets`` assets, to write further constraints with."""
-        import cvxpy as cp
+        import cvxpy
 
-        if assets not in self._variables:
-            self._variables[assets] = cp.Variable(assets, name="weights")
-        return self._variables[assets]
+        found: cvxpy.Variable = self._variables.setdefault(assets, cvxpy.Variable(assets, name="weights"))
+        return found
+
+    def frontier(
+        self,
+        expected_return: Vector,
+        scenarios: pd.DataFrame | FloatArray | Scenarios,
+        n: int = 25,
+        previous: Vector | None = None,
+        max_trade: ByAsset | None = None,
+        *,
+        volatility: Vector | None = None,
+    ) -> Frontier:
+        """Return n portfolios from the least downside to the largest net expected return: :func:`.frontier.frontier`.
+
+        Parameters
+        ----------
+        expected_return, scenarios, previous, max_trade, volatility
+            As in :meth:`solve`.
+        n : int
+            Number of points, at least 2.
+        """
+        from statarb.optimization.frontier import frontier
+
+        return frontier(self, expected_return, scenarios, n, previous, max_trade, volatility=volatility)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave cvxpy's objects behind: workers of a batch need the parameters alone."""
@@ -259,7 +285,9 @@ class MeanDownsideRisk:
             solution = self._through_cvxpy(program, solver or "CLARABEL", added, solver_options)
         else:
             if solver_options:
-                raise ParameterError(f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such as 'CLARABEL'")
+                raise ParameterError(
+                    f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such as 'CLARABEL'"
+                )
             fast = self.fast_solver(program)
             solution = self.solve_program(program, fast, start=first)
             if smallest > 0.0:
@@ -322,7 +350,8 @@ class MeanDownsideRisk:
             first = int(np.flatnonzero(gone)[0])
             name = first if labels is None else repr(labels[first])
             raise DataError(
-                f"{int(gone.sum())} of {assets} assets have missing scenarios, first asset {name} ({int(holes[first])} missing); "
+                f"{int(gone.sum())} of {assets} assets have missing scenarios or no expected return, first asset {name} "
+                f"({int(holes[first])} scenarios missing); "
                 "leave them out, fill them, or choose missing='freeze' or missing='sell'"
             )
         lower, upper = np.zeros(assets), np.ones(assets)
@@ -407,18 +436,28 @@ class MeanDownsideRisk:
 
     def worth(self, program: Program, weights: FloatArray) -> float:
         """Return the objective of a portfolio: utility, ratio, or downside."""
+        return self._worth(program.net_return(weights), program.downside(weights))
+
+    def _worth(self, net: float, downside: float) -> float:
         if self.objective == "utility":
-            return program.utility(weights)
-        return program.ratio(weights) if self.objective == "ratio" else program.downside(weights)
+            return net - self.risk_aversion * downside
+        if self.objective == "min_risk":
+            return downside
+        gain = net - self.mar
+        if downside > 0.0:
+            return gain / math.sqrt(downside)
+        return 0.0 if gain == 0.0 else math.copysign(math.inf, gain)
 
     def _solution(
         self, program: Program, answer: Answer, status: Status, reason: str, began: float, solver: str = "fast"
     ) -> Solution:
+        downside = program.downside(answer.weights) if answer.downside is None else answer.downside
+        worth = self._worth(program.net_return(answer.weights), downside)
         return made_solution(
             program,
             answer.weights,
-            objective=np.inf if self.objective == "ratio" and status == "degenerate" else self.worth(program, answer.weights),
-            risk=program.downside(answer.weights),
+            objective=math.inf if self.objective == "ratio" and status == "degenerate" else worth,
+            risk=downside,
             gap=answer.certificate.gap,
             status=status,
             reason=reason,
@@ -472,4 +511,3 @@ class MeanDownsideRisk:
             }[self.objective]
         gap = solution.gap if certified else float("nan")
         return dataclasses.replace(solution, risk=risk, objective=float(objective), gap=gap)
-

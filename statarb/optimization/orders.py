@@ -50,7 +50,9 @@ def order_limits(rules: TradingRules, value: float | None, numeraire_price: floa
     unit = 1.0
     if rules.numeraire is not None:
         if numeraire_price is None:
-            raise ParameterError(f"rules state order limits in units of {rules.numeraire!r}; give its price as numeraire_price=")
+            raise ParameterError(
+                f"rules state order limits in units of {rules.numeraire!r}; give its price as numeraire_price="
+            )
         unit = check_number("numeraire_price", numeraire_price, above=0.0)
     share = unit / check_number("value", value, above=0.0)
     return rules.min_order * share, rules.max_order * share
@@ -141,9 +143,7 @@ def _drop(
         inside = (held >= program.lower - 1e-15) & (held <= program.upper + 1e-15)
         if not inside[fixed].all():
             return None
-        narrowed = program.replace(
-            lower=np.where(fixed, held, program.lower), upper=np.where(fixed, held, program.upper)
-        )
+        narrowed = program.replace(lower=np.where(fixed, held, program.lower), upper=np.where(fixed, held, program.upper))
         try:
             narrowed.require_feasible()
             solution = problem.solve_program(narrowed, fast, start=np.where(fixed, held, weights))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,10 @@ from statarb._typing import FloatArray, IntArray
 from statarb.errors import InfeasibleError
 from statarb.optimization.kernels import combine
 
-__all__ = ["Program"]
+__all__ = ["Measure", "Objective", "Program"]
+
+Objective = Literal["utility", "ratio", "min_risk"]
+Measure = Literal["downside", "variance", "cvar", "lpm1"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -55,7 +55,9 @@ class RollingMeanDownsideRisk:
         verify: bool = False,
     ) -> None:
         if problem.measure != "downside":
-            raise ParameterError(f"measure must be 'downside' for a rolling problem, got {problem.measure!r}; use solve() for it")
+            raise ParameterError(
+                f"measure must be 'downside' for a rolling problem, got {problem.measure!r}; use solve() for it"
+            )
         self.problem, self.verify = problem, verify
         self.labels = scenarios.columns if isinstance(scenarios, pd.DataFrame) else None
         rows = np.array(scenarios, dtype=np.float64, order="C")
@@ -177,9 +179,7 @@ class RollingMeanDownsideRisk:
         program.require_feasible()
         # with a fee, what is held is the best place to start from; without one, the last solution
         start = self._last if problem.fee == 0.0 or problem.objective != "utility" else None
-        solution = problem.solve_program(
-            program, fast, start=start, risk_aversion=self._last_risk_aversion, verify=self.verify
-        )
+        solution = problem.solve_program(program, fast, start=start, risk_aversion=self._last_risk_aversion, verify=self.verify)
         self._remember(solution)
         if smallest > 0.0:
             from statarb.optimization.orders import without_small_orders

@@ -10,6 +10,7 @@ from statarb._typing import BoolArray, Float32Array, FloatArray, IntArray
 from statarb.optimization import kernels
 from statarb.optimization.certificate import best_linear
 from statarb.optimization.program import Program
+from statarb.optimization.window import slide
 
 __all__ = ["FastSolver", "UtilityPoint"]
 
@@ -33,6 +34,8 @@ class UtilityPoint:
         Newton steps.
     group_prices : (G,) or None
         Multipliers of the group caps.
+    downside : float or None
+        Second lower partial moment, where the solver knows it.
     """
 
     weights: FloatArray
@@ -40,6 +43,7 @@ class UtilityPoint:
     gap: float
     iterations: int
     group_prices: FloatArray | None
+    downside: float | None = None
 
 
 class FastSolver:
@@ -76,7 +80,7 @@ class FastSolver:
         self.scenarios = histories.shape[1]
         self.groups = 0 if group is None else groups
         if group is not None and groups:
-            # a cap on a group is a scenario more: its "return" is minus the group's total, and falling below minus the cap costs
+            # a cap on a group is one more scenario: its "return" is minus the group's total, which costs below minus the cap
             member = np.zeros((len(histories), groups))
             member[group >= 0, group[group >= 0]] = -1.0
             histories = np.concatenate([histories, member], axis=1)
@@ -129,8 +133,8 @@ class FastSolver:
             Relative duality gap aimed at.
         """
         if program.risk_aversion == 0.0:
-            target = program if invested is None else program.replace(invested=invested)
-            weights, price = best_linear(target, program.expected_return)
+            filled = program if invested is None else program.replace(invested=invested)
+            weights, price = best_linear(filled, program.expected_return)
             return UtilityPoint(weights, price, 0.0, 0, None)
         total = 1.0 if invested is None else invested
         scale = np.ones(program.assets) if program.scale is None else program.scale
@@ -141,14 +145,14 @@ class FastSolver:
         self._prune()
         target = np.full(self.histories.shape[1], program.mar)
         if not self.groups:
-            code, iterations, price, gap, size = self._minimise(exposure, terms, half, target, invested is not None, accuracy)
+            iterations, price, gap, size, risk = self._minimise(exposure, terms, half, target, invested is not None, accuracy)
             weights = _onto_bounds(exposure / scale, program, terms, exposure)
-            return UtilityPoint(weights, price / total, _relative(gap, size), iterations, None)
+            return UtilityPoint(weights, price / total, _relative(gap, size), iterations, None, risk)
         return self._with_groups(program, exposure, terms, half, target, invested, accuracy, scale)
 
     def _minimise(
         self, exposure: FloatArray, terms: FloatArray, half: float, target: FloatArray, equality: bool, accuracy: float
-    ) -> tuple[int, int, float, float, float]:
+    ) -> tuple[int, float, float, float, float]:
         """Run the kernel, with a larger working set where it asks for one; ``exposure`` is start and result."""
         norm = np.sqrt(np.maximum(self.squares, 0.0) + 1e-13 * self.peak)
         y = np.empty(self.histories.shape[1])
@@ -156,14 +160,14 @@ class FastSolver:
         least = 1e-7 * half * float(np.mean(self.squares / (terms[4] * terms[4]))) * float(np.mean(self.scenario_weights))
         iterations = 0
         while True:
-            code, self._size, turns, price, gap, size = kernels.minimise(
+            code, self._size, turns, price, gap, size, risk = kernels.minimise(
                 self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self._drift, norm,
                 self._members, self._used, self._inside, self._rows, self._active, self._curvature, self._size,
                 exposure, y, terms, half, target, equality, accuracy, least, self._bar,
             )  # fmt: skip
             iterations += turns
             if code != kernels.FULL:
-                return code, iterations, price, gap, size
+                return iterations, price, gap, size, risk / float(self.scenario_weights[: self.scenarios].sum())
             self._grow(2 * len(self._members))
 
     def _with_groups(
@@ -180,7 +184,7 @@ class FastSolver:
         total = 1.0 if invested is None else invested
         for _ in range(60):
             target[first:] = prices / rho - caps
-            _, turns, price, gap, size = self._minimise(exposure, terms, half, target, invested is not None, accuracy)
+            turns, price, gap, size, _ = self._minimise(exposure, terms, half, target, invested is not None, accuracy)
             iterations += turns
             excess = program.group_totals(exposure / scale) - caps
             fresh = np.maximum(prices + rho * excess, 0.0)
@@ -202,9 +206,9 @@ class FastSolver:
         first = self.scenarios
         real = np.maximum(self.squares - (self.histories[:, first:] ** 2).sum(axis=1), 0.0) * scale**2
         weight = 100.0 * max(float(np.quantile(real, 0.9)), 1e-12) * float(self.scenario_weights[:first].mean())
-        if self._group_scale is not None and np.array_equal(self._group_scale, scale):
-            if weight < 10.0 * self.scenario_weights[first] < 100.0 * weight:
-                return
+        same = self._group_scale is not None and np.array_equal(self._group_scale, scale)
+        if same and weight < 10.0 * self.scenario_weights[first] < 100.0 * weight:
+            return
         member = self.histories[:, first:]
         np.copyto(member, np.where(member != 0.0, -1.0 / scale[:, None], 0.0))
         self.scenario_weights[first:] = weight
@@ -214,7 +218,7 @@ class FastSolver:
 
     def slide(self, slot: int, fresh: FloatArray, weight: float) -> None:
         """Replace scenario ``slot`` by ``fresh`` (N,) with the scenario weight ``weight``."""
-        kernels.slide(
+        slide(
             self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self.squares,
             self.peak, self._members, self._rows, self._active, self._curvature, self._size, slot, fresh, weight,
         )  # fmt: skip
@@ -274,7 +278,7 @@ class FastSolver:
         k = self._size
         if k < 24:
             return
-        keep = np.flatnonzero(self._bar - self._used[:k] <= 6)
+        keep = np.flatnonzero(self._bar - self._used[:k] <= 1)
         if len(keep) > 0.7 * k:
             return
         self._inside[self._members[:k]] = False

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any, TypeAlias
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 import scipy.sparse
 
 from statarb._typing import FloatArray
 from statarb.errors import InfeasibleError, ParameterError
-from statarb.optimization.program import Program
+from statarb.optimization.program import Measure, Objective, Program
 
 __all__ = ["Constraint", "Measure", "Objective", "Statement", "StatementAnswer"]
 
-Objective = Literal["utility", "ratio", "min_risk"]
-Measure = Literal["downside", "variance", "cvar", "lpm1"]
-Constraint = cp.Constraint | Callable[[Any], Any]
+# cvxpy's functions are exported in a way that type checkers do not follow
+cp: Any = cvxpy
+
+Constraint: TypeAlias = cvxpy.Constraint | Callable[[Any], Any]
 """A cvxpy constraint, or a function of the weights that returns one or a list of them."""
 
 
@@ -87,7 +88,7 @@ class Statement:
         objective: Objective,
         measure: Measure = "downside",
         cvar_level: float = 0.95,
-        variable: cp.Variable | None = None,
+        variable: cvxpy.Variable | None = None,
     ) -> None:
         n = program.assets
         self.objective, self.measure, self.cvar_level = objective, measure, cvar_level
@@ -190,7 +191,11 @@ class Statement:
     def _added(self, constraints: Iterable[Constraint]) -> list[Any]:
         found: list[Any] = []
         for constraint in constraints:
-            made = constraint(self.weights) if callable(constraint) and not isinstance(constraint, cp.Constraint) else constraint
+            made = (
+                constraint(self.weights)
+                if callable(constraint) and not isinstance(constraint, cvxpy.Constraint)
+                else constraint
+            )
             found.extend(made if isinstance(made, (list, tuple)) else [made])
         if found and self.objective == "ratio":
             raise ParameterError(
@@ -198,7 +203,7 @@ class Statement:
                 "use objective='utility' or 'min_risk' with return_floor"
             )
         for constraint in found:
-            if not isinstance(constraint, cp.Constraint):
+            if not isinstance(constraint, cvxpy.Constraint):
                 raise ParameterError(
                     f"constraints must be cvxpy constraints or functions of the weights that return them, got {constraint!r}"
                 )

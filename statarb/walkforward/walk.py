@@ -156,7 +156,10 @@ def decide_all(
             }
         )
         store = Checkpoint(checkpoint, key)
-    walk = _Walk(_fresh(investor, decision_lag), panel, rules, span, depth, decision_lag)
+    agent = _fresh(investor, decision_lag)
+    if getattr(agent, "hindsight", False):  # a yardstick that is shown the whole span, and says so in every table
+        agent.fit_hindsight(panel.between(panel.grid[span.start], panel.grid[span.stop - 1]))
+    walk = _Walk(agent, panel, rules, span, depth, decision_lag)
     walk.go(n_jobs=n_jobs, block=block, store=store, show=progress)
     return walk.decided(investor.name)
 
@@ -254,6 +257,7 @@ class _Walk:
             data=np.concatenate([np.empty(0), *(weights for _, _, weights in self.wanted)]),
             seconds=np.array(self.seconds),
             failures=tuple(self.failures),
+            hindsight=bool(getattr(self.agent, "hindsight", False)),
         )
 
     def _keep(self, store: Checkpoint, number: int, before: tuple[int, int, int]) -> None:

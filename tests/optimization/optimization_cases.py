@@ -24,7 +24,7 @@ class Case:
 
 
 def random_case(seed: int, objective: str = "utility") -> Case:
-    """T below and above N, stale and duplicate columns, fees, boxes, caps, previous weights, volatilities, weighted scenarios."""
+    """T below and above N, stale and duplicate columns, fees, boxes, caps, holdings, volatilities, weighted scenarios."""
     rng = np.random.default_rng(seed)
     assets, times = int(rng.integers(2, 14)), int(rng.integers(2, 60))
     if rng.random() < 0.3:
