@@ -87,7 +87,9 @@ def scan_pairs(
     with the same rows share their Gram matrices, as does a late listing with those listed before it. Pairs in which nearly
     all variance cancels (less than 1e-4 remains in the residual, or in its differences) are computed from the residual itself.
 
-    The two directions of a pair are two tests; the smaller p-value of both rejects more often than its level says.
+    The two directions of a pair are two tests; the smaller p-value of both rejects more often than its level says. Clusters of
+    volatility make all tests of this kind reject too often, in the far tail most of all, and so do the discoveries among many:
+    ``research/cointegration.py`` measures it. A pair is worth belief when a later sample shows it again.
 
     References
     ----------
