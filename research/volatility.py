@@ -1,7 +1,8 @@
 """Which volatility model forecasts 5-minute returns best: losses, unbiasedness and value-at-risk coverage, coin by coin.
 
 Run: ``python research/volatility.py [--slow] [--start 2018-01-29]``. Reads the real quotes from the folder in STATARB_CASE_DATA
-(by default ../shared/case); takes a synthetic market where they are absent. ``--slow`` adds models of arch (minutes).
+(by default ../shared/case); takes a synthetic market where they are absent. ``--slow`` adds models of arch,
+one series after the other: that takes more than ten minutes.
 """
 
 from __future__ import annotations

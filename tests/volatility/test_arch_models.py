@@ -80,13 +80,21 @@ def test_har_is_a_regression_on_means_of_squares(returns):
     assert path == pytest.approx(np.maximum(design @ expected, 1e-4), rel=1e-9)
 
 
-def test_jobs_seeds_and_simulated_forecasts_repeat(returns):
+def test_simulated_forecasts_repeat_for_one_seed(returns):
     one = arch_forecaster("egarch", simulations=200, seed=1)
-    first, again = one.fit(returns).forecast(4), one.fit(returns, n_jobs=2).forecast(4)
+    first, again = one.fit(returns).forecast(4), one.fit(returns).forecast(4)
     assert first.equals(again)
     other = arch_forecaster("egarch", simulations=200, seed=2).fit(returns).forecast(4)
     assert first.iloc[0].equals(other.iloc[0])
     assert not first.iloc[3].equals(other.iloc[3])
+
+
+@pytest.mark.slow
+def test_every_number_of_processes_gives_the_same_bits(returns):
+    model = arch_forecaster("egarch", simulations=50)
+    one, two = model.fit(returns), model.fit(returns, n_jobs=2)
+    assert one.params.equals(two.params)
+    assert one.forecast(3).equals(two.forecast(3))
 
 
 def test_series_that_cannot_be_fitted_say_why(returns):
