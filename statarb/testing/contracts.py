@@ -241,7 +241,7 @@ def _check(
             assert_same(name, expected, got, cut, f"only rows after {cut} were {how}")
         with changed_in_place(panel, cut, seed=rng) as changed:
             if changed:
-                got = walk(fresh(subject), panel, cut, f"rows after {cut} multiplied in place", still)
+                got = walk(fresh(subject), near, cut, f"rows after {cut} multiplied in place", still)
                 assert_same(name, expected, got, cut, f"only rows after {cut} were multiplied in place")
         if tolerance is not None:
             order = rng.permutation(len(panel.coins))
