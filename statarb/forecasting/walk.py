@@ -165,7 +165,8 @@ def _steps(panel: Panel, start: TimeLike, end: TimeLike | None) -> IntArray:
     low, high = np.searchsorted(grid, first, side="left"), np.searchsorted(grid, last, side="right")
     if low >= high:
         raise DataError(
-            f"no step from {pd.Timestamp(first)} to {pd.Timestamp(last)} lies in the panel ({grid[0]} to {grid[-1]})"
+            f"no step from {pd.Timestamp(first)} to {pd.Timestamp(last)} lies in the panel, which runs from "
+            f"{panel.grid[0]} to {panel.grid[-1]}"
         )
     return np.arange(low, high, dtype=np.int64)
 
