@@ -494,14 +494,16 @@ def _violation(j: int, g: float, w: FloatArray, terms: FloatArray, nu: float) ->
 
 @kernel(fastmath=FAST)
 def price(
-    a64: FloatArray, a32: Float32Array, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray, inside: BoolArray,
-    w: FloatArray, terms: FloatArray, half: float, u: FloatArray, nu: float, found: IntArray, gains: FloatArray, tol: float,
+    a64: FloatArray, a32: Float32Array, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray, peak: FloatArray,
+    inside: BoolArray, w: FloatArray, terms: FloatArray, half: float, u: FloatArray, nu: float, found: IntArray,
+    gains: FloatArray, tol: float,
 ) -> tuple[int, float]:  # fmt: skip
     """Look for assets outside the working set that would move; return how many, and their part of the duality gap.
 
     An asset is passed over only where its reduced cost is proven to have the right sign: first by the distance of u from a
     reference u0 whose products g0 = A u0 are known, then by a product in float32 with its error bound, else in float64.
-    ``drift[0]`` is the error bound of g0 per unit of norm; negative where there is no reference yet.
+    ``drift[0]`` is the error bound of g0 per unit of ``peak``, the largest norm since then; negative where there is no
+    reference yet.
     """
     assets, times = a64.shape
     lam2, single = 2.0 * half, a32.shape[0] == assets
@@ -511,9 +513,12 @@ def price(
     away = 0.0
     if drift[0] >= 0.0:
         away = np.sqrt(np.sum((u - u0) ** 2))
-        radius = away + drift[0]
         for j in range(assets):
-            if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], radius * norm[j], w, terms, lam2, nu):
+            if (
+                not inside[j]
+                and terms[0, j] < terms[1, j]
+                and _may_move(j, g0[j], away * norm[j] + drift[0] * peak[j], w, terms, lam2, nu)
+            ):
                 suspects[open_] = j
                 open_ += 1
         if single and 8 * open_ > assets:
@@ -524,7 +529,7 @@ def price(
             drift[0] += rounding * away
             away, open_ = 0.0, 0
             for j in range(assets):
-                if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], drift[0] * norm[j], w, terms, lam2, nu):
+                if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], drift[0] * peak[j], w, terms, lam2, nu):
                     suspects[open_] = j
                     open_ += 1
     if drift[0] < 0.0 or 4 * open_ > assets:
@@ -549,7 +554,7 @@ def price(
             for t in range(times):
                 small += a32[j, t] * step32[t]
             product = np.float64(small)
-            if not _may_move(j, g0[j] + product, (rounding * away + drift[0]) * norm[j], w, terms, lam2, nu):
+            if not _may_move(j, g0[j] + product, rounding * away * norm[j] + drift[0] * peak[j], w, terms, lam2, nu):
                 continue
         product = 0.0
         for t in range(times):
@@ -580,7 +585,7 @@ def _may_move(j: int, product: float, radius: float, w: FloatArray, terms: Float
 @kernel(fastmath=FAST)
 def minimise(
     a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray,
-    members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int,
+    peak: FloatArray, members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int,
     w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float,
     least: float, bar: int,
 ) -> tuple[int, int, int, float, float, float, float]:  # fmt: skip
@@ -633,7 +638,7 @@ def minimise(
         for t in range(times):
             u[t] = p[t] * min(y[t] - mar[t], 0.0)
         count, outside = price(
-            a64, a32, g0, u0, drift, norm, inside, w, terms, half, u, nu, found, gains, 0.01 * accuracy * size
+            a64, a32, g0, u0, drift, norm, peak, inside, w, terms, half, u, nu, found, gains, 0.01 * accuracy * size
         )
         for i in range(k):
             j = members[i]
