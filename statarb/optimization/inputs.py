@@ -242,7 +242,7 @@ def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets:
     place = labels.get_indexer(values.index)
     if (place < 0).any():
         raise DataError(
-            f"{name} names the asset {shown_at(values.index, int(np.flatnonzero(place < 0)[0]))}, which the scenarios do not have; "
+            f"{name} names the asset {shown(values.index[place < 0][0])}, which the scenarios do not have; "
             "their columns are the assets"
         )
     array = np.full(assets, np.nan if default is None else default)

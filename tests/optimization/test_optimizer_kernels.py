@@ -67,6 +67,7 @@ def test_curvature_follows_the_rows():
     k, rows = 7, np.zeros((9, 30))
     rows[:k] = histories[:k]
     hess, active, mar = np.zeros((9, 9)), np.zeros(30, np.bool_), np.full(30, 0.001)
+    y = np.zeros(30)
     for step in range(40):
         # few changes, many, and ties with the minimum acceptable return
         y = rng.normal(0.0, 0.01, 30) if step % 4 == 0 else np.where(rng.random(30) < 0.1, -y, y)
@@ -121,7 +122,7 @@ def test_pricing_finds_what_a_full_pass_finds():
         g0, u0 = (histories @ u0, u0) if drift[0] == 0.0 else (np.zeros(40), np.zeros(50))
         found, gains = np.empty(40, np.int64), np.empty(40)
         count, loss = kernels.price(
-            histories, single, g0, u0, drift, norm, inside, x, terms, 30.0, u, 1e-4, found, gains, 1e-12
+            histories, single, g0, u0, drift, norm, norm, inside, x, terms, 30.0, u, 1e-4, found, gains, 1e-12
         )
         gap = twin_gap(g, x, terms, 1e-4) * ~inside * (terms[0] < terms[1])
         assert loss == pytest.approx(gap.sum(), rel=1e-9, abs=1e-15)
@@ -167,7 +168,9 @@ def test_slides_leave_the_state_of_a_fresh_solver():
     np.testing.assert_array_equal(solver._rows[:k], solver.histories[members])
     np.testing.assert_array_equal(solver.histories32, solver.histories.astype(np.float32))
     np.testing.assert_allclose(solver.squares, (solver.histories**2).sum(axis=1), atol=1e-15)
-    np.testing.assert_allclose(solver._reference, solver.histories @ solver._reference_at, atol=1e-15)
+    # single precision moves the reference; what it is off by is bounded
+    off = np.abs(solver._reference - solver.histories @ solver._reference_at)
+    assert (off <= solver._drift[0] * np.sqrt(solver.peak) + 1e-15).all()
     assert not solver._active.any()
     np.testing.assert_allclose(solver._curvature[:k, :k], 0.0, atol=1e-15)
 

@@ -99,7 +99,7 @@ class TestEdges:
         assert values == sorted(values, reverse=True)
 
     def test_ratio_is_infinite_without_downside(self):
-        sure = RETURNS.assign(**{"x": 0.001}).rename(columns={"x": 1500})
+        sure = RETURNS.assign(x=0.001).rename(columns={"x": 1500})
         solution = problem(objective="ratio").solve(pd.concat([MU, pd.Series({1500: 0.002})]), sure)
         assert (solution.objective, solution.status) == (np.inf, "degenerate")
         assert "infinite" in solution.reason
@@ -166,7 +166,7 @@ class TestMissing:
     holed.iloc[:10, 4] = np.nan
 
     def test_error_names_the_asset(self):
-        with pytest.raises(sa.DataError, match="1446.*10 scenarios missing"):
+        with pytest.raises(sa.DataError, match=r"1446.*10 scenarios missing"):
             problem().solve(MU, self.holed)
 
     def test_freeze_keeps_and_sell_sells(self):
@@ -214,7 +214,10 @@ class TestBadInput:
             ({"expected_return": MU.rename({1444: 9})}, "names the asset 9"),
             ({"expected_return": MU.to_numpy()[:3]}, "one number for each of the 6 assets"),
             ({"scenarios": RETURNS.iloc[:1]}, "at least two rows"),
-            ({"scenarios": RETURNS.mask(RETURNS.index.isin([3])[:, None] & np.ones(6, bool), np.inf)}, "finite.*row 3, asset 1442"),
+            (
+                {"scenarios": RETURNS.mask(RETURNS.index.isin([3])[:, None] & np.ones(6, bool), np.inf)},
+                "finite.*row 3, asset 1442",
+            ),
             ({"scenarios": RETURNS.to_numpy().ravel()}, "must be a table"),
             ({"previous": pd.Series({99: 0.1})}, "previous names the asset 99"),
             ({"previous": pd.Series({1442: -0.1})}, "previous must be .*at least 0"),
@@ -233,7 +236,7 @@ class TestBadInput:
             problem().solve(MU, RETURNS.rename(columns={1443: 1442}))
 
     def test_a_cap_that_a_box_forbids_to_reach_names_the_asset(self):
-        with pytest.raises(sa.InfeasibleError, match="asset 1444 must keep at least 0.5"):
+        with pytest.raises(sa.InfeasibleError, match=r"asset 1444 must keep at least 0\.5"):
             problem(max_weight=0.2).solve(MU, RETURNS, pd.Series({1444: 0.6, 1442: 0.1}), max_trade=0.1)
 
     def test_too_much_to_keep(self):
@@ -253,7 +256,7 @@ class TestBadInput:
             problem(objective="ratio").solve(-MU.abs(), RETURNS)
 
     def test_a_floor_too_high(self):
-        with pytest.raises(sa.InfeasibleError, match="largest possible is 0.004"):
+        with pytest.raises(sa.InfeasibleError, match=r"largest possible is 0\.004"):
             problem(objective="min_risk", return_floor=0.01).solve(MU, RETURNS)
 
     def test_unknown_groups_and_exclusions(self):

@@ -45,7 +45,9 @@ def test_expected_shortfall_is_the_minimum_of_rockafellar_and_uryasev():
     for level in (0.9, 0.937):
         losses = -RETURNS["b"].to_numpy()
         threshold = cp.Variable()
-        least = cp.Problem(cp.Minimize(threshold + cp.sum(cp.pos(losses - threshold)) / (200 * (1.0 - level)))).solve("CLARABEL")
+        least = cp.Problem(cp.Minimize(threshold + cp.sum(cp.pos(losses - threshold)) / (200 * (1.0 - level)))).solve(
+            "CLARABEL"
+        )
         # Clarabel's default tolerance
         assert expected_shortfall(-losses, level) == pytest.approx(least, rel=1e-6)
 
@@ -104,7 +106,7 @@ def test_cash_alone_has_no_risk():
 
 def test_bad_input():
     with pytest.raises(sa.DataError, match="asset 'b'"):
-        portfolio_risk(np.zeros(5), RETURNS.mask(RETURNS == RETURNS.loc[3, "b"]))
+        portfolio_risk(np.zeros(5), RETURNS.mask(RETURNS.loc[3, "b"] == RETURNS))
     with pytest.raises(sa.ParameterError, match="level"):
         value_at_risk(RETURNS["a"].to_numpy(), 1.0)
     with pytest.raises(sa.ParameterError, match="did you mean 'variance'"):
