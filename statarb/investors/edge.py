@@ -103,10 +103,10 @@ def proven_share(
 ) -> tuple[FloatArray, FloatArray]:
     """Slope of what came on what was forecast, shrunk by its uncertainty; and the gain that trading on it would have brought.
 
-    Over the last ``record`` rows whose outcome is known, all coins together: ``b = sum f r / sum f^2``, its standard error se from
-    the sums of each row (coins of one row move together), and ``trust = b (1 - (evidence se / b)^2)``, within [0, 1]: nothing
-    where b is not ``evidence`` standard errors above zero, and nearly b where it is far above (the positive-part shrinkage of
-    James and Stein 1961 for one coordinate, with ``evidence^2`` for the number of coordinates less 2).
+    Over the last ``record`` rows whose outcome is known, all coins together: ``b = sum f r / sum f^2``, its standard error se
+    from the sums of each row (coins of one row move together), and ``trust = b max(0, 1 - (evidence se / b)^2)``, within
+    [0, 1]: nothing where b is not ``evidence`` standard errors above zero, and nearly b where it is far above. The shape is
+    that of James and Stein (1961), positive part.
 
     Parameters
     ----------

@@ -161,7 +161,8 @@ class FastSolver:
         iterations = 0
         while True:
             code, self._size, turns, price, gap, size, risk = kernels.minimise(
-                self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self._drift, norm,
+                self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self._drift,
+                norm, np.sqrt(self.peak),
                 self._members, self._used, self._inside, self._rows, self._active, self._curvature, self._size,
                 exposure, y, terms, half, target, equality, accuracy, least, self._bar,
             )  # fmt: skip
