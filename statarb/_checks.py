@@ -58,6 +58,20 @@ def check_integer(name: str, value: Any, *, at_least: int | None = None, at_most
     return number
 
 
+def check_jobs(n_jobs: Any) -> int:
+    """Return ``n_jobs`` where joblib can read it: a number of processes, or -1 for one a core (-2: all but one, ...)."""
+    jobs = check_integer("n_jobs", n_jobs)
+    if jobs == 0:
+        raise ParameterError("n_jobs must be a positive integer, or -1 for one process a core, got 0")
+    return jobs
+
+
+def check_panel(panel: Any) -> None:
+    """Raise :class:`ParameterError` where ``panel`` is something else, such as a table of prices."""
+    if not hasattr(panel, "observed_array"):
+        raise ParameterError(f"panel must be a Panel, got {type(panel).__name__}; make one with Panel.from_frame(prices)")
+
+
 def check_choice(name: str, value: T, allowed: Iterable[T]) -> T:
     """Return ``value`` where it is one of ``allowed``, or raise :class:`ParameterError` that lists them."""
     choices = list(allowed)

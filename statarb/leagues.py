@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from statarb._checks import check_integer
+from statarb._checks import check_integer, check_jobs, check_panel
 from statarb._progress import track
 from statarb._typing import TimeLike
 from statarb.backtest.uncertainty import (
@@ -144,6 +144,7 @@ def run_league(
         No investor, two of the same name, an unknown name, or no decision lag.
     """
     rules = TradingRules() if rules is None else rules
+    check_panel(panel)
     entered = [make_investor(one) if isinstance(one, str) else one for one in investors]
     names = [one.name for one in entered]
     if not entered:
@@ -154,6 +155,7 @@ def run_league(
     lags = sorted({check_integer("decision_lags", lag, at_least=0) for lag in decision_lags}, reverse=True)
     if not lags:
         raise ParameterError("decision_lags must hold at least one lag, got none")
+    n_jobs = check_jobs(n_jobs)
     settings = {"start": start, "end": end, "depth": depth}
     alone = joblib.effective_n_jobs(n_jobs) == 1
     with nullcontext(panel) if alone else shared(panel) as market:

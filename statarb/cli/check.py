@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from statarb.cli.options import parameters_of
-from statarb.errors import DataError, ParameterError
+from statarb.errors import DataError, LookAheadError, ParameterError
 
 
 def check(
@@ -57,8 +58,14 @@ def check(
                 f"{target} must be an investor (decide), a forecaster (fit, predict) or an imputer (called with a panel); "
                 f"{type(subject).__name__} is none"
             )
+    except (DataError, LookAheadError, ParameterError):
+        raise
     except AssertionError as error:
         raise DataError(str(error)) from error
+    except Exception as error:  # the boundary to other people's code: whatever it raises is shown
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        raise DataError(f"{target} raised {type(error).__name__}: {error} ({where})") from error
     typer.echo(str(report))
 
 
@@ -84,8 +91,8 @@ def made(target: str, parameters: dict[str, Any]) -> Any:
         sys.path.insert(0, str(folder))
     try:
         found = importlib.import_module(module)
-    except ImportError as error:
-        raise ParameterError(f"module {module!r} cannot be imported: {error}") from error
+    except Exception as error:
+        raise ParameterError(f"module {module!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not hasattr(found, name):
         raise ParameterError(f"module {module!r} has no {name!r}")
     subject = getattr(found, name)
@@ -95,5 +102,7 @@ def made(target: str, parameters: dict[str, Any]) -> Any:
         return subject
     try:
         return subject(**parameters)
-    except TypeError as error:
-        raise ParameterError(f"{target} cannot be made: {error}; give its arguments with --set name=value") from error
+    except Exception as error:
+        raise ParameterError(
+            f"{target} cannot be made: {type(error).__name__}: {error}; give its arguments with --set name=value"
+        ) from error

@@ -23,13 +23,15 @@ def inspect(
     ] = 10.0,
 ) -> None:
     """Report coverage, holes, ticks, still and outlying quotes of every coin, and of the market."""
+    from statarb._files import output_folder
     from statarb.data.panel import Panel
     from statarb.data.quality import quality_report
     from statarb.report.quality_page import write_quality_page
 
+    folder = None if out is None else output_folder(out)
     report = quality_report(Panel.load(market), outlier_z=outlier_z)
     typer.echo(str(report))
-    if out is not None:
-        folder = report.save(out)
+    if folder is not None:
+        report.save(folder)
         write_quality_page(report, folder, title=f"Quality of the quotes in {market.name}")
         typer.echo(f"written to {folder}: quality.csv, quality_holes.csv, quality_market.json, quality.png, quality.html")

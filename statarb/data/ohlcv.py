@@ -27,6 +27,8 @@ TIME_NAMES = ("date", "datetime", "time", "timestamp", "open_time", "opentime", 
 FRAMES = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 NAMED = re.compile(r"^(?P<pair>.+)-(?P<frame>\d+[a-zA-Z]+)(?:-(?P<kind>\w+))?$")
 LONGEST_GRID = 5_000_000
+LATEST = 2.0**62
+"""Microseconds since 1970 beyond which a number is no time."""
 
 
 class _Candles(NamedTuple):
@@ -239,8 +241,11 @@ def _stamps(path: Path, times: pd.Series) -> Stamps:
             unit = next((unit for unit, most in (("s", 1e11), ("ms", 1e14), ("us", 1e17)) if middle < most), "ns")
             scale = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 1e-3}[unit]
             values = numbers.to_numpy(np.float64, na_value=np.nan)
-            micros = np.where(np.isnan(values), np.iinfo(np.int64).min, np.round(np.nan_to_num(values) * scale))
-            return micros.astype(np.int64).view("datetime64[us]")
+            micros = np.round(values * scale)
+            readable = np.abs(micros) < LATEST  # false for NaN as well
+            found: Stamps = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[us]")
+            found[readable] = micros[readable].astype(np.int64).view("datetime64[us]")
+            return found
         index = pd.DatetimeIndex(pd.to_datetime(times, utc=True, errors="coerce", format="ISO8601"))
     if index.tz is not None:
         index = index.tz_convert("UTC").tz_localize(None)

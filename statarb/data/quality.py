@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer, check_number
+from statarb._checks import check_integer, check_number, check_panel
 from statarb._files import atomic_path, output_folder, write_json
 from statarb._typing import FloatArray, IntArray
 from statarb.data._quality_kernels import COIN_FIGURES, MAX_DECIMALS, coin_figures, market_rows
@@ -122,6 +122,7 @@ def quality_report(panel: Panel, *, outlier_z: float = 10.0, map_columns: int = 
     ParameterError
         A limit that is no positive number.
     """
+    check_panel(panel)
     check_number("outlier_z", outlier_z, above=0.0)
     check_integer("map_columns", map_columns, at_least=1)
     price, observed = np.asarray(panel.array("price"), dtype=np.float64), panel.observed_array

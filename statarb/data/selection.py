@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer, check_number
+from statarb._checks import check_integer, check_number, check_panel
 from statarb._typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
@@ -89,6 +89,7 @@ def select_coins(
     >>> list(kept.coins), reasons.loc["b", "reason"]
     (['a'], '1 quote, at least 2 are wanted')
     """
+    check_panel(panel)
     min_coverage = check_number("min_coverage", min_coverage, at_least=0.0, at_most=1.0)
     min_history = check_integer("min_history", min_history, at_least=1)
     max_stale = check_number("max_stale", max_stale, at_least=0.0, at_most=1.0)

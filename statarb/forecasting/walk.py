@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from statarb._checks import check_integer
+from statarb._checks import check_integer, check_jobs, check_panel
 from statarb._progress import track
 from statarb._typing import BoolArray, IntArray, TimeLike
 from statarb.data._time import as_stamp
@@ -123,8 +123,10 @@ def run_forecasts(
     DataError, ParameterError
         As for :func:`forecast_walk`.
     """
+    check_panel(panel)
     depth = check_integer("depth", depth, at_least=1)
     refit_every = check_integer("refit_every", refit_every, at_least=1)
+    n_jobs = check_jobs(n_jobs)
     steps = _steps(panel, start, end)
     rows = np.searchsorted(panel.rows, steps, side="left") - 1
     if rows[0] < 0:

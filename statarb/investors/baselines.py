@@ -146,6 +146,8 @@ class Rebalanced(PeriodicInvestor):
         super().check()
         check_universe(self.max_coins, self.max_age)
         if self.weights is not None:
+            if not isinstance(self.weights, Mapping):
+                raise ParameterError(f"weights must be a mapping of coin to weight, or None, got {self.weights!r}")
             values = [check_number(f"weight of coin {coin!r}", value, at_least=0.0) for coin, value in self.weights.items()]
             if sum(values) > 1.0 + 1e-12:
                 raise ParameterError(f"weights must sum to at most 1, got {sum(values):g}; divide them by their sum")

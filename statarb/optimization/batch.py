@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from statarb._checks import check_jobs
 from statarb._typing import FloatArray
 from statarb.errors import DataError, InfeasibleError, ParameterError
 from statarb.optimization.inputs import ByAsset, Scenarios, Vector
@@ -71,6 +72,7 @@ def batch_solve(problems: Sequence[BatchProblem], n_jobs: int = 1) -> list[Solut
     DataError, ParameterError
         Bad input, with the position of the problem.
     """
+    n_jobs = check_jobs(n_jobs)
     problems = list(problems)
     for position, problem in enumerate(problems):
         if not isinstance(problem, BatchProblem):

@@ -8,10 +8,9 @@ import math
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from statarb._checks import check_integer
+from statarb import _checks
 from statarb._numba import kernel
 from statarb._typing import FloatArray, IntArray
-from statarb.errors import ParameterError
 from statarb.volatility.filters import EWMA_DECAY, ewma_parameters
 from statarb.volatility.kernels import SLACK, fit_lanes
 
@@ -73,9 +72,7 @@ def box_of(model: str, distribution: str) -> FloatArray:
 
 def check_jobs(n_jobs: int) -> int:
     """Return the number of threads meant by ``n_jobs``."""
-    if check_integer("n_jobs", n_jobs) == 0:
-        raise ParameterError("n_jobs must be a positive integer, or -1 for all processors, got 0")
-    return int(effective_n_jobs(n_jobs))
+    return int(effective_n_jobs(_checks.check_jobs(n_jobs)))
 
 
 def fit_array(

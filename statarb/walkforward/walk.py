@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
+from statarb._checks import check_integer, check_jobs, check_panel
 from statarb._progress import track
 from statarb._typing import FloatArray, IntArray, TimeLike
 from statarb.backtest.account import Account, observed_quotes
@@ -134,9 +135,11 @@ def decide_all(
     progress: bool = False,
 ) -> Decided:
     """Walk, and return the decisions alone: small enough to be sent between processes. See :func:`walk_forward`."""
+    check_panel(panel)
     decision_lag = check_integer("decision_lag", decision_lag, at_least=0)
     block = check_integer("block", block, at_least=1)
     depth = None if depth is None else check_integer("depth", depth, at_least=1)
+    n_jobs = check_jobs(n_jobs)
     if panel.looks_ahead and not allow_look_ahead:
         raise LookAheadError(
             f"the panel was imputed by {panel.imputation!r}, which uses later values; impute inside the window, use 'lvcf', or "
@@ -145,6 +148,10 @@ def decide_all(
     if not (hasattr(investor, "decide") and hasattr(investor, "name")):
         raise ParameterError(f"investor must have a name and decide(window, holdings), got {investor!r}")
     span = _span(panel, start, end)
+    if decision_lag >= span.stop:
+        raise ParameterError(
+            f"decision_lag must be below {span.stop}, the steps of the panel up to the last decision, got {decision_lag}"
+        )
     store = None
     if checkpoint is not None:
         key = content_key(
@@ -291,6 +298,7 @@ class _Signals:
     """Signals of one investor, read forwards; none for an investor that computes all in ``decide``."""
 
     def __init__(self, walk: _Walk, now: int, n_jobs: int, block: int, store: Checkpoint | None, show: bool) -> None:
+        self.name = walk.agent.name
         self.used = isinstance(walk.agent, SignalInvestor)
         first, last = int(max(walk.row_of[now], 0)), int(walk.row_of[walk.span.stop - 1 - walk.lag]) + 1
         self.blocks: Iterator[Block] = iter(())
@@ -308,17 +316,34 @@ class _Signals:
                 show=show,
             )
 
-    def at(self, row: int) -> tuple[dict[str, FloatArray], float]:
-        """Return the signal of a row, and its share of the time that its block took; rows only go forwards."""
-        while self.block is None or row >= self.block.last:
-            self.block = next(self.blocks)
+    def at(self, row: int) -> tuple[dict[str, FloatArray] | None, float]:
+        """Return the signal of a row, and its share of the time that its block took; rows only go forwards.
+
+        ``None`` where the block could not be computed: the investor is then asked at every step.
+        """
+        try:
+            while self.block is None or row >= self.block.last:
+                self.block = next(self.blocks)
+        except Exception as error:  # noqa: BLE001 - the boundary to other people's code: warned of, then decided step by step
+            self.used = False
+            warnings.warn(
+                f"the signals of {self.name!r} cannot be computed in blocks ({type(error).__name__}: {error}); deciding step "
+                "by step instead, where each failure is counted",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return None, 0.0
         return self.block.row(row), self.block.seconds_a_row
 
 
 def as_weights(answer: Any, coins: pd.Index) -> tuple[FloatArray | None, str, str]:
     """Turn an investor's answer into weights by column; else give the reason why it cannot be used, and the details."""
     if isinstance(answer, dict):
-        answer = pd.Series(answer, dtype=np.float64)
+        answer = pd.Series(answer, dtype=object)
+    try:
+        values = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        return None, "no numbers", f"an answer must hold one number a coin: {error}"
     if isinstance(answer, pd.Series):
         column = coins.get_indexer(answer.index)
         if (column < 0).any():
@@ -333,9 +358,8 @@ def as_weights(answer: Any, coins: pd.Index) -> tuple[FloatArray | None, str, st
                 "unknown coin",
                 f"coin {answer.index[answer.index.duplicated()].tolist()[0]!r} stands twice in the answer",
             )
-        values = np.asarray(answer, dtype=np.float64)
     else:
-        values, column = np.asarray(answer, dtype=np.float64), np.arange(len(coins))
+        column = np.arange(len(coins))
         if values.shape != (len(coins),):
             return None, "wrong shape", f"an array must have one weight a coin ({len(coins)}), got the shape {values.shape}"
     if not np.isfinite(values).all():

@@ -118,6 +118,25 @@ def test_targets_that_do_not_exist(target: str, message: str) -> None:
         run("check", target)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def f(:", "cannot be imported: SyntaxError"),
+        ("raise RuntimeError('no')", "cannot be imported: RuntimeError: no"),
+        (
+            "class A:\n    name = 'a'\n\n    def decide(self, w, h):\n        raise KeyError('b')",
+            r"raised KeyError: 'b' \(.*py, line 5\)",
+        ),
+        ("class A:\n    def __init__(self):\n        raise RuntimeError('no')", "cannot be made: RuntimeError: no"),
+    ],
+)
+def test_whatever_the_module_raises_is_shown(text: str, message: str, tmp_path: Path) -> None:
+    broken = tmp_path / f"broken_{len(text)}.py"
+    broken.write_text(text + "\n")
+    with pytest.raises((sa.DataError, sa.ParameterError), match=message):
+        run("check", f"{broken}:A")
+
+
 def test_settings_are_for_classes(own: str) -> None:
     with pytest.raises(sa.ParameterError, match="for classes"):
         run("check", f"{own}:ready", "--set", "a=1")

@@ -158,6 +158,7 @@ def test_bad_folders_and_files(tmp_path: Path) -> None:
         ("[[1, 2, 3]]", "has 3 columns"),
         ('[{"date": 1, "price": 2}]', "needs a time"),
         ("[[1516838400000, 1, 1, 1, 0, 1]]", "no good candle"),
+        ("[[1e40, 1, 1, 1, 1, 1]]", "no good candle"),
     ):
         bad.write_text(text)
         with pytest.raises(sa.DataError, match=message):

@@ -131,3 +131,17 @@ def test_the_real_coins_all_stay(real_panel: sa.Panel) -> None:
     assert len(kept.coins) == 20
     assert not reasons[["late", "ended"]].any(axis=None)
     assert np.isfinite(reasons["stale"]).all()
+
+
+def test_a_table_of_prices_is_no_panel() -> None:
+    prices = pd.DataFrame({"a": [1.0, 2.0]}, index=pd.date_range("2020", periods=2))
+    calls = (
+        lambda: sa.select_coins(prices),  # type: ignore[arg-type]
+        lambda: sa.quality_report(prices),  # type: ignore[arg-type]
+        lambda: sa.impute(prices, "lvcf"),  # type: ignore[arg-type]
+        lambda: sa.walk_forward(sa.investors.Cash(), prices),  # type: ignore[arg-type]
+        lambda: sa.league(["cash"], prices),  # type: ignore[arg-type]
+    )
+    for call in calls:
+        with pytest.raises(sa.ParameterError, match=r"panel must be a Panel, got DataFrame; make one with Panel.from_frame"):
+            call()

@@ -78,6 +78,24 @@ def test_an_investor_without_block_signals_decides_the_same(market, whole):
     assert len(plain.failures) == 0
 
 
+class Failing(LeadLag):
+    """Cannot compute blocks that reach beyond row 600."""
+
+    def signals(self, panel, first, last, depth):
+        if last > 600:
+            raise ZeroDivisionError("no block")
+        return super().signals(panel, first, last, depth)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_block_that_fails_is_warned_of_and_decided_step_by_step(market, n_jobs):
+    whole = sa.walk_forward(LeadLag(), market, RULES, block=64, **WALK)
+    with pytest.warns(RuntimeWarning, match="ZeroDivisionError: no block.*step by step"):
+        run = sa.walk_forward(Failing(), market, RULES, block=64, n_jobs=n_jobs, **WALK)
+    # rolling sums against sums made anew for each window: they differ by rounding
+    np.testing.assert_allclose(run.replay.value, whole.replay.value, rtol=1e-9)
+
+
 def test_a_finished_walk_is_read_from_its_checkpoint(market, whole, tmp_path):
     investor = Counting(entry=0.001, exit=0.001)
     Counting.log = str(tmp_path / "log")

@@ -109,6 +109,9 @@ def test_none_keeps_the_holdings_and_is_no_failure():
         (lambda w, h: pd.Series({7: 0.5}), "unknown coin", "coin 7 is not in the panel"),
         (lambda w, h: pd.Series([0.1, 0.1], index=[1442, 1442]), "unknown coin", "coin 1442 stands twice"),
         (lambda w, h: np.zeros(3), "wrong shape", r"\(4\), got the shape \(3,\)"),
+        (lambda w, h: pd.Series({1442: "much"}), "no numbers", "could not convert string to float: 'much'"),
+        (lambda w, h: {1442: [0.1, 0.2]}, "no numbers", "one number a coin"),
+        (lambda w, h: object(), "no numbers", "one number a coin"),
     ],
 )
 def test_an_unusable_answer_keeps_the_holdings_and_is_counted(answer, reason, words):
@@ -179,6 +182,8 @@ def test_what_an_investor_is_shown_is_read_only():
         ({"decision_lag": 0.5}, sa.ParameterError, "decision_lag"),
         ({"depth": 0}, sa.ParameterError, "depth must be an integer at least 1"),
         ({"block": 0}, sa.ParameterError, "block"),
+        ({"start": START, "decision_lag": 1000}, sa.ParameterError, r"decision_lag must be below \d+, the steps"),
+        ({"n_jobs": 0}, sa.ParameterError, "n_jobs must be a positive integer, or -1"),
     ],
 )
 def test_bad_arguments_are_named(options, error, words):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from statarb._checks import check_choice, check_integer
+from statarb._checks import check_choice, check_integer, check_jobs, check_panel
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray
 from statarb.data.imputation.holes import blank_long_holes
 from statarb.data.panel import Panel
@@ -64,7 +64,7 @@ class Imputer(ABC):
         if self.max_gap is not None:
             check_integer("max_gap", self.max_gap, at_least=0)
         check_choice("fill_start", self.fill_start, (True, False))
-        check_integer("n_jobs", self.n_jobs)
+        check_jobs(self.n_jobs)
 
     @property
     def looks_ahead(self) -> bool:
@@ -208,6 +208,7 @@ def impute(
     >>> impute(panel, "lvcf").looks_ahead, impute(panel, "lint").looks_ahead
     (False, True)
     """
+    check_panel(panel)
     chosen = IMPUTERS[check_choice("method", method, list(IMPUTERS))]
     accepted = [field.name for field in dataclasses.fields(chosen)]
     for given in settings:
