@@ -106,7 +106,9 @@ def proven_share(
     Over the last ``record`` rows whose outcome is known, all coins together: ``b = sum f r / sum f^2``, its standard error se
     from the sums of each row (coins of one row move together), and ``trust = b max(0, 1 - (evidence se / b)^2)``, within
     [0, 1]: nothing where b is not ``evidence`` standard errors above zero, and nearly b where it is far above. The shape is
-    that of James and Stein (1961), positive part.
+    that of James and Stein (1961), positive part. A forecast that comes true may still not pay: nothing is believed either
+    where buying the coins that were forecast to gain more than the fee has not earned more than the fee, by as many standard
+    errors.
 
     Parameters
     ----------
@@ -142,7 +144,10 @@ def proven_share(
     slope = np.where(some, x.sum(axis=1) / safe, 0.0)
     error = np.sqrt(((x - slope[:, None] * y) ** 2).sum(axis=1)) / safe
     weak = np.divide(evidence * error, slope, out=np.ones_like(slope), where=slope > 0.0)
-    return np.clip(slope * np.maximum(0.0, 1.0 - weak**2), 0.0, 1.0), g.mean(axis=1)
+    trust = np.clip(slope * np.maximum(0.0, 1.0 - weak**2), 0.0, 1.0)
+    gain = g.mean(axis=1)
+    paid = gain > evidence * g.std(axis=1) / np.sqrt(record)
+    return np.where(paid, trust, 0.0), gain
 
 
 def _from_the_trade_on(
