@@ -92,7 +92,9 @@ def measured_edges(
             came = np.full(forecast.shape, np.nan)
             ahead = len(forecast) - lag - span
             if ahead > 0:
-                np.subtract(price[start + lag + span - base :], price[start + lag - base : last - span - base], out=came[:ahead])
+                np.subtract(
+                    price[start + lag + span - base :], price[start + lag - base : last - span - base], out=came[:ahead]
+                )
             trust, gain = proven_share(forecast, came, first - start, record, lag + span, evidence, fee)
         better = gain / span > promise
         promise = np.where(better, gain / span, promise)
@@ -107,9 +109,9 @@ def proven_share(
 ) -> tuple[FloatArray, FloatArray]:
     """Slope of what came on what was forecast, shrunk by its uncertainty; and the gain that trading on it would have brought.
 
-    Over the last ``record`` rows whose outcome is known, all coins together: ``b = sum f r / sum f^2``, its standard error se from
-    the sums of each row (coins of one row move together), and ``trust = b (1 - (evidence se / b)^2)``, within [0, 1]: nothing
-    where b is not ``evidence`` standard errors above zero, and nearly b where it is far above (the positive-part shrinkage of
+    Over the last ``record`` rows whose outcome is known, all coins together: ``b = sum f r / sum f^2``, its standard error se
+    from the sums of each row (coins of one row move together), and ``trust = b (1 - (evidence se / b)^2)``, within [0, 1]:
+    nothing where b is not ``evidence`` standard errors above zero, and nearly b where it is far above (the positive-part shrinkage of
     James and Stein 1961 for one coordinate, with ``evidence^2`` for the number of coordinates less 2).
 
     Parameters
@@ -166,7 +168,7 @@ def _row_sums(forecast: FloatArray, came: FloatArray, fee: float) -> tuple[Float
 
 
 def _known_prices(panel: Panel, first: int, last: int, depth: int) -> tuple[int, FloatArray]:
-    """Return the log of the last price known, of at most ``depth`` rows ago; and the row that it begins with, before ``first``."""
+    """Return the first row, ``first`` or 0, and from it on the log of the last price known, of less than ``depth`` rows ago."""
     low = max(0, first + 1 - depth)
     begin = max(0, first)
     price = carried(np.asarray(panel.array("price")[low:last], dtype=np.float64), depth)[begin - low :]
