@@ -1,9 +1,10 @@
-"""Level 1 on the real coins: which method forecasts best, which coins are hard, what preparation brings, what is odd in the data.
+"""Level 1 on the real coins: the best method, the hard coins, what preparation brings, what is odd in the data.
 
-    STATARB_CASE_DATA=FOLDER python research/level1.py [--all]
+    STATARB_CASE_DATA=FOLDER python research/level1.py [--quick | --all]
 
 Walks every forecaster one step at a time from 2018-01-25 to the end of the rows, and prints tables by model, by coin and by
-block, then the answers to the four questions of the case. ``--all`` adds the slow models (ARIMA, support vectors).
+block, then the answers to the four questions of the case. ``--quick`` leaves the learned models out, ``--all`` adds the slow
+ones (ARIMA, support vectors).
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def anomalies(panel: sa.Panel) -> list[str]:
     own = {coin: returns[coin].autocorr(1) for coin in panel.coins}
     high, low = max(own, key=lambda coin: own[coin]), min(own, key=lambda coin: own[coin])
     return [
-        f"{100.0 * (1.0 - len(panel.times) / len(panel.grid)):.1f} % of the grid has no row at all; the longest hole lasts {longest}",
+        f"{100.0 * (1.0 - len(panel.times) / len(panel.grid)):.1f} % of the grid has no row; the longest hole lasts {longest}",
         f"{100.0 * (1.0 - past.fresh[1:].mean()):.1f} % of rows repeat the row before for every coin",
         f"lag 1 autocorrelation of returns from {own[low]:.2f} ({panel.table['symbol'][low]}) to {own[high]:.2f} "
         f"({panel.table['symbol'][high]}): quotes are averages that lag the market",
@@ -128,7 +129,8 @@ def anomalies(panel: sa.Panel) -> list[str]:
 
 def main() -> None:
     panel = sa.read_quotes(CASE / "quotes_20coins_to_2018-02-28.csv.gz", coins=CASE / "CSVData_coin.csv")
-    names = (*QUICK, *LEARNED, *(SLOW if "--all" in sys.argv[1:] else ()))
+    words = sys.argv[1:]
+    names = (*QUICK, *(LEARNED if "--quick" not in words else ()), *(SLOW if "--all" in words else ()))
     pd.set_option("display.width", 180)
     show = {"index": False, "float_format": lambda value: f"{value:.4f}"}
     table, forecasts, _ = league(panel, names)
@@ -162,9 +164,10 @@ def answers(panel: sa.Panel, table: pd.DataFrame, steps: pd.DataFrame, coins: pd
     return [
         f"Data preparation. From returns of quotes as they are to the last line of the table, Z (shaped) goes from "
         f"{first['Z shaped']:.2f} to {last['Z shaped']:.2f}, raw MAPE from {first['M']:.4f} to {last['M']:.4f}.",
-        f"Best method. {top.model}: Z {top.Z:.2f}, MAPE {top.M:.4f}, DS {top.D:.2f}, R {top.R:.3f}, U {top.U:.5f}; the last value "
-        f"has Z {simple.Z:.2f}, MAPE {simple.M:.4f}, DS {simple.D:.2f}. The second, {second.model}, is {-second.behind_best:.2f} "
-        f"behind, 95 % interval of the difference [{second.behind_low:.2f}, {second.behind_high:.2f}].",
+        f"Best method. {top.model}: Z {top.Z:.2f}, MAPE {top.M:.4f}, DS {top.D:.2f}, R {top.R:.3f}, U {top.U:.5f}; the last "
+        f"value has Z {simple.Z:.2f}, MAPE {simple.M:.4f}, DS {simple.D:.2f}. Second, {second.model}, is "
+        f"{-second.behind_best:.2f} behind, the 95 % interval of the difference [{second.behind_low:.2f}, "
+        f"{second.behind_high:.2f}].",
         f"Hardest coins. By the share of their moves whose direction is met: {named(coins.index[:3], rate)}; "
         f"easiest: {named(coins.index[-3:], rate)}. Quotes that stand still always miss: "
         f"{named(coins['flat %'].nlargest(3).index, 'flat %')}.",

@@ -76,7 +76,8 @@ def ridge() -> None:
         theirs.append(median_ms(lambda end=int(ends[repeat]): refit(end), 9))
     a, b = statistics.median(ours), statistics.median(theirs)
     print(
-        f"ridge of 20 coins, 40 lags, window {DEPTH}: rolling {1e3 * a:.1f} us a step, scikit-learn refit {1e3 * b:.0f} us: x{b / a:.0f}"
+        f"ridge of 20 coins, 40 lags, window {DEPTH}: rolling {1e3 * a:.1f} us a step, "
+        f"scikit-learn refit {1e3 * b:.0f} us: x{b / a:.0f}"
     )
     rows = np.arange(DEPTH, DEPTH + 2000)
     for forecaster in (CrossAssetRidge(), FactorRidge()):
@@ -157,7 +158,8 @@ def universe() -> None:
     window = panel.window(panel.now, DEPTH)
     tail = median_ms(lambda: model._tail(window), 9)
     print(
-        f"1678 coins, one step: moments {update:.1f} ms, moments with solution and forecast {each:.1f} ms, features of the row {tail:.1f} ms"
+        f"1678 coins, one step: moments {update:.1f} ms, moments with solution and forecast {each:.1f} ms, "
+        f"features of the row {tail:.1f} ms"
     )
     print(f"sum {each + tail:.1f} ms")
 

@@ -250,7 +250,7 @@ class RollingMoments:
 
     Parameters
     ----------
-    shared, own, lags, target, count, first
+    shared, own, lags, target, count, first, anchor
         As for :func:`rolling_ridge`.
     """
 
