@@ -14,6 +14,7 @@ from statarb._checks import check_choice, check_integer
 from statarb._typing import FloatArray, IntArray
 from statarb.cointegration._inputs import LogPrices, as_levels
 from statarb.cointegration.kernels import AIC, BIC, FIXED, OVERLAP, RECOMPUTE, scan_block, scan_list
+from statarb.cointegration.late import LatePairs, late_coins, late_pairs
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.pvalues import FDR, adjust_sorted, mackinnon_pvalue
 from statarb.cointegration.samples import Rectangle, Sample, rectangles, tiles
@@ -86,7 +87,9 @@ def scan_pairs(
     with the same rows share their Gram matrices, as does a late listing with those listed before it. Pairs in which nearly
     all variance cancels (less than 1e-4 remains in the residual, or in its differences) are computed from the residual itself.
 
-    The two directions of a pair are two tests; the smaller p-value of both rejects more often than its level says.
+    The two directions of a pair are two tests; the smaller p-value of both rejects more often than its level says. Clusters of
+    volatility make all tests of this kind reject too often, in the far tail most of all, and so do the discoveries among many:
+    ``research/cointegration.py`` measures it. A pair is worth belief when a later sample shows it again.
 
     References
     ----------
@@ -133,7 +136,15 @@ class _Scan:
 
     def run_all(self, tile: int, n_jobs: int) -> None:
         """Test all pairs: those that share samples by Gram matrices, the others one by one."""
-        blocks, rest = rectangles(~np.isnan(self.levels), self.overlap)
+        observed = ~np.isnan(self.levels)
+        suffix, late = late_coins(observed)
+        if self.degree > 0:
+            late[:] = False  # a trend starts anew with every sample
+        rows = observed.sum(axis=1).astype(np.int32)
+        self.results["observations"][np.ix_(suffix, suffix)] = np.minimum.outer(rows[suffix], rows[suffix])
+        blocks, rest = rectangles(observed, self.overlap, suffix, late)
+        for pairs in late_pairs(self.levels, suffix, late, self.max_lags, self.overlap, tile):
+            self._late(pairs)
         with ThreadPoolExecutor(n_jobs) as pool:
             for block in blocks:
                 first = self._sample(block.rows, block.first)
@@ -187,11 +198,35 @@ class _Scan:
             self.criterion,
             *(self.results[name] for name in ("tau", "hedge_ratio", "half_life", "lag", "status")),
         )
-        both = np.ix_(coins_i, coins_j), np.ix_(coins_j, coins_i)
-        self.results["correlation"][both[0]] = correlation
-        self.results["correlation"][both[1]] = correlation.T
-        self.results["observations"][both[0]] = rows
-        self.results["observations"][both[1]] = rows
+        self._note(coins_i, coins_j, correlation, rows)
+
+    def _late(self, pairs: LatePairs) -> None:
+        (square, acov, head, tail), (squares, acovs, heads, tails) = pairs.own, pairs.other
+        scan_block(
+            pairs.gram,
+            pairs.cross,
+            square,
+            squares,
+            acov,
+            acovs,
+            head,
+            heads,
+            tail,
+            tails,
+            pairs.coin,
+            pairs.others,
+            False,
+            pairs.rows,
+            self.max_lags,
+            self.criterion,
+            *(self.results[name] for name in ("tau", "hedge_ratio", "half_life", "lag", "status")),
+        )
+        self._note(pairs.coin, pairs.others, pairs.correlation[None], pairs.rows)
+
+    def _note(self, coins_i: IntArray, coins_j: IntArray, correlation: FloatArray, rows: int) -> None:
+        for name, values in (("correlation", correlation), ("observations", np.full(correlation.shape, rows))):
+            self.results[name][np.ix_(coins_i, coins_j)] = values
+            self.results[name][np.ix_(coins_j, coins_i)] = values.T
 
 
 def _tile_pairs(block: Rectangle, first: Sample, second: Sample, tile: int) -> list[tuple[Any, ...]]:

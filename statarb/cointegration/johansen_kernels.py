@@ -180,15 +180,30 @@ def johansen_block(
                 status[y, x] = OK if sound[c] else SINGULAR
 
 
+@kernel(fastmath={"reassoc", "contract"})
+def _product(one: FloatArray, other: FloatArray, count: int) -> float:
+    """Sum of products, in an order that vector instructions allow."""
+    total = 0.0
+    for t in range(count):
+        total += one[t] * other[t]
+    return total
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _sum(values: FloatArray, count: int) -> float:
+    total = 0.0
+    for t in range(count):
+        total += values[t]
+    return total
+
+
 @kernel()
 def _without_line(values: FloatArray, count: int, degree: int) -> None:
     """Remove the mean, and for degree 1 the line, from the first ``count`` values, in place; nothing for degree -1."""
     for _ in range(2 if degree >= 0 else 0):  # the second pass removes the rounding of the first
-        total = 0.0
+        mean = _sum(values, count) / count
         for t in range(count):
-            total += values[t]
-        for t in range(count):
-            values[t] -= total / count
+            values[t] -= mean
     if degree == 1:
         top, bottom = 0.0, 0.0
         for t in range(count):
@@ -263,17 +278,11 @@ def johansen_list(
             continue
         _without_line(pair[0], count, degree)
         _without_line(pair[1], count, degree)
-        yy = xx = xy = 0.0
-        for t in range(count):
-            yy += pair[0, t] * pair[0, t]
-            xx += pair[1, t] * pair[1, t]
-            xy += pair[0, t] * pair[1, t]
-        turn = xy / xx
-        rest = 0.0
+        yy = _product(pair[0], pair[0], count)
+        turn = _product(pair[0], pair[1], count) / _product(pair[1], pair[1], count)
         for t in range(count):
             pair[0, t] -= turn * pair[1, t]
-            rest += pair[0, t] * pair[0, t]
-        if not rest > PERFECT * yy:
+        if not _product(pair[0], pair[0], count) > PERFECT * yy:
             status[number] = COLLINEAR
             continue
         rows = count - 1 - lags
@@ -288,10 +297,7 @@ def johansen_list(
             _without_line(block[g], rows, min(degree, 0))
         for g in range(edge):
             for h in range(g + 1):
-                total = 0.0
-                for t in range(rows):
-                    total += block[g, t] * block[h, t]
-                a[g, h, 0] = total
+                a[g, h, 0] = _product(block[g], block[h], rows)
         size[0] = rows
         sound[0] = True
         _reduced_rank(lags, 1, size, a, scale, root, sound, statistic, value)

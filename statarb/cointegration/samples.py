@@ -13,7 +13,7 @@ from statarb._typing import BoolArray, FloatArray, IntArray
 __all__ = ["Rectangle", "Sample", "rectangles"]
 
 WORTH_A_SAMPLE = 64
-"""Fewer pairs than this on a sample of their own are cheaper one by one."""
+"""Fewer pairs than this on a sample of their own are cheaper one by one; so are pairs of very few coins with many."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Rectangle:
     second: IntArray | None
 
 
-def rectangles(observed: BoolArray, min_overlap: int) -> tuple[list[Rectangle], list[tuple[IntArray, IntArray]]]:
+def rectangles(
+    observed: BoolArray, min_overlap: int, suffix: BoolArray | None = None, late: BoolArray | None = None
+) -> tuple[list[Rectangle], list[tuple[IntArray, IntArray]]]:
     """Split all unordered pairs of coins by their common sample.
 
     Coins observed on the same rows form a group. Two groups of which one holds all rows of the other (a late listing) share
@@ -37,6 +39,8 @@ def rectangles(observed: BoolArray, min_overlap: int) -> tuple[list[Rectangle], 
         Which cells hold a number.
     min_overlap : int
         Groups with a smaller common sample go to the list, where they are given their status.
+    suffix, late : (coins,), optional
+        Coins quoted to the end, and late ones among them: pairs of a late coin with one quoted to the end are left out.
 
     Returns
     -------
@@ -53,31 +57,40 @@ def rectangles(observed: BoolArray, min_overlap: int) -> tuple[list[Rectangle], 
     by_size = np.argsort(-sizes, kind="stable")
     blocks: list[Rectangle] = []
     rest: list[tuple[IntArray, IntArray]] = []
+    ends = np.zeros(len(example), dtype=np.bool_) if suffix is None else suffix[example]
+    newer = np.zeros(len(example), dtype=np.bool_) if late is None else late[example]
     for place, own in enumerate(by_size):
         coins = members[own]
         rows = np.flatnonzero(observed[example[own]])
         enough = len(rows) >= min_overlap
-        if len(coins) > 1 and enough:
+        if newer[own]:
+            pass  # among themselves they are done
+        elif len(coins) > 1 and enough:
             blocks.append(Rectangle(rows, coins, None))
         elif len(coins) > 1:
             rest.append((coins, coins))
         larger = by_size[:place]
+        larger = larger[~((newer[own] & ends[larger]) | (ends[own] & newer[larger]))]
         common = masks[larger] & masks[own]
         inside = (common == masks[own]).all(axis=1)
         if inside.any():
             others = np.concatenate([members[other] for other in larger[inside]])
-            if enough and len(coins) * len(others) >= WORTH_A_SAMPLE:
+            if enough and _worth(len(coins), len(others)):
                 blocks.append(Rectangle(rows, coins, others))
             else:
                 rest.append((coins, others))
         for other, mask in zip(larger[~inside], common[~inside], strict=True):
-            if len(coins) * len(members[other]) >= WORTH_A_SAMPLE:
+            if _worth(len(coins), len(members[other])):
                 shared = np.flatnonzero(np.unpackbits(mask, count=observed.shape[1]))
                 if len(shared) >= min_overlap:
                     blocks.append(Rectangle(shared, coins, members[other]))
                     continue
             rest.append((coins, members[other]))
     return blocks, rest
+
+
+def _worth(one: int, other: int) -> bool:
+    return one * other >= WORTH_A_SAMPLE and min(one, other) >= 5
 
 
 def _members(group: npt.NDArray[np.intp], groups: int) -> list[IntArray]:

@@ -52,16 +52,8 @@ def read_rows(
     a fraction; a coin id of digits; and numbers without a sign that a double holds exactly up to one multiplication or
     division by a power of ten (Clinger 1990): the result is then the one nearest to the decimal.
 
-    Returns
-    -------
-    starts : (lines + 1,) int64
-    stamp : (lines,) int64
-        Microseconds since 1970.
-    coin : (lines,) int64
-    numbers : (4, lines) float64
-        By role; NaN where a field is empty.
-    regular : (lines,) bool
-        Whether the line is plain; of the others nothing but the start is meant.
+    Returns starts (lines + 1), stamps in microseconds since 1970, coin ids, numbers (4 x lines, by role, NaN where a field is
+    empty), and whether a line is plain; of one that is not, nothing but its start is meant.
     """
     width = roles.shape[0]
     starts = np.empty(lines + 1, dtype=np.int64)
@@ -90,14 +82,7 @@ def read_rows(
                 if size > 0 and text[at] == 10 and text[at - one] == 13:
                     size -= 1
                 # Neighbouring rows mostly share their stamp.
-                same = known and size == 19
-                if same:
-                    for shift in range(19):
-                        back = np.uint64(18 - shift)
-                        if text[begin + back] != text[previous + back]:
-                            same = False
-                            break
-                if same:
+                if known and size == 19 and _same(text, begin, previous):
                     stamp[line] = stamp[line - 1]
                 else:
                     stamp[line] = _stamp(text, np.int64(begin), size)
@@ -127,22 +112,15 @@ def read_rows(
                     power = -np.int64(at - first)
                     count -= power
                 if count > 0 and (text[at] | 32) == 101:
-                    down = text[at + one] == 45
-                    at += np.uint64(2) if down or text[at + one] == 43 else one
-                    first = at
-                    exponent = np.int64(0)
-                    while 48 <= text[at] <= 57 and at - first < np.uint64(3):
-                        exponent = 10 * exponent + np.int64(text[at]) - 48
-                        at += one
-                    good = good and bool(at > first)
-                    power += -exponent if down else exponent
-                if count > 0:
-                    if count <= 18 and mantissa <= 2**53 and -22 <= power <= 22:
-                        numbers[role - PRICE, line] = mantissa * TENS[power] if power >= 0 else mantissa / TENS[-power]
-                    else:
-                        good = False
+                    exponent, after = _exponent(text, at + one)
+                    power += exponent
+                    good = good and bool(after > at)
+                    at = max(after, at)
+                # Eighteen digits fit in 64 bits; a double holds whole numbers up to 2^53, and powers of ten up to 10^22.
+                if count > 0 and count <= 18 and mantissa <= 2**53 and -22 <= power <= 22:
+                    numbers[role - PRICE, line] = mantissa * TENS[power] if power >= 0 else mantissa / TENS[-power]
                 else:
-                    good = good and bool(at == begin)
+                    good = good and count == 0 and bool(at == begin)
             if text[at] == 13 and text[at + one] == 10:
                 at += one
             if place == width - 1:
@@ -161,6 +139,31 @@ def read_rows(
         at += one
     starts[lines] = np.int64(at)
     return starts, stamp, coin, numbers, regular
+
+
+@kernel()
+def _exponent(text: Bytes, at: np.uint64) -> tuple[np.int64, np.uint64]:
+    """Return an exponent of up to three digits and the place after it; place 0 where there is none."""
+    one = np.uint64(1)
+    down = text[at] == 45
+    if down or text[at] == 43:
+        at += one
+    first = at
+    exponent = np.int64(0)
+    while 48 <= text[at] <= 57 and at - first < np.uint64(3):
+        exponent = 10 * exponent + np.int64(text[at]) - 48
+        at += one
+    return (-exponent if down else exponent), (at if at > first else np.uint64(0))
+
+
+@kernel()
+def _same(text: Bytes, one: np.uint64, two: np.uint64) -> bool:
+    """Whether two stamps of 19 bytes are the same; their ends differ most often."""
+    for shift in range(19):
+        back = np.uint64(18 - shift)
+        if text[one + back] != text[two + back]:
+            return False
+    return True
 
 
 @kernel()
@@ -204,31 +207,28 @@ def find_lines(text: Bytes, lines: int) -> tuple[IntArray, IntArray, IntArray, B
 
 
 @kernel()
-def blank_fields(text: Bytes, starts: IntArray, ends: IntArray, place: int) -> BoolArray:
-    """Whether field ``place`` of each line (without quotes) is empty, or one of the words NaN and NULL in any case."""
-    blank = np.zeros(starts.shape[0], dtype=np.bool_)
+def blank_fields(text: Bytes, starts: IntArray, ends: IntArray, width: int) -> BoolArray:
+    """Whether each field of each line (lines x width; no quotes) is empty, or one of the words NaN and NULL in any case."""
+    blank = np.ones((starts.shape[0], width), dtype=np.bool_)
     for line in range(starts.shape[0]):
         at = starts[line]
-        end = ends[line]
-        for _ in range(place):
-            while at < end and text[at] != 44:
-                at += 1
-            at += 1
-        stop = at
-        while stop < end and text[stop] != 44:
-            stop += 1
-        size = stop - at
-        if size <= 0:
-            blank[line] = True
-        elif size == 3:
-            blank[line] = (text[at] | 32) == 110 and (text[at + 1] | 32) == 97 and (text[at + 2] | 32) == 110
-        elif size == 4:
-            blank[line] = (
-                (text[at] | 32) == 110
-                and (text[at + 1] | 32) == 117
-                and (text[at + 2] | 32) == 108
-                and (text[at + 3] | 32) == 108
-            )
+        for place in range(width):
+            stop = at
+            while stop < ends[line] and text[stop] != 44:
+                stop += 1
+            size = stop - at
+            if size == 3:
+                blank[line, place] = (text[at] | 32) == 110 and (text[at + 1] | 32) == 97 and (text[at + 2] | 32) == 110
+            elif size == 4:
+                blank[line, place] = (
+                    (text[at] | 32) == 110
+                    and (text[at + 1] | 32) == 117
+                    and (text[at + 2] | 32) == 108
+                    and (text[at + 3] | 32) == 108
+                )
+            else:
+                blank[line, place] = size <= 0
+            at = stop + 1
     return blank
 
 

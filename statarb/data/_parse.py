@@ -90,7 +90,7 @@ def parse_block(block: bytes | memoryview, layout: Layout) -> Parsed:
     if regular.all():
         return Parsed(quotes, lines, np.empty(0, dtype=np.int64), starts, block)
     odd = np.flatnonzero(~regular)
-    rest = _parse_carefully(b"".join([block[starts[line] : starts[line + 1]] for line in odd]), layout)
+    rest = _parse_carefully(_joined(block, starts, odd), layout)
     rows = odd[rest.lines]
     for field in dataclasses.fields(Quotes):
         values = getattr(quotes, field.name)
@@ -115,12 +115,18 @@ def _parse_carefully(block: bytes, layout: Layout) -> Parsed:
     parsed.malformed = np.array([line for line in wrong if not _FOOTER.fullmatch(parsed.text(int(line)))], dtype=np.int64)
     if len(kept) == 0:
         return parsed
-    runs = np.split(kept, np.flatnonzero(np.diff(kept) > 1) + 1)
-    clean = b"".join([block[bounds[run[0]] : bounds[run[-1] + 1]] for run in runs])
-    frame = _read_frame(clean.translate(_ASCII), layout, len(kept))
+    frame = _read_frame(_joined(block, bounds, kept).translate(_ASCII), layout, len(kept))
     read = _matrix if layout.name == "matrix" else _long
     read(parsed, frame, layout, text, starts[kept], ends[kept])
     return parsed
+
+
+def _joined(block: bytes | memoryview, bounds: IntArray, lines: IntArray) -> bytes:
+    """Return some lines of a block as one text."""
+    cuts = np.flatnonzero(np.diff(lines) > 1)
+    lows = bounds[lines[np.append(0, cuts + 1)]].tolist()
+    highs = bounds[lines[np.append(cuts, len(lines) - 1)] + 1].tolist()
+    return b"".join([block[low:high] for low, high in zip(lows, highs, strict=True)])
 
 
 def _read_frame(block: bytes, layout: Layout, rows: int) -> pl.DataFrame | None:
@@ -161,19 +167,14 @@ def _long(parsed: Parsed, frame: pl.DataFrame | None, layout: Layout, text: Byte
         coin = np.array(frame.get_column(f"f{layout.coin}").fill_null(0).to_numpy(), dtype=np.int64)
         parsed.quotes = _quotes(_stamps(frame, layout), coin, numbers)
         doubtful = (parsed.quotes.stamp == NO_STAMP) | (coin == 0)
-        for name, values in numbers.items():
-            doubtful |= _unexplained(values, text, starts, ends, places[name])
+        absent = np.column_stack([np.isnan(values) for values in numbers.values()])
+        rows = np.flatnonzero(absent.any(axis=1))
+        if len(rows):
+            # No number, although the field is not empty.
+            blank = blank_fields(text, starts[rows], ends[rows], layout.width)[:, list(places.values())]
+            doubtful[rows] |= (absent[rows] & ~blank).any(axis=1)
     for row in np.flatnonzero(doubtful):
         _settle(parsed.quotes, int(row), parsed.text(int(parsed.lines[row])), layout)
-
-
-def _unexplained(values: FloatArray, text: Bytes, starts: IntArray, ends: IntArray, place: int) -> BoolArray:
-    """Whether there is no number although the field is not empty."""
-    absent = np.isnan(values)
-    rows = np.flatnonzero(absent)
-    if len(rows):
-        absent[rows] = ~blank_fields(text, starts[rows], ends[rows], place)
-    return absent
 
 
 def _settle(quotes: Quotes, row: int, line: str, layout: Layout) -> None:
@@ -207,9 +208,7 @@ def _matrix(parsed: Parsed, frame: pl.DataFrame | None, layout: Layout, text: By
     else:
         stamp = _stamps(frame, layout)
         prices = np.column_stack([_floats(frame, place) for place in layout.places])
-        doubtful = np.column_stack(
-            [_unexplained(prices[:, column], text, starts, ends, place) for column, place in enumerate(layout.places)]
-        )
+        doubtful = np.isnan(prices) & ~blank_fields(text, starts, ends, layout.width)[:, list(layout.places)]
     for row in np.flatnonzero(doubtful.any(axis=1) | (stamp == NO_STAMP)):
         fields = split_line(parsed.text(int(parsed.lines[row])))
         stamp[row] = parse_stamp(fields[layout.stamp]) if len(fields) == layout.width else NO_STAMP

@@ -11,9 +11,19 @@ __all__ = ["COIN_FIGURES", "MAX_DECIMALS", "coin_figures", "market_rows"]
 
 COIN_FIGURES = (
     "quotes", "first", "last", "longest_hole", "hole_after", "unchanged", "longest_still", "decimals", "jumps_by_ten",
-    "outliers", "largest_z", "median_price", "usual_decimals",
+    "outliers", "largest_z", "median_price", "usual_decimals", "coarse",
 )  # fmt: skip
 MAX_DECIMALS = 12
+
+
+@kernel()
+def _quantile(tally: IntArray, share: float) -> int:
+    """Return the first place up to which at least a share of the counts lies."""
+    place, enough = 0, tally[0]
+    while enough < share * tally.sum():
+        place += 1
+        enough += tally[place]
+    return place
 
 
 @kernel()
@@ -24,10 +34,11 @@ def coin_figures(price: FloatArray, cells: IntArray, outlier_z: float, lengths: 
     ``hole_after`` are rows, -1 for none. ``lengths`` (n,) counts the holes by length, the last place those of n - 1 and more.
     Outliers are returns whose modified z-score (Iglewicz & Hoaglin 1993) is above ``outlier_z``.
     """
-    figures = np.full(13, np.nan)
+    figures = np.full(14, np.nan)
     returns = np.empty(len(price))
     quotes = np.empty(len(price))
     tally = np.zeros(13, dtype=np.int64)
+    moved = np.zeros(13, dtype=np.int64)
     count, first, last, still, longest_still, unchanged, jumps = 0, -1, -1, 0, 0, 0, 0
     longest, after, decimals = 0, -1, 0
     for row in range(len(price)):
@@ -56,11 +67,14 @@ def coin_figures(price: FloatArray, cells: IntArray, outlier_z: float, lengths: 
                 if whole != 0.0 and abs(tens - whole) < 0.02:
                     jumps += 1
         if count == 0 or value != quotes[count - 1]:
+            earlier = decimals
             decimals = 0
             scaled = value
             while decimals < 12 and abs(scaled - np.rint(scaled)) > 1e-14 * scaled:
                 decimals += 1
                 scaled = value * 10.0**decimals
+            if count > 0:
+                moved[max(earlier, decimals)] += 1
         tally[decimals] += 1
         quotes[count] = value
         last = row
@@ -68,14 +82,9 @@ def coin_figures(price: FloatArray, cells: IntArray, outlier_z: float, lengths: 
     figures[0], figures[1], figures[2], figures[3], figures[4] = count, first, last, longest, after
     if count == 0:
         return figures
-    enough, place = tally[0], 0
-    while enough < 0.5 * count:
-        place += 1
-        enough += tally[place]
-    figures[12] = place
-    while enough < 0.99 * count:
-        place += 1
-        enough += tally[place]
+    figures[12] = _quantile(moved if moved.sum() > 0 else tally, 0.5)
+    place = _quantile(tally, 0.99)
+    figures[13] = tally[: max(place - 2, 0)].sum() / count
     figures[7], figures[8], figures[6], figures[11] = place, jumps, longest_still, np.median(quotes[:count])
     if count < 2:
         return figures

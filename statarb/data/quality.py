@@ -54,8 +54,10 @@ class QualityReport:
     - ``longest_hole`` in steps, between two quotes, and ``hole_after``, the quote before it;
     - ``unchanged``: percent of quotes equal to the one before; ``longest_still``: most such quotes in a row;
     - ``stale_snapshots``: quotes of the coin in rows in which all coins stand still;
-    - ``decimals``: digits after the point that 99 % of the quotes do with (12: not rounded), ``usual_decimals``: that half of
-      them do with, ``tick`` the step that the latter make, ``precision_bp`` the tick as a share of the median price;
+    - ``decimals``: digits after the point that 99 % of the quotes do with (12: not rounded); ``usual_decimals``: digits that
+      half of the moves do with, on both sides; ``tick`` the step that the latter make, ``precision_bp`` the tick as a share of
+      the median price; ``coarse``: percent of quotes with at least three digits fewer than ``decimals``, rounded otherwise than
+      the rest;
     - ``outliers``: returns whose modified z-score, ``0.6745 |r - median| / MAD``, is above the limit, ``largest_z`` the largest
       (Iglewicz & Hoaglin 1993, How to Detect and Handle Outliers; the mean deviation times 1.2533 where the MAD is 0);
     - ``jumps_by_ten``: moves by a power of ten (within 5 %) from one quote to the next, as from a slipped decimal point;
@@ -203,6 +205,7 @@ def _coin_table(panel: Panel, figures: pd.DataFrame, stale: Any) -> pd.DataFrame
             "usual_decimals": decimals,
             "tick": tick,
             "precision_bp": 1e4 * tick / figures["median_price"].to_numpy(),
+            "coarse": 100.0 * figures["coarse"],
             "outliers": figures["outliers"],
             "largest_z": figures["largest_z"],
             "jumps_by_ten": figures["jumps_by_ten"],
@@ -256,6 +259,7 @@ def _flags(table: pd.DataFrame) -> list[str]:
         "thin": table["coverage_listed"] < 100.0 * FEW_QUOTES,
         "often unchanged": table["unchanged"] > 50.0,
         "coarse tick": table["precision_bp"] > 10.0,
+        "rounded two ways": table["coarse"] > 10.0,
         "jumps by ten": table["jumps_by_ten"] > 0,
         "unrounded price disagrees": table["unrounded_off"] > 1.0,
         "no volume": table["zero_volume"] > 50.0,
@@ -321,4 +325,6 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, float) and np.isnan(value):
+        return "not known"
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -62,7 +62,7 @@ def select_coins(
         Largest share of quotes that may equal the one before, in [0, 1].
     drop_first : int
         Number of first quotes of a coin *after its listing* that are removed (all fields): new listings trade thinly and
-        strangely at first. Coins that are quoted from the panel's first day on were listed before and lose none.
+        strangely at first. Coins that are quoted in the panel's first row were listed before and lose none.
 
     Returns
     -------
@@ -95,11 +95,10 @@ def select_coins(
     drop_first = check_integer("drop_first", drop_first, at_least=0)
     observed = panel.observed_array
     day = np.timedelta64(1, "D")
-    late = panel._stamps[_first(observed)] - panel._grid[0] >= day
-    late &= observed.any(axis=0)
-    lost: BoolArray = (
-        late[None, :] & observed & (np.cumsum(observed, axis=0) <= drop_first) if drop_first else np.zeros(1, bool)
-    )
+    begins = _first(observed)
+    late = observed.any(axis=0) & (panel._stamps[begins] - panel._grid[0] >= day)
+    listed = panel._rows[begins] > 0
+    lost: BoolArray = listed & observed & (np.cumsum(observed, axis=0) <= drop_first) if drop_first else np.zeros((1, 1), bool)
     seen = observed & ~lost
     quotes = seen.sum(axis=0)
     some = quotes > 0

@@ -2,6 +2,13 @@
 
 from statarb.forecasting.base import BaseForecaster, Forecaster, clone, forecaster_names, make_forecaster, register
 from statarb.forecasting.blocks import BlockResult, forecast_rows
+from statarb.forecasting.econometric import (
+    Arima,
+    Autoregression,
+    ErrorCorrection,
+    ExponentialSmoothing,
+    VectorAutoregression,
+)
 from statarb.forecasting.ensemble import Ensemble, Selector, default_forecaster
 from statarb.forecasting.learned import BoostedTrees, Perceptron, SupportVectors
 from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, FactorRidge, LastValue
@@ -11,6 +18,8 @@ from statarb.forecasting.walk import ForecastRun, forecast_walk, run_forecasts
 
 __all__ = [
     "LEADERS",
+    "Arima",
+    "Autoregression",
     "BaseForecaster",
     "BlockResult",
     "BoostedTrees",
@@ -18,6 +27,8 @@ __all__ = [
     "DirectionShaped",
     "Drift",
     "Ensemble",
+    "ErrorCorrection",
+    "ExponentialSmoothing",
     "FactorRidge",
     "ForecastRun",
     "ForecastScore",
@@ -27,6 +38,7 @@ __all__ = [
     "Quoted",
     "Selector",
     "SupportVectors",
+    "VectorAutoregression",
     "clone",
     "default_forecaster",
     "directional_symmetry",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
@@ -98,6 +99,9 @@ class BaseForecaster:
     attributes that end in an underscore.
     """
 
+    refit_every: int = 1
+    """Steps between fits that are worth their time, where nobody says otherwise."""
+
     failed_: BoolArray
     """Coins whose model could not be estimated at the last fit: the last value stands in, and the walk counts it."""
 
@@ -177,19 +181,10 @@ class BaseForecaster:
 
 
 def clone(forecaster: F) -> F:
-    """Return an unfitted copy with the same parameters.
-
-    Raises
-    ------
-    ParameterError
-        The object has no ``get_params``.
-    """
+    """Return an unfitted copy with the same parameters; an object without ``get_params`` is copied as it is."""
     get = getattr(forecaster, "get_params", None)
     if get is None:
-        raise ParameterError(
-            f"{type(forecaster).__name__} has no get_params and cannot be copied; "
-            "derive it from statarb.forecasting.BaseForecaster"
-        )
+        return copy.deepcopy(forecaster)
     params = {name: _clone_value(value) for name, value in get(deep=False).items()}
     return type(forecaster)(**params)
 

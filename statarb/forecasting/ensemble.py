@@ -12,7 +12,7 @@ from statarb._checks import check_choice, check_integer
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.base import BaseForecaster, Forecaster, make_forecaster
+from statarb.forecasting.base import BaseForecaster, Forecaster, clone, make_forecaster
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.features import known_prices
 
@@ -64,6 +64,12 @@ class Ensemble(BaseForecaster):
         return int(getattr(self.members[0], "horizon", 1))
 
     @property
+    def refit_every(self) -> int:  # type: ignore[override]
+        """Steps between fits that the slowest member asks for; a day where weights are learnt."""
+        most = max(int(getattr(member, "refit_every", 1)) for member in self.members)
+        return max(most, 288) if self._holds_out else most
+
+    @property
     def min_rows(self) -> int:
         """Rows that a window must have at least."""
         most = max(int(getattr(member, "min_rows", 1)) for member in self.members)
@@ -81,16 +87,15 @@ class Ensemble(BaseForecaster):
         self._require_rows(rows)
         self.coins_ = window.coins
         self.weights_ = self._weigh(window, rows - 1, rows)
-        for member in self.members:
-            member.fit(window)
-        failures = [getattr(member, "failed_", np.False_) for member in self.members]
+        self.members_ = [clone(member).fit(window) for member in self.members]
+        failures = [getattr(member, "failed_", np.False_) for member in self.members_]
         self.failed_ = np.logical_and.reduce([np.broadcast_to(one, (len(window.coins),)) for one in failures])
         return self
 
     def predict(self, window: Panel) -> pd.Series:
         """Return the weighted mean of the members' expected log returns."""
         self._require_fitted(window)
-        answers = [member.predict(window).reindex(window.coins).to_numpy(dtype=np.float64) for member in self.members]
+        answers = [member.predict(window).reindex(window.coins).to_numpy(dtype=np.float64) for member in self.members_]
         return self._series(window, _mixed(np.stack(answers)[:, None], self.weights_)[0])
 
     def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:

@@ -11,7 +11,18 @@ from statarb._typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 
-__all__ = ["CARRY", "Moves", "carried", "check_fields", "known_prices", "lagged", "moves", "rolling_mean", "standardised_field"]
+__all__ = [
+    "CARRY",
+    "Moves",
+    "carried",
+    "check_fields",
+    "known_prices",
+    "lagged",
+    "moves",
+    "quote_gap",
+    "rolling_mean",
+    "standardised_field",
+]
 
 CARRY = 24
 """A return is taken over a gap of at most this many rows. It bounds how far back a row's features look, so that they are
@@ -198,6 +209,21 @@ def carried(values: FloatArray, depth: int | None = None) -> FloatArray:
     filled: FloatArray = np.take_along_axis(values, np.maximum(last, 0), axis=0)
     filled[gone] = np.nan
     return filled
+
+
+def quote_gap(window: Panel, field: str, depth: int | None = None) -> FloatArray:
+    """Log distance of the price that returns are taken of from the quoted one, rows x coins, at each coin's last quote.
+
+    0 where ``field`` is the quoted price; NaN where the coin has no quote in the last ``depth`` rows.
+    """
+    price, fine = window.array("price"), window.array(field)
+    if fine is price:
+        return np.where(np.isnan(known_prices(window, depth=depth)), np.nan, 0.0)
+    with np.errstate(invalid="ignore"):
+        gap = np.log(np.asarray(fine / price, dtype=np.float64))
+    gap[~np.isfinite(gap)] = 0.0
+    gap[np.isnan(price)] = np.nan
+    return carried(gap, depth)
 
 
 def check_fields(window: Panel, names: Sequence[str]) -> None:

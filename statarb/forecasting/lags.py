@@ -13,7 +13,7 @@ from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import CARRY, carried, check_fields, known_prices, lagged, moves, standardised_field
+from statarb.forecasting.features import CARRY, check_fields, lagged, moves, quote_gap, standardised_field
 
 __all__ = ["LEADERS", "Design", "LagForecaster"]
 
@@ -133,7 +133,7 @@ class LagForecaster(BaseForecaster):
             target=self._target(past.returns, past.scale),
             usable=usable,
             scale=past.scale * np.sqrt(self.horizon),
-            gap=self._gap(panel, depth),
+            gap=quote_gap(panel, self.field, depth),
             first=self._first,
         )
 
@@ -157,14 +157,3 @@ class LagForecaster(BaseForecaster):
         named = panel.coins.get_indexer(pd.Index(LEADERS))
         named = named[named >= 0]
         return np.sort(named).astype(np.int64) if len(named) else np.arange(len(LEADERS), dtype=np.int64)
-
-    def _gap(self, panel: Panel, depth: int | None) -> FloatArray:
-        """Log distance of the price that returns are taken of from the quoted one, rows x coins; NaN without a quote."""
-        price, fine = panel.array("price"), panel.array("unrounded")
-        if self.field == "price" or fine is price:
-            return np.where(np.isnan(known_prices(panel, depth=depth)), np.nan, 0.0)
-        with np.errstate(invalid="ignore"):
-            gap = np.log(np.asarray(fine / price, dtype=np.float64))
-        gap[~np.isfinite(gap)] = 0.0
-        gap[np.isnan(price)] = np.nan
-        return carried(gap, depth)

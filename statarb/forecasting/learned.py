@@ -13,6 +13,7 @@ from statarb._checks import check_choice, check_integer, check_number
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
+from statarb.forecasting.features import quote_gap
 from statarb.forecasting.lags import Design, LagForecaster
 from statarb.forecasting.linear import FactorRidge
 
@@ -26,6 +27,7 @@ class LearnedForecaster(LagForecaster):
     """Base: a model trained on the usable rows of a window, asked for rows after it."""
 
     seed: int
+    refit_every = 288
 
     def fit(self, window: Panel) -> Self:
         """Train on the window.
@@ -47,7 +49,7 @@ class LearnedForecaster(LagForecaster):
         self._require_fitted(window)
         self._require_rows(len(window.times))
         tail = self._tail(window)
-        gap = self._gap(window, None)[-1:]
+        gap = quote_gap(window, self.field)[-1:]
         last = np.array([len(tail.target) - 1])
         return self._series(window, self._returns(self.model_, self.failed_, tail, last, gap)[0])
 

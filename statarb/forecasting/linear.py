@@ -13,7 +13,7 @@ from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.forecasting._rolling import ANCHOR, RollingMoments, rolling_ridge
 from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import known_prices
+from statarb.forecasting.features import known_prices, quote_gap
 from statarb.forecasting.lags import LEADERS, Design, LagForecaster
 
 __all__ = ["LEADERS", "CrossAssetRidge", "Drift", "FactorRidge", "LastValue"]
@@ -168,7 +168,7 @@ class CrossAssetRidge(LagForecaster):
         answer = self.coef_ @ tail.shared[-1]
         if tail.own_lags:
             answer += np.einsum("lc,cl->c", tail.own[-1].reshape(tail.own_lags, -1), self.own_coef_)
-        return self._series(window, answer * tail.scale[-1] + self._gap(window, None)[-1])
+        return self._series(window, answer * tail.scale[-1] + quote_gap(window, self.field)[-1])
 
     def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
@@ -276,7 +276,7 @@ class FactorRidge(LagForecaster):
         self._require_rows(len(window.times))
         tail = self._tail(window)
         answer = _answer(tail.shared[-1], tail.own[-1], self.coef_.T, self.own_coef_.T)
-        return self._series(window, answer * tail.scale[-1] + self._gap(window, None)[-1])
+        return self._series(window, answer * tail.scale[-1] + quote_gap(window, self.field)[-1])
 
     def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""

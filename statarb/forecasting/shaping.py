@@ -12,7 +12,7 @@ from statarb._checks import check_choice, check_integer, check_number
 from statarb._numba import kernel
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
-from statarb.forecasting.base import BaseForecaster, Forecaster
+from statarb.forecasting.base import BaseForecaster, Forecaster, clone
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.features import known_prices, moves
 
@@ -35,11 +35,16 @@ class Wrapper(BaseForecaster):
         """Rows that a window must have at least."""
         return int(getattr(self.forecaster, "min_rows", 1))
 
+    @property
+    def refit_every(self) -> int:  # type: ignore[override]
+        """Steps between fits that the inner forecaster asks for."""
+        return int(getattr(self.forecaster, "refit_every", 1))
+
     def fit(self, window: Panel) -> Self:
         """Fit the inner forecaster."""
         self.coins_ = window.coins
-        self.forecaster.fit(window)
-        self.failed_ = np.broadcast_to(getattr(self.forecaster, "failed_", np.False_), (len(window.coins),))
+        self.forecaster_ = clone(self.forecaster).fit(window)
+        self.failed_ = np.broadcast_to(getattr(self.forecaster_, "failed_", np.False_), (len(window.coins),))
         return self
 
 
@@ -73,7 +78,8 @@ class Quoted(Wrapper):
 
     def predict(self, window: Panel) -> pd.Series:
         """Return the expected log return from the last quote to the next."""
-        inner = self.forecaster.predict(window).reindex(window.coins).to_numpy(dtype=np.float64)
+        self._require_fitted(window)
+        inner = self.forecaster_.predict(window).reindex(window.coins).to_numpy(dtype=np.float64)
         tail = window.window(window.now, depth=self._history)
         rows = np.array([len(tail.times) - 1])
         return self._series(window, self._rounded(tail, rows, known_prices(window)[-1:], inner[None, :])[0])
@@ -140,7 +146,8 @@ class DirectionShaped(Wrapper):
 
     def predict(self, window: Panel) -> pd.Series:
         """Return the expected log returns of the inner forecaster."""
-        return self.forecaster.predict(window)
+        self._require_fitted(window)
+        return self.forecaster_.predict(window)
 
     def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once, as the inner forecaster does."""

@@ -24,6 +24,7 @@ from statarb.investors.online import (
     UniversalPortfolio,
 )
 from statarb.investors.robots import ChannelBreakout, MovingAverageCross, RelativeStrength
+from statarb.investors.stat_arb import StatArb
 
 __all__ = [
     "CORN",
@@ -57,6 +58,7 @@ __all__ = [
     "Rebalanced",
     "RelativeStrength",
     "Reversal",
+    "StatArb",
     "UniversalPortfolio",
     "VolatilityTarget",
     "from_function",

@@ -15,6 +15,8 @@ from statarb._checks import check_choice, check_integer
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
+from statarb.forecasting.base import BaseForecaster
+from statarb.forecasting.base import clone as clone_forecaster
 
 __all__ = ["INVESTORS", "BaseInvestor", "Investor", "PeriodicInvestor", "fresh_copy", "make_investor", "register", "weights_of"]
 
@@ -301,5 +303,5 @@ def fresh_copy(value: Any) -> Any:
     if hasattr(value, "get_params") and not isinstance(value, type):
         from sklearn.base import clone
 
-        return clone(value)
+        return clone_forecaster(value) if isinstance(value, BaseForecaster) else clone(value)
     return copy.deepcopy(value)

@@ -13,8 +13,8 @@ from statarb._checks import check_number
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.linear import CrossAssetRidge
 from statarb.forecasting.blocks import forecast_rows
+from statarb.forecasting.linear import CrossAssetRidge
 from statarb.investors.base import BaseInvestor, register, weights_of
 
 __all__ = ["LeadLag", "band_weights"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._typing import FloatArray, IntArray
 from statarb.errors import DataError
 
 __all__ = ["equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
@@ -41,12 +41,13 @@ def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray
     """Return ``argmin 1/2 b'Qb - c'b`` over the simplex ``b >= 0, sum(b) = 1``.
 
     A primal active-set method, the one of Lawson and Hanson (1974, chapter 23) with the sum as one equation more: exact up
-    to rounding, and quick where few weights are above zero or ``start`` has the right ones.
+    to rounding, and quick where few weights are above zero or ``start`` has the right ones. What is returned is certified: by
+    convexity ``b'g - min(g)``, g the gradient, is the most that any weights could be better by.
 
     Parameters
     ----------
     matrix : (n, n)
-        Q, symmetric, positive definite on differences of weights.
+        Q, symmetric, positive semidefinite.
     linear : (n,)
         c.
     start : (n,), optional
@@ -55,60 +56,70 @@ def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray
     Raises
     ------
     DataError
-        Not finite, or so near to singular that the method does not end.
+        Not finite, or what the certificate allows is more than 1e-8 of the largest number in Q and c.
     """
     size = len(linear)
     if not (np.isfinite(matrix).all() and np.isfinite(linear).all()):
         raise DataError("a quadratic over weights must be finite; a price or return behind it is not")
+    linear = linear - linear.max()
+    scale = max(float(np.abs(matrix).max()), float(np.abs(linear).max()))
     weights = np.zeros(size)
     if start is None:
         weights[int(np.argmin(0.5 * np.diag(matrix) - linear))] = 1.0
     else:
         weights[:] = start
-    free = weights > 0.0
-    scale = max(float(np.abs(matrix).max()), float(np.abs(linear).max()))
+    if scale == 0.0:
+        return weights
+    matrix, linear = matrix / scale, linear / scale
+    useless = np.zeros(size, dtype=np.bool_)
+    gap = np.inf
     for _ in range(10 * size + 50):
-        weights = _on_free(matrix, linear, weights, free)
-        column = np.flatnonzero(free)
-        slope = matrix[:, column] @ weights[column] - linear
-        reduced = np.where(free, 0.0, slope - float(weights @ slope))
-        entering = int(np.argmin(reduced))
-        if reduced[entering] >= -ROUNDING * scale:
-            weights /= weights.sum()
-            return weights
-        free[entering] = True
-    raise DataError(f"a quadratic over {size} weights is too near to singular: the active set does not settle")
+        weights, moved = _on_face(matrix, linear, weights)
+        useless &= not moved
+        slope = matrix @ weights - linear
+        gap = float(weights @ slope - slope.min())
+        entering = int(np.argmin(np.where(useless | (weights > 0.0), np.inf, slope)))
+        if gap <= ROUNDING or useless[entering] or weights[entering] > 0.0:
+            break
+        # A coin that leaves again at once helps by less than rounding, and is not tried again from here.
+        useless[entering] = True
+        weights[entering] = np.finfo(np.float64).tiny
+    if gap > 1e-8:
+        raise DataError(f"a quadratic over {size} weights is too near to singular: the active set does not settle")
+    weights /= weights.sum()
+    return weights
 
 
-def _on_free(matrix: FloatArray, linear: FloatArray, weights: FloatArray, free: BoolArray) -> FloatArray:
-    """Minimise over the free weights; those that would turn negative leave ``free``, which is changed in place."""
+def _on_face(matrix: FloatArray, linear: FloatArray, weights: FloatArray) -> tuple[FloatArray, bool]:
+    """Minimise over the weights above zero, of which some may fall to it; also whether anything moved."""
+    weights, moved = weights.copy(), False
     while True:
-        column = np.flatnonzero(free)
-        part = matrix[np.ix_(column, column)]
-        right = np.column_stack([linear[column], np.ones(len(column))])
-        try:
-            solved = np.linalg.solve(part, right)
-        except np.linalg.LinAlgError:
-            # Twins: the smallest ridge that separates them.
-            ridge = ROUNDING * max(float(np.trace(part)), 1e-300)
-            solved = np.linalg.solve(part + ridge * np.eye(len(column)), right)
-        best = solved[:, 0] - solved[:, 1] * ((solved[:, 0].sum() - 1.0) / solved[:, 1].sum())
+        column = np.flatnonzero(weights > 0.0)
         at = weights[column]
-        if (best > 0.0).all():
-            moved = np.zeros(len(weights))
-            moved[column] = best
-            return moved
-        falling = np.flatnonzero(best <= 0.0)
-        reach = at[falling] / np.maximum(at[falling] - best[falling], 1e-300)
+        if len(column) == 1:
+            weights[column] = 1.0
+            return weights, moved
+        part = matrix[np.ix_(column, column)]
+        slope = part @ at - linear[column]
+        # The largest weight takes up what the others change, so that the sum stays.
+        pivot = int(np.argmax(at))
+        rest = np.delete(np.arange(len(column)), pivot)
+        bend = part[np.ix_(rest, rest)] - part[rest, pivot][:, None] - part[pivot, rest] + part[pivot, pivot]
+        # A ridge far below rounding of the answer: twins would have no single one.
+        bend[np.diag_indices(len(rest))] += ROUNDING * max(float(np.diag(bend).max()), 1e-6)
+        change = np.empty(len(column))
+        change[rest] = np.linalg.solve(bend, slope[pivot] - slope[rest])
+        change[pivot] = -change[rest].sum()
+        falling = np.flatnonzero(at + change <= 0.0)
+        if len(falling) == 0:
+            weights[column] = at + change
+            return weights, True
+        reach = at[falling] / -change[falling]
         step = float(reach.min())
-        at = np.maximum(at + step * (best - at), 0.0)
+        moved = moved or step * float(np.abs(change).max()) > ROUNDING
+        at = np.maximum(at + step * change, 0.0)
         at[falling[reach <= step]] = 0.0
-        weights = np.zeros(len(weights))
         weights[column] = at
-        free[column[at <= 0.0]] = False
-        if not free.any():
-            free[column[int(np.argmax(best))]] = True
-            weights[free] = 1.0
 
 
 def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:

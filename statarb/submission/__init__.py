@@ -1,5 +1,6 @@
 """The files of the competition: written exactly, read back, validated."""
 
+from statarb.submission.forecasts import ForecastFiles, ForecastProblem, validate_forecasts, write_forecasts
 from statarb.submission.portfolio import (
     PortfolioFile,
     PortfolioProblem,
@@ -9,9 +10,13 @@ from statarb.submission.portfolio import (
 )
 
 __all__ = [
+    "ForecastFiles",
+    "ForecastProblem",
     "PortfolioFile",
     "PortfolioProblem",
     "read_portfolio",
+    "validate_forecasts",
     "validate_portfolio",
+    "write_forecasts",
     "write_portfolio",
 ]

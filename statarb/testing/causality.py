@@ -222,7 +222,12 @@ def assert_same(name: str, expected: Frames, got: Frames, until: pd.Timestamp | 
             complain(name, f"the columns{of} change ({[*odd[:3]]})", change)
         first = _first_difference(before, after)
         if first is not None:
-            complain(name, f"{first}{of}", change)
+            complain(name, f"{first}{f', in {key!r}' if key else ''}", change)
+
+
+def label(labels: pd.Index, place: int) -> str:
+    """Return one label as a reader writes it: 1442 rather than np.int64(1442)."""
+    return repr(labels[[place]].tolist()[0])
 
 
 def _first_difference(before: pd.DataFrame, after: pd.DataFrame) -> str | None:
@@ -233,7 +238,7 @@ def _first_difference(before: pd.DataFrame, after: pd.DataFrame) -> str | None:
         return None
     row, column = (int(place[0]) for place in np.nonzero(differs))
     count = int(differs.sum())
-    text = f"the result at {before.index[row]} for {before.columns[column]!r} changes "
+    text = f"the result at {before.index[row]} for {label(before.columns, column)} changes "
     text += f"from {old[row, column]} to {new[row, column]}"
     if np.issubdtype(old.dtype, np.number) and np.issubdtype(new.dtype, np.number):
         by = np.abs(new.astype(float) - old.astype(float))[differs]

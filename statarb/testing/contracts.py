@@ -14,13 +14,19 @@ from statarb._checks import check_integer
 from statarb._typing import TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.testing.causality import CheckReport, Frames, assert_same, judged, random_cuts
+from statarb.testing.causality import CheckReport, Frames, assert_same, judged, label, random_cuts
 from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy
 
 __all__ = ["check_forecaster", "check_investor", "fresh"]
 
+AHEAD = 300
+"""Rows after a cut that are changed in copies; in place all are, so that a peek at a global finds them wherever it looks."""
+
 MOVED_DAYS = 364
 """Whole weeks, so that hours and weekdays stay what they were."""
+
+VALUE = 10_000.0
+"""Of the portfolio, in USD, as a walk tells an investor."""
 
 Walk = Callable[[Any, Panel, pd.Timestamp, str | None, pd.Timedelta], Frames]
 
@@ -98,7 +104,7 @@ def check_investor(
         frame = pd.DataFrame(wanted, index=panel.coins, dtype=np.float64).T.reindex(keeps.index)
         return {"weights": frame, "keeping": keeps}
 
-    return _check(name, investor, walk, panel, cuts, start, rng, tolerance, knows_dates)
+    return _check(name, investor, walk, panel, depth, cuts, start, rng, tolerance, knows_dates)
 
 
 def check_forecaster(
@@ -189,7 +195,7 @@ def check_forecaster(
             for key, forecast in found.items()
         }
 
-    return _check(name, forecaster, walk, panel, cuts, start, np.random.default_rng(seed), tolerance, knows_dates)
+    return _check(name, forecaster, walk, panel, depth, cuts, start, np.random.default_rng(seed), tolerance, knows_dates)
 
 
 def fresh(subject: Any) -> Any:
@@ -206,6 +212,7 @@ def _check(
     subject: Any,
     walk: Walk,
     panel: Panel,
+    depth: int,
     cuts: int,
     start: TimeLike | None,
     rng: np.random.Generator,
@@ -214,12 +221,13 @@ def _check(
 ) -> CheckReport:
     """Run one walk on the market as it is, and compare it with the walks of copies on changed ones."""
     check_integer("cuts", cuts, at_least=1)
-    original = read_only_copy(panel)
-    digest = original.digest()
     chosen = random_cuts(panel, cuts, panel.times[max(1, len(panel.times) // 3)] if start is None else start, rng)
     still = pd.Timedelta(0)
     runs, skipped = 0, []
     for cut in chosen:
+        near = _around(panel, cut, depth)
+        original = read_only_copy(near)
+        digest = original.digest()
         expected = walk(fresh(subject), original, cut, None, still)
         for twin, what in (
             (fresh(subject), "a second clone was asked"),
@@ -229,26 +237,26 @@ def _check(
             assert_same(name, expected, walk(twin, original, cut, None, still), None, what)
         for how in FUTURES:
             change = f"rows after {cut} {how}"
-            got = walk(fresh(subject), changed_future(panel, cut, how, seed=rng), cut, change, still)
+            got = walk(fresh(subject), changed_future(near, cut, how, seed=rng), cut, change, still)
             assert_same(name, expected, got, cut, f"only rows after {cut} were {how}")
         with changed_in_place(panel, cut, seed=rng) as changed:
             if changed:
-                got = walk(fresh(subject), panel, cut, f"rows after {cut} multiplied in place", still)
+                got = walk(fresh(subject), near, cut, f"rows after {cut} multiplied in place", still)
                 assert_same(name, expected, got, cut, f"only rows after {cut} were multiplied in place")
         if tolerance is not None:
             order = rng.permutation(len(panel.coins))
-            shuffled = read_only_copy(panel.select(panel.coins[order]))
+            shuffled = read_only_copy(near.select(panel.coins[order]))
             _assert_close(
                 name, expected, walk(fresh(subject), shuffled, cut, None, still), tolerance, "the coins change places"
             )
         if not knows_dates:
             later = pd.Timedelta(days=MOVED_DAYS)
-            moved = _moved_walk(name, walk, fresh(subject), read_only_copy(panel, days=MOVED_DAYS), cut, later)
+            moved = _moved_walk(name, walk, fresh(subject), read_only_copy(near, days=MOVED_DAYS), cut, later)
             what = f"the same quotes are dated {MOVED_DAYS} days later (knows_dates=True allows it)"
             _assert_close(name, expected, moved, 1e-9 if tolerance is None else tolerance, what)
         runs += 5 + len(FUTURES) + int(changed) + int(tolerance is not None)
-    if original.digest() != digest:
-        raise AssertionError(f"{name} writes to the window that it is given; it must work on a copy")
+        if original.digest() != digest:
+            raise AssertionError(f"{name} writes to the window that it is given; it must work on a copy")
     if not changed:
         skipped.append("changes in place (the arrays of the panel are mapped from a file)")
     if tolerance is None:
@@ -276,7 +284,7 @@ def _assert_close(name: str, expected: Frames, got: Frames, tolerance: float, ch
         if wrong.any():
             row, column = (int(place[0]) for place in np.nonzero(wrong))
             raise AssertionError(
-                f"{name} answers otherwise when {change}: {key} at {frame.index[row]} for {frame.columns[column]!r} is "
+                f"{name} answers otherwise when {change}: {key} at {frame.index[row]} for {label(frame.columns, column)} is "
                 f"{new[row, column]} instead of {old[row, column]} (by {abs(new[row, column] - old[row, column]):.3g}; "
                 f"{int(wrong.sum())} cells)"
             )
@@ -295,18 +303,19 @@ def _decision(subject: Any, window: Panel, holdings: pd.Series, name: str, chang
     if not isinstance(wanted, pd.Series):
         raise AssertionError(f"{name} must return a Series of weights by coin, or None, got {type(wanted).__name__} {at}")
     if not wanted.index.is_unique:
-        raise AssertionError(f"{name} gives coin {wanted.index[wanted.index.duplicated()][0]!r} two weights {at}")
+        raise AssertionError(f"{name} gives coin {label(wanted.index[wanted.index.duplicated()], 0)} two weights {at}")
     unknown = wanted.index.difference(window.coins)
     if len(unknown):
         raise AssertionError(
-            f"{name} gives a weight to {unknown[0]!r} {at}, which is no coin of the window; USD takes the rest"
+            f"{name} gives a weight to {label(unknown, 0)} {at}, which is no coin of the window; USD takes the rest"
         )
     values = wanted.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~np.isfinite(values) | (values < -1e-12)
     if wrong.any():
         place = int(np.flatnonzero(wrong)[0])
         raise AssertionError(
-            f"{name} wants {values[place]} of {wanted.index[place]!r} {at}; weights are finite and not negative, None keeps all"
+            f"{name} wants {values[place]} of {label(wanted.index, place)} {at}; "
+            "weights are finite and not negative, None keeps all"
         )
     if values.sum() > 1.0 + 1e-9:
         raise AssertionError(f"{name} wants weights that sum to {values.sum():.12g} {at}; at most 1 is there")
@@ -314,8 +323,8 @@ def _decision(subject: Any, window: Panel, holdings: pd.Series, name: str, chang
     quoted = np.isfinite(window.array("price")).any(axis=0)
     unlisted = ~quoted & (weights.to_numpy() > holdings.to_numpy() + 1e-12)
     if unlisted.any():
-        coin = window.coins[int(np.flatnonzero(unlisted)[0])]
-        raise AssertionError(f"{name} buys {coin!r} {at}, which has no quote in the window; it cannot be bought")
+        coin = label(window.coins, int(np.flatnonzero(unlisted)[0]))
+        raise AssertionError(f"{name} buys {coin} {at}, which has no quote in the window; it cannot be bought")
     return weights
 
 
@@ -326,14 +335,12 @@ def _forecast(subject: Any, window: Panel, name: str, change: str | None) -> pd.
     if not isinstance(forecast, pd.Series):
         raise AssertionError(f"{name}.predict must return a Series by coin, got {type(forecast).__name__} {at}")
     if not forecast.index.is_unique or set(forecast.index) != set(window.coins):
-        odd = forecast.index.symmetric_difference(window.coins)
-        raise AssertionError(
-            f"{name}.predict must name each coin of the window once, NaN for no forecast; see {[*odd[:3]]} {at}"
-        )
+        odd = forecast.index.symmetric_difference(window.coins).tolist()[:3]
+        raise AssertionError(f"{name}.predict must name each coin of the window once, NaN for no forecast; see {odd} {at}")
     values = forecast.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():
-        coin = forecast.index[int(np.flatnonzero(np.isinf(values))[0])]
-        raise AssertionError(f"{name}.predict gives an infinite forecast for {coin!r} {at}; NaN means no forecast")
+        coin = label(forecast.index, int(np.flatnonzero(np.isinf(values))[0]))
+        raise AssertionError(f"{name}.predict gives an infinite forecast for {coin} {at}; NaN means no forecast")
     return forecast
 
 
@@ -344,7 +351,7 @@ def _assert_same_in_block(name: str, t: pd.Timestamp, single: pd.Series, block: 
     if wrong.any():
         place = int(np.flatnonzero(wrong)[0])
         raise AssertionError(
-            f"{name}.forecast_block answers otherwise than fit and predict at {t} for {block.index[place]!r}: "
+            f"{name}.forecast_block answers otherwise than fit and predict at {t} for {label(block.index, place)}: "
             f"{together[place]} instead of {alone[place]} ({int(wrong.sum())} coins)"
         )
 
@@ -361,7 +368,16 @@ def _held(held: pd.Series, market: Panel, window: Panel) -> pd.Series:
     quoted = np.isfinite(window.array("price")).any(axis=0)
     values = np.where(quoted, held.reindex(market.coins).to_numpy(), 0.0)
     values.flags.writeable = False
-    return pd.Series(values, index=market.coins, copy=False)
+    holdings = pd.Series(values, index=market.coins, copy=False)
+    holdings.attrs["value"] = VALUE
+    return holdings
+
+
+def _around(panel: Panel, cut: pd.Timestamp, depth: int) -> Panel:
+    """Return the rows that windows up to the cut can show, and some of those that they must not, as views."""
+    times = panel.times
+    place = int(times.searchsorted(cut))
+    return panel.between(times[max(place - depth, 0)], times[min(place + AHEAD, len(times) - 1)])
 
 
 def _row_before(panel: Panel, cut: pd.Timestamp) -> pd.Timestamp:

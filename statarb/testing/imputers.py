@@ -13,7 +13,7 @@ from statarb._checks import check_integer
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import LookAheadError
-from statarb.testing.causality import CheckReport, as_frames, assert_same, called, check_causal, random_cuts
+from statarb.testing.causality import CheckReport, as_frames, assert_same, called, check_causal, label, random_cuts
 from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy
 
 __all__ = ["check_imputer"]
@@ -185,4 +185,4 @@ def _pickled(imputer: Callable[[Panel], Panel], name: str) -> Callable[[Panel], 
 
 def _where(frame: pd.DataFrame, cells: np.ndarray[Any, Any]) -> str:
     row, column = (int(place[0]) for place in np.nonzero(cells))
-    return f"{int(cells.sum())} cells, the first at {frame.index[row]} for {frame.columns[column]!r}"
+    return f"{int(cells.sum())} cells, the first at {frame.index[row]} for {label(frame.columns, column)}"

@@ -13,7 +13,7 @@ from statarb._numba import kernel
 from statarb._typing import FloatArray, IntArray
 from statarb.errors import ParameterError
 from statarb.volatility.filters import EWMA_DECAY, ewma_parameters
-from statarb.volatility.kernels import fit_lanes
+from statarb.volatility.kernels import SLACK, fit_lanes
 
 __all__ = ["STATUS", "check_jobs", "filter_parameters", "fit_array", "prepare", "start_variance"]
 
@@ -36,14 +36,12 @@ OMEGA_SHARE = 1e-4
 without limit, with nothing learnt about volatility."""
 COLUMNS = ("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "nu")
 
-# Starting points (alpha, persistence, omega) of a series with unit variance. Likelihoods of these models have several tops;
-# each of these points found tops that the others missed on real windows, the last one those of prices that often stand still.
-STARTS: dict[tuple[str, str], tuple[tuple[float, float, float], ...]] = {
-    ("garch", "normal"): ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05)),
-    ("gjr", "normal"): ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05), (0.4, 0.9, 0.1)),
-    ("garch", "t"): ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05), (0.05, 0.99, 0.01), (0.3, 0.9999, 2e-4)),
-    ("gjr", "t"): ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05), (0.4, 0.9, 0.1), (0.3, 0.9999, 2e-4)),
-}
+# Starting points (alpha, persistence, omega) of a series with unit variance. Likelihoods of these models have several tops:
+# each of these points found some that the others missed on windows of real coins; more points found hardly any.
+STARTS = ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05))
+STALE_STARTS = ((0.4, 0.9, 0.1), (0.3, 0.9999, 2e-4))
+STALE_SHARE = 0.1
+"""Share of returns of nought from which on a Student-t is started from ``STALE_STARTS`` as well."""
 START_NU = 5.0
 
 
@@ -58,13 +56,14 @@ class Series:
     scale: FloatArray
     backcast: FloatArray  # of the centred series of unit variance
     raw_backcast: FloatArray  # of the squared returns themselves
+    unchanged: FloatArray  # share of returns of nought
     status: IntArray
 
 
 def box_of(model: str, distribution: str) -> FloatArray:
-    """Return the bounds ``(2, 6)`` of ``(mu, log omega, p, s, k, eta)`` for a series of unit variance."""
-    low = [-10.0, np.log(OMEGA_SHARE), 0.0, 0.0, 0.0, 1.0 / 500.0]
-    high = [10.0, np.log(10.0), 1.0 - 1e-9, 1.0, 1.0, 1.0 / 2.05]
+    """Return the bounds ``(2, 6)`` of ``(mu, log omega, u, s, k, eta)`` for a series of unit variance."""
+    low = [-10.0, np.log(OMEGA_SHARE), np.log(SLACK + 1e-9), 0.0, 0.0, 1.0 / 500.0]
+    high = [10.0, np.log(10.0), np.log(1.0 + SLACK), 1.0, 1.0, 1.0 / 2.05]
     if model == "garch":
         low[4] = high[4] = 0.5
     if distribution == "normal":
@@ -85,26 +84,19 @@ def fit_array(
     """Fit the columns of an array; parameters ``(assets, 6)`` in the scale of the returns, NaN where there is no fit at all."""
     series = prepare(values)
     box = box_of(model, distribution)
-    cold = np.array(
-        [[0.0, np.log(omega), p, alpha / p, 0.5, 1.0 / START_NU] for alpha, p, omega in STARTS[model, distribution]]
-    )
-    warm = None if start is None else _to_search(start, series, box)
     usable = np.flatnonzero(series.status == FITTED)
-    usable = usable[np.argsort(-series.count[usable], kind="stable")]
-    task: list[IntArray] = []
-    point: list[FloatArray] = []
-    is_warm = np.zeros(len(series.count), dtype=np.bool_)
-    if warm is not None:
-        is_warm |= ~np.isnan(warm).any(axis=1)
-    for number, x in enumerate(cold):
-        chosen = usable if extra == -1 or number < extra else usable[~is_warm[usable]]
-        task.append(chosen)
-        point.append(np.tile(x, (len(chosen), 1)))
-    if warm is not None:
-        chosen = usable[is_warm[usable]]
-        task.append(chosen)
-        point.append(warm[chosen])
-    tasks, points = np.concatenate(task), np.clip(np.concatenate(point), box[0], box[1])
+    warm = np.full((len(series.count), 6), np.nan) if start is None else _to_search(start, series, box)
+    is_warm = ~np.isnan(warm[usable]).any(axis=1)
+    stale = series.unchanged[usable] > (STALE_SHARE if distribution == "t" else 1.0)
+    tasks, points = usable[is_warm], warm[usable[is_warm]]
+    for number, (alpha, p, omega) in enumerate(STARTS + STALE_STARTS):
+        chosen = ~is_warm | (extra == -1 or number < extra)
+        if number >= len(STARTS):
+            chosen &= stale
+        x = [0.0, np.log(omega), np.log(1.0 + SLACK - p), alpha / p, 0.5, 1.0 / START_NU]
+        tasks = np.append(tasks, usable[chosen])
+        points = np.concatenate([points, np.tile(x, (int(chosen.sum()), 1))])
+    points = np.clip(points, box[0], box[1])
     order = np.argsort(-series.count[tasks], kind="stable")
     tasks, points = tasks[order], points[order]
     found, loss, outcome = _search(series, tasks, points, box, model, distribution, jobs)
@@ -140,17 +132,31 @@ def _best(
     lead = order[np.append(True, np.diff(tasks[order]) > 0)] if len(order) else order
     chosen, x = tasks[lead], found[lead]
     scale = series.scale[chosen]
-    news = x[:, 3] * x[:, 2]
+    p = 1.0 + SLACK - np.exp(x[:, 2])
+    news = x[:, 3] * p
     native[chosen, 0] = series.mean[chosen] + scale * x[:, 0]
     native[chosen, 1] = np.exp(x[:, 1]) * scale**2
     native[chosen, 2] = 2.0 * x[:, 4] * news
     native[chosen, 3] = 2.0 * (1.0 - 2.0 * x[:, 4]) * news
-    native[chosen, 4] = (1.0 - x[:, 3]) * x[:, 2]
+    native[chosen, 4] = (1.0 - x[:, 3]) * p
     native[chosen, 5] = 1.0 / x[:, 5] if distribution == "t" else np.nan
     loglikelihood[chosen] = -loss[lead] - series.count[chosen] * np.log(scale)
     status[chosen] = np.where(outcome[lead, 0] == 0, FITTED, NOT_CONVERGED)
     status[chosen[x[:, 1] <= np.log(OMEGA_SHARE) + 1e-9]] = OMEGA_FLOOR
     return native, loglikelihood, status, passes, series
+
+
+@kernel(fastmath={"reassoc", "contract", "nsz"})
+def _moments(values: FloatArray) -> tuple[float, float]:
+    """Return mean and standard deviation; sums may be taken in any order, but always in the same one."""
+    total = 0.0
+    for value in values:
+        total += value
+    mean = total / len(values)
+    total = 0.0
+    for value in values:
+        total += (value - mean) * (value - mean)
+    return mean, math.sqrt(total / len(values))
 
 
 @kernel()
@@ -162,22 +168,15 @@ def _gather(
     place = 0
     for j in range(columns.shape[0]):
         first[j] = place
-        total = 0.0
         for t in range(columns.shape[1]):
             x = columns[j, t]
             if not np.isnan(x):
                 values[place] = x
                 place += 1
-                total += x
                 nonzero[j] += x != 0.0
                 peak[j] = max(peak[j], abs(x))
-        n = place - first[j]
-        count[j] = n
-        mean[j] = total / n
-        total = 0.0
-        for k in range(first[j], place):
-            total += (values[k] - mean[j]) ** 2
-        scale[j] = math.sqrt(total / n)
+        count[j] = place - first[j]
+        mean[j], scale[j] = _moments(values[first[j] : place])
         weight, weights, raw, centred = 1.0, 0.0, 0.0, 0.0
         for k in range(first[j], min(place, first[j] + BACKCAST_LENGTH)):
             weights += weight
@@ -186,8 +185,9 @@ def _gather(
             weight *= BACKCAST_DECAY
         backcast[j] = centred / weights
         raw_backcast[j] = raw / weights
+        one = 1.0 / scale[j]
         for k in range(first[j], place):
-            values[k] = (values[k] - mean[j]) / scale[j]
+            values[k] = (values[k] - mean[j]) * one
 
 
 def prepare(values: FloatArray) -> Series:
@@ -205,7 +205,8 @@ def prepare(values: FloatArray) -> Series:
     status[count == 0] = EMPTY
     unfit = status != FITTED
     mean[unfit], scale[unfit], backcast[unfit] = 0.0, 1.0, np.nan
-    return Series(flat, first, count, mean, scale, backcast, raw_backcast, status)
+    unchanged = 1.0 - nonzero / np.maximum(count, 1)
+    return Series(flat, first, count, mean, scale, backcast, raw_backcast, unchanged, status)
 
 
 def start_variance(series: Series, status: IntArray) -> FloatArray:
@@ -221,15 +222,18 @@ def _to_search(native: FloatArray, series: Series, box: FloatArray) -> FloatArra
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(p > 0.0, news / p, 0.5)
         good = np.where(news > 0.0, 0.5 * alpha / news, 0.5)
-        x = np.column_stack([(mu - series.mean) / series.scale, np.log(omega / series.scale**2), p, share, good, 1.0 / nu])
+        level, u = np.log(omega / series.scale**2), np.log(1.0 + SLACK - np.minimum(p, 1.0))
+        x = np.column_stack([(mu - series.mean) / series.scale, level, u, share, good, 1.0 / nu])
     x[:, 5] = np.where(np.isnan(nu) & ~np.isnan(mu), 1.0 / START_NU, x[:, 5])
     bad = ~np.isfinite(x).all(axis=1)
-    x = np.clip(x, box[0], box[1])
-    x[bad] = np.nan
-    return x
+    inside: FloatArray = np.clip(x, box[0], box[1])
+    inside[bad] = np.nan
+    return inside
 
 
 def filter_parameters(parameters: FloatArray, status: IntArray) -> FloatArray:
     """Return the parameters ``(5, assets)`` that the filter runs with: those fitted, else an EWMA's."""
-    filled: FloatArray = np.where(status == FITTED, parameters[:, :5].T, ewma_parameters(len(status), EWMA_DECAY))
+    filled = ewma_parameters(len(status), EWMA_DECAY)
+    fitted = status == FITTED
+    filled[:, fitted] = parameters[fitted, :5].T
     return filled

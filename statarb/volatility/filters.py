@@ -13,6 +13,7 @@ from statarb.volatility._input import as_returns, like_input
 
 __all__ = ["EWMA_DECAY", "ewma", "filter_rows"]
 
+WIDTH = 64
 EWMA_DECAY = 0.94
 """Weight of the past in the average that stands in where no model could be fitted (RiskMetrics, 1996)."""
 
@@ -34,18 +35,32 @@ def filter_rows(returns: FloatArray, parameters: FloatArray, variance: FloatArra
     after : (rows, assets) float64
         Filled with the variance of the next return as known after each row.
     """
-    mu, omega, alpha, gamma, beta = parameters
-    for t in range(returns.shape[0]):
-        for j in range(returns.shape[1]):
-            value = returns[t, j]
-            if not np.isnan(value):
-                e = value - mu[j]
-                h = variance[j]
-                if np.isnan(h):
-                    h = e * e
-                news = alpha[j] + gamma[j] if e < 0.0 else alpha[j]
-                variance[j] = omega[j] + news * e * e + beta[j] * h
-            after[t, j] = variance[j]
+    assets = returns.shape[1]
+    # Numbers of one block of assets side by side in one array: the compiler then sees that they do not overlap, and can work
+    # on several assets at once.
+    block = np.empty(6 * WIDTH)
+    for low in range(0, assets, WIDTH):
+        width = min(WIDTH, assets - low)
+        for i in range(width):
+            for k in range(5):
+                block[k * WIDTH + i] = parameters[k, low + i]
+            block[5 * WIDTH + i] = variance[low + i]
+        for t in range(returns.shape[0]):
+            row, filled = returns[t, low : low + width], after[t, low : low + width]
+            for i in range(width):
+                value = row[i]
+                e = value - block[i]
+                alpha, gamma = block[2 * WIDTH + i], block[3 * WIDTH + i]
+                h = block[5 * WIDTH + i]
+                square = e * e
+                before = square if h != h else h
+                news = alpha + gamma if e < 0.0 else alpha
+                new = block[WIDTH + i] + news * square + block[4 * WIDTH + i] * before
+                new = h if value != value else new
+                block[5 * WIDTH + i] = new
+                filled[i] = new
+        for i in range(width):
+            variance[low + i] = block[5 * WIDTH + i]
 
 
 def ewma_parameters(assets: int, decay: float = EWMA_DECAY) -> FloatArray:

@@ -5,9 +5,10 @@ together, so that the processor's vector units work on many series at once; a la
 No number of one lane enters the arithmetic of another: a fit has the same bits whoever its neighbours are.
 
 The variance is ``h_t = omega + (alpha + gamma 1(e_{t-1} < 0)) e_{t-1}^2 + beta h_{t-1}`` (Bollerslev, 1986; Glosten,
-Jagannathan and Runkle, 1993). The search runs over ``(mu, log omega, p, s, k, eta)``, all of them in boxes, with
-``alpha = 2 k s p``, ``alpha + gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p`` is the persistence,
-``s`` the share of news in it, ``k`` the share of good news in that.
+Jagannathan and Runkle, 1993). The search runs over ``(mu, log omega, u, s, k, eta)``, all of them in boxes, with
+``p = 1.003 - exp(u)``, ``alpha = 2 k s p``, ``alpha + gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p``
+is the persistence, ``s`` the share of news in it, ``k`` the share of good news in that. Series with little news in them fix
+hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays within reach.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ __all__ = ["CONVERGED", "LANES", "NOT_CONVERGED", "fit_lanes"]
 
 LANES = 16
 DIM = 6
-MU, LOG_OMEGA, P, S, K, ETA = range(DIM)
+MU, LOG_OMEGA, U, S, K, ETA = range(DIM)
+SLACK = 0.003
 CONVERGED, NOT_CONVERGED = 0, 1
 MAX_PASSES = 100
+MAX_CUTS = 8
 TOLERANCE = 1e-6
 """Largest expected gain in loglikelihood, of one more Newton step, at which a search ends."""
 
@@ -214,12 +217,13 @@ def _polygamma(x: float) -> tuple[float, float]:
 @kernel()
 def _load_point(state: FloatArray, i: int, x: FloatArray) -> None:
     """Put a point of the search into a lane, in the scale of the recursion."""
-    news = x[S] * x[P]
+    p = 1.0 + SLACK - math.exp(x[U])
+    news = x[S] * p
     state[A_MU * LANES + i] = x[MU]
     state[A_OMEGA * LANES + i] = math.exp(x[LOG_OMEGA])
     state[A_ALPHA * LANES + i] = 2.0 * x[K] * news
     state[A_GAMMA * LANES + i] = 2.0 * (1.0 - 2.0 * x[K]) * news
-    state[A_BETA * LANES + i] = (1.0 - x[S]) * x[P]
+    state[A_BETA * LANES + i] = (1.0 - x[S]) * p
     state[A_C * LANES + i] = x[ETA] / (1.0 - 2.0 * x[ETA])
     state[A_NU1 * LANES + i] = 1.0 / x[ETA] + 1.0
 
@@ -250,13 +254,15 @@ def _collect(state: FloatArray, i: int, x: FloatArray, student: int, g: FloatArr
         scale, location, both = 0.5, 1.0, 0.0
         g[ETA] = 0.0
         b[ETA, ETA] = 1.0
-    jacobian = np.zeros((5, 5))  # rows: mu, omega, alpha, gamma, beta; columns: mu, log omega, p, s, k
+    jacobian = np.zeros((5, 5))  # rows: mu, omega, alpha, gamma, beta; columns: mu, log omega, u, s, k
     jacobian[0, MU] = 1.0
     jacobian[1, LOG_OMEGA] = state[A_OMEGA * LANES + i]
-    jacobian[2, P], jacobian[2, S], jacobian[2, K] = 2.0 * x[K] * x[S], 2.0 * x[K] * x[P], 2.0 * x[S] * x[P]
+    slope = -math.exp(x[U])
+    p = 1.0 + SLACK + slope
+    jacobian[2, U], jacobian[2, S], jacobian[2, K] = slope * 2.0 * x[K] * x[S], 2.0 * x[K] * p, 2.0 * x[S] * p
     skew = 2.0 * (1.0 - 2.0 * x[K])
-    jacobian[3, P], jacobian[3, S], jacobian[3, K] = skew * x[S], skew * x[P], -4.0 * x[S] * x[P]
-    jacobian[4, P], jacobian[4, S] = 1.0 - x[S], -x[P]
+    jacobian[3, U], jacobian[3, S], jacobian[3, K] = slope * skew * x[S], skew * p, -4.0 * x[S] * p
+    jacobian[4, U], jacobian[4, S] = slope * (1.0 - x[S]), -p
     native = np.zeros((5, 5))
     row = F_FIRST
     for a in range(5):
@@ -282,8 +288,8 @@ def _collect(state: FloatArray, i: int, x: FloatArray, student: int, g: FloatArr
 
 
 @kernel()
-def _solve(b: FloatArray, lam: float, rhs: FloatArray, free: IntArray, d: FloatArray) -> None:
-    """Solve ``(b + lam diag b) d = rhs`` on the free coordinates by Cholesky; a pivot that is not positive is lifted."""
+def _solve(b: FloatArray, rhs: FloatArray, free: IntArray, d: FloatArray) -> None:
+    """Solve ``b d = rhs`` on the free coordinates by Cholesky; a pivot that is not positive is lifted."""
     low = np.zeros((DIM, DIM))
     index = np.zeros(DIM, np.int64)
     m = 0
@@ -294,8 +300,6 @@ def _solve(b: FloatArray, lam: float, rhs: FloatArray, free: IntArray, d: FloatA
     for a in range(m):
         for c in range(a + 1):
             total = b[index[a], index[c]]
-            if a == c:
-                total *= 1.0 + lam
             for u in range(c):
                 total -= low[a, u] * low[c, u]
             if a == c:
@@ -316,30 +320,36 @@ def _solve(b: FloatArray, lam: float, rhs: FloatArray, free: IntArray, d: FloatA
 
 
 @kernel()
-def _propose(x: FloatArray, g: FloatArray, b: FloatArray, lam: float, box: FloatArray, d: FloatArray) -> float:
-    """Fill ``d`` with a damped Newton step that stays in the box; return the fall that the quadratic model expects of it."""
+def _propose(x: FloatArray, g: FloatArray, b: FloatArray, box: FloatArray, d: FloatArray) -> float:
+    """Fill ``d`` with a Newton step that stays in the box; return the fall that the quadratic model expects of it."""
     free = np.ones(DIM, np.int64)
     for a in range(DIM):
         d[a] = 0.0
         at_low, at_high = x[a] <= box[0, a], x[a] >= box[1, a]
         if (at_low and at_high) or (at_low and g[a] > 0.0) or (at_high and g[a] < 0.0):
             free[a] = 0
-    rhs = np.zeros(DIM)
+    # From face to face of the box: on each, towards the foot of the quadratic model, as far as the next wall. The model falls
+    # on every piece, which setting the offending coordinates to their bounds all at once does not promise.
+    rhs, piece = np.zeros(DIM), np.zeros(DIM)
     for _ in range(DIM):
         for a in range(DIM):
             rhs[a] = -g[a]
+            piece[a] = 0.0
             for c in range(DIM):
-                if not free[c]:
-                    rhs[a] -= b[a, c] * d[c]
-        _solve(b, lam, rhs, free, d)
-        inside = True
+                rhs[a] -= b[a, c] * d[c]
+        _solve(b, rhs, free, piece)
+        length, wall = 1.0, -1
         for a in range(DIM):
-            if free[a] and (x[a] + d[a] < box[0, a] or x[a] + d[a] > box[1, a]):
-                d[a] = min(max(x[a] + d[a], box[0, a]), box[1, a]) - x[a]
-                free[a] = 0
-                inside = False
-        if inside:
+            if free[a] and piece[a] != 0.0:
+                room = (box[1, a] if piece[a] > 0.0 else box[0, a]) - x[a] - d[a]
+                if room / piece[a] < length:
+                    length, wall = max(room / piece[a], 0.0), a
+        for a in range(DIM):
+            d[a] += length * piece[a]
+        if wall < 0:
             break
+        d[wall] = (box[1, wall] if piece[wall] > 0.0 else box[0, wall]) - x[wall]
+        free[wall] = 0
     fall = 0.0
     for a in range(DIM):
         fall -= g[a] * d[a]
@@ -385,24 +395,27 @@ def _judge(
 ) -> int:
     """Take or refuse the point just evaluated and choose the next one; -1 while the search goes on, else its status.
 
-    ``number`` holds loss, damping and expected fall; ``count`` the points taken and the passes. Information serves as curvature
-    for the first three points; from then on BFGS updates learn what the information does not know: tails fatter than assumed.
+    ``number`` holds the loss and its slope along the step under trial; ``count`` the points taken, the passes, the cuts of the
+    step, and the steps that led nowhere. Information serves as curvature for the first three points; from then on BFGS updates
+    learn what the information does not know: tails fatter than assumed, and the bend of the valley.
     """
     step = np.zeros(DIM)
     count[1] += 1
-    taken = count[0] == 0
-    if not taken:
-        gain, fall = number[0] - loss, number[2]
-        taken = gain > 1e-4 * fall
-        if taken:
-            ratio = gain / fall
-            if ratio > 0.5:
-                number[1] = 0.0 if number[1] < 0.02 else 0.2 * number[1]
-            elif ratio < 0.2:
-                number[1] = max(2.0 * number[1], 0.05)
-        else:
-            number[1] = max(8.0 * number[1], 0.2)
-    if taken:
+    if count[0] > 0 and not number[0] - loss > -1e-4 * number[1]:
+        if count[1] >= MAX_PASSES:
+            return NOT_CONVERGED
+        if count[2] < MAX_CUTS:
+            # The parabola through both losses and the slope has its foot here.
+            cut = -0.5 * number[1] / (loss - number[0] - number[1])
+            cut = min(max(cut, 0.05), 0.5) if cut == cut else 0.05
+            number[1] *= cut
+            count[2] += 1
+            for a in range(DIM):
+                trial[a] = point[a] + cut * (trial[a] - point[a])
+            return -1
+        # No way down along this step: ask the information for another one, once.
+        count[3] += 1
+    else:
         if count[0] < 3:
             curvature[:] = new_information
         else:
@@ -416,26 +429,28 @@ def _judge(
         information[:] = new_information
         number[0] = loss
         count[0] += 1
-    # Three questions, and one place that asks them, which keeps the compiled code small: is there anything left to gain; is there
-    # by the information too (updates that went astray can make a slope look flat); and where does the damped step lead.
-    stage = 0
+        count[3] = 0
+    # Is there anything left to gain, by the curvature learnt; and if not, by the information too (updates that went astray can
+    # make a slope look flat)?
+    fresh = count[3] > 0
     while True:
-        fall = _propose(point, gradient, curvature, number[1] if stage == 2 else 0.0, box, step)
-        number[2] = fall
-        if stage == 0 and fall < TOLERANCE:
+        if fresh:
             curvature[:] = information
             count[0] = 2
-            stage = 1
-        elif stage == 1 and fall < 100.0 * TOLERANCE:
-            return CONVERGED
-        elif count[1] >= MAX_PASSES or number[1] > 1e12:
+        fall = _propose(point, gradient, curvature, box, step)
+        if fall < (100.0 * TOLERANCE if fresh else TOLERANCE):
+            if fresh:
+                return CONVERGED
+            fresh = True
+        elif count[1] >= MAX_PASSES or count[3] > 1:
             return NOT_CONVERGED
-        elif stage < 2 and number[1] > 0.0:
-            stage = 2
         else:
             break
+    number[1] = 0.0
+    count[2] = 0
     for a in range(DIM):
         trial[a] = min(max(point[a] + step[a], box[0, a]), box[1, a])
+        number[1] += gradient[a] * (trial[a] - point[a])
     return -1
 
 
@@ -477,7 +492,7 @@ def fit_lanes(
     series : (fits,) int64
         Series of each fit. Neighbours should be of similar length: all lanes run for as long as the longest.
     start : (fits, 6) float64
-        Starting points ``(mu, log omega, p, s, k, eta)``, inside the box.
+        Starting points ``(mu, log omega, u, s, k, eta)``, inside the box.
     box : (2, 6) float64
         Lower and upper bounds; equal bounds fix a coordinate.
     gjr, student : None or int
@@ -502,9 +517,9 @@ def fit_lanes(
     task = np.full(LANES, -1, np.int64)
     x, trial, g = np.zeros((LANES, DIM)), np.zeros((LANES, DIM)), np.zeros((LANES, DIM))
     b, info = np.zeros((LANES, DIM, DIM)), np.zeros((LANES, DIM, DIM))
-    number, counter = np.zeros((LANES, 3)), np.zeros((LANES, 2), np.int64)
+    number, counter = np.zeros((LANES, 2)), np.zeros((LANES, 4), np.int64)
     new_g, new_b = np.zeros(DIM), np.zeros((DIM, DIM))
-    idle = np.array([0.0, 0.0, 0.5, 0.5, 0.5, 0.2])
+    idle = np.array([0.0, 0.0, -1.0, 0.5, 0.5, 0.2])
     for i in range(LANES):
         _load_point(state, i, idle)
     waiting, busy = 0, 0

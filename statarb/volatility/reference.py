@@ -61,8 +61,9 @@ def loglikelihood(returns: FloatArray, parameters: FloatArray, backcast: float) 
 
 
 def native_parameters(x: FloatArray, student: bool) -> FloatArray:
-    """Return ``mu, omega, alpha, gamma, beta`` (and ``nu``) of a point ``mu, log omega, p, s, k, eta`` of the search."""
-    mu, log_omega, p, s, k, eta = x
+    """Return ``mu, omega, alpha, gamma, beta`` (and ``nu``) of a point ``mu, log omega, u, s, k, eta`` of the search."""
+    mu, log_omega, u, s, k, eta = x
+    p = 1.003 - np.exp(u)
     good, bad = 2 * k * s * p, 2 * (1 - k) * s * p
     parameters = [mu, np.exp(log_omega), good, bad - good, (1 - s) * p]
     return np.array([*parameters, 1 / eta] if student else parameters)

@@ -38,6 +38,8 @@ class Decided:
         Time of each decision.
     failures : tuple of (time, reason, message)
         Decisions that could not be used.
+    hindsight : bool
+        Whether the investor was shown the whole span beforehand: a yardstick, no rival.
     """
 
     investor: str
@@ -49,6 +51,7 @@ class Decided:
     data: FloatArray
     seconds: FloatArray
     failures: tuple[tuple[pd.Timestamp, str, str], ...]
+    hindsight: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +153,7 @@ class Run:
             "failures": len(self.failures),
             "failures_by_reason": dict(Counter(reason for _, reason, _ in self.decided.failures)),
             "decision_lag": self.decision_lag,
+            "hindsight": self.decided.hindsight,
             "steps": len(self.replay.value),
             "coins": len(self.coins),
             "utilisation_max_percent": float(self.utilisation.max()),

@@ -12,7 +12,7 @@ import pytest
 import statarb as sa
 from statarb.cli import main
 
-VERBS = ("simulate", "ingest", "inspect", "invest", "league", "run")
+VERBS = ("simulate", "ingest", "inspect", "forecast", "invest", "league", "run")
 
 
 @pytest.fixture(scope="module")

@@ -212,6 +212,27 @@ def test_many_patterns_of_missing_rows_give_the_sample_of_each_pair() -> None:
         assert row.tau == pytest.approx(reference(frame, row.y, row.x, "bic", 4)[0], abs=1e-8)
 
 
+@pytest.mark.parametrize(("lags", "tile"), [("aic", 7), (2, 100), (0, 3)])
+def test_late_listings_share_products_and_keep_their_samples(lags: str | int, tile: int) -> None:
+    frame = market(240, 42, seed=8)
+    rng = np.random.default_rng(0)
+    for column in range(4, 42):
+        frame.iloc[: rng.choice([0, 1, 2, 3, 60, 61, 90, 170, 200]) + (column % 3 == 0), column] = np.nan
+    frame.iloc[100:, 3] = 5.0  # stands still on the sample of the latest
+    frame["still"] = np.where(np.arange(240) < 50, np.nan, 2.0)
+    frame["twin"] = 1.0 + 0.5 * frame["c1"].where(np.arange(240) >= 33)
+    frame.iloc[20, 0] = np.nan
+    scan = sa.scan_pairs(frame, lags, 5, min_overlap=60, tile=tile)
+    listed = sa.scan_pairs(frame, lags, 5, min_overlap=60, pairs=[(a, b) for a in frame for b in frame if a < b])
+    keys = ["y", "x"]
+    got = scan.to_frame(details=True).set_index(keys).sort_index()
+    expected = listed.to_frame(details=True).set_index(keys).sort_index()
+    pd.testing.assert_frame_equal(got, expected, rtol=1e-8, atol=1e-10)
+    assert set(got["status"]) == {"ok", "constant", "collinear", "too few common observations"}
+    for row in scan.to_frame().dropna().sample(40, random_state=1).itertuples():
+        assert row.tau == pytest.approx(reference(frame, row.y, row.x, lags, 5)[0], abs=1e-8)
+
+
 def test_best_first_and_adjusted_for_the_tests_made() -> None:
     frame = market(400, 6)
     frame["flat"] = 1.0

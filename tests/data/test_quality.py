@@ -49,11 +49,11 @@ def test_figures_of_a_coin(small: QualityReport) -> None:
     assert coin["unchanged"] == pytest.approx(40.0)
     assert coin["longest_still"] == 1
     assert coin["decimals"] == 2
-    assert coin["usual_decimals"] == 1
-    assert coin["tick"] == pytest.approx(0.1)
-    assert coin["precision_bp"] == pytest.approx(1e3 / 10.5)
+    assert coin["usual_decimals"] == 2
+    assert coin["tick"] == pytest.approx(0.01)
+    assert coin["precision_bp"] == pytest.approx(1e2 / 10.5)
     assert coin["unrounded_gap_bp"] == pytest.approx(10.0)
-    assert coin["unrounded_off"] == 0.0
+    assert coin["unrounded_off"] == pytest.approx(100 / 6)
     assert coin["zero_volume"] == 0.0
     assert coin["duplicates"] == 0.0
     assert coin["jumps_by_ten"] == 0
@@ -109,6 +109,21 @@ def test_outliers_are_counted_by_the_modified_z_score() -> None:
         scores = 0.6745 * (returns - returns.median()).abs() / (returns - returns.median()).abs().median()
         assert report.coins.loc[coin, "outliers"] == (scores > 4.0).sum()
         assert report.coins.loc[coin, "largest_z"] == pytest.approx(scores.max(), rel=1e-9)
+
+
+def test_a_tick_is_seen_in_moves_and_not_in_round_prices() -> None:
+    prices = [1.0, 1.0, 1.01, 1.0, 1.0, 1.0, 0.99, 1.0, 1.0, 1.0, 1.0]
+    panel = sa.Panel.from_frame(pd.DataFrame({"USDT": prices}, index=pd.date_range("2018-01-25", periods=11, freq="5min")))
+    assert sa.quality_report(panel).coins.loc["USDT", "tick"] == pytest.approx(0.01)
+
+
+def test_quotes_that_are_rounded_two_ways() -> None:
+    prices = [1.123456, 1.12, 1.14, 1.234567, 1.345678, 1.23, 1.456789, 1.567891, 1.45, 1.0]
+    panel = sa.Panel.from_frame(pd.DataFrame({"XRP": prices}, index=pd.date_range("2018-01-25", periods=10, freq="5min")))
+    coin = sa.quality_report(panel).coins.loc["XRP"]
+    assert coin["decimals"] == 6
+    assert coin["coarse"] == pytest.approx(50.0)
+    assert "rounded two ways" in coin["flags"]
 
 
 def test_late_listings_and_ends_are_reported() -> None:
@@ -187,5 +202,6 @@ def test_known_facts_of_the_real_quotes(real_panel: sa.Panel) -> None:
     assert set(coins.nlargest(4, "unchanged").index) == {1444, 1451, 1474, 1452}
     assert coins["tick"][[1446, 1447, 1450, 1455, 1477]].tolist() == pytest.approx([1e-6] * 5)
     assert (coins["duplicates"] == coins["duplicates"].iloc[0]).all()
+    assert coins.index[coins["coarse"] > 10.0].tolist() == [1444, 1447, 1474]
     assert coins.loc[1442, "unrounded_gap_bp"] < 1e-4
     assert coins.loc[1451, "unrounded_gap_bp"] > 5.0

@@ -68,6 +68,16 @@ def test_first_quotes_after_a_listing_are_dropped() -> None:
     assert reasons.loc["late", "first"] == MIXED.grid[5]
 
 
+def test_a_listing_of_the_first_hour_is_a_listing() -> None:
+    panel = sa.Panel.from_frame(
+        pd.DataFrame({"a": range(1, 9), "b": [None, None, *range(3, 9)]}, index=pd.date_range("2018", periods=8, freq="5min"))
+    )
+    kept, reasons = sa.select_coins(panel, drop_first=3)
+    assert kept.price["b"].dropna().tolist() == [6.0, 7.0, 8.0]
+    assert kept.price["a"].notna().all()
+    assert not reasons.loc["b", "late"]
+
+
 def test_dropping_takes_all_fields_and_rows_that_become_empty() -> None:
     index = pd.date_range("2018-01-25", periods=5, freq="D")
     prices = pd.DataFrame({"a": [1.0, None, 3.0, 4.0, 5.0], "b": [None, 2.0, 3.0, 4.0, 5.0]}, index=index)

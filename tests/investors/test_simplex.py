@@ -86,6 +86,39 @@ def test_quadratic_with_twins_still_finds_the_minimum() -> None:
     np.testing.assert_allclose([found[0] + found[1], found[2]], best, atol=1e-10)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 20), st.floats(-10.0, 10.0), st.booleans())
+def test_quadratic_is_certified_where_it_is_singular(seed: int, size: int, power: float, warm: bool) -> None:
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(int(rng.integers(1, size + 2)), size))
+    factor[:, rng.integers(size)] = factor[:, rng.integers(size)]
+    factor[:, rng.integers(size)] *= rng.integers(2)
+    matrix = factor.T @ factor * 10.0**power
+    linear = rng.normal(size=size) * 10.0 ** (power + rng.uniform(-3.0, 3.0)) * rng.integers(2)
+    found = minimise_quadratic(matrix, linear, rng.dirichlet(np.ones(size)) if warm else None)
+    assert found.min() >= 0.0
+    assert abs(found.sum() - 1.0) < 1e-12
+    slope = matrix @ found - linear
+    # No point of a convex problem is better by more than this.
+    assert found @ slope - slope.min() <= 1e-10 * max(np.abs(matrix).max(), np.abs(linear).max())
+
+
+def test_a_quadratic_of_zeros_has_any_answer() -> None:
+    assert minimise_quadratic(np.zeros((3, 3)), np.ones(3)).sum() == 1.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 20), st.integers(1, 40), st.floats(-6.0, 0.5))
+def test_log_optimal_is_certified_on_any_market(seed: int, size: int, rows: int, power: float) -> None:
+    rng = np.random.default_rng(seed)
+    relatives = np.exp(np.clip(rng.standard_t(3, (rows, size)) * rng.uniform(0.0, 10.0**power, size), -27.0, 27.0))
+    relatives[:, rng.integers(size)] = relatives[:, rng.integers(size)]
+    best = log_optimal(relatives)
+    assert best.min() >= 0.0
+    assert abs(best.sum() - 1.0) < 1e-12
+    assert (relatives / (relatives @ best)[:, None]).mean(axis=0).max() - 1.0 <= 1.001e-10
+
+
 def test_quadratic_refuses_what_is_not_finite() -> None:
     with pytest.raises(DataError, match="finite"):
         minimise_quadratic(np.array([[np.nan]]), np.zeros(1))

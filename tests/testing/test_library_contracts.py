@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -19,28 +21,64 @@ from statarb.testing import check_forecaster, check_imputer, check_investor, exa
 
 MARKET = example_market()
 UPPER_FLOORS = {"__main__", "cli", "jobs", "report", "submission"}
+SMALL = example_market(times=400, coins=4)
+QUICK: dict[str, Any] = {"cuts": 2}
+SLOW: dict[str, Any] = {"cuts": 1, "panel": SMALL, "depth": 270, "start": SMALL.times[275]}
+LONG = ("arima", "ensemble", "mlp", "stat_arb", "autonomous")
+"""Those that take seconds to fit: they get one random time on a smaller market."""
+BY_PLACE = ("boosting", "mlp", "ensemble")
+"""Forecasters whose random weights, or columns drawn at random, go by the place of a coin: its order matters to them."""
+
+
+def half_of_the_quoted(window: sa.Panel) -> pd.Series:
+    quoted = window.price.iloc[-1].notna()
+    return 0.5 * quoted / max(quoted.sum(), 1)
+
+
+class InverseVariance:
+    """The least that looks like a portfolio estimator."""
+
+    def fit(self, returns: pd.DataFrame) -> InverseVariance:
+        inverse = 1.0 / returns.to_numpy().var(axis=0)
+        self.weights_ = inverse / inverse.sum()
+        return self
 
 
 def classes(base: type) -> list[type]:
-    """Public classes of the library that derive from ``base``, can be used and need no argument, wherever they live."""
+    """Public classes of the library that derive from ``base`` and define an answer, wherever they live."""
     found = set()
     for module in pkgutil.walk_packages(sa.__path__, "statarb."):
         if "._" in module.name or module.name.split(".")[1] in UPPER_FLOORS:
             continue
         for _, one in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if issubclass(one, base) and one is not base and not one.__name__.startswith("_") and not inspect.isabstract(one):
-                parameters = inspect.signature(one).parameters.values()
-                if all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-                    found.add(one)
-    return sorted(found, key=lambda one: f"{one.__module__}.{one.__qualname__}")
+                found.add(one)
+    return sorted(filter(_is_leaf, found), key=lambda one: f"{one.__module__}.{one.__qualname__}")
 
 
 def subjects(base: type, names: list[str], make: Any) -> list[Any]:
     """What the registry makes of its names, and beside it classes that are in no registry."""
-    made = {name: make(name) for name in names}
-    rest = [one for one in classes(base) if one not in {type(subject) for subject in made.values()}]
-    alone = [pytest.param(one(), id=one.__name__) for one in rest if _is_leaf(one)]
-    return [pytest.param(subject, id=name) for name, subject in made.items()] + alone
+    registered = {type(make(name)) for name in names}
+    return [pytest.param(functools.partial(make, name), id=name) for name in names] + [
+        pytest.param(functools.partial(_made, one), id=one.__name__) for one in classes(base) if one not in registered
+    ]
+
+
+def _made(one: type) -> Any:
+    """Make an object of a class; one that works on others is given some. A class that needs anything else fails here."""
+    inner = {
+        "forecaster": lambda: make_forecaster("ridge"),
+        "forecasters": lambda: [make_forecaster("ridge"), make_forecaster("last_value")],
+        "investor": lambda: make_investor("momentum"),
+        "investors": lambda: [make_investor("momentum"), make_investor("equal_weight")],
+        "function": lambda: half_of_the_quoted,
+        "estimator": InverseVariance,
+        "label": lambda: "of one's own",
+    }
+    inner["members"] = inner["investors"] if issubclass(one, BaseInvestor) else inner["forecasters"]
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(one).parameters.values()
+    return one(**{p.name: inner[p.name]() for p in parameters if p.default is p.empty and p.kind not in optional})
 
 
 def _is_leaf(one: type) -> bool:
@@ -48,23 +86,26 @@ def _is_leaf(one: type) -> bool:
     return not any(child.__module__.startswith("statarb.") for child in one.__subclasses__())
 
 
-@pytest.mark.parametrize("forecaster", subjects(BaseForecaster, forecaster_names(), make_forecaster))
-def test_every_forecaster(forecaster: Any) -> None:
-    check_forecaster(forecaster, cuts=2)
+@pytest.mark.parametrize("make", subjects(BaseForecaster, forecaster_names(), make_forecaster))
+def test_every_forecaster(make: Callable[[], Any], request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.id
+    settings = SLOW if name in LONG else QUICK
+    check_forecaster(make(), tolerance=None if name in BY_PLACE else 1e-6, **settings)
 
 
-@pytest.mark.parametrize("investor", subjects(BaseInvestor, sorted(INVESTORS), make_investor))
-def test_every_investor(investor: Any) -> None:
+@pytest.mark.parametrize("make", subjects(BaseInvestor, sorted(INVESTORS), make_investor))
+def test_every_investor(make: Callable[[], Any], request: pytest.FixtureRequest) -> None:
+    investor = make()
     if getattr(investor, "hindsight", False):
         with pytest.raises((ParameterError, sa.DataError)):
             investor.decide(MARKET.window(MARKET.times[-1]), pd.Series(0.0, index=MARKET.coins))
         return
-    check_investor(investor, cuts=2)
+    check_investor(investor, **(SLOW if request.node.callspec.id in LONG else QUICK))
 
 
-@pytest.mark.parametrize("imputer", subjects(Imputer, sorted(IMPUTERS), lambda name: IMPUTERS[name]()))
-def test_every_imputer(imputer: Any) -> None:
-    check_imputer(imputer, cuts=2)
+@pytest.mark.parametrize("make", subjects(Imputer, sorted(IMPUTERS), lambda name: IMPUTERS[name]()))
+def test_every_imputer(make: Callable[[], Any]) -> None:
+    check_imputer(make(), cuts=2)
 
 
 @pytest.mark.parametrize("name", ["lvcf", "np100"])

@@ -209,3 +209,12 @@ def test_before_the_first_quote_nobody_is_asked():
     run = sa.walk_forward(Recorder(log), panel, RULES, start=None, decision_lag=1)
     assert len(run.seconds) == len(panel.grid)
     assert log[0][0] == panel.times[0]
+
+
+def test_an_investor_in_hindsight_is_shown_the_span_and_says_so():
+    panel = make_panel(120, 4, missing=0.0, holes=False)
+    run = sa.walk_forward(sa.investors.make_investor("best_coin"), panel, RULES.replace(fee=0.0), start=START, decision_lag=0)
+    first = int(np.searchsorted(panel.grid, pd.Timestamp(START)))
+    price = panel.array("price")
+    assert run.metrics()["hindsight"] is True
+    assert run.replay.value.iloc[-1] / 10_000.0 == pytest.approx((price[-1] / price[first]).max(), rel=1e-9)

@@ -69,6 +69,7 @@ class AR5X(Imputer):
 
 def _filled(prices: FloatArray, elapsed: FloatArray, lags: int) -> tuple[FloatArray, list[int]]:
     """Return (coins, cells) prices with their holes filled, and the coins that had too few returns."""
+    prices = np.array(prices)
     short = []
     for column, price in enumerate(prices):
         seen = np.flatnonzero(~np.isnan(price))
@@ -95,7 +96,8 @@ def fit_autoregression(logs: FloatArray, lags: int) -> tuple[float, FloatArray]:
     Returns
     -------
     float, (lags,)
-        c and phi; phi is empty where fewer than ``MIN_RETURNS + lags`` returns can be used, or none of them moves.
+        c and phi; phi is empty where fewer than ``MIN_RETURNS + lags`` returns can be used, or too few of them move to tell
+        the lags apart.
     """
     from statsmodels.regression.linear_model import OLS
 
@@ -104,9 +106,9 @@ def fit_autoregression(logs: FloatArray, lags: int) -> tuple[float, FloatArray]:
         return 0.0, np.empty(0)
     windows = np.lib.stride_tricks.sliding_window_view(returns, lags + 1)
     complete = windows[~np.isnan(windows).any(axis=1)]
-    if len(complete) < MIN_RETURNS + lags or not complete[:, -1].std() > 0:
-        return 0.0, np.empty(0)
     design = np.column_stack([np.ones(len(complete)), complete[:, -2::-1]])
+    if len(complete) < MIN_RETURNS + lags or np.linalg.matrix_rank(design) <= lags:
+        return 0.0, np.empty(0)
     params = np.asarray(OLS(complete[:, -1], design).fit().params)
     return float(params[0]), params[1:]
 

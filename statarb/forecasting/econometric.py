@@ -1,0 +1,483 @@
+"""Econometric forecasters: autoregression, ARIMA, exponential smoothing, vector autoregression, error correction."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.signal import lfilter
+
+from statarb._checks import check_choice, check_integer, check_number
+from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb.data.panel import Panel
+from statarb.errors import DataError, ParameterError
+from statarb.forecasting.base import BaseForecaster
+from statarb.forecasting.features import CARRY, carried, known_prices, moves, quote_gap
+from statarb.forecasting.lags import LEADERS
+
+__all__ = ["Arima", "Autoregression", "ErrorCorrection", "ExponentialSmoothing", "VectorAutoregression"]
+
+_LARGEST_GROUP = 12
+"""Johansen's critical values are tabulated for so many series."""
+
+_SCALE_ROWS = 72
+_FIRST = CARRY + _SCALE_ROWS - 1
+"""Returns of a window from this row on are the same in every window that holds them."""
+
+
+class ReturnModel(BaseForecaster):
+    """Base: a model of log returns, cut at ``clip`` times their recent size, that forecasts the next ones from them."""
+
+    horizon: int
+    clip: float | None
+    field: str
+    refit_every = 288
+
+    def fit(self, window: Panel) -> Self:
+        """Estimate the model on the window.
+
+        Raises
+        ------
+        DataError
+            Fewer rows than :attr:`min_rows`.
+        """
+        self._require_rows(len(window.times))
+        self.coins_ = window.coins
+        self._fit_returns(self._returns(window)[_FIRST:])
+        return self
+
+    def predict(self, window: Panel) -> pd.Series:
+        """Return expected log returns over the horizon, from the last quoted price of each coin."""
+        self._require_fitted(window)
+        self._require_rows(len(window.times))
+        answer = self._forecast(self._returns(window)[_FIRST:]) + quote_gap(window, self.field)[-1]
+        return self._series(window, np.where(self.failed_, 0.0, answer))
+
+    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
+        """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
+        self._require_rows(min(depth, int(fits[0]) + 1))
+        returns = self._returns(panel)
+        gap = quote_gap(panel, self.field, depth)
+        forecasts = np.empty((len(rows), len(panel.coins)))
+        failed = np.zeros(forecasts.shape, dtype=np.bool_)
+        fitted = -1
+        for step, (row, fit) in enumerate(zip(rows, fits, strict=True)):
+            if fit != fitted:
+                self._fit_returns(returns[max(fit - depth + 1, 0) + _FIRST : fit + 1])
+                fitted = fit
+            answer = self._forecast(returns[max(row - depth + 1, 0) + _FIRST : row + 1]) + gap[row]
+            forecasts[step] = np.where(self.failed_ & ~np.isnan(gap[row]), 0.0, answer)
+            failed[step] = self.failed_
+        return forecasts, failed
+
+    def _fit_returns(self, returns: FloatArray) -> None:
+        self.failed_ = np.zeros(returns.shape[1], dtype=np.bool_)
+        self._estimate(returns)
+
+    def _returns(self, window: Panel) -> FloatArray:
+        past = moves(window, scale_rows=_SCALE_ROWS, clip=None, field=self.field)
+        if self.clip is None:
+            return past.returns
+        bound = self.clip * past.scale
+        return np.clip(past.returns, -bound, bound)
+
+    def _estimate(self, returns: FloatArray) -> None:
+        raise NotImplementedError
+
+    def _forecast(self, returns: FloatArray) -> FloatArray:
+        raise NotImplementedError
+
+
+class Autoregression(ReturnModel):
+    """Every coin's next return from its own last ones: AR(p) with a constant, by least squares.
+
+    Parameters
+    ----------
+    lags : int
+        Order p.
+    horizon : int
+        Rows ahead; the answer is the sum of their expected returns.
+    clip : float or None
+        Largest return, in units of the coin's recent size.
+    field : {"unrounded", "price"}
+        Price whose returns are used.
+
+    Attributes
+    ----------
+    coef_ : (1 + lags, coins) array
+        Constant, then lag 1 to p.
+    """
+
+    def __init__(self, lags: int = 2, horizon: int = 1, clip: float | None = 3.0, field: str = "unrounded") -> None:
+        self.lags = check_integer("lags", lags, at_least=1)
+        self.horizon = check_integer("horizon", horizon, at_least=1)
+        self.clip = None if clip is None else check_number("clip", clip, above=0.0)
+        self.field = check_choice("field", field, ("unrounded", "price"))
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have at least."""
+        return _FIRST + 3 * self.lags + 4
+
+    def _estimate(self, returns: FloatArray) -> None:
+        rows, coins = returns.shape
+        self.coef_ = np.zeros((1 + self.lags, coins))
+        for coin in range(coins):
+            past = [returns[self.lags - lag : rows - lag, coin] for lag in range(1, self.lags + 1)]
+            design = np.column_stack([np.ones(rows - self.lags), *past])
+            self.coef_[:, coin] = np.linalg.lstsq(design, returns[self.lags :, coin], rcond=None)[0]
+
+    def _forecast(self, returns: FloatArray) -> FloatArray:
+        past = list(returns[-self.lags :][::-1])
+        total = np.zeros(returns.shape[1])
+        for _ in range(self.horizon):
+            ahead = self.coef_[0] + sum(self.coef_[1 + lag] * past[lag] for lag in range(self.lags))
+            total += ahead
+            past = [ahead, *past[:-1]]
+        return total
+
+
+class Arima(ReturnModel):
+    """Every coin's log price as ARIMA(p, 1, q) with drift, the order chosen by AIC.
+
+    Estimated by exact maximum likelihood with statsmodels; forecast by the model's own recursion, so that a newer window needs
+    no new estimate.
+
+    Parameters
+    ----------
+    orders : sequence of (p, q)
+        Orders to choose from.
+    horizon, clip, field
+        As for :class:`Autoregression`.
+
+    Attributes
+    ----------
+    orders_ : list of (p, q) or None
+        Order of each coin; ``None`` where no order converged: the last value stands in, and is counted.
+
+    Notes
+    -----
+    H. Akaike (1974), IEEE Transactions on Automatic Control 19, 716-723. The drift is the mean return; orders are compared on
+    returns without it, at equal numbers of observations.
+    """
+
+    def __init__(
+        self,
+        orders: Sequence[tuple[int, int]] = ((1, 0), (0, 1), (1, 1), (2, 0)),
+        horizon: int = 1,
+        clip: float | None = 3.0,
+        field: str = "unrounded",
+    ) -> None:
+        if len(orders) == 0:
+            raise ParameterError("orders must hold at least one pair (p, q), got none")
+        for order in orders:
+            for part in order:
+                check_integer("orders", part, at_least=0)
+        self.orders = orders
+        self.horizon = check_integer("horizon", horizon, at_least=1)
+        self.clip = None if clip is None else check_number("clip", clip, above=0.0)
+        self.field = check_choice("field", field, ("unrounded", "price"))
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have at least."""
+        return _FIRST + 20 + 3 * max(p + q for p, q in self.orders)
+
+    def _estimate(self, returns: FloatArray) -> None:
+        coins = returns.shape[1]
+        self.mean_ = returns.mean(axis=0)
+        self.orders_: list[tuple[int, int] | None] = [None] * coins
+        self.ar_: list[FloatArray] = [np.zeros(0)] * coins
+        self.ma_: list[FloatArray] = [np.zeros(0)] * coins
+        for coin in range(coins):
+            values = returns[:, coin] - self.mean_[coin]
+            size = values.std()
+            if size <= 1e-12:
+                # A price that stands still needs no model.
+                self.orders_[coin] = (0, 0)
+                continue
+            best = np.inf
+            for p, q in self.orders:
+                fitted = _arma(values / size, p, q)
+                if fitted is not None and fitted[0] < best:
+                    best, self.ar_[coin], self.ma_[coin] = fitted
+                    self.orders_[coin] = (p, q)
+        self.failed_ = np.array([order is None for order in self.orders_])
+
+    def _forecast(self, returns: FloatArray) -> FloatArray:
+        total = np.zeros(returns.shape[1])
+        for coin in range(returns.shape[1]):
+            ar, ma = self.ar_[coin], self.ma_[coin]
+            values = returns[:, coin] - self.mean_[coin]
+            shocks = lfilter(np.append(1.0, -ar), np.append(1.0, ma), values)
+            past, noise = list(values[::-1][: len(ar)]), list(shocks[::-1][: len(ma)])
+            for _ in range(self.horizon):
+                ahead = float(np.dot(ar, past[: len(ar)]) + np.dot(ma, noise[: len(ma)]))
+                past, noise = [ahead, *past], [0.0, *noise]
+                total[coin] += ahead + self.mean_[coin]
+        return total
+
+
+def _arma(values: FloatArray, p: int, q: int) -> tuple[float, FloatArray, FloatArray] | None:
+    """Fit ARMA(p, q) without a constant; return AIC, AR and MA coefficients, or None where it does not converge."""
+    from statsmodels.tsa.arima.model import ARIMA
+
+    with warnings.catch_warnings():
+        # Starting values outside the unit circle and failures to converge are answered below, by the result itself.
+        warnings.simplefilter("ignore")
+        try:
+            result = ARIMA(values, order=(p, 0, q), trend="n").fit(method_kwargs={"disp": 0})
+        except np.linalg.LinAlgError:
+            return None
+    if not (result.mle_retvals["converged"] and np.isfinite(result.params).all()):
+        return None
+    return float(result.aic), np.asarray(result.arparams), np.asarray(result.maparams)
+
+
+class ExponentialSmoothing(ReturnModel):
+    """Every coin's log price by simple exponential smoothing; the price is expected to move to the smoothed level.
+
+    Parameters
+    ----------
+    smoothing : float, optional
+        Weight of the newest price, in (0, 2); by default the one with the least sum of squared one-step errors in the window.
+        Above 1 the forecast goes on in the direction of the last move: prices that lag the market ask for it.
+    horizon, clip, field
+        As for :class:`Autoregression`.
+
+    Attributes
+    ----------
+    smoothing_ : (coins,) array
+
+    Notes
+    -----
+    In terms of returns: shock e_t = r_t + (1 - a) e_{t-1}, expected return -(1 - a) e_t, for every horizon alike. The range in
+    which the errors are invertible is 0 < a < 2 (R. Hyndman et al. 2008, Forecasting with Exponential Smoothing, ch. 10).
+    """
+
+    def __init__(
+        self, smoothing: float | None = None, horizon: int = 1, clip: float | None = 3.0, field: str = "unrounded"
+    ) -> None:
+        self.smoothing = None if smoothing is None else check_number("smoothing", smoothing, above=0.0, below=2.0)
+        self.horizon = check_integer("horizon", horizon, at_least=1)
+        self.clip = None if clip is None else check_number("clip", clip, above=0.0)
+        self.field = check_choice("field", field, ("unrounded", "price"))
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have at least."""
+        return _FIRST + 10
+
+    def _estimate(self, returns: FloatArray) -> None:
+        coins = returns.shape[1]
+        self.smoothing_ = np.ones(coins) if self.smoothing is None else np.full(coins, self.smoothing)
+        for coin in range(coins):
+            size = returns[:, coin].std()
+            if self.smoothing is not None or size <= 1e-12:
+                continue
+            values = returns[:, coin] / size
+            found = minimize_scalar(_smoothing_error, bounds=(1e-3, 1.999), args=(values,), method="bounded")
+            self.failed_[coin] = not found.success
+            self.smoothing_[coin] = found.x
+
+    def _forecast(self, returns: FloatArray) -> FloatArray:
+        shocks = [lfilter([1.0], [1.0, a - 1.0], returns[:, coin])[-1] for coin, a in enumerate(self.smoothing_)]
+        return np.asarray((self.smoothing_ - 1.0) * np.array(shocks), dtype=np.float64)
+
+
+def _smoothing_error(smoothing: float, values: FloatArray) -> float:
+    shocks = lfilter([1.0], [1.0, smoothing - 1.0], values)
+    return float(np.mean(shocks**2))
+
+
+class VectorAutoregression(ReturnModel):
+    """Every coin's next return from the last ones of all coins: VAR(p) with a constant, by least squares, p by AIC.
+
+    Parameters
+    ----------
+    max_lags : int
+        Largest order to choose from.
+    horizon, clip, field
+        As for :class:`Autoregression`.
+
+    Attributes
+    ----------
+    order_ : int
+    coef_ : (1 + order * coins, coins) array
+        Constant, then lag 1 of all coins, lag 2, ...
+
+    Notes
+    -----
+    H. Luetkepohl (2005), New Introduction to Multiple Time Series Analysis, section 4.3: AIC(p) = ln det S(p) + 2 p k^2 / n,
+    all orders on the same observations.
+    """
+
+    def __init__(self, max_lags: int = 2, horizon: int = 1, clip: float | None = 3.0, field: str = "unrounded") -> None:
+        self.max_lags = check_integer("max_lags", max_lags, at_least=1)
+        self.horizon = check_integer("horizon", horizon, at_least=1)
+        self.clip = None if clip is None else check_number("clip", clip, above=0.0)
+        self.field = check_choice("field", field, ("unrounded", "price"))
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have at least."""
+        return _FIRST + 3 * self.max_lags + 10
+
+    def _estimate(self, returns: FloatArray) -> None:
+        rows, coins = returns.shape
+        if rows - self.max_lags <= 2 * (1 + self.max_lags * coins):
+            raise DataError(
+                f"VectorAutoregression of {coins} coins and {self.max_lags} lags needs windows of more than "
+                f"{2 * (1 + self.max_lags * coins) + self.max_lags + _FIRST} rows, got {rows + _FIRST}; "
+                "use fewer coins or lags, or CrossAssetRidge"
+            )
+        moving = returns.std(axis=0) > 1e-12
+        values = returns[self.max_lags :]
+        best = np.inf
+        for order in range(1, self.max_lags + 1):
+            past = [returns[self.max_lags - lag : rows - lag] for lag in range(1, order + 1)]
+            design = np.hstack([np.ones((len(values), 1)), *past])
+            coef = np.linalg.lstsq(design, values, rcond=None)[0]
+            rest = (values - design @ coef)[:, moving]
+            _, size = np.linalg.slogdet(rest.T @ rest / len(values))
+            criterion = size + 2.0 * order * coins**2 / len(values)
+            if criterion < best:
+                best, self.order_, self.coef_ = criterion, order, coef
+
+    def _forecast(self, returns: FloatArray) -> FloatArray:
+        past = list(returns[-self.order_ :][::-1])
+        total = np.zeros(returns.shape[1])
+        for _ in range(self.horizon):
+            ahead = np.concatenate([[1.0], *past]) @ self.coef_
+            total += ahead
+            past = [ahead, *past[:-1]]
+        return total
+
+
+class ErrorCorrection(BaseForecaster):
+    """A cointegrated group by a vector error correction model: its prices return to what binds them.
+
+    Estimated with statsmodels (maximum likelihood, constant inside the relations). Coins outside the group are expected to stay
+    as they are.
+
+    Parameters
+    ----------
+    group : sequence of coin ids, optional
+        At most 12 coins. By default all coins of a panel of at most 12, else the first six of :data:`LEADERS` that it has.
+    rank : int, optional
+        Number of relations; by default by Johansen's trace test at 5 %. Rank 0 leaves an autoregression of returns.
+    lags : int
+        Lags of returns.
+    horizon, field
+        As for :class:`Autoregression`.
+
+    Attributes
+    ----------
+    rank_ : int
+
+    Notes
+    -----
+    S. Johansen (1995), Likelihood-Based Inference in Cointegrated Vector Autoregressive Models.
+    """
+
+    refit_every = 288
+
+    def __init__(
+        self,
+        group: Sequence[Hashable] | None = None,
+        rank: int | None = None,
+        lags: int = 1,
+        horizon: int = 1,
+        field: str = "unrounded",
+    ) -> None:
+        if group is not None and not 2 <= len(group) <= _LARGEST_GROUP:
+            raise ParameterError(f"group must name from 2 to {_LARGEST_GROUP} coins, got {len(group)}")
+        self.group = group
+        self.rank = None if rank is None else check_integer("rank", rank, at_least=0)
+        self.lags = check_integer("lags", lags, at_least=1)
+        self.horizon = check_integer("horizon", horizon, at_least=1)
+        self.field = check_choice("field", field, ("unrounded", "price"))
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have at least."""
+        return 60 + self.lags
+
+    def fit(self, window: Panel) -> Self:
+        """Estimate the model on the group's log prices, holes filled with the last price.
+
+        Raises
+        ------
+        DataError
+            Fewer rows than :attr:`min_rows`.
+        ParameterError
+            A coin of the group that the panel does not have.
+        """
+        from statsmodels.tsa.vector_ar.vecm import VECM, select_coint_rank
+
+        self._require_rows(len(window.times))
+        self.coins_ = window.coins
+        self.failed_ = np.zeros(len(window.coins), dtype=np.bool_)
+        logs = self._logs(window)
+        columns = self._columns(window)
+        # A coin that was listed inside the window, or that stands still, binds nothing.
+        columns = columns[np.isfinite(logs[:, columns]).all(axis=0) & (np.ptp(logs[:, columns], axis=0) > 1e-9)]
+        self.columns_ = columns
+        self.rank_ = 0
+        if len(columns) < 2:
+            return self
+        values = logs[:, columns]
+        try:
+            rank = self.rank
+            if rank is None:
+                rank = int(select_coint_rank(values, 0, self.lags, method="trace", signif=0.05).rank)
+            self.rank_ = min(rank, len(columns) - 1)
+            fitted = VECM(values, k_ar_diff=self.lags, coint_rank=self.rank_, deterministic="ci").fit()
+            self._keep(fitted)
+        except np.linalg.LinAlgError:
+            # Collinear prices: nothing can be estimated, the last value stands in and is counted.
+            self.failed_[columns] = True
+            self.columns_ = columns[:0]
+        return self
+
+    def predict(self, window: Panel) -> pd.Series:
+        """Return expected log returns over the horizon, from the last quoted price of each coin."""
+        self._require_fitted(window)
+        logs = self._logs(window)
+        quoted = np.log(known_prices(window)[-1])
+        answer = np.zeros(len(window.coins))
+        if len(self.columns_):
+            values = logs[-self.lags - 1 :, self.columns_]
+            level, changes = values[-1], list(np.diff(values, axis=0)[::-1])
+            for _ in range(self.horizon):
+                error = self.beta_.T @ level + self.constant_
+                ahead = self.alpha_ @ error + self.gamma_ @ np.concatenate(changes)
+                level, changes = level + ahead, [ahead, *changes[:-1]]
+            answer[self.columns_] = level - quoted[self.columns_]
+        return self._series(window, answer)
+
+    def _keep(self, fitted: Any) -> None:
+        self.alpha_ = np.asarray(fitted.alpha, dtype=np.float64)
+        self.beta_ = np.asarray(fitted.beta, dtype=np.float64)
+        self.gamma_ = np.asarray(fitted.gamma, dtype=np.float64)
+        self.constant_ = np.asarray(fitted.const_coint, dtype=np.float64).ravel()
+        if not all(np.isfinite(part).all() for part in (self.alpha_, self.beta_, self.gamma_, self.constant_)):
+            raise np.linalg.LinAlgError("the error correction model has no finite estimate")
+
+    def _logs(self, window: Panel) -> FloatArray:
+        price = np.asarray(window.array("price"), dtype=np.float64)
+        fine = np.asarray(window.array(self.field), dtype=np.float64)
+        return carried(np.log(np.where(np.isnan(fine) | np.isnan(price), price, fine)))
+
+    def _columns(self, window: Panel) -> np.ndarray[Any, np.dtype[np.int64]]:
+        if self.group is not None:
+            return window.columns_of(list(self.group))
+        if len(window.coins) <= _LARGEST_GROUP:
+            return np.arange(len(window.coins), dtype=np.int64)
+        named = window.coins.get_indexer(pd.Index(LEADERS))
+        named = named[named >= 0][:6]
+        return named.astype(np.int64) if len(named) > 1 else np.arange(6, dtype=np.int64)
