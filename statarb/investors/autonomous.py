@@ -28,6 +28,8 @@ LEAD = 2.0
 """How many times the leader's weight another candidate must have to take over."""
 DRIFT = 0.02
 """Turnover below which the weights of a leader with a path of its own are not taken over again."""
+TERM = 6
+"""Rows whose growth is one term of the proof: half an hour, over which neighbouring rows move together."""
 LEAST_UNIT = 1e-4
 """Log growth that counts as small where trades cost nothing."""
 
@@ -74,13 +76,13 @@ class AutonomousInvestor(BaseInvestor):
 
     Notes
     -----
-    *Leader, not mixture.* The weights of the candidates change at every row, so that a mixture would trade at every row, pay for
-    one candidate's purchase of what another sells, and fall below the smallest order. The leader decides from what is really
-    held, so that its own no-trade region decides what a change of leader is worth; another takes over only with twice the
-    weight. The price is that the regret bound of the mixture does not hold for the leader.
+    *Leader, not mixture.* The weights of the candidates change at every row, so that a mixture would trade at every row, pay
+    for one candidate's purchase of what another sells, and fall below the smallest order. The leader decides from what is
+    really held, so that its own no-trade region decides what a change of leader is worth; another takes over only with twice
+    the weight. The price is that the regret bound of the mixture does not hold for the leader.
 
-    *Rows, not steps.* Shadows live on the rows of the windows that are shown, each once; a row that no window shows is a hole to
-    them. What is learnt does not depend on the real holdings.
+    *Rows, not steps.* Shadows live on the rows of the windows that are shown, each once; a row that no window shows is a hole
+    to them. What is learnt does not depend on the real holdings.
     """
 
     rules: TradingRules = TradingRules()  # noqa: RUF009 - frozen, and checked when it is made
@@ -241,7 +243,7 @@ class AutonomousInvestor(BaseInvestor):
         self.names = ["cash", *(candidate.name for candidate in chosen)]
         unit = max(rules.fee, LEAST_UNIT)
         self._hedge = FixedShareHedge(len(self.names), self.share, unit)
-        self._proof = Proof(len(chosen), self.level, 12, unit)
+        self._proof = Proof(len(chosen), self.level, TERM, unit)
         known = np.full(len(window.coins), np.nan)
         if first > 0:
             known = window.row_slice(0, first).last_known()[-1]

@@ -119,7 +119,8 @@ class Optimised(Candidate):
     def __init__(self, source: int, name: str, risk_aversion: float, cap: float, rules: TradingRules) -> None:
         self.source = source
         self.name = f"optimiser {risk_aversion:g}/{cap:g} on {name}"
-        self.investor = StatArb(risk_aversion=risk_aversion, max_weight=cap, rules=rules)
+        # the account cuts orders to their limit; what is left of one is wanted again at the next row
+        self.investor = StatArb(risk_aversion=risk_aversion, max_weight=cap, rules=rules.without_limits())
 
     def decide(self, scene: Scene, held: FloatArray, value: float) -> FloatArray | None:
         """Return wanted weights; see :meth:`Candidate.decide`."""
@@ -157,7 +158,7 @@ def _asked(decide: Any, window: Panel, held: FloatArray, value: float, *signal: 
     if answer is None:
         return None
     wanted = np.zeros(len(held))
-    wanted[window.columns_of(answer.index)] = answer.to_numpy()
+    wanted[window.coins.get_indexer(answer.index)] = answer.to_numpy()
     return wanted
 
 
