@@ -111,8 +111,8 @@ def proven_share(
 
     Over the last ``record`` rows whose outcome is known, all coins together: ``b = sum f r / sum f^2``, its standard error se
     from the sums of each row (coins of one row move together), and ``trust = b (1 - (evidence se / b)^2)``, within [0, 1]:
-    nothing where b is not ``evidence`` standard errors above zero, and nearly b where it is far above (the positive-part shrinkage of
-    James and Stein 1961 for one coordinate, with ``evidence^2`` for the number of coordinates less 2).
+    nothing where b is not ``evidence`` standard errors above zero, and nearly b where it is far above (the positive-part
+    shrinkage of James and Stein 1961 for one coordinate, with ``evidence^2`` for the number of coordinates less 2).
 
     Parameters
     ----------
