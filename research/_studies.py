@@ -89,7 +89,9 @@ def run_study(study: Callable[[Market], Outcome], about: str | None, arguments: 
         By default those of the command line.
     """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--market", default="real", help="real (see STATARB_CASE_DATA), synthetic, or the path of a saved panel")
+    parser.add_argument(
+        "--market", default="real", help="real (see STATARB_CASE_DATA), synthetic, or the path of a saved panel"
+    )
     parser.add_argument("--coins", type=int, default=30, help="coins of the synthetic market")
     parser.add_argument("--days", type=float, default=42.0, help="days of the synthetic market, from 2018-01-17 on")
     parser.add_argument("--seed", type=int, default=0, help="of the synthetic market and of the bootstrap")

@@ -1,4 +1,4 @@
-"""What is left of the gain when the trade comes 0, 1, 2, 3 or 4 steps after the quote it was decided on?
+"""What does a delay cost? Trades 0, 1, 2, 3 or 4 steps after the quote that was decided on: the stale-quote effect.
 
 Three investors: ``lead_lag`` that does not know of its delay, so that the same forecasts are traded ever later; the same one
 asked for the return from its trade on; and ``stat_arb``, which trusts a forecast as far as it has come true from the trade on.
@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from _studies import COLOURS, Forecasts, Market, Outcome, Recalled, dress, interval, percent, plain, run_study, scored
 from matplotlib.figure import Figure
 
 import statarb as sa
-from _studies import COLOURS, Forecasts, Market, Outcome, Recalled, dress, interval, percent, plain, run_study, scored
 from statarb.investors import StatArb
 
 DELAYS = (0, 1, 2, 3, 4)

@@ -1,4 +1,4 @@
-"""How much of the gain does the fee take, and at which fee does trading stop to pay?
+"""How much of the gain does the fee take? Walks from no fee to one at which trading no longer pays.
 
 ``lead_lag`` under fees from nothing to 1 % of turnover: once it knows the fee (it buys what is expected to gain more than the
 fee, and sells what is expected to lose six tenths of it), once it keeps the thresholds made for the case's 0.25 %. Run from the
@@ -11,9 +11,9 @@ repository's root:
 from __future__ import annotations
 
 import pandas as pd
+from _studies import LAGS, Forecasts, Market, Outcome, Recalled, run_study, scored, twin_figure, twins
 
 import statarb as sa
-from _studies import LAGS, Forecasts, Market, Outcome, Recalled, run_study, scored, twin_figure, twins
 
 FEES = (0.0, 0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01)
 QUICK = (0.0, 0.0025, 0.01)

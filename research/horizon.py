@@ -1,4 +1,4 @@
-"""What is the best investment horizon L: how far to forecast, and how often to look again?
+"""What is the best investment horizon L? How far to forecast, and how often to look again.
 
 ``lead_lag`` forecasts the return of the L rows that begin with its trade (it knows its delay), buys what is expected to gain
 more than the fee, and either looks again after L steps, keeping its holdings in between, or at every step. Run from the
@@ -10,8 +10,9 @@ repository's root:
 
 from __future__ import annotations
 
-import statarb as sa
 from _studies import LAGS, Forecasts, Market, Outcome, Recalled, best_of, plain, run_study, scored, twin_figure, twins, verdict
+
+import statarb as sa
 from statarb.investors import Paced
 
 HORIZONS = (1, 2, 3, 6, 12, 24, 72, 144, 288)

@@ -1,4 +1,4 @@
-"""How many coins to trade, and how many to learn from?
+"""How many coins to trade? And how many to learn from.
 
 The n coins of the largest market capitalisation at the first decision (the numeraire first: order limits need its price) are
 traded by ``lead_lag``, once informed by the quotes of these n alone, once by those of all coins. A coin may take a tenth of the
@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 import numpy as np
-
-import statarb as sa
 from _studies import (
     LAGS,
     START,
@@ -31,6 +29,8 @@ from _studies import (
     verdict,
 )
 
+import statarb as sa
+
 SIZES = (2, 3, 5, 8, 12, 16)
 QUICK = (2, 5)
 ALONE, ALL = "informed by these", "informed by all"
@@ -39,9 +39,13 @@ ALONE, ALL = "informed by these", "informed by all"
 def largest_first(panel: sa.Panel) -> list[Hashable]:
     """Return the coins by market capitalisation at the first decision, the numeraire before all."""
     known = panel.between(None, START)
-    size = np.nan_to_num(known.last_known("market_cap"), nan=-1.0) if "market_cap" in panel.fields else np.zeros(len(panel.coins))
+    size = (
+        np.nan_to_num(known.last_known("market_cap")[-1], nan=-1.0)
+        if "market_cap" in panel.fields
+        else np.zeros(len(panel.coins))
+    )
     order = [panel.coins[place] for place in np.argsort(-size, kind="stable")]
-    return [panel.numeraire, *(coin for coin in order if coin != panel.numeraire)]
+    return sorted(order, key=lambda coin: coin != panel.numeraire)
 
 
 def study(market: Market) -> Outcome:

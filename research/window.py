@@ -1,4 +1,4 @@
-"""What is the best window D, the number of past rows that a decision learns from?
+"""What is the best window D? The number of past rows that a decision learns from.
 
 ``lead_lag`` with forecasts of one and of six rows from its trade on, learnt on windows of 144 rows (half a day) to 2016 rows (a
 week, the most that the case allows). Run from the repository's root:
@@ -9,8 +9,9 @@ week, the most that the case allows). Run from the repository's root:
 
 from __future__ import annotations
 
-import statarb as sa
 from _studies import LAGS, Forecasts, Market, Outcome, Recalled, best_of, plain, run_study, scored, twin_figure, twins, verdict
+
+import statarb as sa
 
 WINDOWS = (144, 288, 576, 1008, 1512, 2016)
 QUICK = (144, 576, 2016)
