@@ -232,6 +232,13 @@ def test_a_candidate_that_fails_stops_nobody(planted: sa.Panel) -> None:
     assert "ZeroDivisionError: no" in shadow.failures[0]
 
 
+@pytest.mark.parametrize(
+    ("rows", "coins", "expected"), [(2000, 20, 1000), (9000, 20, 1008), (2000, 200, 504), (2000, 1678, 0), (1, 5, 0)]
+)
+def test_the_warm_up_is_half_of_the_window_and_affordable(rows: int, coins: int, expected: int) -> None:
+    assert AutonomousInvestor()._warm_up_rows(rows, coins) == expected
+
+
 def test_another_market_needs_no_parameter() -> None:
     """Coins without the numeraire of the rules, and one coin alone."""
     panel = market(300, 1)
