@@ -45,7 +45,7 @@ def windows(returns: pd.DataFrame, every: int, shift: int = 0) -> np.ndarray:
 
 
 def of_arch(x: np.ndarray, model: str, distribution: str) -> Any:
-    """arch's model of the series in units of its standard deviation, in which arch does best."""
+    """Make arch's model of the series in units of its standard deviation, in which arch does best."""
     return arch_model(x / x.std(), p=1, o=int(model == "gjr"), q=1, dist=distribution, rescale=False)
 
 
@@ -59,7 +59,7 @@ def sixteen_starts(values: np.ndarray, model: str, distribution: str) -> list[np
     """Best of 16 starts by asset, each search begun once more where it ended; arch's parameters of series of unit variance."""
     data, box = prepare(values), box_of(model, distribution)
     grid = [(a, p) for a in (0.01, 0.05, 0.1, 0.3) for p in (0.8, 0.95, 0.99, 0.999)]
-    start = np.array([[0.0, np.log(max(1 - p, 1e-4)), p, a / p, 0.5, 0.2] for a, p in grid])
+    start = np.array([[0.0, np.log(max(1 - p, 1e-4)), np.log(1 + kernels.SLACK - p), a / p, 0.5, 0.2] for a, p in grid])
     flags = (1 if model == "gjr" else None, 1 if distribution == "t" else None)
     usable = np.flatnonzero(data.status == 0)
     task = np.repeat(usable, 16)
@@ -86,7 +86,7 @@ def clock(call: Callable[[], Any], repeats: int) -> float:
 
 
 def quality(values: np.ndarray, model: str, distribution: str) -> tuple[pd.DataFrame, float]:
-    """Gap of the loglikelihood, by arch's own function, to the better of arch and 16 starts; and the parity at equal parameters."""
+    """Loglikelihoods by arch's own function, of ours, of arch and of 16 starts; and the parity at equal parameters."""
     fit = sa.fit_garch(values, model, distribution)
     starts = sixteen_starts(values, model, distribution)
     rows, parity = [], 0.0
@@ -115,7 +115,8 @@ def print_quality(tables: dict[tuple[str, str], pd.DataFrame], parity: dict[tupl
     for (model, distribution), table in tables.items():
         good = table[table["status"] == "converged"]
         print(
-            f"| {model} {distribution} | {len(table)} | {(table['gap'] < TARGET).mean():.2%} | {(good['gap'] < TARGET).mean():.2%} "
+            f"| {model} {distribution} | {len(table)} "
+            f"| {(table['gap'] < TARGET).mean():.2%} | {(good['gap'] < TARGET).mean():.2%} "
             f"| {(table['arch_gap'] < TARGET).mean():.2%} | {(table['status'] == 'omega floor').mean():.2%} "
             f"| {good['gap'].quantile(0.99):.1e} | {good['gap'].max():.3g} | {parity[model, distribution]:.0e} |"
         )
@@ -159,7 +160,8 @@ def print_times(returns: pd.DataFrame, every: int, timed: int) -> None:
         update = clock(lambda p=panel, r=row: [p.update(r) for _ in range(200)], 3) / 200
         print(
             f"| {model} {distribution} | {peer * 1e3:.1f} | {cold * 1e3:.3f} | x{peer / cold:.0f} | {warm * 1e3:.3f} "
-            f"| x{peer / warm:.0f} | {later * 1e3:.3f} | x{peer / later:.0f} | {large:.2f} | {large_warm:.2f} | {update * 1e6:.0f} |"
+            f"| x{peer / warm:.0f} | {later * 1e3:.3f} | x{peer / later:.0f} "
+            f"| {large:.2f} | {large_warm:.2f} | {update * 1e6:.0f} |"
         )
 
 

@@ -9,9 +9,8 @@ run through the same arithmetic, in the same order, and give the same bits:
 ``money``   float64: see ``CASH`` and its neighbours.
 ``count``   int64: see ``HELD`` and its neighbours; then one counter a reason code.
 
-Where few coins are held or wanted, the work is proportional to their number, not to that of the panel's coins; where most are,
-the same loops run over all of them, without branches, so that the compiler can use vectors. Sums over coins are taken in four
-lanes (column modulo 4), each from the first column to the last, so both ways give the same bits.
+Where few coins are held or wanted, the work is proportional to their number; where most are, the same loops run over all,
+without branches, as vectors. Sums run in four lanes (column modulo 4), in order, so both ways give the same bits.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ NO_ORDER = -1
 CASH, VALUE, UNIT, FEES, TURNOVER = range(5)
 """Places in ``money``: cash, value before trading, last known price of the numeraire, fees and turnover of the last step."""
 LANES = 5
-"""First of four places in ``money`` that sums are taken in."""
+"""First of the four places in ``money`` that sums are taken in."""
 MONEY = LANES + 4
 
 HELD, LOGGED, STOPPED = range(3)
@@ -358,9 +357,7 @@ def trade(
     else:
         size = _gather(index, wanted, quotes, row, units, last, held, count[HELD], work_int[0], work_float)
         weight, have, known, price = work_float[4], work_float[5], work_float[6], work_float[7]
-    _size_orders(
-        size, money[VALUE], lower, upper, weight, have, known, price, order, target, sale, purchase, code
-    )  # fmt: skip
+    _size_orders(size, money[VALUE], lower, upper, weight, have, known, price, order, target, sale, purchase, code)
     if everything:
         sold, bought = _sum_all(sale, size), _sum_all(purchase, size)
     else:

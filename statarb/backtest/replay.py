@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from statarb._files import atomic_path, output_folder
 from statarb._typing import FloatArray, IntArray, TimeLike
 from statarb.backtest.account import State, last_unit, numeraire_column, observed_quotes
+from statarb.backtest.compact import Compact, compact_columns
 from statarb.backtest.decisions import CASH_NAME, Decisions
 from statarb.backtest.events import pack_events
 from statarb.backtest.kernels import DECIDED, LOGGED, REASON, REASONS, SCALED, run
@@ -189,9 +190,34 @@ class _Plan:
     events: tuple[IntArray, IntArray, FloatArray]
     decisions: Decisions
     decision: IntArray
+    compact: Compact | None
+
+    @property
+    def width(self) -> int:
+        """Number of columns that the kernel works on."""
+        return int(self.quotes.shape[1])
 
     def state(self) -> State:
-        return State(len(self.coins), self.rules, self.numeraire, self.unit)
+        return State(self.width, self.rules, self.numeraire, self.unit)
+
+    def no_weights(self) -> FloatArray:
+        return np.empty((0, self.width + 1))
+
+    def columns(self) -> IntArray:
+        """Return the panel's column of each column of the kernel; -1 for none."""
+        return np.arange(self.width) if self.compact is None else self.compact.columns
+
+    def weights(self, state: State, scratch: FloatArray, first: int, stop: int) -> FloatArray:
+        """Run the steps [first, stop) and return the realised weights, (steps, coins + 1)."""
+        block = np.zeros((stop - first, self.width + 1))
+        self.run(state, scratch, block, _log_room(0), first, stop)
+        if self.compact is None:
+            return block
+        whole = np.zeros((stop - first, len(self.coins) + 1))
+        filled = self.compact.filled
+        whole[:, self.compact.columns[filled]] = block[:, filled]
+        whole[:, -1] = block[:, -1]
+        return whole
 
     def run(
         self, state: State, out: FloatArray, weights: FloatArray, log: tuple[IntArray, FloatArray], first: int, stop: int
@@ -240,6 +266,7 @@ class _Market:
         self._row_of = np.full(len(self._grid), -1, dtype=np.int64)
         self._row_of[panel.rows] = np.arange(len(panel.rows))
         self._events = pack_events(panel, events)
+        self._compacted: dict[bytes, FloatArray] = {}
 
     @property
     def times(self) -> pd.DatetimeIndex:
@@ -267,20 +294,35 @@ class _Market:
         decision[decisions.step - first] = np.arange(len(decisions.step))
         step, coin, benefit = self._events
         kept = (step >= first) & (step < stop)
+        quotes, numeraire = self._quotes, self._numeraire
+        compact = compact_columns(decisions, len(self._panel.coins), numeraire)
+        if compact is not None:
+            quotes, decisions = self._compact_quotes(compact), compact.decisions(decisions)
+            numeraire = int(compact.place[numeraire]) if numeraire >= 0 else -1
+            kept &= compact.place[coin] >= 0  # nobody ever holds the others
+            coin = compact.place[coin]
         return Replay(
             _Plan(
                 times=self._grid[first:stop],
                 coins=self._panel.coins,
                 rules=self._rules,
-                quotes=self._quotes,
+                quotes=quotes,
                 rows=self._row_of[first:stop],
-                numeraire=self._numeraire,
+                numeraire=numeraire,
                 unit=unit,
                 events=(step[kept] - first, coin[kept], benefit[kept]),
                 decisions=decisions,
                 decision=decision,
+                compact=compact,
             )
         )
+
+    def _compact_quotes(self, compact: Compact) -> FloatArray:
+        """Return the quotes of few coins; kept, since many strategies often want the same ones."""
+        key = compact.columns.tobytes()
+        if key not in self._compacted:
+            self._compacted = {key: compact.quotes(self._quotes)}
+        return self._compacted[key]
 
     def _first_unit(self, first: int, decisions: Decisions) -> float:
         """Return the numeraire's last known price before the first step; an error where it has none at the first decision."""
@@ -319,7 +361,7 @@ class Replay:
         steps = len(plan.times)
         self._out = np.empty((steps, 4))
         state = plan.state()
-        plan.run(state, self._out, np.empty((0, len(plan.coins) + 1)), _log_room(0), 0, steps)
+        plan.run(state, self._out, plan.no_weights(), _log_room(0), 0, steps)
         self._count = state.count
 
     # -- paths ----------------------------------------------------------------------------------------------------------
@@ -374,18 +416,14 @@ class Replay:
 
         See :meth:`weight_blocks` for a way that needs little memory.
         """
-        dense = np.zeros((len(self._plan.times), len(self.coins) + 1))
-        self._plan.run(self._plan.state(), np.empty_like(self._out), dense, _log_room(0), 0, len(dense))
+        dense = self._plan.weights(self._plan.state(), np.empty_like(self._out), 0, len(self._out))
         return pd.DataFrame(dense, index=self.times, columns=[*self.coins, CASH_NAME], copy=False)
 
     def weight_blocks(self, steps: int = 1024) -> Iterator[FloatArray]:
         """Give the realised weights block by block: arrays (up to ``steps``, coins + 1), cash last."""
         state, scratch = self._plan.state(), np.empty_like(self._out)
         for first in range(0, len(scratch), steps):
-            stop = min(first + steps, len(scratch))
-            block = np.zeros((stop - first, len(self.coins) + 1))
-            self._plan.run(state, scratch, block, _log_room(0), first, stop)
-            yield block
+            yield self._plan.weights(state, scratch, first, min(first + steps, len(scratch)))
 
     # -- orders ---------------------------------------------------------------------------------------------------------
 
@@ -434,22 +472,27 @@ class Replay:
     def order_blocks(self) -> Iterator[pd.DataFrame]:
         """Give :attr:`orders` block by block; at least one block, which may be empty."""
         state, scratch, steps = self._plan.state(), np.empty_like(self._out), len(self._out)
-        log = _log_room(max(LOG_ROOM, 2 * len(self.coins)))
+        log = _log_room(max(LOG_ROOM, 2 * self._plan.width))
         step = 0
         while step < steps:
             state.count[LOGGED] = 0
-            step = self._plan.run(state, scratch, np.empty((0, len(self.coins) + 1)), log, step, steps)
+            step = self._plan.run(state, scratch, self._plan.no_weights(), log, step, steps)
             listed = int(state.count[LOGGED])
             if listed or step == steps:
                 yield self._orders(log[0][:listed], log[1][:listed])
 
     def _orders(self, log_int: IntArray, log_float: FloatArray) -> pd.DataFrame:
+        coin = self._plan.columns()[log_int[:, 1]]
+        if self._plan.compact is not None:
+            # back from the order of places to that of coins, among the sales and among the purchases of a step
+            order = np.lexsort((coin, log_float[:, 0] > 0.0, log_int[:, 0]))
+            log_int, log_float, coin = log_int[order], log_float[order], coin[order]
         wanted = log_float[:, 0]
         side = np.where(np.isnan(wanted), -1, np.where(wanted > 0.0, 0, 1))
         return pd.DataFrame(
             {
                 "time": self._plan.times[log_int[:, 0]],
-                "coin": self.coins.take(log_int[:, 1]),
+                "coin": self.coins.take(coin),
                 "side": pd.Categorical.from_codes(side, categories=pd.Index(["buy", "sell"])),
                 "wanted_value": np.abs(wanted),
                 "traded_value": np.abs(log_float[:, 1]),

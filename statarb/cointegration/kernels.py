@@ -188,6 +188,70 @@ def _half_life(sse: float, first: float, last: float, acov: float) -> float:
 
 
 @kernel()
+def _queue(
+    i: int,
+    gram: FloatArray,
+    cross: FloatArray,
+    gram_i: FloatArray,
+    gram_j: FloatArray,
+    acov_i: FloatArray,
+    acov_j: FloatArray,
+    coin_i: IntArray,
+    coin_j: IntArray,
+    same: bool,
+    hedge: FloatArray,
+    status: npt.NDArray[np.int8],
+    weight_i: FloatArray,
+    weight_j: FloatArray,
+    queue: IntArray,
+) -> int:
+    """List the tests of coin i that can be worked on, with weights such that ``e = weight_i X_i + weight_j X_j``.
+
+    Place j stands for i explained by j, place J + j for j explained by i. Returns the number of tests listed.
+    """
+    queued = 0
+    n_j = len(coin_j)
+    for direction in range(2):
+        for j in range(i + 1 if same else 0, n_j):
+            y = coin_i[i] if direction == 0 else coin_j[j]
+            x = coin_j[j] if direction == 0 else coin_i[i]
+            if gram_i[i] == 0.0 or gram_j[j] == 0.0:
+                status[y, x] = CONSTANT
+                continue
+            slope = gram[i, j] / (gram_j[j] if direction == 0 else gram_i[i])
+            wi, wj = (1.0, -slope) if direction == 0 else (-slope, 1.0)
+            unexplained = 1.0 - gram[i, j] * gram[i, j] / (gram_i[i] * gram_j[j])
+            own = wi * wi * acov_i[0, i] + wj * wj * acov_j[0, j]
+            # written so that NaN, the mark of a sum that lost its digits, is caught too
+            if not (unexplained >= ILL_CONDITIONED and own + wi * wj * cross[0, i, j] >= ILL_CONDITIONED * own):
+                status[y, x] = RECOMPUTE
+                continue
+            hedge[y, x] = slope
+            place = direction * n_j + j
+            weight_i[place] = wi
+            weight_j[place] = wj
+            queue[queued] = place
+            queued += 1
+    return queued
+
+
+@kernel()
+def _sort_by_lag(queued: int, max_lags: int, queue: IntArray, order: IntArray, order_lag: IntArray, start: IntArray) -> None:
+    """Bring the queue into the order of the lags chosen (counting sort), so that lanes share one order."""
+    start[:] = 0
+    for q in range(queued):
+        start[order_lag[q] + 1] += 1
+    for k in range(max_lags + 1):
+        start[k + 1] += start[k]
+    for q in range(queued):
+        order[start[order_lag[q]]] = queue[q]
+        start[order_lag[q]] += 1
+    for k in range(max_lags, -1, -1):
+        for q in range(start[k - 1] if k > 0 else 0, start[k]):
+            order_lag[q] = k
+
+
+@kernel()
 def scan_block(
     gram: FloatArray,
     cross: FloatArray,
@@ -256,30 +320,9 @@ def scan_block(
     start = np.empty(max_lags + 2, dtype=np.int64)
 
     for i in range(n_i):
-        # which pairs can be worked on, and with which weights: e = weight_i X_i + weight_j X_j
-        queued = 0
-        for direction in range(2):
-            for j in range(i + 1 if same else 0, n_j):
-                y = coin_i[i] if direction == 0 else coin_j[j]
-                x = coin_j[j] if direction == 0 else coin_i[i]
-                if gram_i[i] == 0.0 or gram_j[j] == 0.0:
-                    status[y, x] = CONSTANT
-                    continue
-                slope = gram[i, j] / (gram_j[j] if direction == 0 else gram_i[i])
-                wi, wj = (1.0, -slope) if direction == 0 else (-slope, 1.0)
-                unexplained = 1.0 - gram[i, j] * gram[i, j] / (gram_i[i] * gram_j[j])
-                own = wi * wi * acov_i[0, i] + wj * wj * acov_j[0, j]
-                # written so that NaN, the mark of a sum that lost its digits, is caught too
-                if not (unexplained >= ILL_CONDITIONED and own + wi * wj * cross[0, i, j] >= ILL_CONDITIONED * own):
-                    status[y, x] = RECOMPUTE
-                    continue
-                hedge[y, x] = slope
-                place = direction * n_j + j
-                weight_i[place] = wi
-                weight_j[place] = wj
-                queue[queued] = place
-                queued += 1
-
+        queued = _queue(
+            i, gram, cross, gram_i, gram_j, acov_i, acov_j, coin_i, coin_j, same, hedge, status, weight_i, weight_j, queue
+        )
         for stage in range(2):
             if stage == 0 and criterion == FIXED:
                 for q in range(queued):
@@ -298,8 +341,8 @@ def scan_block(
                     place = source[begin + c]
                     j = place % n_j
                     wi, wj = weight_i[place], weight_j[place]
-                    sse[c] = wi * wi * gram_i[i] + 2.0 * wi * wj * gram[i, j] + wj * wj * gram_j[j]
                     sound[c] = True
+                    sse[c] = wi * wi * gram_i[i] + 2.0 * wi * wj * gram[i, j] + wj * wj * gram_j[j]
                     for m in range(lags + 1):
                         acov[m, c] = wi * wi * acov_i[m, i] + wi * wj * cross[m, i, j] + wj * wj * acov_j[m, j]
                     for s in range(lags + 2):
@@ -324,18 +367,7 @@ def scan_block(
                         status[y, x] = OK if sound[c] else SINGULAR
                 begin = end
             if stage == 0:
-                # sort by lag, so that lanes share one order
-                start[:] = 0
-                for q in range(queued):
-                    start[order_lag[q] + 1] += 1
-                for k in range(max_lags + 1):
-                    start[k + 1] += start[k]
-                for q in range(queued):
-                    order[start[order_lag[q]]] = queue[q]
-                    start[order_lag[q]] += 1
-                for k in range(max_lags, -1, -1):
-                    for q in range(start[k - 1] if k > 0 else 0, start[k]):
-                        order_lag[q] = k
+                _sort_by_lag(queued, max_lags, queue, order, order_lag, start)
 
 
 @kernel(fastmath={"reassoc", "contract"})
@@ -394,6 +426,21 @@ def _correlation_of_changes(y: FloatArray, x: FloatArray, count: int) -> float:
 
 
 @kernel()
+def _common(one: FloatArray, other: FloatArray, y: FloatArray, x: FloatArray) -> tuple[int, bool]:
+    """Copy the rows that both series have; return how many there are, and whether both series move on them."""
+    count = 0
+    low_y = low_x = np.inf
+    high_y = high_x = -np.inf
+    for t in range(len(one)):
+        if not (np.isnan(one[t]) or np.isnan(other[t])):
+            y[count], x[count] = one[t], other[t]
+            low_y, high_y = min(low_y, one[t]), max(high_y, one[t])
+            low_x, high_x = min(low_x, other[t]), max(high_x, other[t])
+            count += 1
+    return count, low_y < high_y and low_x < high_x
+
+
+@kernel()
 def scan_list(
     levels: FloatArray,
     pair_y: IntArray,
@@ -441,22 +488,10 @@ def scan_list(
     for pair in range(pairs):
         tau[pair] = hedge[pair] = half_life[pair] = correlation[pair] = np.nan
         lag[pair] = -1
-        count = 0
-        low_y = low_x = np.inf
-        high_y = high_x = -np.inf
-        for t in range(times):
-            vy, vx = levels[pair_y[pair], t], levels[pair_x[pair], t]
-            if not (np.isnan(vy) or np.isnan(vx)):
-                y[count], x[count] = vy, vx
-                low_y, high_y = min(low_y, vy), max(high_y, vy)
-                low_x, high_x = min(low_x, vx), max(high_x, vx)
-                count += 1
+        count, moves = _common(levels[pair_y[pair]], levels[pair_x[pair]], y, x)
         observations[pair] = count
-        if count < min_overlap:
-            status[pair] = OVERLAP
-            continue
-        if low_y == high_y or low_x == high_x:
-            status[pair] = CONSTANT
+        if count < min_overlap or not moves:
+            status[pair] = OVERLAP if count < min_overlap else CONSTANT
             continue
         _detrend(y, e, count, trend)
         _detrend(x, e, count, trend)

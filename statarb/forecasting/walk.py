@@ -160,12 +160,13 @@ def _steps(panel: Panel, start: TimeLike, end: TimeLike | None) -> IntArray:
     grid = panel.grid.to_numpy()
     first = as_stamp("start", start)
     last = grid[-1] if end is None else as_stamp("end", end)
-    if first > last:
+    if end is not None and first > last:
         raise ParameterError(f"start must not be after end, got start={pd.Timestamp(first)} and end={pd.Timestamp(last)}")
     low, high = np.searchsorted(grid, first, side="left"), np.searchsorted(grid, last, side="right")
     if low >= high:
         raise DataError(
-            f"no step from {pd.Timestamp(first)} to {pd.Timestamp(last)} lies in the panel ({grid[0]} to {grid[-1]})"
+            f"no step from {pd.Timestamp(first)} to {pd.Timestamp(last)} lies in the panel, which runs from "
+            f"{panel.grid[0]} to {panel.grid[-1]}"
         )
     return np.arange(low, high, dtype=np.int64)
 

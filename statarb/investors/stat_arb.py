@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.linear import FactorRidge
+from statarb.forecasting.ensemble import linear_ensemble
 from statarb.investors.base import BaseInvestor, register, weights_of
 from statarb.investors.edge import Edge, measured_edges
 from statarb.investors.scenarios import daily_sigma, residuals, simple_returns
@@ -25,6 +25,10 @@ __all__ = ["StatArb"]
 
 KEPT = 1e-9
 """Change of a weight below which the holding is left as it is: the solver's own tolerance, not a trade."""
+
+
+ROUNDING = 1e-12
+"""By which the largest order is missed, so that rounding does not make it one that has to be cut."""
 
 
 @register("stat_arb")
@@ -44,14 +48,15 @@ class StatArb(BaseInvestor):
     Parameters
     ----------
     forecaster : Forecaster, optional
-        By default the ridge regression on the market factors.
+        By default the mean of three ridge regressions on the market's factors.
     horizons : sequence of int
         Rows ahead that are forecast (where the forecaster has a parameter ``horizon``); the one whose record promises the
         largest gain a row, after fees, is used.
     signals_beside : sequence of forecasters
         Further sources of expected returns, for example ``PairsSignal``, each weighed by its own record and added.
     risk_aversion : float
-        Lambda of the problem, per unit of squared return of a 5-minute step.
+        Lambda of the problem, per unit of squared return of a step. At 1 the objective is close to expected log growth, since
+        the second lower partial moment of symmetric returns is half their variance.
     max_weight : float
         Cap on a coin; what has grown beyond it is not sold for that.
     scenarios : int
@@ -68,8 +73,8 @@ class StatArb(BaseInvestor):
         Rows over which forecasts are held against what came; 0 takes them at their word.
     evidence : float
         Standard errors by which the share that came true must stand out from nothing.
-    rules : TradingRules
-        What a trade costs and how large it may be.
+    rules : TradingRules, optional
+        What a trade costs and how large it may be; by default those of the walk, outside a walk those of the case.
     decision_lag : int
         Steps between the last row seen and the trade; a walk sets it. The expected return is that from the trade on.
 
@@ -82,15 +87,15 @@ class StatArb(BaseInvestor):
     forecaster: Any = None
     horizons: tuple[int, ...] = (1,)
     signals_beside: tuple[Any, ...] = ()
-    risk_aversion: float = 50.0
-    max_weight: float = 0.1
+    risk_aversion: float = 3.0
+    max_weight: float = 0.15
     scenarios: int = 1008
     volatility: str | None = None
     band: float = 0.0
-    holding: float = 12.0
+    holding: float = 6.0
     record: int = 576
     evidence: float = 2.0
-    rules: TradingRules = TradingRules()  # noqa: RUF009 - frozen, and checked when it is made
+    rules: TradingRules | None = None
     decision_lag: int = 1
 
     def check(self) -> None:
@@ -111,6 +116,10 @@ class StatArb(BaseInvestor):
         for source in (self.forecaster, *self.signals_beside):
             if source is not None and not (hasattr(source, "fit") and hasattr(source, "predict")):
                 raise ParameterError(f"a forecaster must have fit(window) and predict(window), got {source!r}")
+
+    @property
+    def _rules(self) -> TradingRules:
+        return TradingRules() if self.rules is None else self.rules
 
     def reset(self) -> None:
         """Forget the scenarios of the path."""
@@ -136,7 +145,7 @@ class StatArb(BaseInvestor):
         depth : int
             Most rows of a window.
         """
-        main = FactorRidge() if self.forecaster is None else self.forecaster
+        main = linear_ensemble() if self.forecaster is None else self.forecaster
         expected = np.zeros((last - first, len(panel.coins)))
         trust = np.zeros((last - first, 1 + len(self.signals_beside)))
         known = np.zeros(expected.shape, dtype=np.bool_)
@@ -151,7 +160,7 @@ class StatArb(BaseInvestor):
                 lag=self.decision_lag,
                 record=self.record,
                 evidence=self.evidence,
-                fee=self.rules.fee,
+                fee=self._rules.fee,
             )
             self._add(edge, place, expected, trust, known)
         found = {"expected_return": np.where(known, expected, np.nan), "trust": trust}
@@ -170,9 +179,9 @@ class StatArb(BaseInvestor):
         solver = self._slid(window, signal)
         held = holdings.to_numpy(dtype=np.float64)
         expected = np.expm1(signal["expected_return"])
-        quoted = window.observed_array[-1] & ~np.isnan(expected)
-        expected = np.where(quoted, expected, 0.0) - self.rules.fee / self.holding
-        if not held.any() and not (expected > self.rules.fee).any():
+        quoted = _quoted_now(window) & ~np.isnan(expected)
+        expected = np.where(quoted, expected, 0.0) - self._rules.fee / self.holding
+        if not held.any() and not (expected > self._rules.fee).any():
             return None
         largest = np.where(quoted, self._largest_order(window, holdings), 0.0)
         cap = np.maximum(self.max_weight, held)
@@ -193,7 +202,9 @@ class StatArb(BaseInvestor):
                 rows = residuals(window, rows, self.volatility)
             if len(rows) < 2:
                 rows = np.vstack([np.zeros((2 - len(rows), len(window.coins))), rows])
-            problem = MeanDownsideRisk(risk_aversion=self.risk_aversion, fee=self.rules.fee, rules=self.rules.without_limits())
+            problem = MeanDownsideRisk(
+                risk_aversion=self.risk_aversion, fee=self._rules.fee, rules=self._rules.without_limits()
+            )
             self._solver = RollingMeanDownsideRisk(problem, rows, window=self.scenarios)
         elif len(fresh):
             rows = simple_returns(window, int(fresh[0]))
@@ -208,14 +219,21 @@ class StatArb(BaseInvestor):
     def _largest_order(self, window: Panel, holdings: pd.Series) -> float:
         """Share of the portfolio that one order may move."""
         value = holdings.attrs.get("value")
-        if value is None or not self.rules.limited or not np.isfinite(self.rules.max_order):
+        if value is None or not self._rules.limited or not np.isfinite(self._rules.max_order):
             return np.inf
         unit = 1.0
-        if self.rules.numeraire is not None:
-            column = int(window.columns_of([self.rules.numeraire])[0])
+        if self._rules.numeraire is not None:
+            column = int(window.columns_of([self._rules.numeraire])[0])
             prices = window.array("price")[:, column]
             quoted = np.flatnonzero(~np.isnan(prices))
             if len(quoted) == 0:
                 return 0.0
             unit = float(prices[quoted[-1]])
-        return self.rules.max_order * unit / float(value)
+        return (1.0 - ROUNDING) * self._rules.max_order * unit / float(value)
+
+
+def _quoted_now(window: Panel) -> BoolArray:
+    """Whether each coin is quoted in the last row; the mask of the whole window is not needed for it."""
+    quoted: BoolArray
+    quoted = window._observed[-1] if window._observed is not None else ~np.isnan(window.array("price")[-1])
+    return quoted

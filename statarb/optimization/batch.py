@@ -104,7 +104,8 @@ def batch_solve(problems: Sequence[BatchProblem], n_jobs: int = 1) -> list[Solut
 
 
 def _solve_mapped(position: int, problem: BatchProblem, path: str, holes: Any, labels: pd.Index | None) -> Solution:
-    histories = np.load(path, mmap_mode="r")
+    # copy on write: nothing is written, and the kernels are compiled for arrays that could be
+    histories = np.load(path, mmap_mode="c")
     return _solve_one(position, problem, Scenarios(np.asarray(histories), holes, labels))
 
 

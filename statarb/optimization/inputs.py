@@ -12,6 +12,7 @@ import pandas as pd
 from statarb._checks import check_number
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
+from statarb.optimization.labels import shown, shown_at
 from statarb.optimization.window import transpose_clean
 
 __all__ = ["ByAsset", "MissingPolicy", "Scenarios", "Vector", "asset_labels", "by_asset", "read_scenarios", "row_weights"]
@@ -60,7 +61,7 @@ def read_scenarios(scenarios: pd.DataFrame | FloatArray) -> Scenarios:
     """
     labels = scenarios.columns if isinstance(scenarios, pd.DataFrame) else None
     if labels is not None and not labels.is_unique:
-        raise DataError(f"scenarios has the column {labels[labels.duplicated()][0]!r} twice; an asset has one column")
+        raise DataError(f"scenarios has the column {shown(labels[labels.duplicated()][0])} twice; an asset has one column")
     try:
         values = np.asarray(scenarios, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -72,7 +73,7 @@ def read_scenarios(scenarios: pd.DataFrame | FloatArray) -> Scenarios:
     histories, holes = np.empty(values.shape[::-1]), np.zeros(values.shape[1], np.int64)
     if transpose_clean(np.ascontiguousarray(values), histories, holes):
         row, column = (int(place[0]) for place in np.nonzero(np.isinf(values)))
-        name = column if labels is None else repr(labels[column])
+        name = shown_at(labels, column)
         raise DataError(
             f"scenarios must be finite, or NaN where missing; {values[row, column]} stands in row {row}, asset {name}; "
             "was a price 0?"
@@ -157,7 +158,7 @@ def by_asset(
         allowed = "a number" if infinite else "a finite number"
         allowed += "" if at_least is None else f" of at least {at_least:g}"
         allowed += "" if above is None else f" above {above:g}"
-        label = first if labels is None else repr(labels[first])
+        label = shown_at(labels, first)
         raise DataError(
             f"{name} must be {allowed} for each asset; {int(wrong.sum())} are not, first {array[first]} of asset {label}"
         )
@@ -205,10 +206,10 @@ def groups_of(
     given = dict(groups)
     unknown = [asset for asset in given if asset not in known]
     if unknown:
-        raise DataError(f"groups names the asset {unknown[0]!r}, which is not among the {assets} assets")
+        raise DataError(f"groups names the asset {shown(unknown[0])}, which is not among the {assets} assets")
     stray = [group for group in caps if group not in set(given.values())]
     if stray:
-        raise DataError(f"group_caps names the group {stray[0]!r}, which no asset belongs to")
+        raise DataError(f"group_caps names the group {shown(stray[0])}, which no asset belongs to")
     place = {name: position for position, name in enumerate(names)}
     member = np.array([place.get(given.get(asset), -1) for asset in known], dtype=np.int64)
     return member, np.array(values)
@@ -219,7 +220,7 @@ def excluded(exclude: Collection[Hashable], labels: pd.Index | None, assets: int
     known = pd.Index(range(assets)) if labels is None else labels
     unknown = [asset for asset in exclude if asset not in known]
     if unknown:
-        raise DataError(f"exclude names the asset {unknown[0]!r}, which is not among the {assets} assets")
+        raise DataError(f"exclude names the asset {shown(unknown[0])}, which is not among the {assets} assets")
     return np.asarray(known.isin(list(exclude)), dtype=np.bool_)
 
 
@@ -237,11 +238,11 @@ def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets:
     if values.index is labels or values.index.equals(labels):
         return np.array(values, dtype=np.float64)
     if not values.index.is_unique:
-        raise DataError(f"{name} names {values.index[values.index.duplicated()][0]!r} twice; an asset has one value")
+        raise DataError(f"{name} names {shown(values.index[values.index.duplicated()][0])} twice; an asset has one value")
     place = labels.get_indexer(values.index)
     if (place < 0).any():
         raise DataError(
-            f"{name} names the asset {values.index[int(np.flatnonzero(place < 0)[0])]!r}, which the scenarios do not have; "
+            f"{name} names the asset {shown(values.index[place < 0][0])}, which the scenarios do not have; "
             "their columns are the assets"
         )
     array = np.full(assets, np.nan if default is None else default)
@@ -250,6 +251,6 @@ def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets:
         given = np.zeros(assets, np.bool_)
         given[place] = True
         raise DataError(
-            f"{name} has no value for the asset {labels[int(np.flatnonzero(~given)[0])]!r}; give one for every asset"
+            f"{name} has no value for the asset {shown_at(labels, int(np.flatnonzero(~given)[0]))}; give one for every asset"
         )
     return array

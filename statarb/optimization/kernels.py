@@ -338,7 +338,11 @@ def _curvature(
 @kernel(fastmath=FAST)
 def build(first: int, k: int, rows: FloatArray, p: FloatArray, active: BoolArray, hess: FloatArray) -> None:
     """Compute the rows and columns of H from ``first`` on."""
-    weighted = rows[first:k] * (p * active)
+    weighted = np.zeros((k - first, len(p)))
+    for i in range(first, k):
+        for t in range(len(p)):
+            if active[t]:
+                weighted[i - first, t] = p[t] * rows[i, t]
     fresh = np.dot(weighted, rows[:k].T)
     for i in range(first, k):
         for j in range(k):
@@ -494,45 +498,56 @@ def _violation(j: int, g: float, w: FloatArray, terms: FloatArray, nu: float) ->
 
 @kernel(fastmath=FAST)
 def price(
-    a64: FloatArray, a32: Float32Array, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray, inside: BoolArray,
-    w: FloatArray, terms: FloatArray, half: float, u: FloatArray, nu: float, found: IntArray, gains: FloatArray, tol: float,
+    a64: FloatArray, a32: Float32Array, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray, peak: FloatArray,
+    inside: BoolArray, w: FloatArray, terms: FloatArray, half: float, u: FloatArray, nu: float, found: IntArray,
+    gains: FloatArray, tol: float,
 ) -> tuple[int, float]:  # fmt: skip
     """Look for assets outside the working set that would move; return how many, and their part of the duality gap.
 
     An asset is passed over only where its reduced cost is proven to have the right sign: first by the distance of u from a
     reference u0 whose products g0 = A u0 are known, then by a product in float32 with its error bound, else in float64.
-    ``drift[0]`` is the error bound of g0 per unit of norm; negative where there is no reference yet.
+    ``drift[0]`` is the error bound of g0 per unit of ``peak``, the largest norm since then; negative where there is no
+    reference yet.
     """
     assets, times = a64.shape
     lam2, single = 2.0 * half, a32.shape[0] == assets
     rounding = 6e-8 * (times / 8.0 + 16.0)
     count, loss, open_ = 0, 0.0, 0
-    suspects = np.empty(assets, np.int64)
+    suspects, step32 = np.empty(assets, np.int64), np.empty(times, np.float32)
+    for t in range(times):
+        step32[t] = u[t] - u0[t]
     away = 0.0
     if drift[0] >= 0.0:
-        away = np.sqrt(np.sum((u - u0) ** 2))
-        radius = away + drift[0]
+        for t in range(times):
+            away += (u[t] - u0[t]) ** 2
+        away = np.sqrt(away)
         for j in range(assets):
-            if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], radius * norm[j], w, terms, lam2, nu):
+            if (
+                not inside[j]
+                and terms[0, j] < terms[1, j]
+                and _may_move(j, g0[j], away * norm[j] + drift[0] * peak[j], w, terms, lam2, nu)
+            ):
                 suspects[open_] = j
                 open_ += 1
         if single and 8 * open_ > assets:
-            step = np.dot(a32, (u - u0).astype(np.float32))
+            step = np.dot(a32, step32)
             for j in range(assets):
                 g0[j] += step[j]
-            u0[:] = u
+            for t in range(times):
+                u0[t] = u[t]
             drift[0] += rounding * away
             away, open_ = 0.0, 0
             for j in range(assets):
-                if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], drift[0] * norm[j], w, terms, lam2, nu):
+                if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], drift[0] * peak[j], w, terms, lam2, nu):
                     suspects[open_] = j
                     open_ += 1
     if drift[0] < 0.0 or 4 * open_ > assets:
         fresh = np.dot(a64, u)
-        g0[:] = fresh
-        u0[:] = u
+        for t in range(times):
+            u0[t] = u[t]
         drift[0] = 0.0
         for j in range(assets):
+            g0[j] = fresh[j]
             if not inside[j] and terms[0, j] < terms[1, j]:
                 excess, part = _violation(j, lam2 * fresh[j] - terms[6, j], w, terms, nu)
                 loss += part
@@ -540,7 +555,6 @@ def price(
                     found[count], gains[count] = j, excess * excess / max(norm[j] * norm[j], 1e-300)
                     count += 1
         return count, loss
-    step32 = (u - u0).astype(np.float32)
     for m in range(open_):
         j = suspects[m]
         product = 0.0
@@ -549,7 +563,7 @@ def price(
             for t in range(times):
                 small += a32[j, t] * step32[t]
             product = np.float64(small)
-            if not _may_move(j, g0[j] + product, (rounding * away + drift[0]) * norm[j], w, terms, lam2, nu):
+            if not _may_move(j, g0[j] + product, rounding * away * norm[j] + drift[0] * peak[j], w, terms, lam2, nu):
                 continue
         product = 0.0
         for t in range(times):
@@ -580,9 +594,10 @@ def _may_move(j: int, product: float, radius: float, w: FloatArray, terms: Float
 @kernel(fastmath=FAST)
 def minimise(
     a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray,
-    members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int,
+    peak: FloatArray, members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray,
+    hess: FloatArray, k: int,
     w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float,
-    least: float, bar: int,
+    least: float, bar: int, nu: float,
 ) -> tuple[int, int, int, float, float, float, float]:  # fmt: skip
     """Solve the whole problem from ``w``: Newton on the working set, pricing, the 30 best of what is found, and again.
 
@@ -598,59 +613,52 @@ def minimise(
     chol, work, box = np.empty((capacity, capacity)), np.empty((10, capacity)), np.empty((7, capacity))
     free, seg = np.empty(capacity, np.int64), np.zeros(capacity, np.int64)
     found, gains, u = np.empty(assets, np.int64), np.empty(assets), np.empty(times)
-    iterations, nu, loss, size, outside = 0, 0.0, np.inf, 0.0, 0.0
-    y[:] = combine(a64, w)
+    iterations, loss, size, outside = 0, np.inf, 0.0, 0.0
+    held = combine(a64, w)
+    for t in range(times):
+        y[t] = held[t]
     _curvature(k, rows, p, y, mar, active, hess)
-    for _ in range(400):
-        rest = 0.0
-        for j in range(assets):
-            if not inside[j]:
-                rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
-        nu, loss, size, turns = newton(
-            k,
-            members,
-            terms,
-            half,
-            p,
-            mar,
-            w,
-            y,
-            equality,
-            rows,
-            active,
-            hess,
-            chol,
-            free,
-            seg,
-            work,
-            box,
-            accuracy,
-            least,
-            rest,
-            nu,
-        )
-        iterations += turns
+    for turn in range(400):
+        # a warm start looks first at who wants in at the old price, where the reference is near and pricing cheap
+        early = turn == 0 and k > 0 and drift[0] >= 0.0
+        if not early:
+            rest = 0.0
+            for j in range(assets):
+                if not inside[j]:
+                    rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
+            nu, loss, size, turns = newton(
+                k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box,
+                accuracy, least, rest, nu,
+            )  # fmt: skip
+            iterations += turns
         for t in range(times):
             u[t] = p[t] * min(y[t] - mar[t], 0.0)
+        tol = 0.0 if early else 0.01 * accuracy * size
         count, outside = price(
-            a64, a32, g0, u0, drift, norm, inside, w, terms, half, u, nu, found, gains, 0.01 * accuracy * size
-        )
-        for i in range(k):
-            j = members[i]
-            if w[j] != terms[2, j] and w[j] != terms[0, j]:
-                used[i] = bar
-        if count == 0 or outside <= accuracy * size:
-            break
-        order = np.argsort(-gains[:count])
+            a64, a32, g0, u0, drift, norm, peak, inside, w, terms, half, u, nu, found, gains, tol
+        )  # fmt: skip
+        if not early:
+            for i in range(k):
+                j = members[i]
+                if w[j] != terms[2, j] and w[j] != terms[0, j]:
+                    used[i] = bar
+            if count == 0 or outside <= accuracy * size:
+                break
         add = min(count, 30)
         if k + add > capacity:
             return FULL, k, iterations, nu, loss + outside, size, 0.0
         for m in range(add):
-            j = found[order[m]]
+            best = m
+            for other in range(m + 1, count):
+                if gains[other] > gains[best]:
+                    best = other
+            j = found[best]
+            found[best], gains[best] = found[m], gains[m]
             members[k + m] = j
             used[k + m] = bar
             inside[j] = True
-            rows[k + m] = a64[j]
+            for t in range(times):
+                rows[k + m, t] = a64[j, t]
         build(k, k + add, rows, p, active, hess)
         k += add
     code = DONE if loss + outside <= 100.0 * accuracy * size else STALLED

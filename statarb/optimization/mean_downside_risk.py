@@ -26,6 +26,7 @@ from statarb.optimization.inputs import (
     groups_of,
     row_weights,
 )
+from statarb.optimization.labels import shown_at
 from statarb.optimization.program import Measure, Objective, Program
 from statarb.optimization.solution import Solution, Status, made_solution
 from statarb.optimization.solver import FastSolver
@@ -348,7 +349,7 @@ class MeanDownsideRisk:
         gone: BoolArray = (holes > 0) | np.isnan(mu)
         if self.missing == "error" and gone.any():
             first = int(np.flatnonzero(gone)[0])
-            name = first if labels is None else repr(labels[first])
+            name = shown_at(labels, first)
             raise DataError(
                 f"{int(gone.sum())} of {assets} assets have missing scenarios or no expected return, first asset {name} "
                 f"({int(holes[first])} scenarios missing); "

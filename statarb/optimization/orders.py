@@ -59,9 +59,9 @@ def order_limits(rules: TradingRules, value: float | None, numeraire_price: floa
 
 
 def small_orders(program: Program, weights: FloatArray, smallest: float) -> BoolArray:
-    """Return which orders are below the smallest allowed, (N,)."""
+    """Return which orders are below the smallest allowed, or so near that rounding decides, (N,)."""
     order = np.abs(weights - program.previous)
-    return (order > 0.0) & (order < smallest * (1.0 - 1e-12))
+    return (order > 0.0) & (order < smallest * (1.0 + 1e-9))
 
 
 def without_small_orders(

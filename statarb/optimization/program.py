@@ -11,6 +11,7 @@ import pandas as pd
 from statarb._typing import FloatArray, IntArray
 from statarb.errors import InfeasibleError
 from statarb.optimization.kernels import combine
+from statarb.optimization.labels import shown_at
 
 __all__ = ["Measure", "Objective", "Program"]
 
@@ -85,7 +86,7 @@ class Program:
 
     def name(self, asset: int) -> str:
         """Return the asset's label for a message."""
-        return f"asset {asset}" if self.labels is None else f"asset {self.labels[asset]!r}"
+        return f"asset {shown_at(self.labels, asset)}"
 
     def scenario_returns(self, weights: FloatArray) -> FloatArray:
         """Return the portfolio's return in every scenario, (T,)."""

@@ -14,6 +14,7 @@ from statarb._checks import check_choice, check_integer, check_number
 from statarb._typing import FloatArray
 from statarb.errors import DataError
 from statarb.optimization.inputs import Vector, by_asset
+from statarb.optimization.labels import shown_at
 
 __all__ = [
     "PortfolioRisk",
@@ -261,7 +262,7 @@ def portfolio_risk(
         raise DataError(f"returns must be a table of at least two rows, times x assets, got the shape {values.shape}")
     if not np.isfinite(values).all():
         column = int(np.flatnonzero(~np.isfinite(values).all(axis=0))[0])
-        name = column if labels is None else repr(labels[column])
+        name = shown_at(labels, column)
         raise DataError(f"returns must be finite, first not so is asset {name}; fill its gaps or leave it out")
     if labels is None and isinstance(weights, pd.Series):
         labels = weights.index

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from statarb._checks import check_integer
 from statarb._typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
 from statarb.optimization.inputs import ByAsset, Vector, by_asset
+from statarb.optimization.labels import shown, shown_at
 from statarb.optimization.mean_downside_risk import MeanDownsideRisk
 from statarb.optimization.program import Program
 from statarb.optimization.solution import Solution
@@ -135,7 +135,7 @@ class RollingMeanDownsideRisk:
             if self.labels is not None and not new_row.columns.equals(self.labels):
                 absent = self.labels.difference(new_row.columns)
                 if len(absent):
-                    raise DataError(f"new_row has no column {absent[0]!r}; it must have those of the first window")
+                    raise DataError(f"new_row has no column {shown(absent[0])}; it must have those of the first window")
                 new_row = new_row[list(self.labels)]
             rows = new_row.to_numpy(dtype=np.float64)
         elif isinstance(new_row, np.ndarray) and new_row.ndim == 2:
@@ -222,5 +222,5 @@ class RollingMeanDownsideRisk:
         bad = np.isinf(rows)
         if bad.any():
             row, column = (int(place[0]) for place in np.nonzero(bad))
-            name: Any = column if self.labels is None else self.labels[column]
-            raise DataError(f"scenarios must be finite, or NaN where missing; row {row}, asset {name!r} is {rows[row, column]}")
+            name = shown_at(self.labels, column)
+            raise DataError(f"scenarios must be finite, or NaN where missing; row {row}, asset {name} is {rows[row, column]}")

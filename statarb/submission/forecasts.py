@@ -26,6 +26,7 @@ STEPS = 288
 """Steps of a test period: one day of 5 minutes."""
 
 _METRICS = ("Z", "M", "D", "R", "U", "model")
+_DECIMAL = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _PRICE_FILE = re.compile(r"^(?P<coin>.+)_(?P<period>\d+)\.csv$")
 
 
@@ -135,7 +136,7 @@ def write_forecasts(
 
 def _day(forecasts: pd.DataFrame, day: Any) -> pd.DataFrame:
     steps = pd.date_range(pd.Timestamp(day), periods=STEPS, freq="5min")
-    absent = steps.difference(forecasts.index)
+    absent = steps[~steps.isin(forecasts.index)]
     if len(absent):
         raise DataError(
             f"day {day} needs forecasts of {STEPS} steps from {steps[0]} to {steps[-1]}; there is none for {absent[0]}"
@@ -229,10 +230,7 @@ def _price_problems(path: Path, steps: int) -> list[ForecastProblem]:
 
 
 def _number(word: str) -> float | None:
-    try:
-        return float(word)
-    except ValueError:
-        return None
+    return float(word) if _DECIMAL.match(word) else None
 
 
 def _metric_table(

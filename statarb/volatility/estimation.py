@@ -36,10 +36,10 @@ OMEGA_SHARE = 1e-4
 without limit, with nothing learnt about volatility."""
 COLUMNS = ("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "nu")
 
-# Starting points (alpha, persistence, omega) of a series with unit variance. Likelihoods of these models have several tops: each
-# of these points found tops that the others missed on windows of real coins, and more points hardly found any.
-STARTS = ((0.01, 0.99, 0.01), (0.4, 0.9, 0.1))
-STALE_STARTS = ((0.3, 0.9999, 2e-4), (0.5, 0.99, 0.01))
+# Starting points (alpha, persistence, omega) of a series with unit variance. Likelihoods of these models have several tops:
+# each of these points found some that the others missed on windows of real coins; more points found hardly any.
+STARTS = ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05))
+STALE_STARTS = ((0.4, 0.9, 0.1), (0.3, 0.9999, 2e-4))
 STALE_SHARE = 0.1
 """Share of returns of nought from which on a Student-t is started from ``STALE_STARTS`` as well."""
 START_NU = 5.0
@@ -226,12 +226,14 @@ def _to_search(native: FloatArray, series: Series, box: FloatArray) -> FloatArra
         x = np.column_stack([(mu - series.mean) / series.scale, level, u, share, good, 1.0 / nu])
     x[:, 5] = np.where(np.isnan(nu) & ~np.isnan(mu), 1.0 / START_NU, x[:, 5])
     bad = ~np.isfinite(x).all(axis=1)
-    x = np.clip(x, box[0], box[1])
-    x[bad] = np.nan
-    return x
+    inside: FloatArray = np.clip(x, box[0], box[1])
+    inside[bad] = np.nan
+    return inside
 
 
 def filter_parameters(parameters: FloatArray, status: IntArray) -> FloatArray:
     """Return the parameters ``(5, assets)`` that the filter runs with: those fitted, else an EWMA's."""
-    filled: FloatArray = np.where(status == FITTED, parameters[:, :5].T, ewma_parameters(len(status), EWMA_DECAY))
+    filled = ewma_parameters(len(status), EWMA_DECAY)
+    fitted = status == FITTED
+    filled[:, fitted] = parameters[fitted, :5].T
     return filled

@@ -328,7 +328,7 @@ def _pair(realised: Any, forecast: Any) -> tuple[FloatArray, FloatArray]:
         raise DataError(f"realised and forecast must have the same shape, got {x.shape} and {h.shape}")
     for name in ("index", "columns"):
         left, right = getattr(realised, name, None), getattr(forecast, name, None)
-        if left is not None and right is not None and not left.equals(right):
+        if isinstance(left, pd.Index) and isinstance(right, pd.Index) and not left.equals(right):
             raise DataError(f"realised and forecast must have the same {name}; align them first")
     if (x < 0.0).any() or (h < 0.0).any():
         raise DataError("variances must be at least 0, got a negative one; square the returns and the sigmas first")

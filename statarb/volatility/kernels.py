@@ -6,8 +6,8 @@ No number of one lane enters the arithmetic of another: a fit has the same bits 
 
 The variance is ``h_t = omega + (alpha + gamma 1(e_{t-1} < 0)) e_{t-1}^2 + beta h_{t-1}`` (Bollerslev, 1986; Glosten,
 Jagannathan and Runkle, 1993). The search runs over ``(mu, log omega, u, s, k, eta)``, all of them in boxes, with
-``p = 1.003 - exp(u)``, ``alpha = 2 k s p``, ``alpha + gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p`` is
-the persistence, ``s`` the share of news in it, ``k`` the share of good news in that. Series with little news in them fix
+``p = 1.003 - exp(u)``, ``alpha = 2 k s p``, ``alpha + gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p``
+is the persistence, ``s`` the share of news in it, ``k`` the share of good news in that. Series with little news in them fix
 hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays within reach.
 """
 
@@ -395,9 +395,9 @@ def _judge(
 ) -> int:
     """Take or refuse the point just evaluated and choose the next one; -1 while the search goes on, else its status.
 
-    ``number`` holds the loss and its slope along the step under trial; ``count`` the points taken, the passes, and the cuts of
-    the step. Information serves as curvature for the first three points; from then on BFGS updates learn what the information
-    does not know: tails fatter than assumed, and the bend of the valley.
+    ``number`` holds the loss and its slope along the step under trial; ``count`` the points taken, the passes, the cuts of the
+    step, and the steps that led nowhere. Information serves as curvature for the first three points; from then on BFGS updates
+    learn what the information does not know: tails fatter than assumed, and the bend of the valley.
     """
     step = np.zeros(DIM)
     count[1] += 1

@@ -60,7 +60,8 @@ def walk_forward(
     Parameters
     ----------
     investor : Investor
-        Anything with ``name`` and ``decide(window, holdings)``. It is copied; the walk starts with a fresh copy.
+        Anything with ``name`` and ``decide(window, holdings)``. It is copied; the walk starts with a fresh copy, and sets its
+        attributes ``decision_lag`` (where there is one) and ``rules`` (where it is ``None``).
     panel : Panel
         The market.
     rules : TradingRules, optional
@@ -156,7 +157,7 @@ def decide_all(
             }
         )
         store = Checkpoint(checkpoint, key)
-    agent = _fresh(investor, decision_lag)
+    agent = _fresh(investor, decision_lag, rules)
     if getattr(agent, "hindsight", False):  # a yardstick that is shown the whole span, and says so in every table
         agent.fit_hindsight(panel.between(panel.grid[span.start], panel.grid[span.stop - 1]))
     walk = _Walk(agent, panel, rules, span, depth, decision_lag)
@@ -365,11 +366,13 @@ def _span(panel: Panel, start: TimeLike | None, end: TimeLike | None) -> range:
     return range(first, last)
 
 
-def _fresh(investor: Any, decision_lag: int) -> Any:
-    """Copy an investor so that a walk neither sees nor leaves traces of another; tell it the lag where it wants to know."""
+def _fresh(investor: Any, decision_lag: int, rules: TradingRules) -> Any:
+    """Copy an investor so that a walk neither sees nor leaves traces of another; tell it lag and rules where it asks."""
     fresh = investor.clone() if hasattr(investor, "clone") else copy.deepcopy(investor)
     if hasattr(fresh, "reset"):
         fresh.reset()
     if hasattr(fresh, "decision_lag"):
         fresh.decision_lag = decision_lag
+    if getattr(fresh, "rules", rules) is None:
+        fresh.rules = rules
     return fresh

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from statarb.optimization import MeanDownsideRisk
+from statarb.optimization.certificate import best_linear
 from statarb.optimization.program import Program
 from statarb.optimization.statement import Statement
 
@@ -85,3 +86,39 @@ def oracle(program: Program, objective: str) -> np.ndarray:
     if found.weights is None:
         raise ValueError(found.status)
     return np.clip(found.weights, program.lower, program.upper)
+
+
+def with_floor(seed: int) -> Case:
+    """Least risk with a floor somewhere below the largest net expected return."""
+    case, rng = random_case(seed, "min_risk"), np.random.default_rng(seed + 1)
+    mu = case.arguments["expected_return"]
+    program = case.problem.replace(groups=None, group_caps=None).program(**case.arguments).replace(expected_return=mu)
+    largest = program.net_return(best_linear(program, mu)[0])
+    floor = largest * rng.uniform(0.1, 1.0) if largest > 0.0 else 1.5 * largest
+    return Case(case.problem.replace(groups=None, group_caps=None, return_floor=floor, invested=None), case.arguments)
+
+
+def kkt_violation(case: Case, weights: np.ndarray, tolerance: float) -> float:
+    """Smallest amount by which no price of the budget satisfies the conditions of optimality; written from scratch.
+
+    Utility form without groups. In units of expected return.
+    """
+    problem, arguments = case.problem, case.arguments
+    scenarios = arguments["scenarios"] * arguments.get("volatility", np.ones(len(weights)))
+    held = np.zeros(len(weights)) if arguments["previous"] is None else arguments["previous"]
+    trade = arguments.get("max_trade", np.inf)
+    low = np.maximum(held - trade, 0.0)
+    high = np.minimum(min(1.0, problem.max_weight or 1.0), held + trade)
+    age = np.arange(len(scenarios))[::-1]
+    p = np.ones(len(scenarios)) if problem.half_life is None else 0.5 ** (age / problem.half_life)
+    p = p / p.sum()
+    marginal = arguments["expected_return"].copy()
+    for row, share in zip(scenarios, p, strict=True):
+        miss = max(0.0, problem.mar - float(row @ weights))
+        marginal += problem.risk_aversion * share * 2.0 * miss * row
+    # the price must be at least what any purchase is worth, and at most what any sale gives up
+    buy = np.where(weights >= held - tolerance, marginal - problem.fee, marginal + problem.fee)
+    sell = np.where(weights > held + tolerance, marginal - problem.fee, marginal + problem.fee)
+    need = max([0.0, *buy[weights < high - tolerance]])
+    allowed = min([np.inf if weights.sum() > 1.0 - tolerance else 0.0, *sell[weights > low + tolerance]])
+    return max(0.0, need - allowed)

@@ -47,6 +47,17 @@ class PeekGlobalByPlace(EqualWeight):
         return pd.Series(value / value.sum(), index=window.coins)
 
 
+class PeekGlobalAtTheEnd(EqualWeight):
+    """Knows which coins end well."""
+
+    def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
+        value = np.nan_to_num(LONG.array("price")[-1])
+        return pd.Series(value / value.sum(), index=window.coins)
+
+
+LONG = example_market(times=1500)
+
+
 class PeekGlobalByTime(EqualWeight):
     """Looks the next price up in a table of its own."""
 
@@ -119,6 +130,11 @@ def test_honest_investors_pass() -> None:
 def test_broken_promises_of_investors_are_named(investor: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         check_investor(investor, MARKET)
+
+
+def test_a_peek_far_ahead_is_caught() -> None:
+    with pytest.raises(sa.LookAheadError, match="in place"):
+        check_investor(PeekGlobalAtTheEnd(), LONG, depth=50, cuts=1, start=LONG.times[500])
 
 
 def test_an_unlisted_coin_cannot_be_bought() -> None:

@@ -21,8 +21,11 @@ from statarb.testing import check_forecaster, check_imputer, check_investor, exa
 
 MARKET = example_market()
 UPPER_FLOORS = {"__main__", "cli", "jobs", "report", "submission"}
-LONG = {"arima": 1, "ensemble": 1}
-"""Random times for those that fit for seconds; the others get two."""
+SMALL = example_market(times=400, coins=4)
+QUICK: dict[str, Any] = {"cuts": 2}
+SLOW: dict[str, Any] = {"cuts": 1, "panel": SMALL, "depth": 270, "start": SMALL.times[275]}
+LONG = ("arima", "ensemble", "mlp", "stat_arb", "autonomous")
+"""Those that take seconds to fit: they get one random time on a smaller market."""
 BY_PLACE = ("boosting", "mlp", "ensemble")
 """Forecasters whose random weights, or columns drawn at random, go by the place of a coin: its order matters to them."""
 
@@ -86,17 +89,18 @@ def _is_leaf(one: type) -> bool:
 @pytest.mark.parametrize("make", subjects(BaseForecaster, forecaster_names(), make_forecaster))
 def test_every_forecaster(make: Callable[[], Any], request: pytest.FixtureRequest) -> None:
     name = request.node.callspec.id
-    check_forecaster(make(), cuts=LONG.get(name, 2), tolerance=None if name in BY_PLACE else 1e-6)
+    settings = SLOW if name in LONG else QUICK
+    check_forecaster(make(), tolerance=None if name in BY_PLACE else 1e-6, **settings)
 
 
 @pytest.mark.parametrize("make", subjects(BaseInvestor, sorted(INVESTORS), make_investor))
-def test_every_investor(make: Callable[[], Any]) -> None:
+def test_every_investor(make: Callable[[], Any], request: pytest.FixtureRequest) -> None:
     investor = make()
     if getattr(investor, "hindsight", False):
         with pytest.raises((ParameterError, sa.DataError)):
             investor.decide(MARKET.window(MARKET.times[-1]), pd.Series(0.0, index=MARKET.coins))
         return
-    check_investor(investor, cuts=2)
+    check_investor(investor, **(SLOW if request.node.callspec.id in LONG else QUICK))
 
 
 @pytest.mark.parametrize("make", subjects(Imputer, sorted(IMPUTERS), lambda name: IMPUTERS[name]()))

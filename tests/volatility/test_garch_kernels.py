@@ -11,9 +11,9 @@ from statarb.volatility.filters import filter_rows
 
 FLAG = {True: 1, False: None}
 POINTS = [
-    np.array([0.1, np.log(0.05), 0.97, 0.1, 0.5, 0.2]),
-    np.array([-0.2, np.log(0.3), 0.6, 0.9, 0.5, 0.4]),
-    np.array([0.0, np.log(1e-3), 0.9999, 0.02, 0.5, 0.01]),
+    np.array([0.1, np.log(0.05), np.log(1.003 - 0.97), 0.1, 0.5, 0.2]),
+    np.array([-0.2, np.log(0.3), np.log(1.003 - 0.6), 0.9, 0.5, 0.4]),
+    np.array([0.0, np.log(1e-3), np.log(1.003 - 0.9999), 0.02, 0.5, 0.01]),
 ]
 
 
@@ -69,8 +69,10 @@ def test_the_gradient_is_the_slope_of_the_loss(point, gjr, student):
         if (a == kernels.K and not gjr) or (a == kernels.ETA and not student):
             continue
         step = np.zeros(6)
-        step[a] = 1e-6 * max(1e-2, abs(point[a]) if a != kernels.P else 1e-1)
-        slope = (8 * (twin(point + step) - twin(point - step)) - (twin(point + 2 * step) - twin(point - 2 * step))) / (12 * step[a])
+        step[a] = 1e-6 * max(1e-2, abs(point[a]))
+        slope = (8 * (twin(point + step) - twin(point - step)) - (twin(point + 2 * step) - twin(point - 2 * step))) / (
+            12 * step[a]
+        )
         # A difference quotient of a loss of some hundreds, with a step of 1e-8, keeps about 6 digits.
         assert gradient[a] == pytest.approx(slope, rel=1e-5, abs=2e-3)
 
@@ -78,7 +80,7 @@ def test_the_gradient_is_the_slope_of_the_loss(point, gjr, student):
 @pytest.mark.parametrize("student", [False, True])
 def test_the_information_is_the_expected_curvature(student):
     """Averaged over many simulated series, the curvature of the loss is the information (at the true parameters)."""
-    point = np.array([0.0, np.log(0.1), 0.8, 0.25, 0.4, 1 / 9])
+    point = np.array([0.0, np.log(0.1), np.log(1.003 - 0.8), 0.25, 0.4, 1 / 9])
     parameters = reference.native_parameters(point, True)
     rng = np.random.default_rng(1)
     n, runs = 400, 150
@@ -113,26 +115,23 @@ def test_digamma_and_trigamma_are_those_of_scipy():
         assert second == pytest.approx(polygamma(1, x), rel=1e-11)
 
 
-def test_a_damped_step_stays_in_the_box_and_solves_the_free_part():
+def test_a_step_stays_in_the_box_lowers_the_model_and_solves_the_face_it_ends_on():
     rng = np.random.default_rng(2)
     box = box_of("gjr", "t")
-    for _ in range(50):
+    for _ in range(200):
         root = rng.standard_normal((6, 6))
         curvature = root @ root.T + 0.1 * np.eye(6)
         x = box[0] + rng.random(6) * (box[1] - box[0])
         x = np.where(rng.random(6) < 0.2, box[0], np.where(rng.random(6) < 0.2, box[1], x))
-        gradient, step = rng.standard_normal(6), np.zeros(6)
-        fall = kernels._propose(x, gradient, curvature, 0.1, box, step)
+        gradient, step = 3 * rng.standard_normal(6), np.zeros(6)
+        fall = kernels._propose(x, gradient, curvature, box, step)
         moved = x + step
         assert (moved >= box[0] - 1e-12).all()
         assert (moved <= box[1] + 1e-12).all()
         assert fall == pytest.approx(-(gradient @ step) - 0.5 * step @ curvature @ step, abs=1e-9)
+        assert fall >= 0.0
         inside = (moved > box[0] + 1e-9) & (moved < box[1] - 1e-9)
-        damped = curvature + 0.1 * np.diag(np.diag(curvature))
-        fixed = ~inside
-        # On the coordinates that stayed free, the damped system holds (the damping applies to free coordinates alone).
-        rest = gradient[inside] + damped[np.ix_(inside, inside)] @ step[inside] + curvature[np.ix_(inside, fixed)] @ step[fixed]
-        assert np.abs(rest).max(initial=0.0) < 1e-8
+        assert np.abs((gradient + curvature @ step)[inside]).max(initial=0.0) < 1e-8
 
 
 def test_the_bfgs_update_meets_the_secant_equation_and_stays_positive():
@@ -153,7 +152,7 @@ def test_a_fit_has_the_same_bits_whoever_its_neighbours_are():
     values = rng.standard_t(5, (700, 37)) * rng.uniform(0.1, 10, 37)
     values[rng.random(values.shape) < 0.1] = np.nan
     data = prepare(values)
-    start = np.array([0.0, np.log(0.05), 0.95, 0.2, 0.5, 0.2])
+    start = np.array([0.0, np.log(0.05), np.log(1.003 - 0.95), 0.2, 0.5, 0.2])
     box = box_of("gjr", "t")
     every = np.arange(37)
     arrays = (data.values, data.first, data.count, data.backcast)
@@ -170,7 +169,7 @@ def test_gathering_is_that_of_the_numpy_twin():
     rng = np.random.default_rng(6)
     values = rng.standard_normal((120, 4)) * [1e-4, 1.0, 50.0, 1e-9] + [0, 3, -100, 0]
     values[rng.random(values.shape) < 0.3] = np.nan
-    values[:60, 3] = np.nan
+    values[:30, 3] = np.nan
     data = prepare(values)
     for j in range(4):
         mean, scale, backcast = reference.moments(values[:, j])

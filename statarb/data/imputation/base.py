@@ -166,8 +166,8 @@ def impute(
 
     *Looks ahead* is about a whole panel, where a filled cell may depend on later quotes, be it through the far side of its
     hole or through what was estimated over the whole sample: the panel returned says so in ``looks_ahead``, and
-    :func:`statarb.walk_forward` refuses it. Inside a window nothing after its end exists: impute each window, and every
-    method is honest.
+    :func:`statarb.walk_forward` refuses it unless told otherwise (``allow_look_ahead``). Inside a window nothing after its
+    end exists: impute each window, and every method is honest.
 
     Parameters
     ----------

@@ -1,0 +1,195 @@
+"""stat_arb: trades what has proven itself, within the rules, and nothing else."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import make_panel
+
+import statarb as sa
+from statarb.forecasting.linear import CrossAssetRidge
+from statarb.investors import StatArb
+from statarb.optimization import MeanDownsideRisk
+
+RULES = sa.TradingRules(max_order=100.0)  # the first coin, in whose units orders are limited, costs about 100 USD here
+WALK = {"start": "2018-01-26 12:00", "depth": 600}
+
+
+def lagged_market(rows=900, coins=5, seed=0, noise=0.001):
+    """Coin 1442 leads by one row; the others follow it exactly, with a little noise of their own."""
+    rng = np.random.default_rng(seed)
+    lead = rng.standard_t(5, rows + 1) * 0.004
+    returns = np.column_stack([lead[1:], *(lead[:-1] + rng.normal(0.0, noise, rows) for _ in range(coins - 1))])
+    prices = 100.0 * np.exp(np.cumsum(returns, axis=0))
+    index = pd.date_range("2018-01-24", periods=rows, freq="5min", unit="us")
+    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=range(1442, 1442 + coins)))
+
+
+@pytest.fixture(scope="module")
+def market():
+    return lagged_market()
+
+
+def small(**parameters):
+    return StatArb(forecaster=CrossAssetRidge(lags=1, scale_rows=48), scenarios=288, record=144, **parameters)
+
+
+def test_it_finds_the_edge_that_is_there_and_none_one_step_later(market):
+    early = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK).metrics()
+    late = sa.walk_forward(small(), market, RULES, decision_lag=1, **WALK).metrics()
+    assert early["failures"] == late["failures"] == 0
+    assert early["total_return"] > 0.04
+    assert abs(late["total_return"]) < 0.02
+    assert late["exposure"] < 0.05
+
+
+def test_on_noise_it_stays_in_cash():
+    rng = np.random.default_rng(4)
+    index = pd.date_range("2018-01-24", periods=900, freq="5min", unit="us")
+    noise = np.exp(np.cumsum(rng.normal(0.0, 0.004, (900, 5)), axis=0))
+    panel = sa.Panel.from_frame(pd.DataFrame(noise, index=index, columns=range(1442, 1447)))
+    for lag in (0, 1):
+        figures = sa.walk_forward(small(), panel, RULES, decision_lag=lag, **WALK).metrics()
+        assert figures["exposure"] < 0.02
+        assert abs(figures["total_return"]) < 0.01
+
+
+def test_the_weights_are_those_of_the_stated_problem(market):
+    investor = small(decision_lag=0, rules=RULES)
+    window = market.window("2018-01-26 20:00", 600)
+    held = pd.Series([0.05, 0.1, 0.0, 0.0, 0.02], index=market.coins)
+    held.attrs["value"] = 20_000.0
+    signal = {
+        name: values[0] for name, values in investor.signals(window, len(window.times) - 1, len(window.times), 600).items()
+    }
+    mu = np.expm1(signal["expected_return"]) - RULES.fee / investor.holding
+    prices = window.array("price")
+    returns = prices[-288:] / prices[-289:-1] - 1.0
+    problem = MeanDownsideRisk(
+        risk_aversion=investor.risk_aversion,
+        fee=RULES.fee,
+        max_weight=np.maximum(investor.max_weight, held.to_numpy()),
+        rules=RULES.without_limits(),
+    )
+    stated = problem.solve(
+        mu, returns, held.to_numpy(), max_trade=RULES.max_order * prices[-1, 0] / 20_000.0, solver="CLARABEL"
+    )
+    wanted = investor.decide(window, held)
+    got = held if wanted is None else wanted.reindex(market.coins).fillna(0.0)
+    # an interior-point answer is good to about 1e-7 of the objective, its weights to about the root of that
+    np.testing.assert_allclose(got, stated.array, atol=1e-4)
+
+
+def test_orders_are_as_large_as_the_rules_allow(market):
+    run = sa.walk_forward(small(), market, RULES.replace(max_order=5.0), decision_lag=0, **WALK)
+    orders = run.replay.orders
+    assert (orders["traded_value"].abs() > 0.99 * 5.0 * market.price[1442].min()).sum() > 20
+    assert run.replay.counts["cut to maximum"] <= 0.02 * run.replay.orders_executed
+
+
+def test_the_path_depends_on_neither_blocks_nor_workers(market):
+    whole = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
+    for n_jobs, block in ((1, 37), (2, 150)):
+        other = sa.walk_forward(small(), market, RULES, decision_lag=0, n_jobs=n_jobs, block=block, **WALK)
+        pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
+
+
+def test_a_checkpoint_in_the_middle_changes_nothing(market, tmp_path):
+    whole = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
+    kept = sa.walk_forward(small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK)
+    states = sorted(tmp_path.rglob("state-*"))
+    states[-1].unlink()
+    again = sa.walk_forward(small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK)
+    for other in (kept, again):
+        pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
+
+
+def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
+    """Rolling sums and a warm solver against all made anew: the same weights to the tolerance of the solver."""
+    run = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
+    for time in run.wanted.index[5:60:10]:
+        place = run.replay.value.index.get_loc(time)
+        before = run.replay.weights[list(market.coins)].iloc[place - 1]
+        growth = market.price.loc[time] / market.price.shift(1).loc[time]
+        value = run.replay.value.iloc[place]
+        held = before * (run.replay.value - run.replay.fees).iloc[place - 1] * growth / value
+        held.attrs["value"] = float(value)
+        alone = small(decision_lag=0, rules=RULES).decide(market.window(time, 600), held)
+        # weights are as exact as the root of the certificate's 1e-8
+        np.testing.assert_allclose(alone.reindex(market.coins).fillna(0.0), run.wanted.loc[time], atol=1e-4)
+
+
+@pytest.mark.parametrize("volatility", ["garch", "gjr"])
+def test_filtered_scenarios_walk_too(market, volatility):
+    run = sa.walk_forward(small(volatility=volatility), market, RULES, decision_lag=0, start="2018-01-27", depth=600)
+    assert len(run.failures) == 0
+    assert run.metrics()["total_return"] > 0.005
+
+
+def test_further_signals_are_weighed_by_their_own_record(market):
+    class Liar:
+        """Says the opposite of what the last return was, times ten: never comes true here."""
+
+        min_rows = 2
+
+        def fit(self, window):
+            return self
+
+        def predict(self, window):
+            price = window.array("price")
+            return pd.Series(-10.0 * np.log(price[-1] / price[-2]), index=window.coins)
+
+    investor = small(signals_beside=(Liar(),), decision_lag=0)
+    signal = investor.signals(market, 700, 760, 600)
+    assert (signal["trust"][:, 0] > 0.5).all()
+    assert (signal["trust"][:, 1] < 0.2).all()
+
+
+def test_it_survives_holes_late_listings_and_a_first_window_of_a_few_rows():
+    panel = make_panel(700, 5, seed=2, missing=0.3)
+    for lag in (0, 1):
+        run = sa.walk_forward(small(), panel, RULES, decision_lag=lag, start=None, depth=600)
+        assert len(run.failures) == 0
+
+
+def test_pickled_it_goes_on_where_it_was(market):
+    investor = small(decision_lag=0)
+    held = pd.Series(0.0, index=market.coins)
+    investor.decide(market.window("2018-01-26 12:00", 600), held)
+    copy = pickle.loads(pickle.dumps(investor))
+    later = market.window("2018-01-26 12:05", 600)
+    one, other = investor.decide(later, held), copy.decide(later, held)
+    assert (one is None) == (other is None)
+    if one is not None:
+        pd.testing.assert_series_equal(one, other, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"horizons": ()}, "at least one"),
+        ({"horizons": (0,)}, "horizons"),
+        ({"risk_aversion": -1.0}, "risk_aversion"),
+        ({"max_weight": 0.0}, "max_weight"),
+        ({"volatility": "magic"}, "'garch'"),
+        ({"forecaster": 3}, "fit\\(window\\)"),
+        ({"holding": 0.5}, "holding"),
+        ({"evidence": -1.0}, "evidence"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, words):
+    with pytest.raises(sa.ParameterError, match=words):
+        StatArb(**parameters)
+
+
+@pytest.mark.slow
+def test_the_real_rows(real_panel):
+    early = sa.walk_forward(StatArb(), real_panel, RULES, decision_lag=0).metrics()
+    late = sa.walk_forward(StatArb(), real_panel, RULES, decision_lag=1).metrics()
+    assert early["total_return"] > 15.0
+    assert early["G"] > 17_000.0
+    assert late["G"] >= 0.0
+    assert late["maximum_drawdown"] <= 0.05

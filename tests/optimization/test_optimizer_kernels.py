@@ -1,0 +1,205 @@
+"""The kernels against short numpy twins, on awkward input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from statarb.optimization import kernels, window
+from statarb.optimization.certificate import best_linear
+from statarb.optimization.program import Program
+from statarb.optimization.solver import FastSolver
+
+
+def data(seed: int, assets: int = 12, times: int = 30):
+    rng = np.random.default_rng(seed)
+    histories = rng.normal(0.0, 0.01, (assets, times))
+    histories[3] = 0.0
+    histories[5] = histories[4]
+    return rng, histories, rng.uniform(0.0, 1.0, times) * (rng.random(times) < 0.9)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 70), (65, 33), (40, 1)])
+def test_transpose_clean(shape):
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=shape)
+    table[rng.random(shape) < 0.2] = np.nan
+    table[0, 0] = np.inf
+    out, holes = np.empty(shape[::-1]), np.zeros(shape[1], np.int64)
+    assert window.transpose_clean(table, out, holes) == 1
+    np.testing.assert_array_equal(out, np.nan_to_num(table, nan=0.0, posinf=np.inf).T)
+    np.testing.assert_array_equal(holes, np.isnan(table).sum(axis=0))
+
+
+def test_combine():
+    rng, histories, _ = data(1)
+    weights = rng.normal(size=12) * (rng.random(12) < 0.5)
+    np.testing.assert_allclose(kernels.combine(histories, weights), weights @ histories, atol=1e-16)
+    assert not kernels.combine(histories, np.zeros(12)).any()
+
+
+def test_cholesky_grows_and_shrinks():
+    rng = np.random.default_rng(2)
+    root = rng.normal(size=(9, 30))
+    matrix, chol, kept = root @ root.T, np.zeros((9, 9)), []
+    for step in range(60):
+        if len(kept) < 2 or (len(kept) < 9 and rng.random() < 0.6):
+            new = int(rng.choice([i for i in range(9) if i not in kept]))
+            row = np.zeros(9)
+            row[: len(kept)] = matrix[new, kept]
+            kernels._append(chol, len(kept), row, matrix[new, new])
+            kept.append(new)
+        else:
+            gone = int(rng.integers(len(kept)))
+            kernels._delete(chol, len(kept), gone)
+            kept.pop(gone)
+        n = len(kept)
+        lower = np.tril(chol[:n, :n])
+        np.testing.assert_allclose(lower @ lower.T, matrix[np.ix_(kept, kept)], rtol=1e-9, atol=1e-9, err_msg=str(step))
+        rhs = rng.normal(size=n)
+        solved = rhs.copy()
+        kernels._solve(chol, n, solved)
+        np.testing.assert_allclose(matrix[np.ix_(kept, kept)] @ solved, rhs, atol=1e-8)
+
+
+def test_curvature_follows_the_rows():
+    rng, histories, p = data(3)
+    k, rows = 7, np.zeros((9, 30))
+    rows[:k] = histories[:k]
+    hess, active, mar = np.zeros((9, 9)), np.zeros(30, np.bool_), np.full(30, 0.001)
+    y = np.zeros(30)
+    for step in range(40):
+        # few changes, many, and ties with the minimum acceptable return
+        y = rng.normal(0.0, 0.01, 30) if step % 4 == 0 else np.where(rng.random(30) < 0.1, -y, y)
+        y[0] = 0.001
+        kernels._curvature(k, rows, p, y, mar, active, hess)
+        now = y <= mar
+        np.testing.assert_array_equal(active, now)
+        np.testing.assert_allclose(hess[:k, :k], (rows[:k] * (p * now)) @ rows[:k].T, atol=1e-15)
+
+
+def box_of(rng, k):
+    """Rows low, high, ref, cost, a, f, mu: kinks inside, at and outside the bounds, and assets that cannot move."""
+    low = rng.uniform(0.0, 0.1, k)
+    high = low + rng.uniform(0.0, 0.3, k) * (rng.random(k) < 0.9)
+    ref = rng.uniform(-0.05, 0.45, k)
+    ref[0] = low[0]
+    return np.array([low, high, ref, np.full(k, 1e-3), np.full(k, 1.0), np.full(k, 1e-3), rng.normal(0, 3e-3, k)])
+
+
+def twin_gap(g, x, box, nu):
+    low, high, ref, cost, a, f = box[:6]
+
+    def theta(v):
+        return (g + nu * a) * v + (cost + max(nu, 0.0) * f) * np.abs(v - ref)
+
+    return np.maximum(theta(x) - np.min([theta(low), theta(high), theta(np.clip(ref, low, high))], axis=0), 0.0)
+
+
+def test_gap_of_assets():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        box = box_of(rng, 10)
+        g, nu = rng.normal(0.0, 3e-3, 10), float(rng.uniform(-1e-3, 3e-3))
+        x = np.where(rng.random(10) < 0.5, box[0], rng.uniform(box[0], box[1]))
+        assert kernels._loss(10, g, x, box, nu) == pytest.approx(twin_gap(g, x, box, nu).sum(), abs=1e-16)
+
+
+def test_pricing_finds_what_a_full_pass_finds():
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        _, histories, p = data(seed, 40, 50)
+        terms = box_of(rng, 40)
+        x = np.where(rng.random(40) < 0.6, terms[0], terms[1])
+        u = p * np.minimum(rng.normal(0.0, 0.01, 50), 0.0)
+        inside = rng.random(40) < 0.2
+        norm = np.sqrt((histories**2).sum(axis=1))
+        g = 2.0 * 30.0 * (histories @ u) - terms[6]
+        single = histories.astype(np.float32) if seed % 2 else np.empty((0, 0), np.float32)
+        drift = np.array([-1.0 if seed % 3 == 0 else 0.0])
+        # references far and near, so that every way through the screening is taken
+        u0 = u * (1.0 + rng.normal(0.0, 10.0 ** rng.uniform(-6, 0), 50))
+        g0, u0 = (histories @ u0, u0) if drift[0] == 0.0 else (np.zeros(40), np.zeros(50))
+        found, gains = np.empty(40, np.int64), np.empty(40)
+        count, loss = kernels.price(
+            histories, single, g0, u0, drift, norm, norm, inside, x, terms, 30.0, u, 1e-4, found, gains, 1e-12
+        )
+        gap = twin_gap(g, x, terms, 1e-4) * ~inside * (terms[0] < terms[1])
+        assert loss == pytest.approx(gap.sum(), rel=1e-9, abs=1e-15)
+        assert set(found[:count]) == set(np.flatnonzero(gap > 1e-10))
+
+
+def test_the_quadratic_step_satisfies_its_conditions():
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        k = int(rng.integers(1, 9))
+        box = box_of(rng, k)
+        root = rng.normal(0.0, 0.01, (k, 4 if seed % 3 == 0 else 30))
+        hess = root @ root.T
+        x = np.clip(np.where(rng.random(k) < 0.5, box[2], rng.uniform(box[0], box[1])), box[0], box[1])
+        used = float((box[4] * x + box[5] * np.abs(x - box[2])).sum())
+        slack = float(rng.choice([0.0, 0.05]))
+        start, g = x.copy(), rng.normal(0.0, 3e-3, k)
+        q = g.copy()
+        nu, _ = kernels.quadratic(
+            k, 50.0, hess, q, x, box, slack, False, 1e-14, np.zeros((k, k)), np.zeros(k, np.int64), np.zeros(k, np.int64),
+            np.zeros((10, k)),
+        )  # fmt: skip
+        now = float((box[4] * x + box[5] * np.abs(x - box[2])).sum())
+        assert now <= used + slack + 1e-12
+        assert ((x >= box[0]) & (x <= box[1])).all()
+        # with a ridge of 1e-9 the gradient at the end is that of the step without it, nearly
+        np.testing.assert_allclose(q, g + 50.0 * hess @ (x - start), atol=1e-9)
+        assert nu >= 0.0
+        assert twin_gap(q, x, box, nu).sum() + nu * (used + slack - now) <= 1e-10
+
+
+def test_slides_leave_the_state_of_a_fresh_solver():
+    rng, histories, _ = data(4)
+    solver = FastSolver(np.ascontiguousarray(histories), np.ones(30), single=True)
+    program = Program(
+        rng.normal(0.0, 0.002, 12), solver.histories, np.full(30, 1 / 30), np.zeros(12), np.zeros(12), np.ones(12), 60.0, 1e-4
+    )
+    solver.solve(program)
+    for slot in [*range(30), 4, 9]:
+        solver.slide(slot, rng.normal(0.0, 0.01, 12), float(rng.uniform(0.5, 2.0)))
+    k = solver._size
+    members = solver._members[:k]
+    np.testing.assert_array_equal(solver._rows[:k], solver.histories[members])
+    np.testing.assert_array_equal(solver.histories32, solver.histories.astype(np.float32))
+    np.testing.assert_allclose(solver.squares, (solver.histories**2).sum(axis=1), atol=1e-15)
+    # single precision moves the reference; what it is off by is bounded
+    off = np.abs(solver._reference - solver.histories @ solver._reference_at)
+    assert (off <= solver._drift[0] * np.sqrt(solver.peak) + 1e-15).all()
+    assert not solver._active.any()
+    np.testing.assert_allclose(solver._curvature[:k, :k], 0.0, atol=1e-15)
+
+
+def test_filling_by_worth_against_linear_programming():
+    import scipy.optimize
+
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 8))
+        held = rng.dirichlet(np.ones(n + 1))[:-1]
+        lower = np.maximum(held - rng.uniform(0.0, 0.3), 0.0)
+        upper = np.minimum(held + rng.uniform(0.0, 0.6), 1.0)
+        fee, paid, gain = float(rng.choice([0.0, 0.002])), bool(rng.random() < 0.5), rng.normal(0.0, 0.003, n)
+        invested = 0.0 if paid or rng.random() < 0.5 else float(min(1.0, rng.uniform(lower.sum(), upper.sum())))
+        program = Program(
+            gain, np.zeros((n, 2)), np.array([0.5, 0.5]), held, lower, upper, 0.0, fee, invested=invested, fee_in_budget=paid
+        )
+        weights, _ = best_linear(program, gain)
+        # variables: kept and bought
+        kept = np.minimum(held, upper)
+        objective = -np.concatenate([gain + fee, gain - fee])
+        least = lower.sum() if not paid else 0.0
+        budget = np.concatenate([np.full(n, 1.0 - program.paid), np.full(n, 1.0 + program.paid)])
+        solved = scipy.optimize.linprog(
+            objective,
+            A_ub=np.array([budget, -np.ones(2 * n)]),
+            b_ub=[1.0 - program.paid * held.sum(), -max(invested, least)],
+            bounds=[*zip(lower, kept, strict=True), *zip(np.zeros(n), upper - kept, strict=True)],
+        )
+        assert program.infeasibility(weights) <= 1e-12
+        assert program.net_return(weights) == pytest.approx(-solved.fun - fee * held.sum(), abs=1e-12)
