@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 import statarb as sa
 from statarb.investors import make_investor
-
 
 COLUMNS = {"total_return": "return", "G": "G", "maximum_drawdown": "drawdown", "turnover": "turnover", "fees_paid": "fees"}
 
@@ -92,6 +92,8 @@ def draw(table: pd.DataFrame, what: str, path: Path) -> None:
     axes.set(
         yscale="log", xlabel="delay of the trade (steps)", ylabel="final wealth / start", title=f"Gain against delay\n{what}"
     )
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(sorted(table.index.get_level_values("delay").unique()))
     axes.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +111,8 @@ def main() -> None:
     parser.add_argument("--end", default=None)
     parser.add_argument("--out", type=Path, default=Path("runs/studies"), help="folder for the figure")
     given = parser.parse_args()
+    if len(set(given.delays)) < 2:
+        parser.error(f"--delays must name at least two different delays, got {given.delays}")
     panel, what = load(given.market)
     table = study(panel, given.investors, given.delays, given.start, given.end)
     print(f"{what}; {given.start} to {given.end or panel.now}; net of the fee of {sa.TradingRules().fee:.2%}\n")
