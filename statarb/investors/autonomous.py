@@ -30,6 +30,10 @@ DRIFT = 0.02
 """Turnover below which the weights of a leader with a path of its own are not taken over again."""
 TERM = 6
 """Rows whose growth is one term of the proof: half an hour, over which neighbouring rows move together."""
+WARM_UP_CELLS = 100_800
+"""Rows x coins of a warm-up at most: the first decision must not take much longer than a step of a large market allows."""
+SHORTEST_WARM_UP = 144
+"""Rows of the shortest warm-up, half a day; a market so large that it would be shorter begins without one."""
 LEAST_UNIT = 1e-4
 """Log growth that counts as small where trades cost nothing."""
 
@@ -56,7 +60,8 @@ class AutonomousInvestor(BaseInvestor):
         Steps between the last row seen and the trade; a walk sets it.
     warm_up : int
         Most rows of the first window on which the candidates trade on paper before the first decision; never more than the
-        second half of it, so that they are fitted on what came before.
+        second half of it, so that they are fitted on what came before, and fewer in markets of more than a hundred coins
+        (none beyond 700), whose first decision would take too long.
     level : float
         Probability that a candidate without an edge is ever taken for proven.
     share : float
@@ -217,7 +222,7 @@ class AutonomousInvestor(BaseInvestor):
         stamps = window._stamps
         last = len(stamps) - 1
         if self._seen is None:
-            first = max(len(stamps) // 2, last - self.warm_up)
+            first = last - self._warm_up_rows(len(stamps), len(window.coins))
             self._begin(window, first)
         else:
             first = int(np.searchsorted(stamps, self._seen, side="right"))
@@ -228,6 +233,11 @@ class AutonomousInvestor(BaseInvestor):
         for row in range(first, last + 1):
             self._live(window.row_slice(0, row + 1), forecasts if row == last else before[row - first], price[row])
         self._seen = stamps[last]
+
+    def _warm_up_rows(self, rows: int, coins: int) -> int:
+        """Rows before the last one that the shadows live through at the first decision."""
+        affordable = WARM_UP_CELLS // coins
+        return min(rows // 2, self.warm_up, affordable) if affordable >= SHORTEST_WARM_UP else 0
 
     def _begin(self, window: Panel, first: int) -> None:
         """Open the accounts, at the first row of the warm-up."""

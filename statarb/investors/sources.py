@@ -110,8 +110,8 @@ class Record:
 
     Over the last ``rows`` forecasts f whose outcome r is known, all coins together: the slope ``b = sum f r / sum f^2``, its
     standard error s from the sums of each row (coins of a row move together), and the share ``b (1 - (evidence s / b)^2)`` in
-    [0, 1]: 0 where b is not ``evidence`` standard errors above zero. It is what
-    :func:`statarb.investors.edge.proven_share` says of a stretch at once, taken in row by row.
+    [0, 1]: 0 where b is not ``evidence`` standard errors above zero. It is the slope of
+    :func:`statarb.investors.edge.proven_share`, taken in row by row; whether trading on it pays is what the shadows find out.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,6 @@ import pytest
 
 import statarb as sa
 from statarb.investors import AutonomousInvestor, make_investor
-from statarb.investors.edge import proven_share
 from statarb.investors.shadow import Band, Candidate, Scene, Shadow
 from statarb.investors.sources import SOURCES, Record
 from statarb.testing import check_investor
@@ -129,11 +129,17 @@ def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.walkf
         pd.testing.assert_frame_equal(run.wanted, planted_run.wanted.loc[:cut])
 
 
-def test_jobs_and_blocks_change_nothing(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None:
-    end = planted.grid[600]
-    for options in ({"block": 37}, {"block": 100, "n_jobs": 2}):
+def test_jobs_blocks_and_checkpoints_change_nothing(planted: sa.Panel, planted_run: sa.walkforward.Run, tmp_path: Path) -> None:
+    end = planted.grid[620]
+    expected = planted_run.wanted.loc[:end]
+    assert len(expected)
+    kept = {"block": 53, "checkpoint": tmp_path}
+    for options in ({"block": 100, "n_jobs": 2}, kept, kept):  # the last one takes up the last state that was kept
         run = sa.walk_forward(AutonomousInvestor(), planted, start=START, end=end, decision_lag=0, **options)
-        pd.testing.assert_frame_equal(run.wanted, planted_run.wanted.loc[:end])
+        pd.testing.assert_frame_equal(run.wanted, expected)
+        newest = max(tmp_path.rglob("*state-*"), default=None)
+        if newest is not None:
+            newest.unlink()
 
 
 def test_a_pickled_copy_goes_on_the_same_path(planted: sa.Panel) -> None:
@@ -175,7 +181,7 @@ def test_watching_learns_what_a_walk_learns(planted: sa.Panel) -> None:
 
 
 @pytest.mark.parametrize(("lag", "span"), [(0, 1), (1, 1), (1, 3), (2, 6)])
-def test_the_record_is_that_of_a_stretch_at_once(lag: int, span: int) -> None:
+def test_the_record_is_the_shrunken_slope_of_its_definition(lag: int, span: int) -> None:
     rng = np.random.default_rng(7)
     log_price = rng.normal(0.0, 0.01, (200, 3)).cumsum(axis=0)
     ahead = lag + span
@@ -184,10 +190,18 @@ def test_the_record_is_that_of_a_stretch_at_once(lag: int, span: int) -> None:
     forecast[rng.random(forecast.shape) < 0.1] = np.nan
     came = np.full(forecast.shape, np.nan)
     came[:-ahead] = log_price[ahead:] - log_price[lag : 200 - span]
-    expected, _ = proven_share(forecast, came, 0, 60, ahead, 2.0, 0.0025)
+    expected = np.zeros(200)
+    for row in range(ahead, 200):
+        f, r = forecast[max(0, row - ahead - 59) : row - ahead + 1], came[max(0, row - ahead - 59) : row - ahead + 1]
+        x, y = np.nansum(f * r, axis=1), np.nansum(f * f * (r == r), axis=1)
+        slope = x.sum() / y.sum()
+        error = np.sqrt(((x - slope * y) ** 2).sum()) / y.sum()
+        if slope > 2.0 * error:
+            expected[row] = min(1.0, slope * (1.0 - (2.0 * error / slope) ** 2))
     record = Record(span, lag, 60, 2.0)
     got = [record.update(f, p) for f, p in zip(forecast, log_price, strict=True)]
     assert max(got) > 0.2
+    assert min(got) == 0.0
     np.testing.assert_allclose(got, expected, atol=1e-10)
 
 
@@ -230,6 +244,13 @@ def test_a_candidate_that_fails_stops_nobody(planted: sa.Panel) -> None:
     assert shadow.advance(scene, planted.array("price")[0], True) == 0.0
     assert len(shadow.failures) == 1
     assert "ZeroDivisionError: no" in shadow.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "coins", "expected"), [(2000, 20, 1000), (9000, 20, 1008), (2000, 200, 504), (2000, 1678, 0), (1, 5, 0)]
+)
+def test_the_warm_up_is_half_of_the_window_and_affordable(rows: int, coins: int, expected: int) -> None:
+    assert AutonomousInvestor()._warm_up_rows(rows, coins) == expected
 
 
 def test_another_market_needs_no_parameter() -> None:
