@@ -9,7 +9,7 @@ from statarb._typing import FloatArray, IntArray
 
 __all__ = ["RollingMoments", "rolling_ridge", "rolling_ridge_plain"]
 
-ANCHOR = 256
+ANCHOR = 1024
 """The moments are summed afresh where the end of the training rows is a multiple of this, so that rounding errors do not
 grow, and so that they do not depend on where a walk began."""
 
@@ -94,40 +94,44 @@ def _move(
 
 @kernel()
 def _forward(factor: FloatArray, values: FloatArray) -> None:
-    """Solve ``factor x = values`` in place, ``factor`` lower triangular."""
-    for i in range(len(factor)):
-        for k in range(i):
-            weight = factor[i, k]
-            for j in range(values.shape[1]):
+    """Solve ``factor.T x = values`` in place, ``factor`` upper triangular."""
+    rows, columns = values.shape
+    for k in range(rows):
+        inverse = 1.0 / factor[k, k]
+        for j in range(columns):
+            values[k, j] *= inverse
+        for i in range(k + 1, rows):
+            weight = factor[k, i]
+            for j in range(columns):
                 values[i, j] -= weight * values[k, j]
-        for j in range(values.shape[1]):
-            values[i, j] /= factor[i, i]
 
 
 @kernel()
 def _backward(factor: FloatArray, values: FloatArray) -> None:
-    """Solve ``factor.T x = values`` in place, ``factor`` lower triangular."""
-    for i in range(len(factor) - 1, -1, -1):
-        for j in range(values.shape[1]):
-            values[i, j] /= factor[i, i]
-        for k in range(i):
+    """Solve ``factor x = values`` in place, ``factor`` upper triangular."""
+    rows, columns = values.shape
+    for i in range(rows - 1, -1, -1):
+        for k in range(i + 1, rows):
             weight = factor[i, k]
-            for j in range(values.shape[1]):
-                values[k, j] -= weight * values[i, j]
+            for j in range(columns):
+                values[i, j] -= weight * values[k, j]
+        inverse = 1.0 / factor[i, i]
+        for j in range(columns):
+            values[i, j] *= inverse
 
 
 @kernel()
 def _factorise(matrix: FloatArray) -> None:
-    """Cholesky factor in place, lower triangle; the matrix is positive definite by its ridge."""
-    for i in range(len(matrix)):
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= matrix[i, k] * matrix[j, k]
-            if i == j:
-                matrix[i, i] = np.sqrt(total)
-            else:
-                matrix[i, j] = total / matrix[j, j]
+    """Cholesky factor U, matrix = U'U, in the upper triangle, in place; the matrix is positive definite by its ridge."""
+    size = len(matrix)
+    for k in range(size):
+        inverse = 1.0 / np.sqrt(matrix[k, k])
+        for j in range(k, size):
+            matrix[k, j] *= inverse
+        for i in range(k + 1, size):
+            weight = matrix[k, i]
+            for j in range(i, size):
+                matrix[i, j] -= weight * matrix[k, j]
 
 
 @kernel()
@@ -246,7 +250,7 @@ class RollingMoments:
 
     Parameters
     ----------
-    shared, own, lags, target, count, first
+    shared, own, lags, target, count, first, anchor
         As for :func:`rolling_ridge`.
     """
 

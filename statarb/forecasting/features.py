@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from statarb._numba import kernel
 from statarb._typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
@@ -116,16 +117,21 @@ def _returns(logs: FloatArray) -> FloatArray:
     returns = np.zeros_like(logs)
     if len(logs) < 2:
         return returns
-    quoted = ~np.isnan(logs)
-    if quoted.all():
-        np.subtract(logs[1:], logs[:-1], out=returns[1:])
-        return returns
-    rows = np.arange(len(logs))[:, None]
-    last = np.maximum.accumulate(np.where(quoted, rows, -1), axis=0)[:-1]
-    usable = quoted[1:] & (last >= 0) & (rows[1:] - last <= CARRY)
-    before = np.take_along_axis(logs, np.maximum(last, 0), axis=0)
-    returns[1:][usable] = (logs[1:] - before)[usable]
+    _fill_returns(logs, returns, CARRY)
     return returns
+
+
+@kernel()
+def _fill_returns(logs: FloatArray, returns: FloatArray, most: int) -> None:
+    columns = logs.shape[1]
+    last, at = np.empty(columns), np.full(columns, -1)
+    for row in range(len(logs)):
+        for column in range(columns):
+            value = logs[row, column]
+            if not np.isnan(value):
+                if at[column] >= 0 and row - at[column] <= most:
+                    returns[row, column] = value - last[column]
+                last[column], at[column] = value, row
 
 
 def rolling_mean(values: FloatArray, count: int) -> FloatArray:
@@ -200,15 +206,22 @@ def known_prices(window: Panel, *, depth: int | None = None) -> FloatArray:
 
 def carried(values: FloatArray, depth: int | None = None) -> FloatArray:
     """Carry the last number forward over NaN, for less than ``depth`` rows; rows x columns."""
-    known = ~np.isnan(values)
-    if known.all():
-        return values
-    rows = np.arange(len(values))[:, None]
-    last = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
-    gone = (last < 0) if depth is None else (last < 0) | (rows - last >= depth)
-    filled: FloatArray = np.take_along_axis(values, np.maximum(last, 0), axis=0)
-    filled[gone] = np.nan
+    filled = np.array(values, dtype=np.float64)
+    _fill_forward(filled, len(filled) if depth is None else depth)
     return filled
+
+
+@kernel()
+def _fill_forward(values: FloatArray, depth: int) -> None:
+    columns = values.shape[1]
+    last, at = np.full(columns, np.nan), np.zeros(columns, np.int64)
+    for row in range(len(values)):
+        for column in range(columns):
+            value = values[row, column]
+            if not np.isnan(value):
+                last[column], at[column] = value, row
+            elif row - at[column] < depth:
+                values[row, column] = last[column]
 
 
 def quote_gap(window: Panel, field: str, depth: int | None = None) -> FloatArray:

@@ -12,6 +12,7 @@ from statarb._checks import check_choice, check_integer, check_number
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
+from statarb.forecasting._rolling import ANCHOR
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.features import CARRY, check_fields, lagged, moves, quote_gap, standardised_field
 
@@ -48,7 +49,7 @@ class Design:
     gap : (rows, coins)
         Log distance of the unrounded price from the quoted one, at the coin's last quote.
     first : int
-        First row whose features are whole.
+        First row whose features are whole; negative where the design was cut off after it.
     """
 
     shared: FloatArray
@@ -106,6 +107,29 @@ class LagForecaster(BaseForecaster):
     def _tail(self, window: Panel) -> Design:
         """Features of the last row of a window alone (the design's last row)."""
         return self._design(window.window(window.now, depth=self._first + 1))
+
+    def _design_of(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[Design, int]:
+        """Features and targets that forecasts from ``rows`` by models of ``fits`` depend on; and the row they begin with.
+
+        They are bit by bit those of the whole panel: they begin where moments are summed afresh, and are made from rows that
+        begin where the blocks of :func:`~statarb.forecasting.features.rolling_mean` do.
+        """
+        begin = max(0, int(fits[0]) + 1 - depth - ANCHOR) // ANCHOR * ANCHOR
+        blocks = self.scale_rows or (72 if self.fields else 1)
+        start = max(0, begin - self._first - blocks) // blocks * blocks
+        whole = self._design(panel.row_slice(start, int(rows[-1]) + 1), depth)
+        skip = begin - start
+        design = dataclasses.replace(
+            whole,
+            shared=whole.shared[skip:],
+            own=whole.own[skip:],
+            target=whole.target[skip:],
+            usable=whole.usable[skip:],
+            scale=whole.scale[skip:],
+            gap=whole.gap[skip:],
+            first=whole.first - begin,
+        )
+        return design, begin
 
     def _design(self, panel: Panel, depth: int | None = None) -> Design:
         check_fields(panel, self.fields)

@@ -173,8 +173,9 @@ class CrossAssetRidge(LagForecaster):
     def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
         self._require_rows(min(depth, int(fits[0]) + 1))
-        design = self._design(panel, depth)
-        answers, _, _ = self._solve(design, rows, fits + 1 - self.horizon, depth)
+        design, begin = self._design_of(panel, rows, fits, depth)
+        rows = rows - begin
+        answers, _, _ = self._solve(design, rows, fits - begin + 1 - self.horizon, depth)
         forecasts = answers * design.scale[rows] + design.gap[rows]
         return forecasts, np.zeros(forecasts.shape, dtype=np.bool_)
 
@@ -188,7 +189,7 @@ class CrossAssetRidge(LagForecaster):
             design.shared[rows],
             design.own[rows],
             np.asarray(ends, dtype=np.int64),
-            depth - design.first - self.horizon,
+            depth - self._first - self.horizon,
             design.first,
             self.alpha,
             ANCHOR,
@@ -281,7 +282,8 @@ class FactorRidge(LagForecaster):
     def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
         self._require_rows(min(depth, int(fits[0]) + 1))
-        design = self._design(panel, depth)
+        design, begin = self._design_of(panel, rows, fits, depth)
+        rows, fits = rows - begin, fits - begin
         moments = self._moments(design, depth)
         forecasts = np.empty((len(rows), len(panel.coins)))
         solved = -1
@@ -316,7 +318,7 @@ class FactorRidge(LagForecaster):
 
     def _moments(self, design: Design, depth: int) -> RollingMoments:
         used = design.usable[:, None]
-        count = depth - design.first - self.horizon
+        count = depth - self._first - self.horizon
         return RollingMoments(
             design.shared * used, design.own * used, design.own_lags, design.target * used, count, design.first
         )
@@ -329,26 +331,52 @@ class FactorRidge(LagForecaster):
         squares = np.diag(shared)
         penalty = np.where(squares > 0.0, squares, 1.0) * self._lag_of(len(shared))
         factor = np.linalg.cholesky(shared + np.diag(np.where(squares > 0.0, 1e-12 * squares, 1.0)))
-        ridge = np.linalg.solve(shared + np.diag(self.alpha * penalty), target)
-        _, _, axes = np.linalg.svd(factor.T @ ridge, full_matrices=False)
-        common = axes[: self.rank]
+        ridge = _solved(shared + np.diag(self.alpha * penalty), target)
+        # the first axes of the fitted targets, (features, coins): from their products with each other, which are few
+        fitted = factor.T @ ridge
+        sizes, sides = np.linalg.eigh(fitted @ fitted.T)
+        leading = np.flatnonzero(sizes[-self.rank :] > 1e-14 * sizes[-1]) + max(0, len(sizes) - self.rank)
+        common = (sides[:, leading] / np.sqrt(sizes[leading])).T @ fitted
         first = (ridge @ common.T) @ common
         left = target - shared @ first
         by_coin = cross.reshape(len(shared), lags, coins)
         own_left = own_target - np.einsum("fac,fc->ac", by_coin, first)
-        own_squares = np.einsum("aac->ca", own)
-        small = np.moveaxis(own, 2, 0) + np.einsum(
-            "ca,ab->cab", np.where(own_squares > 0.0, self.own_alpha * own_squares, 1.0), np.eye(lags)
-        )
-        second = np.linalg.solve(small, own_left.T[:, :, None])[:, :, 0].T
-        left -= np.einsum("fac,ac->fc", by_coin, second)
-        third = np.linalg.solve(shared + np.diag(self.rest_alpha * penalty), left)
+        small = own.copy()
+        for lag in range(lags):
+            small[lag, lag] += np.where(own[lag, lag] > 0.0, self.own_alpha * own[lag, lag], 1.0)
+        second = _solved_each(small, own_left)
+        for lag in range(lags):
+            left -= by_coin[:, lag] * second[lag]
+        third = _solved(shared + np.diag(self.rest_alpha * penalty), left)
         return first + third, second
 
     def _lag_of(self, features: int) -> FloatArray:
         """Lag of each shared feature; further fields count as lag 1."""
         count = features // (self.lags + len(self.fields))
         return np.concatenate([np.repeat(np.arange(1.0, self.lags + 1.0), count), np.ones(count * len(self.fields))])
+
+
+def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve ``matrix x = right`` for many right-hand sides: by the inverse, and once more for what that leaves."""
+    inverse = np.linalg.inv(matrix)
+    found: FloatArray = inverse @ right
+    found += inverse @ (right - matrix @ found)
+    return found
+
+
+def _solved_each(matrices: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve a small positive definite system for each coin, (lags, lags, coins) and (lags, coins), by Cholesky's method."""
+    lags = len(matrices)
+    factor = np.zeros_like(matrices)
+    found = right.copy()
+    for i in range(lags):
+        for j in range(i + 1):
+            total = matrices[i, j] - (factor[i, :j] * factor[j, :j]).sum(axis=0)
+            factor[i, j] = np.sqrt(total) if i == j else total / factor[j, j]
+        found[i] = (found[i] - (factor[i, :i] * found[:i]).sum(axis=0)) / factor[i, i]
+    for i in range(lags - 1, -1, -1):
+        found[i] = (found[i] - (factor[i + 1 :, i] * found[i + 1 :]).sum(axis=0)) / factor[i, i]
+    return found
 
 
 def _answer(shared: FloatArray, own: FloatArray, weights: FloatArray, own_weights: FloatArray) -> FloatArray:

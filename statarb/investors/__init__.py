@@ -6,6 +6,7 @@ Importing the package registers every investor of the library; see :func:`make_i
 from __future__ import annotations
 
 from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, Paced, from_function, from_skfolio
+from statarb.investors.autonomous import AutonomousInvestor
 from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, make_investor, register
 from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
 from statarb.investors.classic import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, Reversal, VolatilityTarget
@@ -33,6 +34,7 @@ __all__ = [
     "OLMAR",
     "PAMR",
     "Anticor",
+    "AutonomousInvestor",
     "BaseInvestor",
     "BestCoin",
     "BestConstantRebalanced",

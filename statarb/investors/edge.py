@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from statarb._numba import kernel
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.forecasting.base import clone
 from statarb.forecasting.blocks import forecast_rows
+from statarb.forecasting.features import carried
 
 __all__ = ["Edge", "measured_edges", "proven_share"]
 
@@ -78,7 +80,9 @@ def measured_edges(
     rows = last - first
     best = Edge(np.full((rows, len(panel.coins)), np.nan), np.zeros(rows), np.full(rows, float(spans[0])))
     promise = np.full(rows, -np.inf)
-    price = np.log(panel.last_known())
+    base, price = 0, np.empty((0, 0))
+    if record > 0:
+        base, price = _known_prices(panel, first - (record + lag + max(spans)), last, depth)
     for span in spans:
         back = 0 if record == 0 else record + lag + span
         start = max(0, first - back)
@@ -88,7 +92,9 @@ def measured_edges(
             came = np.full(forecast.shape, np.nan)
             ahead = len(forecast) - lag - span
             if ahead > 0:
-                came[:ahead] = price[start + lag + span : last] - price[start + lag : last - span]
+                np.subtract(
+                    price[start + lag + span - base :], price[start + lag - base : last - span - base], out=came[:ahead]
+                )
             trust, gain = proven_share(forecast, came, first - start, record, lag + span, evidence, fee)
         better = gain / span > promise
         promise = np.where(better, gain / span, promise)
@@ -106,7 +112,8 @@ def proven_share(
     Over the last ``record`` rows whose outcome is known, all coins together: ``b = sum f r / sum f^2``, its standard error se
     from the sums of each row (coins of one row move together), and ``trust = b max(0, 1 - (evidence se / b)^2)``, within
     [0, 1]: nothing where b is not ``evidence`` standard errors above zero, and nearly b where it is far above. The shape is
-    that of James and Stein (1961), positive part.
+    that of James and Stein (1961), positive part. A forecast that comes true may still not pay: nothing is believed either
+    where buying the coins that were forecast to gain more than the fee has not earned more than the fee.
 
     Parameters
     ----------
@@ -125,16 +132,14 @@ def proven_share(
         In [0, 1]; mean over the record's rows of the sum, over coins forecast to gain more than the fee, of what came less the
         fee.
     """
-    both = ~np.isnan(forecast) & ~np.isnan(came)
-    f, r = np.where(both, forecast, 0.0), np.where(both, came, 0.0)
-    cross, square = (f * r).sum(axis=1), (f * f).sum(axis=1)
-    earned = np.where(f > fee, r - fee, 0.0).sum(axis=1)
+    cross, square, earned = _row_sums(forecast, came, fee)
     rows = len(forecast) - first
     # the answer for row first + k rests on the forecasts of the record rows up to first + k - delay, whose outcome is known
     views = []
     for values in (cross, square, earned):
         padded = np.concatenate([np.zeros(record + delay), values])
-        views.append(sliding_window_view(padded, record)[first + 1 : first + 1 + rows])
+        # side by side in memory, so that each row is summed in the same order however many there are
+        views.append(np.ascontiguousarray(sliding_window_view(padded, record)[first + 1 : first + 1 + rows]))
     x, y, g = views
     total = y.sum(axis=1)
     some = total > 0.0
@@ -142,7 +147,35 @@ def proven_share(
     slope = np.where(some, x.sum(axis=1) / safe, 0.0)
     error = np.sqrt(((x - slope[:, None] * y) ** 2).sum(axis=1)) / safe
     weak = np.divide(evidence * error, slope, out=np.ones_like(slope), where=slope > 0.0)
-    return np.clip(slope * np.maximum(0.0, 1.0 - weak**2), 0.0, 1.0), g.mean(axis=1)
+    trust = np.clip(slope * np.maximum(0.0, 1.0 - weak**2), 0.0, 1.0)
+    gain = g.mean(axis=1)
+    return np.where(gain > 0.0, trust, 0.0), gain
+
+
+@kernel()
+def _row_sums(forecast: FloatArray, came: FloatArray, fee: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Sums over the coins of a row: forecast times outcome, forecast squared, and what came less the fee where it was forecast
+    to be above the fee.
+    """
+    rows, coins = forecast.shape
+    cross, square, earned = np.zeros(rows), np.zeros(rows), np.zeros(rows)
+    for row in range(rows):
+        for coin in range(coins):
+            f, r = forecast[row, coin], came[row, coin]
+            if not (np.isnan(f) or np.isnan(r)):
+                cross[row] += f * r
+                square[row] += f * f
+                if f > fee:
+                    earned[row] += r - fee
+    return cross, square, earned
+
+
+def _known_prices(panel: Panel, first: int, last: int, depth: int) -> tuple[int, FloatArray]:
+    """Return the first row, ``first`` or 0, and from it on the log of the last price known, of less than ``depth`` rows ago."""
+    low = max(0, first + 1 - depth)
+    begin = max(0, first)
+    price = carried(np.asarray(panel.array("price")[low:last], dtype=np.float64), depth)[begin - low :]
+    return begin, np.log(price, out=price)
 
 
 def _from_the_trade_on(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from statarb._numba import kernel
 from statarb._typing import FloatArray
-from statarb.data.panel import Panel, carry_forward
-from statarb.volatility import fit_garch
+from statarb.data.panel import Panel
+from statarb.volatility.estimation import filter_parameters, fit_array, start_variance
+from statarb.volatility.filters import filter_rows
 
 __all__ = ["daily_sigma", "residuals", "simple_returns"]
 
 LEAST_SIGMA = 1e-6
 """Floor of a volatility, in log return: a coin that stands still has scenarios of zero at any scale."""
+MEMORY = 24
+"""Missing cells over which a price is carried: two hours of 5-minute rows. It bounds how far back a return looks, so that it is
+the same in every window that holds those rows."""
 
 
 def simple_returns(panel: Panel, first: int) -> FloatArray:
@@ -22,27 +27,35 @@ def simple_returns(panel: Panel, first: int) -> FloatArray:
     panel : Panel
         The window.
     first : int
-        First row; a return needs the row before it, so that row 0 has returns of 0.
+        First row, as a position in ``panel.times``.
 
     Returns
     -------
     (rows, coins)
-        The return at a row is known at that row.
+        The return at a row is known at that row. A price is known over at most :data:`MEMORY` missing cells; the return after
+        a longer hole, and that of a coin's first quote, is 0.
     """
-    start = max(0, first - 1)
-    price = np.array(panel.array("price")[start:], dtype=np.float64)
-    before = np.array(panel.array("price")[max(0, start - MEMORY) : start + 1], dtype=np.float64)
-    carry_forward(before)
-    price[0] = before[-1]
-    carry_forward(price)
-    found = np.zeros_like(price)
-    with np.errstate(invalid="ignore"):
-        found[1:] = price[1:] / price[:-1] - 1.0
-    return np.nan_to_num(found)[first - start :]
+    low = max(0, first - MEMORY - 1)
+    price = np.ascontiguousarray(panel.array("price")[low:], dtype=np.float64).view()
+    price.flags.writeable = False  # of one type for the compiler, whether mapped from a file or made just now
+    found = np.zeros((len(price) - (first - low), price.shape[1]))
+    _fill_returns(price, first - low, MEMORY, found)
+    return found
 
 
-MEMORY = 24
-"""Rows that a price is carried over where a coin has missing cells: two hours of 5-minute rows."""
+@kernel()
+def _fill_returns(price: FloatArray, first: int, memory: int, found: FloatArray) -> None:
+    coins = price.shape[1]
+    last, age = np.zeros(coins), np.full(coins, memory + 1)
+    for row in range(len(price)):
+        for coin in range(coins):
+            now = price[row, coin]
+            if np.isnan(now):
+                age[coin] += 1
+            else:
+                if row >= first and age[coin] <= memory:
+                    found[row - first, coin] = now / last[coin] - 1.0
+                last[coin], age[coin] = now, 0
 
 
 def residuals(window: Panel, rows: FloatArray, model: str) -> FloatArray:
@@ -56,10 +69,19 @@ def residuals(window: Panel, rows: FloatArray, model: str) -> FloatArray:
         Its last simple returns.
     model : str
         ``"garch"`` or ``"gjr"``.
+
+    Returns
+    -------
+    (rows, coins)
+        Without a unit. The parameters are those of the whole window; the volatility of a row's return is that forecast from
+        the rows before it.
     """
-    fitted = fit_garch(simple_returns(window, 0), model=model)  # type: ignore[arg-type]
-    sigma = np.maximum(np.nan_to_num(fitted.sigma.to_numpy(), nan=LEAST_SIGMA), LEAST_SIGMA)
-    standardised: FloatArray = rows / sigma[-len(rows) :]
+    returns = simple_returns(window, 0)
+    sigma = np.empty_like(returns)
+    before = np.empty((1, returns.shape[1]))
+    filtered(returns, len(returns), model, sigma, before)
+    sigma[1:], sigma[0] = sigma[:-1].copy(), before[0]
+    standardised: FloatArray = rows / _floored(sigma[len(sigma) - len(rows) :])
     return standardised
 
 
@@ -80,23 +102,51 @@ def daily_sigma(panel: Panel, first: int, last: int, depth: int, model: str) -> 
     Returns
     -------
     (rows, coins)
-        The value at a row is for the row after it, made from rows up to it.
+        The value at a row is for the row after it, made from rows up to it: the model is that of the last ``depth`` rows up to
+        the day's first one, filtered on over the rows of the day.
     """
-    days = panel.times.floor("D").to_numpy()
+    days = panel._stamps.astype("datetime64[D]")
     begins = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
     found = np.empty((last - first, len(panel.coins)))
     row = first
     while row < last:
-        begin = int(begins[np.searchsorted(begins, row, side="right") - 1])
-        after = begins[begins > row]
-        end = min(last, int(after[0]) if len(after) else last)
-        window = panel.row_slice(max(0, begin + 1 - depth), begin + 1)
-        fitted = fit_garch(simple_returns(window, 0), model=model)  # type: ignore[arg-type]
-        news = simple_returns(panel.row_slice(max(0, begin - MEMORY), end), begin - max(0, begin - MEMORY))
-        for step in range(begin, end):
-            if step > begin:
-                fitted.update(news[step - begin])
-            if step >= row:
-                found[step - first] = fitted.forecast(1).to_numpy()[0]
+        number = int(np.searchsorted(begins, row, side="right")) - 1
+        begin = int(begins[number])
+        end = min(last, int(begins[number + 1]) if number + 1 < len(begins) else last)
+        low = max(0, begin + 1 - depth)
+        returns = simple_returns(panel.row_slice(low, end), 0)
+        sigma = np.empty_like(returns)
+        filtered(returns, begin + 1 - low, model, sigma)
+        found[row - first : end - first] = sigma[row - low :]
         row = end
-    return np.maximum(np.nan_to_num(found, nan=LEAST_SIGMA), LEAST_SIGMA)
+    return _floored(found)
+
+
+def filtered(returns: FloatArray, train: int, model: str, after: FloatArray, before: FloatArray | None = None) -> None:
+    """Fit the first ``train`` rows of returns, and filter all of them with the parameters found.
+
+    Parameters
+    ----------
+    returns : (rows, coins)
+        Simple returns.
+    train : int
+        Rows that the model is fitted on.
+    model : str
+        ``"garch"`` or ``"gjr"``.
+    after : (rows, coins)
+        Filled with the volatility of the next return, as known after each row.
+    before : (1, coins), optional
+        Filled with that of the first return.
+    """
+    native, _, status, _, series = fit_array(returns[:train], model, "normal", None, 0, 1)
+    parameters = filter_parameters(native, status)
+    _, omega, alpha, gamma, beta = parameters
+    variance = omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
+    if before is not None:
+        before[0] = np.sqrt(variance)
+    filter_rows(returns, parameters, variance, after)
+    np.sqrt(after, out=after)
+
+
+def _floored(sigma: FloatArray) -> FloatArray:
+    return np.maximum(np.nan_to_num(sigma, copy=False, nan=LEAST_SIGMA), LEAST_SIGMA)

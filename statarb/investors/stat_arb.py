@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.ensemble import linear_ensemble
@@ -179,7 +179,7 @@ class StatArb(BaseInvestor):
         solver = self._slid(window, signal)
         held = holdings.to_numpy(dtype=np.float64)
         expected = np.expm1(signal["expected_return"])
-        quoted = window.observed_array[-1] & ~np.isnan(expected)
+        quoted = _quoted_now(window) & ~np.isnan(expected)
         expected = np.where(quoted, expected, 0.0) - self._rules.fee / self.holding
         if not held.any() and not (expected > self._rules.fee).any():
             return None
@@ -230,3 +230,9 @@ class StatArb(BaseInvestor):
                 return 0.0
             unit = float(prices[quoted[-1]])
         return (1.0 - ROUNDING) * self._rules.max_order * unit / float(value)
+
+
+def _quoted_now(window: Panel) -> BoolArray:
+    """Whether each coin is quoted in the last row; the mask of the whole window is not needed for it."""
+    quoted: BoolArray = ~np.isnan(window.array("price")[-1]) if window._observed is None else window._observed[-1]
+    return quoted

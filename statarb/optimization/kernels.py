@@ -597,7 +597,7 @@ def minimise(
     peak: FloatArray, members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray,
     hess: FloatArray, k: int,
     w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float,
-    least: float, bar: int,
+    least: float, bar: int, nu: float,
 ) -> tuple[int, int, int, float, float, float, float]:  # fmt: skip
     """Solve the whole problem from ``w``: Newton on the working set, pricing, the 30 best of what is found, and again.
 
@@ -613,51 +613,37 @@ def minimise(
     chol, work, box = np.empty((capacity, capacity)), np.empty((10, capacity)), np.empty((7, capacity))
     free, seg = np.empty(capacity, np.int64), np.zeros(capacity, np.int64)
     found, gains, u = np.empty(assets, np.int64), np.empty(assets), np.empty(times)
-    iterations, nu, loss, size, outside = 0, 0.0, np.inf, 0.0, 0.0
+    iterations, loss, size, outside = 0, np.inf, 0.0, 0.0
     held = combine(a64, w)
     for t in range(times):
         y[t] = held[t]
     _curvature(k, rows, p, y, mar, active, hess)
-    for _ in range(400):
-        rest = 0.0
-        for j in range(assets):
-            if not inside[j]:
-                rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
-        nu, loss, size, turns = newton(
-            k,
-            members,
-            terms,
-            half,
-            p,
-            mar,
-            w,
-            y,
-            equality,
-            rows,
-            active,
-            hess,
-            chol,
-            free,
-            seg,
-            work,
-            box,
-            accuracy,
-            least,
-            rest,
-            nu,
-        )
-        iterations += turns
+    for turn in range(400):
+        # a warm start looks first at who wants in at the old price, where the reference is near and pricing cheap
+        early = turn == 0 and k > 0 and drift[0] >= 0.0
+        if not early:
+            rest = 0.0
+            for j in range(assets):
+                if not inside[j]:
+                    rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
+            nu, loss, size, turns = newton(
+                k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box,
+                accuracy, least, rest, nu,
+            )  # fmt: skip
+            iterations += turns
         for t in range(times):
             u[t] = p[t] * min(y[t] - mar[t], 0.0)
+        tol = 0.0 if early else 0.01 * accuracy * size
         count, outside = price(
-            a64, a32, g0, u0, drift, norm, peak, inside, w, terms, half, u, nu, found, gains, 0.01 * accuracy * size
-        )
-        for i in range(k):
-            j = members[i]
-            if w[j] != terms[2, j] and w[j] != terms[0, j]:
-                used[i] = bar
-        if count == 0 or outside <= accuracy * size:
-            break
+            a64, a32, g0, u0, drift, norm, peak, inside, w, terms, half, u, nu, found, gains, tol
+        )  # fmt: skip
+        if not early:
+            for i in range(k):
+                j = members[i]
+                if w[j] != terms[2, j] and w[j] != terms[0, j]:
+                    used[i] = bar
+            if count == 0 or outside <= accuracy * size:
+                break
         add = min(count, 30)
         if k + add > capacity:
             return FULL, k, iterations, nu, loss + outside, size, 0.0

@@ -101,6 +101,7 @@ class FastSolver:
         self._inside: BoolArray = np.zeros(assets, np.bool_)
         self._active: BoolArray = np.zeros(times, np.bool_)
         self._size = 0
+        self._price = 0.0
         self._bar = 0
         self._group_scale: FloatArray | None = None
         self._group_prices: FloatArray = np.zeros(self.groups)
@@ -164,9 +165,10 @@ class FastSolver:
                 self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self._drift,
                 norm, np.sqrt(self.peak),
                 self._members, self._used, self._inside, self._rows, self._active, self._curvature, self._size,
-                exposure, y, terms, half, target, equality, accuracy, least, self._bar,
+                exposure, y, terms, half, target, equality, accuracy, least, self._bar, self._price,
             )  # fmt: skip
             iterations += turns
+            self._price = price
             if code != kernels.FULL:
                 return iterations, price, gap, size, risk / float(self.scenario_weights[: self.scenarios].sum())
             self._grow(2 * len(self._members))

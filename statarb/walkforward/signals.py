@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import joblib
@@ -97,24 +96,40 @@ def signal_blocks(
     """Give the blocks of the rows ``first`` to ``last - 1`` in order; workers are ahead of the reader.
 
     A worker maps the panel from files, and shows the investor only the rows up to the end of its block: what lies after it is
-    not there to be seen.
+    not there to be seen. It leaves the block in a file too, so that blocks that wait for the reader take no memory.
     """
     edges = [(max(low, first), min(low + block, last)) for low in range(first - first % block, last, block)]
-    alone = joblib.effective_n_jobs(n_jobs) == 1
-    with nullcontext(panel) if alone else shared(panel, None if store is None else store.folder) as market:
-        tasks = (joblib.delayed(_compute)(investor, market, low, high, depth, store) for low, high in edges)
+    if joblib.effective_n_jobs(n_jobs) == 1:
+        for low, high in track(edges, "signals", total=len(edges), show=show):
+            yield _compute(investor, panel, low, high, depth, store)
+        return
+    with shared(panel, None if store is None else store.folder) as market:
+        parked = Checkpoint(market.folder, "signals") if store is None else store
+        tasks = (joblib.delayed(_park)(investor, market, low, high, depth, parked) for low, high in edges)
         runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
-        yield from track(runner(tasks), "signals", total=len(edges), show=show)
+        done = track(runner(tasks), "signals", total=len(edges), show=show)
+        for (low, high), _ in zip(edges, done, strict=True):
+            found = _compute(investor, panel, low, high, depth, parked)
+            if store is None:
+                parked.remove(_name(low, high))
+            yield found
 
 
-def _compute(
-    investor: SignalInvestor, market: Panel | SharedPanel, low: int, high: int, depth: int, store: Checkpoint | None
-) -> Block:
-    name = f"signals-{low:07d}-{high:07d}"
+def _name(low: int, high: int) -> str:
+    return f"signals-{low:07d}-{high:07d}"
+
+
+def _park(investor: SignalInvestor, market: SharedPanel, low: int, high: int, depth: int, store: Checkpoint) -> None:
+    """Compute a block where its reader finds it."""
+    _compute(investor, market.open(), low, high, depth, store)
+
+
+def _compute(investor: SignalInvestor, panel: Panel, low: int, high: int, depth: int, store: Checkpoint | None) -> Block:
+    """Read a block from the store, or compute it and leave it there."""
+    name = _name(low, high)
     found = None if store is None else store.read(name)
     if isinstance(found, Block):
         return found
-    panel = market.open() if isinstance(market, SharedPanel) else market
     past = panel.row_slice(0, high)
     started = time.perf_counter()
     arrays = {key: np.asarray(values) for key, values in investor.signals(past, low, high, depth).items()}

@@ -12,6 +12,7 @@ from statarb.investors import INVESTORS, make_investor
 from statarb.testing import check_investor
 
 SMALL = {
+    "autonomous": {"warm_up": 30},
     "momentum": {"lookback": 20, "every": 1},
     "reversal": {"every": 1},
     "minimum_variance": {"every": 1},

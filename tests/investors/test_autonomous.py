@@ -1,0 +1,297 @@
+"""The autonomous investor: learns to trade where there is an edge, holds cash where there is none, and says why."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import statarb as sa
+from statarb.investors import AutonomousInvestor, make_investor
+from statarb.investors.shadow import Band, Candidate, Scene, Shadow
+from statarb.investors.sources import SOURCES, Record
+from statarb.testing import check_investor
+
+BEGIN = pd.Timestamp("2018-01-24 00:00")
+START = pd.Timestamp("2018-01-25 16:00")
+"""480 rows after the first: half of them warm the shadows up."""
+
+
+def market(rows: int, delay: int | None, seed: int = 0, coins: int = 5, sd: float = 0.006) -> sa.Panel:
+    """The first coin moves at random; the others repeat its moves ``delay`` rows later, or have moves of their own."""
+    rng = np.random.default_rng(seed)
+    moves = rng.normal(0.0, sd, (rows, coins))
+    if delay is not None:
+        moves[delay:, 1:] = moves[:-delay, :1] + 0.1 * moves[delay:, 1:]
+    prices = 10_000.0 * np.exp(moves.cumsum(axis=0)) * 0.5 ** np.arange(coins)
+    index = pd.date_range(BEGIN, periods=rows, freq="5min", unit="us")
+    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=range(1442, 1442 + coins)))
+
+
+@pytest.fixture(scope="module")
+def planted() -> sa.Panel:
+    return market(900, 1)
+
+
+@pytest.fixture(scope="module")
+def planted_run(planted: sa.Panel) -> sa.walkforward.Run:
+    return sa.walk_forward(AutonomousInvestor(), planted, start=START, decision_lag=0)
+
+
+def holed(panel: sa.Panel) -> sa.Panel:
+    """The same quotes with missing cells, a late listing, a coin that dies, and a hole of 62 hours."""
+    prices = panel.price.to_numpy().copy()
+    prices[np.random.default_rng(1).random(prices.shape) < 0.1] = np.nan
+    prices[: len(prices) * 3 // 4, -1] = np.nan
+    prices[len(prices) * 2 // 3 :, 2] = np.nan
+    half = len(prices) * 5 // 8
+    index = panel.grid[:half].append(panel.grid[half:] + pd.Timedelta("62h"))
+    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=panel.coins), step="5min")
+
+
+# -- what it is for -----------------------------------------------------------------------------------------------------
+
+
+def test_it_learns_to_trade_a_planted_lead(planted_run: sa.walkforward.Run) -> None:
+    figures = planted_run.metrics()
+    assert figures["total_return"] > 0.5
+    assert figures["maximum_drawdown"] < 0.1
+    assert figures["failures"] == 0
+
+
+def test_it_says_why(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None:
+    investor = AutonomousInvestor(decision_lag=0).watch(planted, START)
+    log = investor.log_frame()
+    assert log["leader"].iloc[0] == "cash"
+    assert "nothing is proven" in log["reason"].iloc[0]
+    assert log["leader"].iloc[-1] != "cash"
+    weights = log[[f"weight of {name}" for name in investor.names]]
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-12)
+    change = int(np.flatnonzero(log["leader"] != "cash")[0])
+    leader = log["leader"].iloc[change]
+    assert log[f"proof of {leader}"].iloc[change] >= 1.0
+    assert weights[f"weight of {leader}"].iloc[change] > 2.0 * weights["weight of cash"].iloc[change]
+    # nothing is bought before the log says that somebody leads
+    bought = planted_run.replay.orders["time"].min() if len(planted_run.replay.orders) else None
+    assert bought is not None
+    assert bought >= log.index[change]
+    assert len(log) < 20
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_it_stays_in_cash_where_there_is_nothing_to_gain(seed: int) -> None:
+    run = sa.walk_forward(AutonomousInvestor(), market(700, None, seed), start=START, decision_lag=0)
+    assert abs(run.metrics()["total_return"]) < 0.005
+    assert run.metrics()["exposure"] < 0.01
+
+
+def test_it_does_not_chase_a_lead_that_is_over_when_the_trade_is_made(planted: sa.Panel) -> None:
+    run = sa.walk_forward(AutonomousInvestor(), planted, start=START, end=planted.grid[700], decision_lag=1)
+    assert run.metrics()["total_return"] > -0.005
+
+
+def test_a_lead_that_ends_is_left() -> None:
+    live, dead = market(900, 1), market(500, None, seed=5)
+    prices = np.vstack([live.price.to_numpy(), dead.price.to_numpy() / dead.price.to_numpy()[0] * live.price.to_numpy()[-1]])
+    index = pd.date_range(BEGIN, periods=len(prices), freq="5min", unit="us")
+    panel = sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=live.coins))
+    run = sa.walk_forward(AutonomousInvestor(record=288), panel, start=START, decision_lag=0)
+    top = run.replay.value.iloc[: 900 - 480].max()
+    assert top > 15_000
+    assert run.replay.value.iloc[-1] > 0.85 * top
+    held = 1.0 - run.replay.cash.iloc[-100:] / run.replay.value.iloc[-100:]
+    assert held.max() < 0.05
+
+
+# -- what holds for every investor --------------------------------------------------------------------------------------
+
+
+def test_the_contract_holds(planted: sa.Panel) -> None:
+    short = AutonomousInvestor(warm_up=30)
+    check_investor(short, planted.between(None, planted.grid[400]), cuts=1)
+    check_investor(short, holed(planted.between(None, planted.grid[400])), cuts=1, seed=1)
+
+
+def test_what_it_learns_survives_holes_late_listings_and_missing_quotes(planted: sa.Panel) -> None:
+    run = sa.walk_forward(AutonomousInvestor(), holed(planted), start=START, decision_lag=0)
+    assert run.metrics()["failures"] == 0
+    assert run.metrics()["total_return"] > 0.05
+
+
+def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None:
+    cut = planted.grid[640]
+    for how in ("multiplied", "dropped"):
+        changed = sa.testing.changed_future(planted, cut, how, seed=3)
+        run = sa.walk_forward(AutonomousInvestor(), changed, start=START, end=cut, decision_lag=0)
+        pd.testing.assert_frame_equal(run.wanted, planted_run.wanted.loc[:cut])
+
+
+def test_jobs_blocks_and_checkpoints_change_nothing(planted: sa.Panel, planted_run: sa.walkforward.Run, tmp_path: Path) -> None:
+    end = planted.grid[620]
+    expected = planted_run.wanted.loc[:end]
+    assert len(expected)
+    kept = {"block": 53, "checkpoint": tmp_path}
+    for options in ({"block": 100, "n_jobs": 2}, kept, kept):  # the last one takes up the last state that was kept
+        run = sa.walk_forward(AutonomousInvestor(), planted, start=START, end=end, decision_lag=0, **options)
+        pd.testing.assert_frame_equal(run.wanted, expected)
+        newest = max(tmp_path.rglob("*state-*"), default=None)
+        if newest is not None:
+            newest.unlink()
+
+
+def test_a_pickled_copy_goes_on_the_same_path(planted: sa.Panel) -> None:
+    holdings = pd.Series(0.0, index=planted.coins)
+    investor = AutonomousInvestor(decision_lag=0, warm_up=200)
+    for row in range(500, 530):
+        investor.decide(planted.window(planted.times[row]), holdings)
+    copy = pickle.loads(pickle.dumps(investor))
+    for row in range(530, 550):
+        window = planted.window(planted.times[row])
+        one, two = investor.decide(window, holdings), copy.decide(window, holdings)
+        assert (one is None and two is None) or one.equals(two)
+    assert copy.log == investor.log
+
+
+def test_windows_that_were_not_shown_are_caught_up(planted: sa.Panel) -> None:
+    holdings = pd.Series(0.0, index=planted.coins)
+    every, some = AutonomousInvestor(decision_lag=0, warm_up=150), AutonomousInvestor(decision_lag=0, warm_up=150)
+    for row in range(500, 600):
+        every.decide(planted.window(planted.times[row]), holdings)
+    for row in (500, 551, 599):
+        some.decide(planted.window(planted.times[row]), holdings)
+    # the optimiser starts from its last solution, so that two paths agree to its tolerance and not to the bit
+    np.testing.assert_allclose(some._hedge.weights, every._hedge.weights, rtol=1e-3, atol=1e-5)
+    assert some.names[some._leader] == every.names[every._leader]
+
+
+def test_watching_learns_what_a_walk_learns(planted: sa.Panel) -> None:
+    end = planted.grid[560]
+    watched = AutonomousInvestor(decision_lag=1, warm_up=100).watch(planted, START, end)
+    walked = AutonomousInvestor(decision_lag=1, warm_up=100)
+    for row in range(479, 560):
+        walked.decide(planted.window(planted.times[row]), pd.Series(0.0, index=planted.coins))
+    assert watched._seen == walked._seen
+    np.testing.assert_allclose(watched._hedge.weights, walked._hedge.weights, rtol=1e-6)
+
+
+# -- its parts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lag", "span"), [(0, 1), (1, 1), (1, 3), (2, 6)])
+def test_the_record_is_the_shrunken_slope_of_its_definition(lag: int, span: int) -> None:
+    rng = np.random.default_rng(7)
+    log_price = rng.normal(0.0, 0.01, (200, 3)).cumsum(axis=0)
+    ahead = lag + span
+    forecast = 0.3 * rng.normal(0.0, 0.01, (200, 3))
+    forecast[:-ahead] += 0.5 * (log_price[ahead:] - log_price[lag : 200 - span])
+    forecast[rng.random(forecast.shape) < 0.1] = np.nan
+    came = np.full(forecast.shape, np.nan)
+    came[:-ahead] = log_price[ahead:] - log_price[lag : 200 - span]
+    expected = np.zeros(200)
+    for row in range(ahead, 200):
+        f, r = forecast[max(0, row - ahead - 59) : row - ahead + 1], came[max(0, row - ahead - 59) : row - ahead + 1]
+        x, y = np.nansum(f * r, axis=1), np.nansum(f * f * (r == r), axis=1)
+        slope = x.sum() / y.sum()
+        error = np.sqrt(((x - slope * y) ** 2).sum()) / y.sum()
+        if slope > 2.0 * error:
+            expected[row] = min(1.0, slope * (1.0 - (2.0 * error / slope) ** 2))
+    record = Record(span, lag, 60, 2.0)
+    got = [record.update(f, p) for f, p in zip(forecast, log_price, strict=True)]
+    assert max(got) > 0.2
+    assert min(got) == 0.0
+    np.testing.assert_allclose(got, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+def test_a_shadow_earns_what_a_walk_earns(planted: sa.Panel, lag: int) -> None:
+    """The league's accounts against the walk itself: the same candidate on the same forecasts, decision for decision."""
+    first, last = 400, 520
+    forecasts = np.random.default_rng(2).normal(0.0, 0.004, (last - first + lag, len(SOURCES), len(planted.coins)))
+    band = Band(0, "x", 0.1, 0.0025)
+
+    class Traded:
+        name = "traded"
+
+        def decide(self, window: sa.Panel, holdings: pd.Series) -> np.ndarray | None:
+            row = len(window.times) - 1
+            scene = Scene(window, forecasts[row - first + lag], np.ones(len(SOURCES)))
+            return band.decide(scene, holdings.to_numpy(), 0.0)
+
+    end = planted.times[last - 1]
+    run = sa.walk_forward(Traded(), planted, start=planted.times[first], end=end, decision_lag=lag)
+    shadow = Shadow(band, planted.row_slice(0, first), sa.TradingRules(), planted._stamps[first - lag], lag)
+    value, prices = [], planted.array("price")
+    for row in range(first - lag, last):
+        scene = Scene(planted.row_slice(0, row + 1), forecasts[row - first + lag], np.ones(len(SOURCES)))
+        shadow.advance(scene, prices[row], True)
+        value.append(shadow.account.marked_value)
+    np.testing.assert_allclose(value[lag:], run.replay.value, rtol=1e-12)
+    assert run.replay.fees.sum() > 0.0
+
+
+def test_a_candidate_that_fails_stops_nobody(planted: sa.Panel) -> None:
+    class Broken(Candidate):
+        name = "broken"
+
+        def decide(self, scene: Scene, held: np.ndarray, value: float) -> np.ndarray | None:
+            raise ZeroDivisionError("no")
+
+    shadow = Shadow(Broken(), planted, sa.TradingRules(), planted._stamps[0], 1)
+    scene = Scene(planted.row_slice(0, 1), np.zeros((1, 5)), np.zeros(1))
+    assert shadow.advance(scene, planted.array("price")[0], True) == 0.0
+    assert len(shadow.failures) == 1
+    assert "ZeroDivisionError: no" in shadow.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "coins", "expected"), [(2000, 20, 1000), (9000, 20, 1008), (2000, 200, 504), (2000, 1678, 0), (1, 5, 0)]
+)
+def test_the_warm_up_is_half_of_the_window_and_affordable(rows: int, coins: int, expected: int) -> None:
+    assert AutonomousInvestor()._warm_up_rows(rows, coins) == expected
+
+
+def test_another_market_needs_no_parameter() -> None:
+    """Coins without the numeraire of the rules, and one coin alone."""
+    panel = market(300, 1)
+    frame = panel.price.set_axis(list("abcde"), axis=1)
+    rules = sa.TradingRules().without_limits()
+    run = sa.walk_forward(make_investor("autonomous"), sa.Panel.from_frame(frame), rules, start=panel.grid[200])
+    assert run.metrics()["failures"] == 0
+    one = sa.Panel.from_frame(frame[["a"]])
+    assert sa.walk_forward(make_investor("autonomous"), one, rules, start=None, end=panel.grid[40]).metrics()["failures"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("decision_lag", -1), ("warm_up", -1), ("level", 0.0), ("share", 1.0), ("record", 1), ("evidence", -1.0)],
+)
+def test_a_parameter_out_of_range_is_named(name: str, value: float) -> None:
+    with pytest.raises(sa.ParameterError, match=name):
+        AutonomousInvestor(**{name: value})
+
+
+def test_a_span_without_rows_cannot_be_watched(planted: sa.Panel) -> None:
+    with pytest.raises(sa.DataError, match="no row"):
+        AutonomousInvestor().watch(planted, "2018-01-20", "2018-01-21")
+
+
+# -- the real rows ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_on_the_case_it_loses_nothing_a_step_late(real_panel: sa.Panel) -> None:
+    run = sa.walk_forward(AutonomousInvestor(), real_panel, decision_lag=1)
+    figures = run.metrics()
+    assert figures["G"] >= 0.0
+    assert figures["maximum_drawdown"] <= 0.05
+    assert figures["failures"] == 0
+
+
+@pytest.mark.slow
+def test_on_the_case_it_finds_the_stale_quotes_by_itself(real_panel: sa.Panel) -> None:
+    run = sa.walk_forward(AutonomousInvestor(), real_panel, end="2018-02-01", decision_lag=0)
+    assert run.metrics()["total_return"] > 0.3
+    assert run.metrics()["maximum_drawdown"] < 0.1
