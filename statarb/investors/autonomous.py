@@ -211,9 +211,13 @@ class AutonomousInvestor(BaseInvestor):
         return pd.DataFrame(lines, index=pd.DatetimeIndex([entry["time"] for entry in self.log], name="time"), columns=columns)
 
     @property
-    def failures(self) -> list[str]:
-        """What went wrong in a candidate, in order of the candidates: it kept its paper holdings then."""
-        return [f"{shadow.candidate.name}: {failure}" for shadow in self._shadows for failure in shadow.failures]
+    def failures(self) -> dict[str, int]:
+        """How often a candidate could not decide, by candidate and message: it kept its paper holdings then."""
+        return {
+            f"{shadow.candidate.name}: {message}": count
+            for shadow in self._shadows
+            for message, count in shadow.failures.items()
+        }
 
     # -- what it learns -------------------------------------------------------------------------------------------------
 
