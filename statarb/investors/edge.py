@@ -113,8 +113,7 @@ def proven_share(
     from the sums of each row (coins of one row move together), and ``trust = b max(0, 1 - (evidence se / b)^2)``, within
     [0, 1]: nothing where b is not ``evidence`` standard errors above zero, and nearly b where it is far above. The shape is
     that of James and Stein (1961), positive part. A forecast that comes true may still not pay: nothing is believed either
-    where buying the coins that were forecast to gain more than the fee has not earned more than the fee, by as many standard
-    errors.
+    where buying the coins that were forecast to gain more than the fee has not earned more than the fee.
 
     Parameters
     ----------
@@ -150,8 +149,7 @@ def proven_share(
     weak = np.divide(evidence * error, slope, out=np.ones_like(slope), where=slope > 0.0)
     trust = np.clip(slope * np.maximum(0.0, 1.0 - weak**2), 0.0, 1.0)
     gain = g.mean(axis=1)
-    paid = gain > evidence * g.std(axis=1) / np.sqrt(record)
-    return np.where(paid, trust, 0.0), gain
+    return np.where(gain > 0.0, trust, 0.0), gain
 
 
 @kernel()

@@ -234,6 +234,5 @@ class StatArb(BaseInvestor):
 
 def _quoted_now(window: Panel) -> BoolArray:
     """Whether each coin is quoted in the last row; the mask of the whole window is not needed for it."""
-    quoted: BoolArray
-    quoted = window._observed[-1] if window._observed is not None else ~np.isnan(window.array("price")[-1])
+    quoted: BoolArray = ~np.isnan(window.array("price")[-1]) if window._observed is None else window._observed[-1]
     return quoted

@@ -109,9 +109,10 @@ def signal_blocks(
         runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
         done = track(runner(tasks), "signals", total=len(edges), show=show)
         for (low, high), _ in zip(edges, done, strict=True):
-            yield _compute(investor, panel, low, high, depth, parked)
+            found = _compute(investor, panel, low, high, depth, parked)
             if store is None:
                 parked.remove(_name(low, high))
+            yield found
 
 
 def _name(low: int, high: int) -> str:

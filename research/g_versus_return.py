@@ -1,0 +1,110 @@
+"""Would the winner by G also win by return alone? Ranks every registered investor both ways, with and without the delay.
+
+Investors in hindsight are no rivals and are left out. Kendall's tau-b of the two rankings, the winners and the ranks stand
+beside intervals of the stationary bootstrap, in which all investors live through the same resampled times. Run from the
+repository's root:
+
+    python research/g_versus_return.py                       # the real quotes, see STATARB_CASE_DATA in research/README.md
+    python research/g_versus_return.py --market synthetic
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from _studies import COLOURS, INK, LAGS, MUTED, Market, Outcome, interval, percent, plain, run_study
+from matplotlib.figure import Figure
+from scipy import stats
+
+from statarb.backtest.uncertainty import bootstrap_scores
+from statarb.investors import INVESTORS
+from statarb.leagues import League, run_league
+
+QUICK = ("cash", "hold", "equal_weight", "momentum", "reversal", "eg", "lead_lag", "stat_arb")
+
+
+def study(market: Market) -> Outcome:
+    """Run the league, and set the two rankings side by side."""
+    rivals = [name for name, maker in INVESTORS.items() if not getattr(maker, "hindsight", False)]
+    found = run_league(market.settings(rivals, QUICK), market.panel, decision_lags=LAGS, draws=market.draws, seed=market.seed)
+    agreement = pd.DataFrame([_agreement(found, lag, market) for lag in LAGS])
+    late, now = agreement.iloc[0], agreement.iloc[1]
+    finding = (
+        f"At lag 1 {_winners(late)}, and Kendall's tau of the two rankings is {late['tau']} ({late['95 % of tau']}); "
+        f"at lag 0 {_winners(now)}, and tau is {now['tau']} ({now['95 % of tau']})."
+    )
+    tables = {"Rank by G beside rank by return": _table(found.table), "Agreement of the two rankings": agreement}
+    return Outcome(tables, _figure(found.table), finding)
+
+
+def _agreement(found: League, lag: int, market: Market) -> dict[str, object]:
+    """Kendall's tau at a lag with its interval, the two winners, and how sure the first place is."""
+    rows = found.table[found.table["decision_lag"] == lag].reset_index(drop=True)
+    paths = {run.investor: run.replay.value for run in found.runs if run.decision_lag == lag}
+    solvent = {name: np.diff(np.log(path.to_numpy())) for name, path in paths.items() if (path > 0.0).all()}
+    drawn = bootstrap_scores(pd.DataFrame(solvent), draws=market.draws, seed=market.seed)
+    pairs = zip(drawn.G.to_numpy(), drawn.total_return.to_numpy(), strict=True)
+    low, high = np.nanquantile([stats.kendalltau(score, total).statistic for score, total in pairs], [0.025, 0.975])
+    by_score, by_return = rows[rows["rank_G"] == 1], rows[rows["rank_return"] == 1]
+    return {
+        "lag": lag,
+        "tau": f"{found.agreement()[lag]:.2f}",
+        "95 % of tau": f"{low:.2f} to {high:.2f}",
+        "best by G": " and ".join(by_score["investor"]),
+        "G": plain(by_score["G"].iloc[0]),
+        "probability of being best": f"{by_score['p_best'].sum():.2f}",
+        "best by return": " and ".join(by_return["investor"]),
+        "return": percent(by_return["total_return"].iloc[0]),
+        "overfitting": f"{found.overfitting[lag]:.2f}",
+    }
+
+
+def _winners(row: pd.Series) -> str:
+    if row["best by G"] == row["best by return"]:
+        return f"the winner by G ({row['best by G']}, G {row['G']}) also wins by return ({row['return']})"
+    return (
+        f"the winner by G ({row['best by G']}, G {row['G']}) is not the winner by return "
+        f"({row['best by return']}, {row['return']})"
+    )
+
+
+def _table(table: pd.DataFrame) -> pd.DataFrame:
+    """One row an investor, in the order of G at lag 1; its figures at lag 0 beside those at lag 1."""
+    sides = []
+    for lag in LAGS:
+        side = table[table["decision_lag"] == lag].set_index("investor")
+        ends = side.rename(columns={"G_low": "low", "G_high": "high"})
+        shown = {
+            "return": side["total_return"].map(percent),
+            "G": side["G"].map(plain),
+            "95 % of G": interval(ends),
+            "rank by G": side["rank_G"],
+            "rank by return": side["rank_return"],
+        }
+        sides.append(pd.DataFrame({f"{name}, lag {lag}": values for name, values in shown.items()}))
+    return pd.concat(sides, axis=1).reset_index()
+
+
+def _figure(table: pd.DataFrame) -> Figure:
+    """Draw each investor's rank by G on the left, by return on the right, joined by a line, for both lags."""
+    count = int(table["investor"].nunique())
+    figure = Figure(figsize=(10.0, 1.4 + 0.24 * count), layout="constrained")
+    for axes, lag in zip(figure.subplots(1, len(LAGS)), LAGS, strict=True):
+        side = table[table["decision_lag"] == lag].sort_values(["rank_G", "rank_return", "investor"])
+        left = np.arange(1, count + 1)  # those that tie stand below one another
+        right = side["rank_return"].rank(method="first").to_numpy()
+        moved = np.abs(side["rank_G"].to_numpy() - side["rank_return"].to_numpy())
+        for name, a, b, far in zip(side["investor"], left, right, moved, strict=True):
+            colour = MUTED if far == 0 else COLOURS[0] if far <= 2 else COLOURS[1]
+            axes.plot([0.0, 1.0], [a, b], "o-", color=colour, markersize=3, linewidth=1.2)
+            axes.text(-0.04, a, str(name), ha="right", va="center", fontsize=7, color=INK)
+            axes.text(1.04, b, str(name), ha="left", va="center", fontsize=7, color=INK)
+        axes.set_title(f"lag {lag}: rank by G (left), by return (right)", loc="left", fontsize=10, color=INK)
+        axes.set_xlim(-0.9, 1.9)
+        axes.set_ylim(count + 0.7, 0.3)
+        axes.axis("off")
+    return figure
+
+
+if __name__ == "__main__":
+    run_study(study, __doc__)

@@ -1,0 +1,76 @@
+"""How many coins to trade? And how many to learn from.
+
+The n coins of the largest market capitalisation at the first decision (the numeraire first: order limits need its price) are
+traded by ``lead_lag``, once informed by the quotes of these n alone, once by those of all coins. A coin may take a tenth of the
+value, or an equal share where n is below ten. Run from the repository's root:
+
+    python research/universe_size.py                       # the real quotes, see STATARB_CASE_DATA in research/README.md
+    python research/universe_size.py --market synthetic
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+from _studies import (
+    LAGS,
+    START,
+    Forecasts,
+    Market,
+    Outcome,
+    Recalled,
+    best_of,
+    plain,
+    run_study,
+    scored,
+    twin_figure,
+    twins,
+    verdict,
+)
+
+import statarb as sa
+
+SIZES = (2, 3, 5, 8, 12, 16)
+QUICK = (2, 5)
+ALONE, ALL = "informed by these", "informed by all"
+
+
+def largest_first(panel: sa.Panel) -> list[Hashable]:
+    """Return the coins by market capitalisation at the first decision, the numeraire before all."""
+    known = panel.between(None, START)
+    size = (
+        np.nan_to_num(known.last_known("market_cap")[-1], nan=-1.0)
+        if "market_cap" in panel.fields
+        else np.zeros(len(panel.coins))
+    )
+    order = [panel.coins[place] for place in np.argsort(-size, kind="stable")]
+    return sorted(order, key=lambda coin: coin != panel.numeraire)
+
+
+def study(market: Market) -> Outcome:
+    """Walk each number of coins at both lags."""
+    panel = market.panel
+    order = largest_first(panel)
+    informed = Forecasts(panel)
+    trials = {}
+    sizes = [size for size in market.settings(SIZES, QUICK) if size < len(order)]
+    for size in [*sizes, len(order)]:
+        chosen = panel.select(order[:size])
+        alone = Forecasts(chosen) if size < len(order) else informed
+        for lag in LAGS:
+            for how, forecasts in ((ALONE, alone), (ALL, informed)):
+                expected = forecasts.from_the_trade(1, lag)[chosen.coins]
+                trader = Recalled(cap=max(0.1, 1.0 / size), forecasts=expected)
+                trials[size, how, lag] = sa.walk_forward(trader, chosen, decision_lag=lag).replay.value
+    scores = scored(trials, market.draws, market.seed)
+    now, late = best_of(scores, 0), best_of(scores, 1)
+    finding = (
+        f"At lag 0 trading {now['setting']} coins is best ({now['investor']}), with a G of {plain(now['G'])}; "
+        f"at lag 1 it is {late['setting']} coins ({late['investor']}), with a G of {plain(late['G'])}, {verdict(late)}."
+    )
+    return Outcome({"Number of coins": twins(scores, "coins")}, twin_figure(scores, "coins traded"), finding)
+
+
+if __name__ == "__main__":
+    run_study(study, __doc__)
