@@ -168,7 +168,7 @@ def candidates(names: list[str], rules: TradingRules) -> list[Candidate]:
     Parameters
     ----------
     names : list of str
-        Names of the sources, by position; the first two are those of the shortest horizon and the longest window.
+        Names of the sources, by position; the first serves the optimiser, and the band with the widest cap.
     rules : TradingRules
         What a trade costs and how large it may be.
     """
@@ -177,7 +177,7 @@ def candidates(names: list[str], rules: TradingRules) -> list[Candidate]:
         *banded,
         Band(0, names[0], 0.25, rules.fee),
         Optimised(0, names[0], 50.0, 0.1, rules),
-        Optimised(1, names[1], 5.0, 0.25, rules),
+        Optimised(0, names[0], 3.0, 0.15, rules),
         Plain(Hold()),
         Plain(EqualWeight()),
         Plain(Momentum()),

@@ -272,6 +272,8 @@ def test_another_market_needs_no_parameter() -> None:
     rules = sa.TradingRules().without_limits()
     run = sa.walk_forward(make_investor("autonomous"), sa.Panel.from_frame(frame), rules, start=panel.grid[200])
     assert run.metrics()["failures"] == 0
+    watched = AutonomousInvestor().watch(sa.Panel.from_frame(frame), panel.grid[200])  # limits in units of a coin it lacks
+    assert not watched.failures
     one = sa.Panel.from_frame(frame[["a"]])
     assert sa.walk_forward(make_investor("autonomous"), one, rules, start=None, end=panel.grid[40]).metrics()["failures"] == 0
 
