@@ -53,9 +53,9 @@ class AutonomousInvestor(BaseInvestor):
 
     Parameters
     ----------
-    rules : TradingRules
-        What a trade costs and how large it may be. Where their numeraire is not a coin of the market, the shadows trade
-        without limits.
+    rules : TradingRules, optional
+        What a trade costs and how large it may be; by default those of the walk, outside a walk those of the case. Where their
+        numeraire is not a coin of the market, the shadows trade without limits.
     decision_lag : int
         Steps between the last row seen and the trade; a walk sets it.
     warm_up : int
@@ -90,7 +90,7 @@ class AutonomousInvestor(BaseInvestor):
     to them. What is learnt does not depend on the real holdings.
     """
 
-    rules: TradingRules = TradingRules()  # noqa: RUF009 - frozen, and checked when it is made
+    rules: TradingRules | None = None
     decision_lag: int = 1
     warm_up: int = 1008
     level: float = 0.05
@@ -106,6 +106,10 @@ class AutonomousInvestor(BaseInvestor):
         check_number("share", self.share, above=0.0, below=1.0)
         check_integer("record", self.record, at_least=2)
         check_number("evidence", self.evidence, at_least=0.0)
+
+    @property
+    def _rules(self) -> TradingRules:
+        return TradingRules() if self.rules is None else self.rules
 
     def reset(self) -> None:
         """Forget candidates, accounts, weights and log."""
@@ -149,7 +153,7 @@ class AutonomousInvestor(BaseInvestor):
         shadow = self._shadows[self._leader - 1]
         if shadow.candidate.from_holdings:
             scene = Scene(window, signal["forecasts"], self._shares)
-            wanted = shadow.candidate.decide(scene, held, float(holdings.attrs.get("value", self.rules.capital)))
+            wanted = shadow.candidate.decide(scene, held, float(holdings.attrs.get("value", self._rules.capital)))
         else:
             wanted = shadow.account.weights
             wanted = None if float(np.abs(wanted - held).sum()) < DRIFT else wanted
@@ -211,9 +215,13 @@ class AutonomousInvestor(BaseInvestor):
         return pd.DataFrame(lines, index=pd.DatetimeIndex([entry["time"] for entry in self.log], name="time"), columns=columns)
 
     @property
-    def failures(self) -> list[str]:
-        """What went wrong in a candidate, in order of the candidates: it kept its paper holdings then."""
-        return [f"{shadow.candidate.name}: {failure}" for shadow in self._shadows for failure in shadow.failures]
+    def failures(self) -> dict[str, int]:
+        """How often a candidate could not decide, by candidate and message: it kept its paper holdings then."""
+        return {
+            f"{shadow.candidate.name}: {message}": count
+            for shadow in self._shadows
+            for message, count in shadow.failures.items()
+        }
 
     # -- what it learns -------------------------------------------------------------------------------------------------
 
@@ -241,7 +249,7 @@ class AutonomousInvestor(BaseInvestor):
 
     def _begin(self, window: Panel, first: int) -> None:
         """Open the accounts, at the first row of the warm-up."""
-        rules = self.rules
+        rules = self._rules
         if rules.limited and rules.numeraire is not None and rules.numeraire not in window.coins:
             rules = rules.without_limits()
         self._unit = int(window.columns_of([rules.numeraire])[0]) if rules.limited and rules.numeraire is not None else -1
@@ -311,7 +319,7 @@ class AutonomousInvestor(BaseInvestor):
 
     def _least_order(self, window: Panel, holdings: pd.Series) -> float:
         """Share of the portfolio below which an order is dropped."""
-        if self._unit < 0 or np.isnan(self._log_price[self._unit]):
-            return self.rules.min_order / self.rules.capital if self._unit < 0 and self.rules.numeraire is None else 0.0
-        value = float(holdings.attrs.get("value", self.rules.capital))
-        return self.rules.min_order * float(np.exp(self._log_price[self._unit])) / value
+        unit = 1.0 if self._rules.numeraire is None else 0.0
+        if self._unit >= 0:
+            unit = float(np.exp(np.nan_to_num(self._log_price[self._unit], nan=-np.inf)))
+        return self._rules.min_order * unit / float(holdings.attrs.get("value", self._rules.capital))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 import numpy as np
@@ -168,7 +168,7 @@ def candidates(names: list[str], rules: TradingRules) -> list[Candidate]:
     Parameters
     ----------
     names : list of str
-        Names of the sources, by position; the first two are those of the shortest horizon and the longest window.
+        Names of the sources, by position; the first serves the optimiser, and the band with the widest cap.
     rules : TradingRules
         What a trade costs and how large it may be.
     """
@@ -177,7 +177,7 @@ def candidates(names: list[str], rules: TradingRules) -> list[Candidate]:
         *banded,
         Band(0, names[0], 0.25, rules.fee),
         Optimised(0, names[0], 50.0, 0.1, rules),
-        Optimised(1, names[1], 5.0, 0.25, rules),
+        Optimised(0, names[0], 3.0, 0.15, rules),
         Plain(Hold()),
         Plain(EqualWeight()),
         Plain(Momentum()),
@@ -202,12 +202,17 @@ class Shadow:
         First row that is marked.
     lag : int
         Steps between the row of a decision and its trade.
+
+    Attributes
+    ----------
+    failures : Counter
+        Decisions that could not be made, by message: the paper holdings were kept.
     """
 
     def __init__(self, candidate: Candidate, window: Panel, rules: TradingRules, start: np.datetime64, lag: int) -> None:
         self.candidate = candidate
         self.account = Account(window, rules, start=pd.Timestamp(start))
-        self.failures: list[str] = []
+        self.failures: Counter[str] = Counter()
         self._delay = lag * window.step.to_timedelta64()
         self._pending: deque[tuple[np.datetime64, FloatArray | None]] = deque()
         self._due: FloatArray | None = None
@@ -245,8 +250,8 @@ class Shadow:
     def _decided(self, scene: Scene) -> FloatArray | None:
         try:
             wanted = self.candidate.decide(scene, self.account.weights, self.account.value)
-        except Exception as error:  # noqa: BLE001 - one candidate must not stop the others: kept, counted, shown in the log
-            self.failures.append(f"{scene.window.now}: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - one candidate must not stop the others: kept, counted, shown
+            self.failures[f"{type(error).__name__}: {error}"] += 1
             return None
         if wanted is None:
             return None
