@@ -15,7 +15,7 @@ from _studies import LAGS, Forecasts, Market, Outcome, Recalled, run_study, scor
 
 import statarb as sa
 
-FEES = (0.0, 0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01)
+FEES = (0.0, 0.0005, 0.001, 0.0025, 0.005, 0.01)
 QUICK = (0.0, 0.0025, 0.01)
 CASE, EXIT = 0.0025, 0.6
 KNOWS, FIXED = "knows the fee", "thresholds of 0.25 %"

@@ -31,7 +31,7 @@ from _studies import (
 
 import statarb as sa
 
-SIZES = (2, 3, 5, 8, 12, 16)
+SIZES = (2, 5, 10, 15)
 QUICK = (2, 5)
 ALONE, ALL = "informed by these", "informed by all"
 

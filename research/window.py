@@ -13,7 +13,7 @@ from _studies import LAGS, Forecasts, Market, Outcome, Recalled, best_of, plain,
 
 import statarb as sa
 
-WINDOWS = (144, 288, 576, 1008, 1512, 2016)
+WINDOWS = (144, 288, 576, 1008, 2016)
 QUICK = (144, 576, 2016)
 HORIZONS = (1, 6)
 
