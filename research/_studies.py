@@ -293,6 +293,7 @@ def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False) -> Figur
             lines(axes, rows, str(investor), colour)
         if log:
             axes.set_xscale("log")
+        if pd.api.types.is_integer_dtype(side["setting"]):
             ticks = sorted(set(side["setting"]))
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.minorticks_off()

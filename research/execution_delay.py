@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from _studies import COLOURS, Forecasts, Market, Outcome, Recalled, dress, interval, percent, plain, run_study, scored
+from _studies import COLOURS, MUTED, Forecasts, Market, Outcome, Recalled, dress, interval, percent, plain, run_study, scored
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 import statarb as sa
 from statarb.investors import StatArb
@@ -40,14 +41,13 @@ def study(market: Market) -> Outcome:
     at = scores.set_index(["investor", "setting"])
     first, second = at.loc[(UNAWARE, 0)], at.loc[(UNAWARE, 1)]
     later = scores[(scores["setting"] > 0) & (scores["low"] > 0.0)]
-    finding = (
-        f"The same forecasts earn {percent(first['return'])} at a delay of 0 and {percent(second['return'])} at a delay of 1: "
-        + (
-            "the gain is the stale quote's, and at no delay above 0 does any of them gain beyond chance."
-            if later.empty
-            else f"beyond a delay of 0, {later.iloc[0]['investor']} still gains beyond chance at {later.iloc[0]['setting']}."
-        )
-    )
+    if not later.empty:
+        rest = f"{later.iloc[-1]['investor']} still gains beyond chance at a delay of {later.iloc[-1]['setting']}"
+    else:
+        rest = "at no delay above 0 does any of the investors gain beyond chance"
+        rest += ", so the gain is the stale quote's" if first["low"] > 0.0 else ", and not for sure at 0"
+    earned = f"{percent(first['return'])} at a delay of 0 and {percent(second['return'])} at a delay of 1"
+    finding = f"The same forecasts earn {earned}; {rest}."
     return Outcome({"Delay of the trade": _table(scores)}, _figure(scores), finding)
 
 
@@ -67,13 +67,18 @@ def _figure(scores: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     axes = figure.subplots()
     for colour, (name, rows) in zip(COLOURS, scores.groupby("investor", sort=False), strict=False):
-        axes.plot(rows["setting"].to_numpy(), 1.0 + rows["return"].to_numpy(), "o-", color=colour, label=str(name))
+        axes.plot(
+            rows["setting"].to_numpy(), 1.0 + rows["return"].to_numpy(), "o-", color=colour, markersize=4, label=str(name)
+        )
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xticks(np.unique(scores["setting"].to_numpy(dtype=np.int64)))
     axes.set_ylabel("final value over capital")
-    dress(axes, "The gain is gone one step later", "delay of the trade, steps of 5 minutes")
+    dress(axes, "Final value by the delay of the trade", "delay of the trade, steps of 5 minutes")
     axes.lines[-1].remove()  # the line at 0, which a logarithmic axis does not have
-    axes.axhline(1.0, color="#888888", linewidth=0.8, zorder=0)
+    axes.axhline(1.0, color=MUTED, linewidth=0.8, zorder=0)
     axes.legend(frameon=False, fontsize=8)
     return figure
 

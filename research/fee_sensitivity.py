@@ -15,7 +15,7 @@ from _studies import LAGS, Forecasts, Market, Outcome, Recalled, run_study, scor
 
 import statarb as sa
 
-FEES = (0.0, 0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01)
+FEES = (0.0, 0.0005, 0.001, 0.0025, 0.005, 0.01)
 QUICK = (0.0, 0.0025, 0.01)
 CASE, EXIT = 0.0025, 0.6
 KNOWS, FIXED = "knows the fee", "thresholds of 0.25 %"
@@ -48,6 +48,8 @@ def _limit(scores: pd.DataFrame, lag: int) -> str:
         return f"no fee tried leaves a gain beyond chance to one who knows it, not even {least['setting']:g} %"
     if gains.max() == side["setting"].max():
         return f"one who knows the fee gains beyond chance even at {gains.max():g} %, the largest that was tried"
+    if gains.max() == 0.0:
+        return "one who knows the fee gains beyond chance only where it is 0 %"
     return f"one who knows the fee gains beyond chance at fees of up to {gains.max():g} %"
 
 

@@ -52,6 +52,7 @@ def _agreement(found: League, lag: int, market: Market) -> dict[str, object]:
         "95 % of tau": f"{low:.2f} to {high:.2f}",
         "best by G": " and ".join(by_score["investor"]),
         "G": plain(by_score["G"].iloc[0]),
+        "95 % of G": f"{plain(by_score['G_low'].min())} to {plain(by_score['G_high'].max())}",
         "probability of being best": f"{by_score['p_best'].sum():.2f}",
         "best by return": " and ".join(by_return["investor"]),
         "return": percent(by_return["total_return"].iloc[0]),
@@ -61,9 +62,11 @@ def _agreement(found: League, lag: int, market: Market) -> dict[str, object]:
 
 def _winners(row: pd.Series) -> str:
     if row["best by G"] == row["best by return"]:
-        return f"the winner by G ({row['best by G']}, G {row['G']}) also wins by return ({row['return']})"
+        return (
+            f"the winner by G ({row['best by G']}, G {row['G']}, 95 % {row['95 % of G']}) also wins by return ({row['return']})"
+        )
     return (
-        f"the winner by G ({row['best by G']}, G {row['G']}) is not the winner by return "
+        f"the winner by G ({row['best by G']}, G {row['G']}, 95 % {row['95 % of G']}) is not the winner by return "
         f"({row['best by return']}, {row['return']})"
     )
 

@@ -31,7 +31,7 @@ from _studies import (
 
 import statarb as sa
 
-SIZES = (2, 3, 5, 8, 12, 16)
+SIZES = (2, 5, 10, 15)
 QUICK = (2, 5)
 ALONE, ALL = "informed by these", "informed by all"
 
@@ -39,12 +39,8 @@ ALONE, ALL = "informed by these", "informed by all"
 def largest_first(panel: sa.Panel) -> list[Hashable]:
     """Return the coins by market capitalisation at the first decision, the numeraire before all."""
     known = panel.between(None, START)
-    size = (
-        np.nan_to_num(known.last_known("market_cap")[-1], nan=-1.0)
-        if "market_cap" in panel.fields
-        else np.zeros(len(panel.coins))
-    )
-    order = [panel.coins[place] for place in np.argsort(-size, kind="stable")]
+    size = known.last_known("market_cap")[-1] if "market_cap" in panel.fields else np.zeros(len(panel.coins))
+    order = panel.coins[np.argsort(-np.nan_to_num(size, nan=-1.0), kind="stable")]
     return sorted(order, key=lambda coin: coin != panel.numeraire)
 
 

@@ -70,7 +70,8 @@ class BootstrapScores:
             ("return", self.total_return, "linear"),
             ("rank", rank, "nearest"),
         ):
-            low, high = np.quantile(frame.to_numpy(), tails, axis=0, method="inverted_cdf" if method == "nearest" else "linear")
+            whole = method == "nearest" or not np.isfinite(frame.to_numpy()).all()  # nothing lies between a number and infinity
+            low, high = np.quantile(frame.to_numpy(), tails, axis=0, method="inverted_cdf" if whole else "linear")
             parts[f"{name}_low"], parts[f"{name}_high"] = low, high
         parts["p_best"] = best.div(best.sum(axis=1), axis=0).mean().to_numpy()
         frame = pd.DataFrame(parts, index=self.G.columns)

@@ -83,6 +83,13 @@ def test_intervals_ranks_and_the_probability_of_being_best():
     assert ((narrow["G_high"] - narrow["G_low"]) <= (summary["G_high"] - summary["G_low"])).all()
 
 
+def test_intervals_of_an_investor_that_hardly_ever_loses_reach_to_infinity():
+    returns = pd.DataFrame({"one loss": np.where(np.arange(40) == 7, -0.01, 0.002), "steady": np.tile([0.01, -0.01], 20)})
+    found = bootstrap_scores(returns, draws=200, block=1.0, seed=0).summary()  # a third of the paths misses the one loss
+    assert found.loc["one loss", "G_high"] == math.inf
+    assert np.isfinite(found.loc["steady", ["G_low", "G_high"]].to_numpy(dtype=float)).all()
+
+
 def test_the_same_seed_gives_the_same_draws_and_another_one_others():
     returns = noise()
     one, two, other = (bootstrap_scores(returns, draws=10, seed=seed).G for seed in (1, 1, 2))
