@@ -41,7 +41,7 @@ WEEK = "2018-01-31 23:55"
 class Family:
     """Watches a process and its descendants: processor time, and memory with shared pages counted once (PSS) and each time."""
 
-    def __init__(self, pid: int, every: float = 0.25) -> None:
+    def __init__(self, pid: int, every: float = 0.5) -> None:
         self.pid, self.every = pid, every
         self.pss = self.resident = 0.0
         self.processor: dict[int, float] = {}
