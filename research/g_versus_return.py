@@ -61,14 +61,10 @@ def _agreement(found: League, lag: int, market: Market) -> dict[str, object]:
 
 
 def _winners(row: pd.Series) -> str:
+    winner = f"the winner by G ({row['best by G']}, G {row['G']}, 95 % {row['95 % of G']})"
     if row["best by G"] == row["best by return"]:
-        return (
-            f"the winner by G ({row['best by G']}, G {row['G']}, 95 % {row['95 % of G']}) also wins by return ({row['return']})"
-        )
-    return (
-        f"the winner by G ({row['best by G']}, G {row['G']}, 95 % {row['95 % of G']}) is not the winner by return "
-        f"({row['best by return']}, {row['return']})"
-    )
+        return f"{winner} also wins by return ({row['return']})"
+    return f"{winner} is not the winner by return ({row['best by return']}, {row['return']})"
 
 
 def _table(table: pd.DataFrame) -> pd.DataFrame:

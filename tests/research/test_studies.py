@@ -17,7 +17,7 @@ from statarb.investors import LeadLag
 
 RESEARCH = Path(__file__).resolve().parents[2] / "research"
 STUDIES = ("g_versus_return", "horizon", "window", "fee_sensitivity", "universe_size", "execution_delay")
-NUMBER = re.compile(r"(?<![\w.,])[+-]?\d[\d,]*(?:\.\d+)?(?![\w])")
+NUMBER = re.compile(r"(?<![\w.,])[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 
 
 @pytest.fixture(scope="module")
