@@ -195,7 +195,8 @@ def test_against_a_plain_restatement_of_the_rules(seed):
         value, fees = plain.step(quotes, frame.loc[time].to_dict() if decided else None)
         # another order of additions: the same to rounding, of which the plain account keeps what the replay sets to 0
         assert value == pytest.approx(replay.value.iloc[t], rel=1e-9, abs=1e-13 * rules.capital)
-        assert fees == pytest.approx(replay.fees.iloc[t], rel=1e-9, abs=1e-9 * rules.capital)
+        # a fee of nothing on one side may be a fee on the rounding of the value on the other
+        assert fees == pytest.approx(replay.fees.iloc[t], rel=1e-9, abs=1e-9 * max(rules.capital, value))
 
 
 @settings(max_examples=60, deadline=None)

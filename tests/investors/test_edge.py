@@ -36,7 +36,7 @@ def share_by_loop(
             sums.append((cross, square))
         total = sum(square for _, square in sums)
         slope = sum(cross for cross, _ in sums) / total if total > 0.0 else 0.0
-        if slope <= 0.0:
+        if slope <= 0.0 or earned <= 0.0:
             trust.append(0.0)
         else:
             error = np.sqrt(sum((cross - slope * square) ** 2 for cross, square in sums)) / total

@@ -38,7 +38,7 @@ def test_the_path_depends_on_neither_workers_nor_blocks(market: sa.Panel, whole:
     pd.testing.assert_frame_equal(run.wanted, whole.wanted, check_exact=True)
     pd.testing.assert_series_equal(run.replay.value, whole.replay.value, check_exact=True)
     assert len(run.failures) == 0
-    assert whole.decision_lag == 1 or len(run.wanted) > 20
+    assert whole.decision_lag == 1 or len(run.wanted) > 10
 
 
 def test_blocks_that_wait_lie_in_files_and_are_removed(
