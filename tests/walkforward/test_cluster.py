@@ -83,3 +83,22 @@ def make_deadly(fuse):
     investor.fuse = fuse
     investor.clone = lambda: investor
     return investor
+
+
+def test_the_league_job_runs_on_a_cluster_by_its_address(client, market, tmp_path):
+    from statarb.jobs import league_job
+
+    options = {"investors": ["cash", "hold"], "start": WALK["start"], "depth": WALK["depth"]}
+    text = league_job(market, tmp_path / "spread", cluster=client.scheduler_info()["address"], **options)
+    league_job(market, tmp_path / "alone", n_jobs=1, **options)
+    spread, alone = (pd.read_csv(tmp_path / where / "league.csv") for where in ("spread", "alone"))
+    timed = ["seconds", "utilisation_max_percent"]
+    pd.testing.assert_frame_equal(spread.drop(columns=timed), alone.drop(columns=timed), check_exact=True)
+    assert "Kendall's tau" in text
+
+
+def test_a_cluster_that_does_not_answer_is_one_clear_error(market, tmp_path):
+    from statarb.jobs import league_job
+
+    with pytest.raises(sa.ParameterError, match="no Dask scheduler answers at 'tcp"):
+        league_job(market, tmp_path, investors=["cash"], cluster="tcp://127.0.0.1:9")
