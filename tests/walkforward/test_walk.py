@@ -72,9 +72,14 @@ def test_holdings_are_those_at_the_time_of_the_decision(lag):
             assert (holdings == 0.0).all()
         elif lag > 0:  # after the trade at that time
             np.testing.assert_array_equal(holdings.to_numpy(), realised[place])
-    if lag == 0:  # marked at that time, before the trade: the units are those after the trade before
-        units = realised[:-1] * run.replay.value.to_numpy()[:-1, None]
-        assert units.shape[0] == len(log) - 1
+    if lag == 0:  # marked at that time, before the trade: the units are those after the trade before, at the prices of now
+        value, fees = run.replay.value.to_numpy(), run.replay.fees.to_numpy()
+        known = panel.price.ffill().to_numpy()
+        for now, _, _, holdings in log[1:]:
+            place = panel.grid.get_loc(now) - first
+            growth = np.nan_to_num(known[first + place] / known[first + place - 1])
+            expected = realised[place - 1] * (value[place - 1] - fees[place - 1]) * growth / value[place]
+            np.testing.assert_allclose(holdings.to_numpy(), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_the_replay_of_the_wanted_weights_is_the_run():
