@@ -1,4 +1,4 @@
-"""The main job: raw quotes in, a league of scored investors and the best one's files out."""
+"""The main job: raw quotes in, a league of scored investors, the best one's files and a report out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import joblib
 import pandas as pd
 
-from statarb._files import atomic_path, output_folder
+from statarb._files import output_folder
 from statarb._progress import fraction
 from statarb._typing import TimeLike
 from statarb.data.embedded import embedded_market
@@ -18,8 +18,10 @@ from statarb.data.readers import ingest_summary, read_quotes
 from statarb.errors import ParameterError
 from statarb.investors import INVESTORS
 from statarb.leagues import League, run_league
+from statarb.report import write_report
 from statarb.rules import TradingRules
 from statarb.submission.investment import write_run
+from statarb.submission.league_files import write_league
 
 __all__ = ["FIRST_LEAGUE", "league_job", "league_text", "main_job"]
 
@@ -45,8 +47,9 @@ def main_job(
     Parameters
     ----------
     out : path
-        Folder; gets ``market.parquet``, ``rejects.csv``, ``league.csv`` and the files of the best investor by G at lag 1
-        (see :func:`statarb.submission.write_run`).
+        Folder; gets ``market.parquet``, ``rejects.csv``, the files of the league (``league.csv``; see
+        :func:`statarb.submission.league_files.write_league`), those of the best investor by G at lag 1 (see
+        :func:`statarb.submission.investment.write_run`), and ``report.html``.
     quotes, coins : path or sequence of paths, optional
         Quote files and coin table, see :func:`statarb.read_quotes`; by default the embedded market.
     rules : TradingRules, optional
@@ -73,11 +76,12 @@ def main_job(
         panel = read_quotes(quotes, coins=coins, rejects=folder / "rejects.csv", progress=bar)
     panel.save(folder / "market.parquet")
     result = run_league(investors, panel, rules, start=start, end=end, depth=depth, n_jobs=n_jobs, progress=progress)
-    with atomic_path(folder / "league.csv") as temporary:
-        result.table.to_csv(temporary, index=False)
+    write_league(result, folder, panel)
     best = result.best(1)
-    write_run(best, folder)
-    return "\n".join([ingest_summary(panel), "", league_text(result), "", best.summary(), f"written to {folder}"])
+    write_run(best, folder, panel)
+    page = write_report(folder)
+    lines = [ingest_summary(panel), "", league_text(result), "", best.summary(), f"written to {folder}", f"report: {page}"]
+    return "\n".join(lines)
 
 
 def league_job(
@@ -94,14 +98,14 @@ def league_job(
     cluster: str | None = None,
     progress: bool = False,
 ) -> str:
-    """Run a league, on this machine or on a Dask cluster, and write ``league.csv``.
+    """Run a league, on this machine or on a Dask cluster, and write its files (``league.csv``).
 
     Parameters
     ----------
     panel : Panel
         The market.
     out : path
-        Folder for ``league.csv``.
+        Folder for the files, see :func:`statarb.submission.league_files.write_league`.
     investors : sequence of str, optional
         Registered names; by default all that decide without hindsight.
     decision_lags, rules, start, end, depth
@@ -137,8 +141,7 @@ def league_job(
             n_jobs=n_jobs,
             progress=progress,
         )
-    with atomic_path(folder / "league.csv") as temporary:
-        result.table.to_csv(temporary, index=False)
+    write_league(result, folder, panel)
     return "\n".join([league_text(result), f"written to {folder / 'league.csv'}"])
 
 

@@ -391,6 +391,21 @@ class Replay:
         """Value bought and sold at t, in USD."""
         return self._series(3, "turnover")
 
+    @property
+    def unit(self) -> pd.Series:
+        """Last known price of the numeraire at t, in USD: ``rules.min_order`` and ``max_order`` are measured in it.
+
+        1 where the limits are off or stated in USD; NaN before the numeraire's first quote.
+        """
+        plan = self._plan
+        path = np.full(len(plan.times), np.nan)
+        if plan.numeraire >= 0:
+            quoted = plan.rows >= 0
+            path[quoted] = plan.quotes[plan.rows[quoted], plan.numeraire]
+            path[~((path > 0.0) & np.isfinite(path))] = np.nan
+        series = pd.Series(path, index=self.times, name="unit", copy=False)
+        return series.ffill().fillna(plan.unit)
+
     def _series(self, column: int, name: str) -> pd.Series:
         return pd.Series(self._out[:, column].copy(), index=self.times, name=name, copy=False)
 
