@@ -34,7 +34,9 @@ POINTS = 12_000
 BENCHMARKS = ("cash", "hold", "equal_weight")
 """Investors that are drawn in grey, as what the others are measured by."""
 DASHES = {"cash": (0, (1, 2)), "hold": (0, (5, 2)), "equal_weight": (0, (7, 2, 1, 2))}
-OUTCOME_COLOURS = dict(zip(OUTCOMES, (SERIES, PALETTE[3], PALETTE[2], "#c9c9c9", SECOND, "#8a8a8a"), strict=True))
+OUTCOME_COLOURS = dict(zip(OUTCOMES, (SERIES, PALETTE[4], PALETTE[2], "#d0d0d0", SECOND, "#8a8a8a"), strict=True))
+BELOW = 32.0
+"""Points between an axis and the legend below it: room for the ticks and what stands under them."""
 LOG_FROM = 3.0
 """Highest over lowest value from which a logarithmic axis shows more than a linear one."""
 
@@ -99,7 +101,7 @@ def draw_drawdown(subject: Values, ax: Axes | None = None, *, title: str = "Draw
     fall = 100.0 * (path / np.maximum.accumulate(path, axis=0) - 1.0)
     _lines(ax, values.index, fall, list(values.columns))
     if values.shape[1] == 1:
-        kept = kept_points(fall[:, 0], POINTS // 8)
+        kept = kept_points(fall[:, 0], POINTS // 24)
         ax.fill_between(_times(values.index)[kept], fall[kept, 0], 0.0, color=SERIES, alpha=0.25, linewidth=0)
     ax.set_ylabel("%")
     ax.set_ylim(top=0.0)
@@ -178,7 +180,7 @@ def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Tur
     starts = _times(pd.DatetimeIndex(total.index))
     ax.bar(starts, total.to_numpy(), width=0.9 * (width / pd.Timedelta(1, unit="D")), align="edge", color=SERIES)
     ax.set_ylabel(f"USD a {name}")
-    ax.set_ylim(bottom=0.0)
+    ax.set_ylim(bottom=0.0, top=None if (total > 0.0).any() else 1.0)
     _thousands(ax)
     return _time_axis(tidy(ax, title))
 
@@ -197,10 +199,10 @@ def draw_fees(subject: Subject, ax: Axes | None = None, *, title: str = "Fees pa
     """
     fees = record_of(subject).require_paths()["fees"].cumsum()
     ax = axes_of(ax)
-    kept = kept_points(fees.to_numpy(), POINTS // 8)
+    kept = kept_points(fees.to_numpy(), POINTS // 24)
     ax.plot(_times(fees.index)[kept], fees.to_numpy()[kept], color=SECOND, linewidth=1.2)
     ax.set_ylabel("USD")
-    ax.set_ylim(bottom=0.0)
+    ax.set_ylim(bottom=0.0, top=None if (fees > 0.0).any() else 1.0)
     _thousands(ax)
     return _time_axis(tidy(ax, title))
 
@@ -236,24 +238,21 @@ def draw_orders(subject: Subject, ax: Axes | None = None, *, title: str = "Sizes
     labels: list[str] = []
     for place, outcome in enumerate(OUTCOMES):
         if counts[:, place].any():
-            bars = ax.bar(
-                edges[:-1], counts[low:high, place], width=np.diff(edges), bottom=base, align="edge",
-                color=OUTCOME_COLOURS[outcome], edgecolor="white", linewidth=0.3,
-            )  # fmt: skip
-            base = base + counts[low:high, place]
-            handles.append(bars[0])
+            top = base + counts[low:high, place]
+            handles.append(ax.stairs(top, edges, baseline=base, fill=True, color=OUTCOME_COLOURS[outcome], linewidth=0))
+            base = top
             labels.append(f"{outcome} ({int(counts[:, place].sum()):,})")
     ax.set_xscale("log")
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.10g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     for limit in sizes.limits or ():
         if limit > 0.0 and np.isfinite(limit):
             ax.axvline(limit, color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
-            ax.annotate(f" {limit:g}", (limit, 1.0), xycoords=("data", "axes fraction"), fontsize=8, va="top", color=INK)
-    _legend(ax, handles, labels)
+            ax.annotate(f" {limit:g}", (limit, 1.0), xycoords=("data", "axes fraction"), fontsize=9, va="top", color=INK)
     ax.set_xlabel(f"{plain_label(sizes.unit)}, logarithmic" + ("; dashed: the limits" if sizes.limits else ""))
+    _legend(ax, handles, labels)
     ax.set_ylabel("orders")
     ax.set_ylim(top=1.12 * float(base.max()))
     _thousands(ax)
@@ -288,10 +287,10 @@ def draw_utilisation(
     ax = axes_of(ax)
     percent = taken.to_numpy(dtype=np.float64)
     shown = np.where(percent > 0.0, percent, np.nan)
-    kept = kept_points(shown, POINTS // 8)
+    kept = kept_points(shown, POINTS // 24)
     ax.plot(_times(taken.index)[kept], shown[kept], color=SERIES, linewidth=0.8)
     ax.axhline(100.0, color=SECOND, linewidth=1.0, linestyle=(0, (4, 2)))
-    ax.annotate("limit ", (1.0, 100.0), xycoords=("axes fraction", "data"), fontsize=8, va="bottom", ha="right", color=SECOND)
+    ax.annotate("limit ", (1.0, 100.0), xycoords=("axes fraction", "data"), fontsize=9, va="bottom", ha="right", color=SECOND)
     _log_axis(ax)
     ax.set_ylim(top=max(400.0, 2.0 * float(np.nanmax(percent, initial=0.0))))
     ax.set_ylabel("% of the step, logarithmic")
@@ -338,11 +337,17 @@ def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) ->
 
 
 def _legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """Put the legend below the axes, where it covers nothing."""
+    """Put the legend below the axes, and below what stands there, where it covers nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
     longest = max((len(name) for name in labels), default=0)
-    columns = max(1, min(len(labels), 80 // (longest + 7)))
+    columns = max(1, min(len(labels), 70 // (longest + 6)))
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # axes that are drawn on have one
+    below = ScaledTranslation(0.0, -BELOW / 72.0, figure.dpi_scale_trans)
     ax.legend(
-        handles, labels, loc="upper left", bbox_to_anchor=(-0.01, -0.16), ncols=columns, fontsize=8, frameon=False,
+        handles, labels, loc="upper left", bbox_to_anchor=(-0.01, 0.0), bbox_transform=ax.transAxes + below, ncols=columns,
+        fontsize=9, frameon=False, borderaxespad=0.0,
         columnspacing=1.2, handlelength=1.8,
     )  # fmt: skip
 
@@ -372,7 +377,7 @@ def _time_axis(ax: Axes) -> Axes:
     locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=True))  # type: ignore[no-untyped-call]
-    ax.xaxis.get_offset_text().set_fontsize(8)
+    ax.xaxis.get_offset_text().set_fontsize(9)
     ax.margins(x=0.01)
     return ax
 

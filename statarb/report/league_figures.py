@@ -17,7 +17,7 @@ __all__ = ["MOST_ROWS", "draw_intervals", "draw_league", "league_height"]
 
 MOST_ROWS = 60
 """Investors that a figure shows, the first by G; a table shows all."""
-ROW = 0.2
+ROW = 0.205
 """Height of an investor, in inches."""
 
 
@@ -75,19 +75,23 @@ def draw_league(
         colour, dash = (MUTED, "-") if move == 0 else (SERIES, "-") if move > 0 else (SECOND, (0, (4, 2)))
         ax.plot([0.0, 1.0], [left[row], right[row]], color=colour, linestyle=dash, linewidth=1.3, marker="o", markersize=3.5)
         label = plain_label(names[row])
-        ax.text(-0.03, left[row], f"{label}  {rank}", ha="right", va="center", fontsize=8, color=INK)
-        ax.text(1.03, right[row], f"{alone}  {label}", ha="left", va="center", fontsize=8, color=INK)
-    ax.set_xlim(-0.9, 1.9)
+        ax.text(-0.03, left[row], f"{label}  {rank}", ha="right", va="center", fontsize=9, color=INK)
+        ax.text(1.03, right[row], f"{alone}  {label}", ha="left", va="center", fontsize=9, color=INK)
+    ax.set_xlim(-1.15, 2.15)
     ax.set_ylim(max(len(rows), 4) - 0.4, -1.4)
-    ax.text(-0.03, -0.9, "rank by G", ha="right", va="center", fontsize=8, color=MUTED)
-    ax.text(1.03, -0.9, "rank by return", ha="left", va="center", fontsize=8, color=MUTED)
+    ax.text(-0.03, -0.9, "rank by G", ha="right", va="center", fontsize=9, color=MUTED)
+    ax.text(1.03, -0.9, "rank by return", ha="left", va="center", fontsize=9, color=MUTED)
     tidy(ax, f"Decision lag {lag}" if title is None else title, grid=None)
+    ax.set_xticks([])
+    ax.set_yticks([])
     ax.set_axis_off()
     return ax
 
 
-def draw_intervals(table: pd.DataFrame, ax: Axes | None = None, *, title: str = "G and its 95 % interval") -> Axes:
-    """Draw G of every investor with its bootstrap interval, the lags below one another.
+def draw_intervals(
+    table: pd.DataFrame, ax: Axes | None = None, *, decision_lag: int | None = None, title: str = "G and its 95 % interval"
+) -> Axes:
+    """Draw G of every investor with its bootstrap interval: of one lag, or of all, below one another.
 
     Parameters
     ----------
@@ -95,66 +99,75 @@ def draw_intervals(table: pd.DataFrame, ax: Axes | None = None, *, title: str = 
         Of :func:`statarb.league`. Without ``G_low`` and ``G_high`` the points stand alone.
     ax : Axes, optional
         Where to draw; by default a new figure.
+    decision_lag : int, optional
+        Which rows; by default those of all lags (of the three largest).
     title : str
         Heading.
 
     Returns
     -------
     Axes
-        The axis is linear around 0 and logarithmic further out where some G are far larger than others. An infinite G stands
-        at the edge, as an arrow.
+        Investors stand in the order of the table. The axis is linear around 0 and logarithmic further out where some G are far
+        larger than others. An infinite G stands at the edge, as an arrow.
     """
+    from matplotlib.ticker import FuncFormatter
+
     _require(table, ("investor", "decision_lag", "G"))
-    lags = sorted(table["decision_lag"].unique(), reverse=True)
+    lags = sorted((int(lag) for lag in table["decision_lag"].unique()), reverse=True)
+    marks = dict(zip(lags, ((SERIES, "o"), (SECOND, "D"), (INK, "s")), strict=False))
+    if decision_lag is not None:
+        marks = {lag: mark for lag, mark in marks.items() if lag == decision_lag}
+        if not marks:
+            raise ParameterError(f"decision_lag must be one of {lags[:3]}, got {decision_lag!r}")
     place = {name: row for row, name in enumerate(dict.fromkeys(table["investor"].astype(str)))}
     shown = dict(list(place.items())[:MOST_ROWS])
     ax = axes_of(ax, (7.0, league_height(len(shown))))
     bounds = [name for name in ("G", "G_low", "G_high") if name in table]
-    every = table[bounds].to_numpy(dtype=np.float64)
+    every = table.loc[table["decision_lag"].isin(list(marks)), bounds].to_numpy(dtype=np.float64)
     size = np.abs(every[np.isfinite(every)])
     size = size[size > 0.0]
     largest, middle = (float(size.max()), float(np.median(size))) if len(size) else (1.0, 1.0)
     edge = 1.3 * largest
-    colours, marks = (SERIES, SECOND, INK), ("o", "D", "s")
     handles = []
-    for number, lag in enumerate(lags[:3]):
+    for number, (lag, (colour, sign)) in enumerate(marks.items()):
         rows = table[(table["decision_lag"] == lag) & table["investor"].astype(str).isin(list(shown))]
-        shift = 0.0 if len(lags) == 1 else (number - (min(len(lags), 3) - 1) / 2) * 0.32
+        shift = (number - (len(marks) - 1) / 2) * 0.32
         y = np.array([shown[name] for name in rows["investor"].astype(str)]) + shift
         g = np.clip(rows["G"].to_numpy(dtype=np.float64), -edge, edge)
         if len(bounds) == 3:
             low, high = (np.clip(rows[name].to_numpy(dtype=np.float64), -edge, edge) for name in bounds[1:])
-            ax.hlines(y, low, high, color=colours[number], linewidth=1.4, alpha=0.75)
+            ax.hlines(y, low, high, color=colour, linewidth=1.4, alpha=0.75)
         infinite = np.isinf(rows["G"].to_numpy(dtype=np.float64))
-        handles.append(ax.plot(g[~infinite], y[~infinite], marks[number], color=colours[number], markersize=4)[0])
-        for sign, mark in ((1.0, ">"), (-1.0, "<")):
-            there = infinite & (np.sign(g) == sign)
-            ax.plot(g[there], y[there], mark, color=colours[number], markersize=6)
+        handles.append(ax.plot(g[~infinite], y[~infinite], sign, color=colour, markersize=4)[0])
+        for side, arrow in ((1.0, ">"), (-1.0, "<")):
+            there = infinite & (np.sign(g) == side)
+            ax.plot(g[there], y[there], arrow, color=colour, markersize=6)
     ax.axvline(0.0, color=INK, linewidth=0.8)
     if largest > 30.0 * middle:
         ax.set_xscale("symlog", linthresh=10.0 ** np.floor(np.log10(middle)))
-        _plain_ticks(ax)
+        _few_ticks(ax)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,.10g}"))
     ax.set_yticks(list(range(len(shown))), [plain_label(name) for name in shown])
     ax.set_ylim(max(len(shown), 4) - 0.4, -0.6)
     ax.set_xlabel("G")
-    labels = [f"lag {lag}" for lag in lags[:3]]
-    ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=8, frameon=False)
+    if len(marks) > 1:
+        labels = [f"lag {lag}" for lag in marks]
+        ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=9, frameon=False)
     tidy(ax, title, grid="x")
     ax.spines["left"].set_color(FAINT)
     return ax
 
 
-def _plain_ticks(ax: Axes) -> None:
-    """Write plain numbers at the ticks of the x axis, at most nine."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+def _few_ticks(ax: Axes) -> None:
+    """Keep at most seven ticks of the x axis, 0 among them."""
+    from matplotlib.ticker import NullFormatter, NullLocator
 
     low, high = ax.get_xlim()
     ticks = [tick for tick in ax.get_xticks() if low <= tick <= high]
-    while len(ticks) > 9:
+    while len(ticks) > 7:
         zero = ticks.index(0.0) if 0.0 in ticks else 0
         ticks = [tick for place, tick in enumerate(ticks) if (place - zero) % 2 == 0]
     ax.set_xticks(ticks)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,.10g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_minor_locator(NullLocator())
 

@@ -22,7 +22,8 @@ from statarb.report.style import BASE_CSS, drawing
 
 __all__ = ["write_report"]
 
-CSS = """table { margin: 0 0 .4em; } caption { text-align: left; font-weight: 600; padding: .6em 0 .3em; }
+CSS = """th, td { padding-right: 8px; } .wide table { font-size: 12.5px; }
+table { margin: 0 0 .4em; } caption { text-align: left; font-weight: 600; padding: .6em 0 .3em; }
 .wide { position: relative; } thead th { vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { position: sticky; left: 0; background: #fff; } thead th:first-child { z-index: 1; }
 td.wrap { white-space: normal; min-width: 16em; }
@@ -33,7 +34,7 @@ tr.warn td { color: #8c2412; background: #fdf1ee; }
 .figures { display: grid; gap: 1.2em 1.6em; align-items: start; }
 .figures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); }
 figure { margin: .8em 0 0; min-width: 0; } .drawn { overflow-x: auto; }
-.drawn svg { display: block; width: 100%; min-width: 430px; height: auto; }
+.drawn svg { display: block; width: 100%; min-width: 340px; height: auto; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
 @media print { .wide { max-height: none; overflow: visible; } figure { break-inside: avoid; } }
 """
@@ -69,10 +70,11 @@ def write_report(folder: str | os.PathLike[str], out: str | os.PathLike[str] | N
     Examples
     --------
     >>> import statarb as sa, tempfile
+    >>> from statarb.investors import make_investor
     >>> from statarb.submission.investment import write_run
     >>> panel = sa.simulate_market(coins=3, days=9, seed=0)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     run = sa.walk_forward("hold", panel, start="2018-01-26", depth=100)
+    ...     run = sa.walk_forward(make_investor("hold"), panel, start="2018-01-26", depth=100)
     ...     page = write_report(write_run(run, folder, panel))
     ...     page.name
     'report.html'
@@ -90,6 +92,7 @@ def _render(results: Results) -> str:
     from markupsafe import Markup
 
     missing = list(results.missing)
+    symbols = {coin: name for record in results.records for coin, name in record.about.get("symbols", {}).items()}
     with drawing():
         sections = [
             Section("What was run", tables=[facts_table(results)]),
@@ -97,7 +100,7 @@ def _render(results: Results) -> str:
             *(league_section(league, number) for number, league in enumerate(results.leagues, start=1)),
             *run_sections(results, missing),
             failure_section(results),
-            *(forecast_section(one, number) for number, one in enumerate(results.forecasts, start=1)),
+            *(forecast_section(one, number, symbols) for number, one in enumerate(results.forecasts, start=1)),
         ]
     shown = [section for section in sections if not section.empty]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

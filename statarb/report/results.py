@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from statarb._typing import FloatArray
 from statarb.backtest.performance import score_path
 from statarb.errors import DataError
 from statarb.report.record import Record
-from statarb.submission.portfolio import read_portfolio
+from statarb.submission.portfolio import portfolio_blocks
 
 __all__ = ["ForecastTables", "LeagueTables", "Results", "read_results"]
 
@@ -291,8 +292,9 @@ def _distinct(records: list[Record]) -> tuple[Record, ...]:
 
 def _weights_of(path: Path) -> Callable[[], tuple[list[str], Iterator[FloatArray]]]:
     def read() -> tuple[list[str], Iterator[FloatArray]]:
-        weights = read_portfolio(path)
-        return [str(coin) for coin in weights.columns[:-1]], iter([weights.to_numpy(dtype=np.float64)])
+        blocks = portfolio_blocks(path)
+        names, first = next(blocks)
+        return names[:-1], itertools.chain([first], (weights for _, weights in blocks))
 
     return read
 

@@ -57,7 +57,7 @@ class Section:
 
 
 def facts_table(results: Results) -> Table:
-    """Return what was run: a column for the league, for each run and for the forecasts; equal ones stand together.
+    """Return what was run: a column for each league, run and set of forecasts.
 
     Parameters
     ----------
@@ -69,11 +69,16 @@ def facts_table(results: Results) -> Table:
         table = league.table
         lags = ", ".join(str(lag) for lag in sorted(table["decision_lag"].unique(), reverse=True))
         first = {str(key): value for key, value in table.iloc[0].items()}
-        facts = {"Investors": count(table["investor"].nunique()), "Decision lags": lags, **_span(first), **_about(league.about)}
+        facts = {
+            "Investor": f"{count(table['investor'].nunique())} investors",
+            "Decision lag": lags,
+            **_span(first),
+            **_about(league.about),
+        }
         parts.append(("league", facts))
-    for record in results.records:
+    for record in sorted(results.records, key=_by_score):
         lag = record.metrics.get("decision_lag")
-        facts = {"Investors": str(record.metrics.get("investor", NONE)), "Decision lags": NONE if lag is None else str(lag)}
+        facts = {"Investor": str(record.metrics.get("investor", NONE)), "Decision lag": NONE if lag is None else str(lag)}
         parts.append((record.label, {**facts, **_span(record.metrics), **_about(record.about)}))
     for one in results.forecasts:
         days = one.metrics.get("days", [])
@@ -139,32 +144,31 @@ def league_section(league: LeagueTables, number: int) -> Section:
             f"Rank by G against rank by return at lag {lag}. Blue: G ranks higher than the return does; red, dashed: lower.",
         )
         figures.append(drawn)
-    figures.append(
-        _figure(
-            f"league{number}-G",
+    for lag in lags[:3]:
+        drawn = _figure(
+            f"league{number}-G{lag}",
             (SMALL[0], height),
-            lambda ax: draw_intervals(table, ax),
-            "G of every investor, with the 95 % interval of the stationary bootstrap where it was drawn. The axis is "
-            "logarithmic away from 0 where some are far larger than others.",
+            lambda ax, lag=lag: draw_intervals(table, ax, decision_lag=lag, title=f"G at decision lag {lag}"),
+            f"G at lag {lag}, with the 95 % interval of the stationary bootstrap where it was drawn; logarithmic away from 0 "
+            "where some are far larger than others.",
         )
-    )
+        figures.append(drawn)
     if league.values is not None:
-        for lag in lags:
-            rows = table[table["decision_lag"] == lag].sort_values("rank_G", kind="stable")
-            names = [f"{name}, lag {lag}" for name in rows["investor"]]
-            values = league.values[[name for name in names if name in league.values]]
-            if values.shape[1] == 0:
-                continue
-            for draw, what in ((draw_value, "Value"), (draw_drawdown, "Drawdown")):
+        for draw, what in ((draw_value, "Value"), (draw_drawdown, "Drawdown")):
+            for lag in lags:
+                rows = table[table["decision_lag"] == lag].sort_values("rank_G", kind="stable")
+                names = {f"{name}, lag {lag}": name for name in rows["investor"]}
+                values = league.values[[name for name in names if name in league.values]].rename(columns=names)
                 title = f"{what} at decision lag {lag}"
-                figures.append(
-                    _figure(
+                caption = f"{what} of every investor at lag {lag}; in colour the best by G, in grey dashes the benchmarks."
+                if values.shape[1] > 0:
+                    drawn = _figure(
                         f"league{number}-{what.lower()}{lag}",
-                        SMALL,
+                        (SMALL[0], 3.8),
                         lambda ax, draw=draw, values=values, title=title: draw(values, ax, title=title),
-                        f"{what} of every investor at lag {lag}; in colour the best by G, in grey dashes the benchmarks.",
+                        caption,
                     )
-                )
+                    figures.append(drawn)
     most = f" The figures show the first {MOST_ROWS} investors." if table["investor"].nunique() > MOST_ROWS else ""
     text = ["The ranking by G, set against the ranking by return alone." + most]
     return Section("League", text, [_agreement(league, lags)], figures, _uncertainty(table))
@@ -235,8 +239,8 @@ def _run_section(record: Record, results: Results, number: int) -> Section | Non
 
     if record.paths is not None:
         values = _beside(record, results)
-        beside = "; beside it its twin at another lag, and the benchmarks" if values.shape[1] > 1 else ""
-        add("value", lambda ax: draw_value(values, ax), f"Value, before trading at each time{beside}.")
+        beside = ", beside its twin at another lag and the benchmarks as far as they are known" if values.shape[1] > 1 else ""
+        add("value", lambda ax: draw_value(values, ax), f"Value before trading at each time{beside}.")
         add("drawdown", lambda ax: draw_drawdown(record, ax), "Fall from the highest value so far.")
     if record.weight_source is not None:
         mean = record.mean_weights()
@@ -320,7 +324,7 @@ def failure_section(results: Results) -> Section:
     return Section("Failures", text, tables)
 
 
-def forecast_section(one: ForecastTables, number: int) -> Section:
+def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str]) -> Section:
     """Return the section of level 1: the summary, and the scores by coin and by day.
 
     Parameters
@@ -329,9 +333,12 @@ def forecast_section(one: ForecastTables, number: int) -> Section:
         Forecasts.
     number : int
         Of the forecasts on the page, for the ids of the figures.
+    symbols : mapping
+        Symbols by coin id, as far as they are known.
     """
+    one = _named(one, symbols)
     tables, figures = [], []
-    kinds = [("as written", one.metrics)] if one.metrics else []
+    kinds = [("in the files", one.metrics)] if one.metrics else []
     kinds += [(name.replace("_", " "), one.metrics[name]) for name in ("raw", "shaped", "last_value") if name in one.metrics]
     columns = ["Z", "M, %", "D, %", "R", "U, %"]
     if kinds:
@@ -361,6 +368,20 @@ def forecast_section(one: ForecastTables, number: int) -> Section:
                 )
             )
     return Section(f"Level 1: forecasts by {one.label}", [], tables, figures, _by_coin(one, days))
+
+
+def _named(one: ForecastTables, symbols: Mapping[str, str]) -> ForecastTables:
+    """Put symbols behind the ids of coins."""
+
+    def rename(coin: str) -> str:
+        return f"{coin} {symbols[coin]}" if coin in symbols else coin
+
+    return dataclasses.replace(
+        one,
+        mape=None if one.mape is None else one.mape.rename(index=rename),
+        directional_symmetry=None if one.directional_symmetry is None else one.directional_symmetry.rename(index=rename),
+        dispersion=None if one.dispersion is None else one.dispersion.rename(index=rename),
+    )
 
 
 def _scores(part: Mapping[str, Any] | pd.Series) -> list[Cell]:

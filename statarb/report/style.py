@@ -18,7 +18,7 @@ __all__ = ["BASE_CSS", "INK", "MUTED", "PALETTE", "SECOND", "SERIES", "axes_of",
 
 INK, MUTED, FAINT = "#222222", "#777777", "#d9d9d9"
 SERIES, SECOND = "#2a6f97", "#c8553d"
-PALETTE = (SERIES, SECOND, "#e8b23a", "#6cc3d5", "#5b3a8c", "#d58ab8", "#2f7d4f")
+PALETTE = (SERIES, SECOND, "#edb230", "#1d1a5c", "#95e6a8", "#9d3ee0", "#5a1f2c")
 """Colours of lines and areas, in this order; told apart under the three kinds of colour blindness (a test measures it)."""
 REST, CASH = "#a6a6a6", "#ececec"
 LONGEST_LABEL = 26
@@ -39,6 +39,7 @@ _TIDIED = (
     (re.compile(r"<style[^>]*>.*?</style>\s*", re.S), ""),
     (re.compile(r"<!--.*?-->\s*", re.S), ""),
     (re.compile(r"\n\s*"), "\n"),
+    (re.compile(r"font-family: [^;\"]*"), "font-family: system-ui, sans-serif"),
     (re.compile(r"(font: (?:\w+ )?[\d.]+px) [^;\"]*"), r"\1 system-ui, sans-serif"),
 )
 _PATH = re.compile(r'(?<= d=")[^"]*')
@@ -74,10 +75,10 @@ def tidy(ax: Axes, title: str = "", *, grid: str | None = "y") -> Axes:
     grid : {"x", "y", "both", None}
         Direction of the grid.
     """
-    ax.set_title(title, loc="left", fontsize=10, color=INK)
-    ax.tick_params(labelsize=8, colors=INK)
-    ax.xaxis.label.set_fontsize(8)
-    ax.yaxis.label.set_fontsize(8)
+    ax.set_title(title, loc="left", fontsize=10.5, color=INK)
+    ax.tick_params(labelsize=9, colors=INK)
+    ax.xaxis.label.set_fontsize(9)
+    ax.yaxis.label.set_fontsize(9)
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_axisbelow(True)
     if grid is not None:
@@ -97,7 +98,8 @@ def plain_label(name: object, longest: int = LONGEST_LABEL) -> str:
     """
     text = " ".join(str(name).split()) or "(no name)"
     if len(text) > longest:
-        text = text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        end = longest // 3  # names that begin alike often differ at the end
+        text = text[: longest - 1 - end] + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - end :]
     return (" " if text.startswith("_") else "") + text.replace("$", r"\$")  # a legend leaves out what begins with "_"
 
 
