@@ -152,9 +152,8 @@ def draw_weights(subject: Subject | MeanWeights, ax: Axes | None = None, *, top:
     _legend(ax, list(drawn), labels)
     ax.set_ylim(0.0, 100.0)
     ax.set_xlim(times[0], times[-1])
-    over = f", means over {mean.steps} steps" if mean.steps > 1 else ""
-    ax.set_ylabel(f"% of the value{over}")
-    tidy(ax, title, grid=None)
+    ax.set_ylabel("% of the value")
+    tidy(ax, f"{title}, means over {mean.steps} steps" if mean.steps > 1 else title, grid=None)
     return _time_axis(ax) if isinstance(mean.times, pd.DatetimeIndex) else ax
 
 

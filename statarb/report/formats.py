@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["amount", "count", "date", "decimals", "percent", "ratio", "signed_percent"]
+__all__ = ["amount", "count", "date", "decimals", "money", "percent", "ratio", "signed_percent"]
 
 NONE = "\N{EN DASH}"
 """What stands where there is no number."""
@@ -63,6 +63,11 @@ def ratio(value: Any) -> str:
 def amount(value: Any) -> str:
     """Write an amount of money."""
     return decimals(value, 2)
+
+
+def money(value: Any) -> str:
+    """Write an amount of money where columns are narrow: without cents from a thousand on."""
+    return decimals(value, 2 if abs(_number(value)) < 1000.0 else 0)
 
 
 def count(value: Any) -> str:

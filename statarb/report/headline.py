@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from statarb.report.formats import NONE, amount, count, decimals, percent, ratio, signed_percent
+from statarb.report.formats import NONE, count, decimals, money, percent, ratio, signed_percent
 from statarb.report.record import Record
 from statarb.report.results import Results
 
@@ -22,9 +22,9 @@ COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("rank_return", "rank by return", count),
     ("downside", "downside a step", lambda value: percent(value, 3)),
     ("maximum_drawdown", "largest drawdown", lambda value: percent(value, 1)),
-    ("final_value", "final value, USD", amount),
-    ("fees_paid", "fees, USD", amount),
-    ("turnover", "turnover, USD", count),
+    ("final_value", "final value, USD", money),
+    ("fees_paid", "fees, USD", money),
+    ("turnover", "turnover, USD", money),
     ("orders", "orders", count),
     ("orders_dropped", "dropped", count),
     ("orders_cut", "cut", count),

@@ -92,7 +92,9 @@ def _render(results: Results) -> str:
     from markupsafe import Markup
 
     missing = list(results.missing)
-    symbols = {coin: name for record in results.records for coin, name in record.about.get("symbols", {}).items()}
+    symbols: dict[str, str] = {}
+    for about in (*(league.about for league in results.leagues), *(record.about for record in results.records)):
+        symbols |= about.get("symbols", {})
     with drawing():
         sections = [
             Section("What was run", tables=[facts_table(results)]),

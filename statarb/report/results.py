@@ -353,7 +353,7 @@ def _csv(path: Path, columns: tuple[str, ...], words: Mapping[str, Callable[[str
         with path.open(encoding="utf-8") as file:
             header = file.readline()
         plain = {name: kind for name, kind in words.items() if name in header}
-        frame = pd.read_csv(path, float_precision="round_trip", converters=plain)
+        frame = pd.read_csv(path, converters=plain)
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
     _require(path, list(frame.columns), columns)

@@ -17,7 +17,7 @@ from statarb.rules import TradingRules
 from statarb.submission.portfolio import write_portfolio
 from statarb.walkforward import Run
 
-__all__ = ["market_facts", "rules_facts", "write_run"]
+__all__ = ["market_facts", "rules_facts", "symbol_facts", "write_run"]
 
 
 def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = None) -> Path:
@@ -58,8 +58,7 @@ def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = No
     write_json(place / "metrics.json", run.metrics())
     about: dict[str, Any] = {"investor": run.investor, "statarb": __version__, "rules": rules_facts(run.rules)}
     about["market"] = market_facts(run.grid, run.coins, run.step, panel)
-    if panel is not None:
-        about["symbols"] = {str(coin): str(symbol) for coin, symbol in panel.table["symbol"].items()}
+    about["symbols"] = symbol_facts(panel)
     write_json(place / "run.json", about)
     return place
 
@@ -102,6 +101,17 @@ def market_facts(grid: pd.DatetimeIndex, coins: pd.Index, step: pd.Timedelta, pa
         facts["quotes"] = int(panel.observed_array.sum())
         facts["files"] = [str(file["name"]) for file in panel.metadata.get("ingest", {}).get("files", [])]
     return facts
+
+
+def symbol_facts(panel: Panel | None) -> dict[str, str]:
+    """Return the symbols by coin id; none where the market is not given.
+
+    Parameters
+    ----------
+    panel : Panel, optional
+        The market.
+    """
+    return {} if panel is None else {str(coin): str(symbol) for coin, symbol in panel.table["symbol"].items()}
 
 
 def _write_limits(run: Run, path: Path) -> None:

@@ -12,7 +12,7 @@ from statarb import __version__
 from statarb._files import atomic_path, output_folder, write_json
 from statarb.data.panel import Panel
 from statarb.leagues import League
-from statarb.submission.investment import market_facts, rules_facts
+from statarb.submission.investment import market_facts, rules_facts, symbol_facts
 
 __all__ = ["write_league"]
 
@@ -30,7 +30,7 @@ def write_league(result: League, folder: str | os.PathLike[str], panel: Panel | 
         count, first_time, first_message``) and ``league.json`` (version, rules, market, agreement of the two rankings,
         probability of overfitting), each written whole or not at all.
     panel : Panel, optional
-        The market; names its quote files.
+        The market; gives the names of its quote files, and the symbols of its coins.
 
     Returns
     -------
@@ -57,6 +57,7 @@ def write_league(result: League, folder: str | os.PathLike[str], panel: Panel | 
             "statarb": __version__,
             "rules": rules_facts(first.rules),
             "market": market_facts(first.grid, first.coins, first.step, panel),
+            "symbols": symbol_facts(panel),
             "kendall_tau": result.agreement().to_dict(),
             "overfitting": result.overfitting.to_dict(),
         },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,7 +104,7 @@ def test_weights_are_stacked_to_the_whole(runs):
     mean = record_of(run).mean_weights(50)
     dense = run.replay.weights.to_numpy()
     edges = np.arange(51) * len(dense) // 50
-    expected = [dense[low:high].mean(axis=0) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    expected = [dense[low:high].mean(axis=0) for low, high in itertools.pairwise(edges)]
     np.testing.assert_allclose(mean.weights, expected, atol=1e-12)
     assert mean.held == pytest.approx((dense[:, :-1] > 0).sum(axis=1).mean())
     ax = report.draw_weights(run, new_axes(), top=2)

@@ -76,6 +76,7 @@ def test_numbers_are_written_as_people_read_them():
     assert formats.ratio(float("inf")) == "\N{INFINITY}"
     assert formats.ratio("-inf") == "\N{MINUS SIGN}\N{INFINITY}"
     assert formats.amount(1234567.891) == "1,234,567.89"
+    assert [formats.money(value) for value in (7.612, -999.994, 12345.6)] == ["7.61", "\N{MINUS SIGN}999.99", "12,346"]
     assert formats.count(None) == formats.count(float("nan")) == formats.count("many") == "\N{EN DASH}"
     assert formats.date("2018-01-25 00:00:00") == "2018-01-25 00:00"
     assert formats.date("2018-01-25 00:00:04") == "2018-01-25 00:00:04"

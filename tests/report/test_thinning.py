@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ def twin(values, buckets):
     """First, last, lowest and highest of every stretch, one by one."""
     kept = set()
     edges = bucket_edges(len(values), buckets)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         kept |= {low, high - 1}
         known = [place for place in range(low, high) if not np.isnan(values[place])]
         if known:
@@ -61,5 +63,5 @@ def test_edges_part_the_steps_nearly_equally(steps, buckets):
 def test_means_are_those_of_each_stretch():
     values = np.random.default_rng(0).random((23, 3))
     edges = bucket_edges(23, 5)
-    expected = [values[low:high].mean(axis=0) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    expected = [values[low:high].mean(axis=0) for low, high in itertools.pairwise(edges)]
     np.testing.assert_allclose(bucket_means(values, edges), expected, rtol=1e-14)
