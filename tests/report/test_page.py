@@ -19,6 +19,9 @@ from scipy import stats
 
 import statarb as sa
 from statarb.report import formats, read_results, write_report
+from statarb.report.headline import missing_twins
+from statarb.report.sections import league_section
+from statarb.report.style import drawing
 from statarb.submission.investment import write_run
 
 VOID = {"meta", "br", "img", "link"}
@@ -78,8 +81,13 @@ def page_of(folder):
 
 
 @pytest.fixture(scope="module")
-def run_page(made):
-    return page_of(made / "run")
+def run_text(made):
+    return write_report(made / "run").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def run_page(run_text):
+    return Page(run_text)
 
 
 FIGURES = {
@@ -164,31 +172,30 @@ def test_a_single_run_is_the_metrics_file(copy):
     assert page.words["h2"][2:4] == [f"Run: {name}, lag 1", f"Run: {name}, lag 0"]
 
 
-def test_the_slowest_decision_and_the_coins_held_are_those_of_the_files(copy, runs):
+def test_captions_and_failures_are_those_of_the_files(copy):
     folder = copy("lag1")
-    captions = page_of(folder).words["figcaption"]
+    page = page_of(folder)
+    captions = page.words["figcaption"]
     slowest = pd.read_csv(folder / "utilisation.csv")["utilisation_percent"].max()
     assert any(f"the slowest took {slowest:.4f} %" in caption for caption in captions)
     weights = pd.read_csv(folder / "portfolio_sim.csv")
     held = (weights.drop(columns="USD") > 0).sum(axis=1).mean()
     assert any(f"On average {held:,.1f} coins" in caption for caption in captions)
-
-
-def test_failures_are_shown_with_their_reasons(made, copy):
-    folder = copy("lag1")
-    page = page_of(folder)
     failures = pd.read_csv(folder / "failures.csv")
     assert len(failures) > 5
     title = next(title for title in page.tables if title.startswith("Failures of"))
     assert f": {len(failures)}" in title
     assert [shown for shown, _ in page.column(title, "what it said")] == failures["message"].head(20).tolist()
     assert "<b>no</b>" in failures["message"].iloc[0]
-    league = page_of(made / "run")
+    assert not any(words.startswith("Warning.") for words in page.words["p"])  # lag 1 needs no twin
+
+
+def test_failures_of_a_league_are_shown_with_their_reasons(made, run_page):
     counted = pd.read_csv(made / "run" / "league_failures.csv")
-    assert [int(shown) for shown, _ in league.column("Failures in the league", "decisions")] == counted["count"].tolist()
-    assert [shown for shown, _ in league.column("Failures in the league", "what it said then")] == counted[
-        "first_message"
-    ].tolist()
+    assert len(counted) == 2
+    assert [int(shown) for shown, _ in run_page.column("Failures in the league", "decisions")] == counted["count"].tolist()
+    said = run_page.column("Failures in the league", "what it said then")
+    assert [shown for shown, _ in said] == counted["first_message"].tolist()
 
 
 def test_level_1_is_the_metric_files(made, copy):
@@ -208,32 +215,28 @@ def test_level_1_is_the_metric_files(made, copy):
     np.testing.assert_array_equal(shown, np.hstack([part.to_numpy() for part in parts]))
 
 
-def test_the_same_results_give_the_same_bytes(made, tmp_path):
-    for name in ("run", "lag0", "forecast"):
-        first = write_report(made / name, tmp_path / f"{name}.html").read_bytes()
-        shutil.copytree(made / name, tmp_path / "another place" / name)
-        pyplot.rcParams["font.size"] = 23  # what a user has set does not matter
-        try:
-            assert write_report(tmp_path / "another place" / name, tmp_path / f"{name}2.html").read_bytes() == first
-        finally:
-            pyplot.rcdefaults()
+@pytest.mark.parametrize("name", ["run", "forecast"])
+def test_the_same_results_give_the_same_bytes(made, tmp_path, name):
+    first = write_report(made / name, tmp_path / "first.html").read_bytes()
+    shutil.copytree(made / name, tmp_path / "another place" / name)
+    pyplot.rcParams["font.size"] = 23  # what a user has set does not matter
+    try:
+        assert write_report(tmp_path / "another place" / name, tmp_path / "second.html").read_bytes() == first
+    finally:
+        pyplot.rcdefaults()
 
 
-def test_the_bytes_do_not_depend_on_the_process(made, tmp_path):
+def test_the_bytes_do_not_depend_on_the_process(made, tmp_path, run_text):
     code = "import sys, statarb as sa; sa.write_report(sys.argv[1], sys.argv[2])"
-    pages = []
-    for seed in ("1", "2"):
-        out = tmp_path / f"{seed}.html"
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "LC_ALL": "C"}
-        subprocess.run([sys.executable, "-c", code, str(made / "run"), str(out)], check=True, env=environment)
-        pages.append(out.read_bytes())
-    assert pages[0] == pages[1]
+    out = tmp_path / "page.html"
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    subprocess.run([sys.executable, "-c", code, str(made / "run"), str(out)], check=True, env=environment)
+    assert out.read_text(encoding="utf-8") == run_text
 
 
-def test_the_page_stands_alone(made):
-    text = write_report(made / "run").read_text(encoding="utf-8")
-    page = Page(text)
-    assert not page.tags & {"script", "link", "img", "iframe"}
+def test_the_page_stands_alone(run_text):
+    text = run_text
+    assert not Page(text).tags & {"script", "link", "img", "iframe"}
     assert not re.search(r"(?:src|href)=\"(?!#)", text)
     assert "@import" not in text
     assert "url(" not in text.replace("url(#", "")
@@ -247,8 +250,8 @@ def test_the_page_stands_alone(made):
     assert 'name="viewport"' in text
 
 
-def test_names_reach_the_page_as_text(made):
-    text = write_report(made / "run").read_text(encoding="utf-8")
+def test_names_reach_the_page_as_text(run_text):
+    text = run_text
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(&#39;$1$&#39;)&lt;/script&gt; &amp; &#34;mine&#34;" in text
     assert "<b>no</b>" not in text
@@ -267,28 +270,21 @@ def test_lag_0_without_its_twin_is_a_plain_warning(copy):
     assert rows[2][2][0] == "not run: the twin of the row above is missing"
 
 
-def test_lag_1_needs_no_twin(copy):
-    assert not any(words.startswith("Warning.") for words in page_of(copy("lag1")).words["p"])
-
-
-@pytest.mark.parametrize(("file", "key", "value"), [("metrics.json", "end", "2018-01-26 00:00:00"), ("run.json", "rules", {})])
-def test_a_run_under_other_conditions_is_no_twin(copy, file, key, value):
+@pytest.mark.parametrize(("file", "change"), [("metrics.json", {"end": "2018-01-26"}), ("run.json", {"rules": {"fee": 0.0}})])
+def test_a_run_under_other_conditions_is_no_twin(copy, file, change):
     folder = copy("lag0", "lag1")
+    assert missing_twins(read_results(folder)) == []
     path = folder / "lag1" / file
-    path.write_text(json.dumps({**json.loads(path.read_text()), key: {"fee": 0.0} if value == {} else value}))
-    if key == "rules":
-        content = json.loads(path.read_text())
-        content["rules"] = {**json.loads((folder / "lag0" / file).read_text())["rules"], "fee": 0.0}
-        path.write_text(json.dumps(content))
-    assert sum(words.startswith("Warning.") for words in page_of(folder).words["p"]) == 1
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert len(missing_twins(read_results(folder))) == 1
 
 
 def test_a_league_at_lag_0_alone_warns_for_each_investor(copy):
     folder = copy("run")
     table = pd.read_csv(folder / "league.csv")
+    for path in folder.iterdir():
+        path.unlink()
     table[table["decision_lag"] == 0].to_csv(folder / "league.csv", index=False)
-    for name in ("metrics.json", "run.json", "value.parquet", "orders.parquet", "portfolio_sim.csv", "utilisation.csv"):
-        (folder / name).unlink()
     page = page_of(folder)
     assert sum(words.startswith("Warning.") for words in page.words["p"]) == 5
     assert sum(row[1][0] == "1" for row in page.tables["Results of the league"][1:]) == 5
@@ -310,20 +306,30 @@ GONE = {
 
 
 @pytest.mark.parametrize("name", GONE)
-def test_a_missing_file_is_left_out_and_said_so(copy, name):
+def test_a_missing_file_is_noted(copy, name):
     folder = copy("lag1")
-    whole = page_of(folder)
-    assert not any(line in whole.words["li"] for line in GONE.values())
+    assert not set(read_results(folder).missing) & set(GONE.values())
     (folder / name).unlink()
+    assert set(read_results(folder).missing) & set(GONE.values()) == {GONE[name]}
+
+
+def test_what_is_missing_is_left_out_of_the_page_and_said_so(copy):
+    folder = copy("lag1")
+    for name in ("value.parquet", "orders.parquet", "utilisation.csv"):
+        (folder / name).unlink()
     page = page_of(folder)
-    assert [line for line in page.words["li"] if line in GONE.values()] == [GONE[name]]
+    assert {GONE[name] for name in ("value.parquet", "orders.parquet", "utilisation.csv")} <= set(page.words["li"])
     assert "the league of investors: there is no league.csv" in page.words["li"]
+    assert [words.split(":")[0] for words in page.words["figcaption"]] == ["Realised weights after trading"]
+    assert "Results" in page.tables
 
 
-@pytest.mark.parametrize("name", [*GONE, "league.csv", "metrics_DS.csv"])
+@pytest.mark.parametrize(
+    "name",
+    ["portfolio_sim.csv", "value.parquet", "orders.parquet", "utilisation.csv", "run.json", "metrics.json", "league.csv"]
+    + ["metrics_DS.csv"],
+)
 def test_one_file_alone_is_enough_for_a_report(made, tmp_path, name):
-    if name in ("limits.parquet", "failures.csv"):
-        pytest.skip("these say nothing by themselves")
     source = {"league.csv": "run", "metrics_DS.csv": "forecast"}.get(name, "lag1")
     shutil.copy(made / source / name, tmp_path / name)
     page = page_of(tmp_path)
@@ -335,21 +341,28 @@ def test_one_file_alone_is_enough_for_a_report(made, tmp_path, name):
 def test_a_league_without_one_of_its_further_files(copy, name):
     folder = copy("run")
     (folder / name).unlink()
-    assert any(line.endswith(f"there is no {name}") for line in page_of(folder).words["li"])
+    results = read_results(folder)
+    assert any(line.endswith(f"there is no {name}") for line in results.missing)
+    with drawing():
+        section = league_section(results.leagues[0], 1)
+    assert len(section.figures) == (4 if name == "league_values.parquet" else 8)
 
 
 def test_figures_that_are_not_there_are_computed_from_the_value(copy):
     folder = copy("lag1")
     metrics = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").unlink()
-    page = page_of(folder)
-    for key in ("total_return", "G", "downside", "maximum_drawdown", "final_value"):
-        assert float(page.column("Results", FIGURES[key][0])[0][1]) == pytest.approx(metrics[key], rel=1e-12)
+    computed = read_results(folder).records[0].metrics
+    for key in ("total_return", "G", "downside", "maximum_drawdown", "final_value", "fees_paid", "turnover", "exposure"):
+        assert computed[key] == pytest.approx(metrics[key], rel=1e-12)
+    assert "decision_lag" not in computed
 
 
 def test_many_runs_are_listed_and_a_few_are_drawn(made, tmp_path):
     for number in range(7):
-        shutil.copytree(made / "lag1", tmp_path / f"run{number}")
+        (tmp_path / f"run{number}").mkdir()
+        for name in ("metrics.json", "portfolio_sim.csv"):
+            shutil.copy(made / "lag1" / name, tmp_path / f"run{number}" / name)
         path = tmp_path / f"run{number}" / "metrics.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "investor": f"number {number}", "G": number}))
     page = page_of(tmp_path)
@@ -464,16 +477,17 @@ def test_writing_a_report_opens_no_window(made, tmp_path):
     assert pyplot.get_fignums() == []
 
 
-def test_an_insolvent_run_is_reported(panel, tmp_path):
-    prices = pd.DataFrame({1: [2.0, 1.0, 0.0, 0.0]}, index=pd.date_range("2018-01-25", periods=4, freq="5min", unit="us"))
-    market = sa.Panel.from_frame(prices)
-    investor = sa.investors.from_function(lambda window, holdings: pd.Series({1: 1.0}), name="all_in")
-    rules = sa.TradingRules(fee=0.0).without_limits()
-    run = sa.walk_forward(investor, market, rules, start=None, decision_lag=0)
-    if run.replay.insolvent_at is None:
-        pytest.skip("a price of 0 is no quote here")
-    write_run(run, tmp_path, market)
-    assert "(insolvent at" in page_of(tmp_path).column("Results", "investor")[0][0]
+def test_an_insolvent_run_is_reported(copy):
+    folder = copy("lag1")
+    paths = pd.read_parquet(folder / "value.parquet")
+    paths.loc[300:, ["value", "cash", "fees", "turnover"]] = 0.0
+    paths.to_parquet(folder / "value.parquet")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics |= {"insolvent_at": str(paths["time"].iloc[300]), "total_return": -1.0, "G": "-inf"}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    page = page_of(folder)
+    assert page.column("Results", "investor")[0][0].endswith("(insolvent at 2018-01-26 01:00:00)")
+    assert page.column("Results", "G")[0][0] == "\N{MINUS SIGN}\N{INFINITY}"
 
 
 @pytest.mark.slow
