@@ -39,10 +39,11 @@ SAME = ("start", "end", "coins")
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One cell of a table: what is shown, and the number behind it in full."""
+    """One cell of a table: what is shown, the number behind it in full, and how many columns it fills."""
 
     text: str
     full: str = ""
+    span: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,8 +177,8 @@ def _table(title: str, rows: list[dict[str, Any]], alone: list[tuple[Any, ...]],
             cells.append(Cell(NONE if value is None else write(value), in_full(value)))
         body.append((style, cells))
         if lag == 0 and _key(row) in alone:
-            warning = [Cell(name), Cell("1"), Cell("not run: the twin of the row above is missing")]
-            body.append(("warn", warning + [Cell("")] * (len(shown) - 1)))
+            warning = Cell("not run: the twin of the row above is missing", span=len(shown))
+            body.append(("warn", [Cell(name), Cell("1"), warning]))
     return Table(title, ["investor", "lag", *(heading for _, heading, _ in shown)], body)
 
 

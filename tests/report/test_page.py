@@ -326,8 +326,16 @@ def test_what_is_missing_is_left_out_of_the_page_and_said_so(copy):
 
 @pytest.mark.parametrize(
     "name",
-    ["portfolio_sim.csv", "value.parquet", "orders.parquet", "utilisation.csv", "run.json", "metrics.json", "league.csv"]
-    + ["metrics_DS.csv"],
+    [
+        "portfolio_sim.csv",
+        "value.parquet",
+        "orders.parquet",
+        "utilisation.csv",
+        "run.json",
+        "metrics.json",
+        "league.csv",
+        "metrics_DS.csv",
+    ],
 )
 def test_one_file_alone_is_enough_for_a_report(made, tmp_path, name):
     source = {"league.csv": "run", "metrics_DS.csv": "forecast"}.get(name, "lag1")
