@@ -14,7 +14,7 @@ from statarb._typing import FloatArray, TimeLike
 from statarb.data._time import as_stamp
 from statarb.data.panel import Panel
 from statarb.errors import DataError
-from statarb.investors.base import BaseInvestor, register, weights_of
+from statarb.investors.base import SignalDriven, register, weights_of
 from statarb.investors.hedging import FixedShareHedge, Proof
 from statarb.investors.shadow import Candidate, Scene, Shadow, candidates
 from statarb.investors.sources import SOURCES, Record, forecasts_of
@@ -40,7 +40,7 @@ LEAST_UNIT = 1e-4
 
 @register("autonomous")
 @dataclasses.dataclass(eq=False, repr=False)
-class AutonomousInvestor(BaseInvestor):
+class AutonomousInvestor(SignalDriven):
     """Lets candidates trade on paper, and follows the leading one once it has beaten cash by more than chance.
 
     Candidates (:func:`statarb.investors.shadow.candidates`) differ in forecaster, horizon, window, risk aversion and way of
@@ -136,12 +136,6 @@ class AutonomousInvestor(BaseInvestor):
             Most rows of a window.
         """
         return {"forecasts": forecasts_of(SOURCES, panel, first, last, depth, self.decision_lag)}
-
-    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Forecast from the window, then decide; see :meth:`Investor.decide`."""
-        last = len(window.times) - 1
-        signal = self.signals(window, last, last + 1, last + 1)
-        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
 
     def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
         """Return wanted weights given the forecasts of the window's last row; ``None`` where nothing is to be traded."""

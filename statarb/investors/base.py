@@ -18,7 +18,17 @@ from statarb.errors import ParameterError
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.base import clone as clone_forecaster
 
-__all__ = ["INVESTORS", "BaseInvestor", "Investor", "PeriodicInvestor", "fresh_copy", "make_investor", "register", "weights_of"]
+__all__ = [
+    "INVESTORS",
+    "BaseInvestor",
+    "Investor",
+    "PeriodicInvestor",
+    "SignalDriven",
+    "fresh_copy",
+    "make_investor",
+    "register",
+    "weights_of",
+]
 
 
 @runtime_checkable
@@ -261,6 +271,47 @@ class PeriodicInvestor(BaseInvestor):
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
         """Return wanted weights by coin, or ``None`` to keep the holdings; see :meth:`Investor.decide`."""
         raise NotImplementedError(f"{type(self).__name__} must define weigh(window, holdings)")
+
+
+class SignalDriven(BaseInvestor):
+    """An investor whose view of the market, its signals, does not depend on what it holds.
+
+    A walk computes the signals of many rows at once, in parallel, and asks :meth:`decide_on` step by step (see
+    :class:`statarb.walkforward.signals.SignalInvestor`); :meth:`decide` is the same in one. A subclass gives :meth:`signals`
+    and :meth:`decide_on`.
+    """
+
+    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
+        """Compute the signals of the window's last row, then decide on them; see :meth:`Investor.decide`."""
+        last = len(window.times) - 1
+        signal = self.signals(window, last, last + 1, last + 1)
+        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
+
+    def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
+        """Return what is known after each of the rows ``first`` to ``last - 1``, by name; the first axis is the rows.
+
+        Parameters
+        ----------
+        panel : Panel
+            The market; nothing after row ``last - 1`` is used, nor for any row what comes after it.
+        first, last : int
+            Rows, as positions in ``panel.times``.
+        depth : int
+            Most rows of a window.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define signals(panel, first, last, depth)")
+
+    def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
+        """Return wanted weights by coin, or ``None`` to keep the holdings.
+
+        Parameters
+        ----------
+        window, holdings : Panel, Series
+            See :meth:`Investor.decide`.
+        signal : mapping of str to array
+            The entries of :meth:`signals` for the window's last row.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define decide_on(window, holdings, signal)")
 
 
 def weights_of(window: Panel, weights: FloatArray) -> pd.Series:

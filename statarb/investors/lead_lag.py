@@ -15,14 +15,14 @@ from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import CrossAssetRidge
-from statarb.investors.base import BaseInvestor, register, weights_of
+from statarb.investors.base import SignalDriven, register, weights_of
 
 __all__ = ["LeadLag", "band_weights"]
 
 
 @register("lead_lag")
 @dataclasses.dataclass(eq=False, repr=False)
-class LeadLag(BaseInvestor):
+class LeadLag(SignalDriven):
     """One-step forecasts with a no-trade band.
 
     A coin is bought up to ``cap`` where its expected log return is above ``entry``, the largest first, as far as the cash goes;
@@ -63,12 +63,6 @@ class LeadLag(BaseInvestor):
         check_number("fee", self.fee, at_least=0.0, below=1.0)
         if self.forecaster is not None and not (hasattr(self.forecaster, "fit") and hasattr(self.forecaster, "predict")):
             raise ParameterError(f"forecaster must have fit(window) and predict(window), got {self.forecaster!r}")
-
-    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Forecast from the window, then decide; see :meth:`Investor.decide`."""
-        last = len(window.times) - 1
-        signal = self.signals(window, last, last + 1, last + 1)
-        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
 
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
         """Return the forecasts from the rows ``first`` to ``last - 1``, (rows, coins), NaN where there is none.

@@ -14,7 +14,7 @@ from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.ensemble import linear_ensemble
-from statarb.investors.base import BaseInvestor, register, weights_of
+from statarb.investors.base import SignalDriven, register, weights_of
 from statarb.investors.edge import Edge, measured_edges
 from statarb.investors.scenarios import daily_sigma, residuals, simple_returns
 from statarb.optimization.mean_downside_risk import MeanDownsideRisk
@@ -33,7 +33,7 @@ ROUNDING = 1e-12
 
 @register("stat_arb")
 @dataclasses.dataclass(eq=False, repr=False)
-class StatArb(BaseInvestor):
+class StatArb(SignalDriven):
     """Expected returns from forecasts that have proven themselves, traded by a fee-aware mean-downside-risk problem.
 
     At each step::
@@ -126,12 +126,6 @@ class StatArb(BaseInvestor):
         self._solver: RollingMeanDownsideRisk | None = None
         self._seen: np.datetime64 | None = None
         self._sigma: FloatArray | None = None
-
-    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Forecast from the window, then decide; see :meth:`Investor.decide`."""
-        last = len(window.times) - 1
-        signal = self.signals(window, last, last + 1, last + 1)
-        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
 
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
         """Return, for the rows ``first`` to ``last - 1``, expected returns, their record, and volatilities where asked for.
