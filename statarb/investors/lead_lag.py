@@ -13,9 +13,9 @@ from statarb._checks import check_number
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import CrossAssetRidge
 from statarb.investors.base import SignalDriven, register, weights_of
+from statarb.investors.forecasts import forecasts_from
 
 __all__ = ["LeadLag", "band_weights"]
 
@@ -77,12 +77,7 @@ class LeadLag(SignalDriven):
             Most rows of a window.
         """
         model = CrossAssetRidge() if self.forecaster is None else self.forecaster
-        expected = np.full((last - first, len(panel.coins)), np.nan)
-        ready = max(first, int(getattr(model, "min_rows", 1)) - 1)
-        if ready < last and depth >= getattr(model, "min_rows", 1):
-            rows = np.arange(ready, last, dtype=np.int64)
-            expected[ready - first :] = forecast_rows(model, panel, rows, depth=depth).forecasts
-        return {"expected_return": expected}
+        return {"expected_return": forecasts_from(model, panel, first, last, depth)}
 
     def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
         """Return wanted weights given the forecasts of the window's last row; ``None`` where nothing is to be traded."""
