@@ -7,7 +7,7 @@ import numpy as np
 from statarb._typing import FloatArray, IntArray
 from statarb.errors import DataError
 
-__all__ = ["equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
+__all__ = ["best_corner", "equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
 
 ROUNDING = 1e-12
 """What is taken for zero, relative to the size of the numbers of a problem."""
@@ -122,6 +122,19 @@ def _on_face(matrix: FloatArray, linear: FloatArray, weights: FloatArray) -> tup
         weights[column] = at
 
 
+def best_corner(relatives: FloatArray) -> FloatArray:
+    """Return all weight on the coin that grew most, (n,): the first of equals.
+
+    Parameters
+    ----------
+    relatives : (rows, n)
+        Price relatives, positive.
+    """
+    weights = np.zeros(relatives.shape[1])
+    weights[int(np.argmax(np.log(relatives).sum(axis=0)))] = 1.0
+    return weights
+
+
 def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
     """Return the constant rebalanced portfolio with the highest growth: ``argmax mean(log(X b))`` over the simplex.
 
@@ -133,7 +146,7 @@ def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
     Parameters
     ----------
     relatives : (rows, n)
-        X: price relatives, positive.
+        X: price relatives, positive. Without a row all portfolios are alike, and the answer is the uniform one.
     tolerance : float
         Largest gap in log growth a row.
 
@@ -145,8 +158,9 @@ def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
     rows, size = relatives.shape
     if not (np.isfinite(relatives).all() and (relatives > 0.0).all()):
         raise DataError("price relatives must be positive and finite; a price behind them is not")
-    weights = np.zeros(size)
-    weights[int(np.argmax(np.log(relatives).sum(axis=0)))] = 1.0
+    if rows == 0:
+        return np.full(size, 1.0 / size)
+    weights = best_corner(relatives)
     for _ in range(size + 50):
         column = np.flatnonzero(weights)
         growth = relatives[:, column] @ weights[column]

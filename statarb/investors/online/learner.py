@@ -196,10 +196,7 @@ class MarketInvestor(BaseInvestor):
 
     def start(self, market: Market, window: Panel) -> int:
         """Take in the first window, and return the number of rows taken."""
-        for row in range(len(window.times)):
-            market.take(*_row(window, row))
-        market.choose()
-        return len(window.times)
+        return _taken(market, window, len(window.times))
 
     def step(self, market: Market, window: Panel, row: int) -> None:
         """Take in one row of a later window."""
@@ -258,10 +255,7 @@ class OnlineLearner(MarketInvestor):
 
     def start(self, market: Market, window: Panel) -> int:
         """Take in the first window, or with ``pretrain`` its first row alone, and return the number of rows taken."""
-        taken = 1 if self.pretrain else len(window.times)
-        for row in range(taken):
-            market.take(*_row(window, row))
-        market.choose()
+        taken = _taken(market, window, 1 if self.pretrain else len(window.times))
         self._move(market)
         return taken
 
@@ -303,6 +297,14 @@ def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> 
     _, old, fresh = np.intersect1d(before, after, assume_unique=True, return_indices=True)
     moved[fresh] = values[old]
     return moved
+
+
+def _taken(market: Market, window: Panel, rows: int) -> int:
+    """Take in the first rows of a window, and choose the coins in play; return how many rows they were."""
+    for row in range(rows):
+        market.take(*_row(window, row))
+    market.choose()
+    return rows
 
 
 def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None, BoolArray | None]:
