@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections import Counter, deque
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 from statarb._typing import FloatArray
 from statarb.backtest.account import Account
 from statarb.data.panel import Panel
+from statarb.errors import DataError, InfeasibleError
 from statarb.investors.baselines import EqualWeight, Hold, Momentum
 from statarb.investors.lead_lag import band_weights
 from statarb.investors.stat_arb import StatArb
@@ -218,7 +220,8 @@ class Shadow:
     Attributes
     ----------
     failures : Counter
-        Decisions that could not be made, by message: the paper holdings were kept.
+        Decisions that could not be made, since the data or the bounds left no answer, by message: the paper holdings were
+        kept. The first one warns. Any other error is a fault of the candidate, and is not caught.
     """
 
     def __init__(self, candidate: Candidate, window: Panel, rules: TradingRules, start: np.datetime64, lag: int) -> None:
@@ -262,8 +265,16 @@ class Shadow:
     def _decided(self, scene: Scene) -> FloatArray | None:
         try:
             wanted = self.candidate.decide(scene, self.account.weights, self.account.value)
-        except Exception as error:  # noqa: BLE001 - one candidate must not stop the others: kept, counted, shown
-            self.failures[f"{type(error).__name__}: {error}"] += 1
+        except (DataError, InfeasibleError, np.linalg.LinAlgError) as error:  # what a problem without an answer raises
+            message = f"{type(error).__name__}: {error}"
+            if not self.failures:
+                warnings.warn(
+                    f"{self.candidate.name} cannot decide at {scene.window.now} ({message}): its paper holdings are kept; "
+                    "further cases are counted in AutonomousInvestor.failures",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self.failures[message] += 1
             return None
         if wanted is None:
             return None
