@@ -16,7 +16,7 @@ from statarb.data.shared import SharedPanel, shared
 from statarb.errors import ParameterError
 from statarb.walkforward.checkpoint import Checkpoint
 
-__all__ = ["Block", "SignalInvestor", "signal_blocks"]
+__all__ = ["Block", "SignalInvestor", "SignalsFailed", "signal_blocks"]
 
 SignalArrays = Mapping[str, FloatArray]
 
@@ -51,6 +51,10 @@ class SignalInvestor(Protocol):
     def decide_on(self, window: Panel, holdings: Any, signal: SignalArrays) -> Any:
         """Return wanted weights, as ``decide`` does, given the signal of the window's last row."""
         ...
+
+
+class SignalsFailed(Exception):
+    """An investor cannot compute its signals in blocks; the text says what it raised, the cause is that error."""
 
 
 class Block:
@@ -125,15 +129,26 @@ def _park(investor: SignalInvestor, market: SharedPanel, low: int, high: int, de
 
 
 def _compute(investor: SignalInvestor, panel: Panel, low: int, high: int, depth: int, store: Checkpoint | None) -> Block:
-    """Read a block from the store, or compute it and leave it there."""
+    """Read a block from the store, or compute it and leave it there.
+
+    Raises
+    ------
+    SignalsFailed
+        Whatever the investor raised, or signals that do not have one entry a row. What the store or the panel raise is theirs.
+    """
     name = _name(low, high)
     found = None if store is None else store.read(name)
     if isinstance(found, Block):
         return found
     past = panel.row_slice(0, high)
     started = time.perf_counter()
-    arrays = {key: np.asarray(values) for key, values in investor.signals(past, low, high, depth).items()}
-    made = Block(low, high, arrays, time.perf_counter() - started)
+    try:
+        arrays = {key: np.asarray(values) for key, values in investor.signals(past, low, high, depth).items()}
+        made = Block(low, high, arrays, time.perf_counter() - started)
+    except MemoryError:  # says something about the machine, nothing about the investor
+        raise
+    except Exception as error:  # the boundary to other people's code: the walk warns of it, and asks step by step
+        raise SignalsFailed(f"{type(error).__name__}: {error}") from error
     if store is not None:
         store.write(name, made)
     return made
