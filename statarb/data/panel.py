@@ -13,6 +13,7 @@ from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
 from statarb.data._frames import as_floats, check_rows, coin_table_of, gridded, last_of_cell, require_positive, same_labels
 from statarb.data._time import Stamps, as_stamp, as_stamps, usual_step
+from statarb.data.enrichment import joined_field
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["Panel"]
@@ -492,9 +493,7 @@ class Panel:
         >>> panel.with_field("mood", mood).field("mood")["a"].tolist()
         [nan, 0.5, -0.5]
         """
-        from statarb.data.enrichment import joined_field
-
-        return self.with_arrays({name: joined_field(self, name, frame, max_age)})
+        return self.with_arrays({name: joined_field(self._stamps, self._coins, name, frame, max_age)})
 
     # -- storage --------------------------------------------------------------------------------------------------------
 
