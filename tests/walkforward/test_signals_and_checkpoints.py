@@ -104,7 +104,7 @@ class Uneven(LeadLag):
 
 
 def test_signals_of_the_wrong_length_are_warned_of_by_name_and_rows(market):
-    with pytest.warns(RuntimeWarning, match="signal 'expected_return' must have one entry a row: 25 for the rows 167 to 191, got 24"):
+    with pytest.warns(RuntimeWarning, match="'expected_return' must have one entry a row: 25 for the rows 167 to 191, got 24"):
         run = sa.walk_forward(Uneven(), market, RULES, block=64, **WALK)
     assert set(run.failures["message"]) == {"IndexError: index 0 is out of bounds for axis 0 with size 0"}
 
