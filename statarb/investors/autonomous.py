@@ -126,14 +126,7 @@ class AutonomousInvestor(SignalDriven):
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
         """Return the forecasts of all sources from the rows ``first`` to ``last - 1``: (rows, sources, coins).
 
-        Parameters
-        ----------
-        panel : Panel
-            The market; nothing after row ``last - 1`` is used, nor for any row what comes after it.
-        first, last : int
-            Rows, as positions in ``panel.times``.
-        depth : int
-            Most rows of a window.
+        See :meth:`SignalDriven.signals`.
         """
         return {"forecasts": forecasts_of(SOURCES, panel, first, last, depth, self.decision_lag)}
 

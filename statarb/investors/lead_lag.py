@@ -67,14 +67,7 @@ class LeadLag(SignalDriven):
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
         """Return the forecasts from the rows ``first`` to ``last - 1``, (rows, coins), NaN where there is none.
 
-        Parameters
-        ----------
-        panel : Panel
-            The market; nothing after row ``last - 1`` is used, nor for any row what comes after it.
-        first, last : int
-            Rows, as positions in ``panel.times``.
-        depth : int
-            Most rows of a window.
+        See :meth:`SignalDriven.signals`.
         """
         model = CrossAssetRidge() if self.forecaster is None else self.forecaster
         return {"expected_return": forecasts_from(model, panel, first, last, depth)}
