@@ -11,8 +11,8 @@ import pandas as pd
 
 from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._frames import as_floats, check_rows, coin_table_of, gridded, last_of_cell, require_positive, same_labels
-from statarb.data._time import Stamps, as_stamp, as_stamps, usual_step
+from statarb.data._frames import check_rows, coin_table_of, gridded_arrays
+from statarb.data._time import Stamps, as_stamp, usual_step
 from statarb.data.enrichment import joined_field
 from statarb.errors import DataError, ParameterError
 
@@ -180,42 +180,15 @@ class Panel:
         From long rows (time, asset, price) ``frame.pivot(index="time", columns="asset", values="price")`` makes the table.
         A further series joins by :meth:`with_field`.
         """
-        if not isinstance(prices, pd.DataFrame):
-            raise DataError(f"prices must be a DataFrame, times x assets, got {type(prices).__name__}")
-        if prices.shape[0] == 0 or prices.shape[1] == 0:
-            raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
-        if not prices.columns.is_unique:
-            twice = prices.columns[prices.columns.duplicated()].tolist()[0]
-            raise DataError(f"prices has the column {twice!r} twice; an asset has one column")
-        stamps = as_stamps("prices", prices.index)
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
-        arrays: dict[str, AnyFloatArray] = {"price": as_floats("prices", prices)}
-        for name, frame in extra.items():
-            if frame is not None:
-                arrays[name] = as_floats(name, same_labels(name, frame, prices))
-        require_positive("prices", arrays["price"], stamps, prices.columns)
-        if unrounded is not None:
-            exact = arrays["unrounded"]
-            require_positive("unrounded", exact, stamps, prices.columns)
-            arrays["unrounded"] = np.where(np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact)
-        grid, position = gridded(stamps, step)
-        if len(position) != len(np.unique(position)):
-            last = np.append(np.diff(position) > 0, True)
-            arrays = {name: last_of_cell(values, position) for name, values in arrays.items()}
-            position = position[last]
-        some = ~np.isnan(arrays["price"]).all(axis=1)
-        if not some.any():
-            raise DataError(f"prices holds no price: all {prices.size} cells are missing")
-        if not some.all():
-            arrays = {name: values[some] for name, values in arrays.items()}
-            position = position[some]
+        grid, rows, arrays = gridded_arrays(prices, {name: frame for name, frame in extra.items() if frame is not None}, step)
         if numeraire is not None and numeraire not in prices.columns:
             raise DataError(f"numeraire {numeraire!r} is not a column of prices")
         if numeraire is None and BITCOIN in prices.columns:
             numeraire = BITCOIN
         return cls(
             grid,
-            position,
+            rows,
             prices.columns.rename(None),
             arrays,
             table=table,
