@@ -1,4 +1,4 @@
-"""Frames of prices into arrays: numbers, labels and times checked, rows put on a regular grid."""
+"""Tables of prices into arrays: numbers, labels and times checked, rows put on a regular grid, holes carried over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from statarb._typing import AnyFloatArray, FloatArray, IntArray
 from statarb.data._time import Stamps, as_stamps, as_width
 from statarb.errors import DataError
 
-__all__ = ["check_rows", "coin_table_of", "gridded_arrays"]
+__all__ = ["carry_forward", "check_rows", "coin_table_of", "gridded_arrays"]
 
 
 def gridded_arrays(
@@ -130,6 +130,14 @@ def last_of_cell(values: AnyFloatArray, position: IntArray) -> AnyFloatArray:
             fresh = ~np.isnan(values[row])
             merged[cell, fresh] = values[row, fresh]
     return merged
+
+
+def carry_forward(values: AnyFloatArray) -> None:
+    """Replace each NaN by the last number above it in its column, in place."""
+    for row in range(1, len(values)):
+        hole = np.isnan(values[row])
+        if hole.any():
+            values[row, hole] = values[row - 1, hole]
 
 
 def coin_table_of(table: pd.DataFrame | None, coins: pd.Index) -> pd.DataFrame:

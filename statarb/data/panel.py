@@ -11,12 +11,12 @@ import pandas as pd
 
 from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._frames import check_rows, coin_table_of, gridded_arrays
+from statarb.data._frames import carry_forward, check_rows, coin_table_of, gridded_arrays
 from statarb.data._time import Stamps, as_stamp, usual_step
 from statarb.data.enrichment import joined_field
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "carry_forward"]
 
 BITCOIN = 1442
 """Coin id of BTC in the case's data, in whose units its order limits are stated."""
@@ -140,7 +140,10 @@ class Panel:
         Raises
         ------
         DataError
-            Index not increasing, duplicated columns, a price that is zero, negative or infinite, no price at all.
+            Index not increasing, duplicated columns, a price that is zero, negative or infinite, no price at all; a field
+            with another index, or without one of the columns; a numeraire that is no column.
+        ParameterError
+            A step that is no positive time span.
 
         Notes
         -----
@@ -282,7 +285,13 @@ class Panel:
         return self._on_grid(self.array(name), np.nan)
 
     def array(self, name: str = "price") -> AnyFloatArray:
-        """Return one field as stored, rows x coins, read-only; ``unrounded`` is the price where a panel has none."""
+        """Return one field as stored, rows x coins, read-only; ``unrounded`` is the price where a panel has none.
+
+        Raises
+        ------
+        ParameterError
+            Where the panel has no such field; lists those it has.
+        """
         found = self._arrays.get(name)
         if found is not None:
             return found
@@ -307,7 +316,7 @@ class Panel:
         Raises
         ------
         ParameterError
-            ``start`` after ``end``.
+            ``start`` after ``end``, or either is no time.
         DataError
             No time of the grid, or no row, lies between them.
         """
@@ -340,6 +349,8 @@ class Panel:
         ------
         DataError
             No row at or before ``t``.
+        ParameterError
+            ``t`` is no time, or ``depth`` is below 1.
         """
         stamp = as_stamp("t", t)
         if self._now is not None:
@@ -358,7 +369,9 @@ class Panel:
         Raises
         ------
         ParameterError
-            A coin that the panel does not have, or has been named twice.
+            A coin that the panel does not have, or has been named twice; no coin.
+        DataError
+            None of the coins has a price.
         """
         wanted = pd.Index(list(coins))
         if len(wanted) == 0:
@@ -416,7 +429,25 @@ class Panel:
     ) -> Panel:
         """Return a panel on the same grid with other arrays; what is not given stays as it is.
 
-        With ``rows`` (positions in the grid) all arrays are new, and fields that are not given are dropped.
+        Parameters
+        ----------
+        arrays : mapping of str to (rows, coins) array
+            Fields that are new or replaced; NaN where missing.
+        rows : (rows,) int64, optional
+            Positions in the grid of other rows than now. All arrays are new then: fields that are not given are dropped.
+        observed : (rows, coins) bool, optional
+            What was quoted; with ``rows``, by default every cell with a price.
+        imputation : str, optional
+            Method that filled missing cells.
+        looks_ahead : bool, optional
+            Whether a filled cell may depend on later ones.
+        metadata : mapping, optional
+            Entries that are added to the panel's own.
+
+        Raises
+        ------
+        DataError
+            Shapes that do not agree, or rows that are no increasing positions in the grid.
         """
         kept: dict[str, AnyFloatArray] = {} if rows is not None else dict(self._arrays)
         changed = Panel(
@@ -549,14 +580,6 @@ class Panel:
             whole[self._rows] = values
             values = whole
         return pd.DataFrame(values, index=self.grid, columns=self._coins, copy=False)
-
-
-def carry_forward(values: AnyFloatArray) -> None:
-    """Replace each NaN by the last number above it in its column, in place."""
-    for row in range(1, len(values)):
-        hole = np.isnan(values[row])
-        if hole.any():
-            values[row, hole] = values[row - 1, hole]
 
 
 def _read_only(values: Any) -> Any:

@@ -46,9 +46,11 @@ class Investor(Protocol):
         Parameters
         ----------
         window : Panel
-            All that may be known: a read-only panel that ends where the decision may look.
+            All that may be known: a read-only panel that ends where the decision may look, ``decision_lag`` steps before the
+            trade.
         holdings : Series
-            Held share of the current value by coin, index ``window.coins``; USD is the rest.
+            Held share of the current value by coin, index ``window.coins``; USD is the rest. In a walk,
+            ``holdings.attrs["value"]`` is the value of the portfolio at that time, in USD.
 
         Returns
         -------
@@ -315,7 +317,15 @@ class SignalDriven(BaseInvestor):
 
 
 def weights_of(window: Panel, weights: FloatArray) -> pd.Series:
-    """Return an array of weights, one a coin of the window, as the answer of an investor: the coins above 0 alone."""
+    """Return an array of weights as the answer of an investor: a Series by coin, of the coins whose weight is not 0.
+
+    Parameters
+    ----------
+    window : Panel
+        Names the coins.
+    weights : (coins,)
+        One a coin of the window.
+    """
     column = np.flatnonzero(weights)
     return pd.Series(weights[column], index=window.coins[column], dtype=np.float64)
 
@@ -348,7 +358,13 @@ def _short(value: Any) -> str:
 
 
 def fresh_copy(value: Any) -> Any:
-    """Return a copy that has learnt nothing: a clone where the value can be cloned, else a deep copy."""
+    """Return a copy that has learnt nothing: a clone where the value can be cloned, else a deep copy.
+
+    Parameters
+    ----------
+    value : object
+        A parameter of an investor: an investor, a forecaster, an estimator of scikit-learn, or anything else.
+    """
     if isinstance(value, BaseInvestor):
         return value.clone()
     if hasattr(value, "get_params") and not isinstance(value, type):

@@ -74,6 +74,11 @@ def measured_edges(
         Standard errors by which the slope must stand out.
     fee : float
         Cost of a trade, for the choice among horizons.
+
+    Returns
+    -------
+    Edge
+        Of the rows ``first`` to ``last - 1``; what it says of a row rests on rows up to that one.
     """
     takes_horizon = "horizon" in getattr(forecaster, "get_params", dict)()
     spans = tuple(horizons) if takes_horizon else (int(getattr(forecaster, "horizon", 1)),)

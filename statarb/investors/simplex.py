@@ -38,7 +38,7 @@ def project_simplex(values: FloatArray) -> FloatArray:
 
 
 def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray | None = None) -> FloatArray:
-    """Return ``argmin 1/2 b'Qb - c'b`` over the simplex ``b >= 0, sum(b) = 1``.
+    """Return ``argmin 1/2 b'Qb - c'b``, (n,), over the simplex ``b >= 0, sum(b) = 1``.
 
     A primal active-set method, the one of Lawson and Hanson (1974, chapter 23) with the sum as one equation more: exact up
     to rounding, and quick where few weights are above zero or ``start`` has the right ones. What is returned is certified: by
@@ -136,7 +136,7 @@ def best_corner(relatives: FloatArray) -> FloatArray:
 
 
 def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
-    """Return the constant rebalanced portfolio with the highest growth: ``argmax mean(log(X b))`` over the simplex.
+    """Return the constant rebalanced portfolio with the highest growth, (n,): ``argmax mean(log(X b))`` over the simplex.
 
     Newton's method on the coins in use, each step a quadratic on the simplex; coins come in where the gradient says that
     they help, first by the best of a few mixtures with what was there. It ends with a certificate: no portfolio grows faster
@@ -213,7 +213,7 @@ def _newton(relatives: FloatArray, weights: FloatArray, tolerance: float) -> Flo
 
 
 def equal_risk(covariance: FloatArray) -> FloatArray:
-    """Return the long-only weights of which each carries the same risk: ``b_i (Cb)_i`` equal for all i.
+    """Return the long-only weights, (n,), of which each carries the same risk: ``b_i (Cb)_i`` equal for all i.
 
     Newton's method with a damped step on ``1/2 b'Cb - (1/n) sum(log b_i)`` (Spinu 2013, algorithm 3.4), whose minimum,
     divided by its sum, is the portfolio of equal risk contributions (Maillard, Roncalli, Teiletche 2010).

@@ -81,7 +81,7 @@ class Block:
         self.seconds_a_row = seconds / max(last - first, 1)
 
     def row(self, position: int) -> dict[str, FloatArray]:
-        """Return the signal of one row."""
+        """Return the signal of one row: the entries of all arrays at ``position``, a position in ``panel.times``."""
         return {name: values[position - self.first] for name, values in self.arrays.items()}
 
 
@@ -101,6 +101,30 @@ def signal_blocks(
 
     A worker maps the panel from files, and shows the investor only the rows up to the end of its block: what lies after it is
     not there to be seen. It leaves the block in a file too, so that blocks that wait for the reader take no memory.
+
+    Parameters
+    ----------
+    investor : SignalInvestor
+        Whose signals; is not changed.
+    panel : Panel
+        The market.
+    first, last : int
+        Rows, as positions in ``panel.times``.
+    depth : int
+        Most rows that may be used for one answer.
+    block : int
+        Rows of a block; cut at multiples of it, so that the blocks are the same wherever a walk begins.
+    n_jobs : int
+        Processes.
+    store : Checkpoint, optional
+        Where blocks are kept, and read from.
+    show : bool
+        Whether to show a bar on a terminal.
+
+    Raises
+    ------
+    SignalsFailed
+        Whatever the investor raised, when the reader comes to that block.
     """
     edges = [(max(low, first), min(low + block, last)) for low in range(first - first % block, last, block)]
     if joblib.effective_n_jobs(n_jobs) == 1:

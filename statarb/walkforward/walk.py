@@ -339,7 +339,20 @@ class _Signals:
 
 
 def as_weights(answer: Any, coins: pd.Index) -> tuple[FloatArray | None, str, str]:
-    """Turn an investor's answer into weights by column; else give the reason why it cannot be used, and the details."""
+    """Turn an investor's answer into weights by column; else give the reason why it cannot be used, and the details.
+
+    Parameters
+    ----------
+    answer : object
+        What :meth:`Investor.decide` returned: a Series or mapping by coin, or an array of one weight a coin.
+    coins : Index
+        Coins of the panel.
+
+    Returns
+    -------
+    (coins,) or None, str, str
+        Weights, whose sum is at most 1; None where the answer cannot be used. Reason and details, empty where it can.
+    """
     if isinstance(answer, dict):
         answer = pd.Series(answer, dtype=object)
     try:
