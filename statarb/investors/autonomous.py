@@ -135,7 +135,7 @@ class AutonomousInvestor(SignalDriven):
         self._take_in(window, signal["forecasts"])
         held = holdings.to_numpy(dtype=np.float64)
         if self._leader == CASH:
-            least = self._least_order(window, holdings)
+            least = self._least_order(holdings)
             return weights_of(window, np.zeros(len(held))) if (held > least).any() else None
         shadow = self._shadows[self._leader - 1]
         if shadow.candidate.from_holdings:
@@ -304,7 +304,7 @@ class AutonomousInvestor(SignalDriven):
             }
         )
 
-    def _least_order(self, window: Panel, holdings: pd.Series) -> float:
+    def _least_order(self, holdings: pd.Series) -> float:
         """Share of the portfolio below which an order is dropped."""
         unit = 1.0 if self._rules.numeraire is None else 0.0
         if self._unit >= 0:

@@ -45,7 +45,7 @@ class Market:
     """
 
     def __init__(self, coins: int, labels: IntArray, max_coins: int | None, max_age: int, memory: int, cash: bool) -> None:
-        self._coins, self._labels, self._max_age, self._cash = coins, labels, max_age, cash
+        self._coins, self._labels, self._max_age = coins, labels, max_age
         self._max_coins = coins if max_coins is None else max_coins
         width = coins + cash
         self._price = np.full(width, np.nan)
