@@ -50,7 +50,7 @@ class Panel:
     table : DataFrame, optional
         Columns ``symbol`` and ``name`` by coin id.
     step : timedelta64, optional
-        Distance of the grid; by default its most common one.
+        Distance between neighbouring times of the grid; by default the most common one.
     numeraire : label, optional
         Coin in whose units order limits are usually stated.
     imputation : str, optional
@@ -230,7 +230,7 @@ class Panel:
 
     @property
     def step(self) -> pd.Timedelta:
-        """Distance of the grid."""
+        """Distance between neighbouring times of the grid."""
         return pd.Timedelta(self._step)
 
     @property

@@ -141,7 +141,7 @@ class MinimumVariance(_RiskBased):
 @register("inverse_volatility")
 @dataclasses.dataclass(eq=False, repr=False)
 class InverseVolatility(_RiskBased):
-    """Weights in inverse proportion to volatility: equal risk where all correlations are alike.
+    """Weights in inverse proportion to volatility: equal risk where all correlations are alike (Maillard and others 2010).
 
     Parameters
     ----------
