@@ -387,21 +387,8 @@ class Panel:
         if not some.all():
             arrays = {name: values[some] for name, values in arrays.items()}
             observed = None if observed is None else observed[some]
-        chosen = Panel(
-            self._grid,
-            self._rows[some],
-            wanted,
-            arrays,
-            observed=observed,
-            table=self._table,
-            step=self._step,
-            numeraire=self.numeraire if self.numeraire in wanted else None,
-            imputation=self.imputation,
-            looks_ahead=self.looks_ahead,
-            metadata=self.metadata,
-        )
-        chosen._now = self._now
-        return chosen
+        numeraire = self.numeraire if self.numeraire in wanted else None
+        return self._like(self._grid, self._rows[some], wanted, arrays, observed, numeraire=numeraire)
 
     def columns_of(self, coins: Sequence[Hashable] | pd.Index) -> IntArray:
         """Return the positions of coins in the columns.
@@ -450,21 +437,16 @@ class Panel:
             Shapes that do not agree, or rows that are no increasing positions in the grid.
         """
         kept: dict[str, AnyFloatArray] = {} if rows is not None else dict(self._arrays)
-        changed = Panel(
+        return self._like(
             self._grid,
             self._rows if rows is None else rows,
             self._coins,
             {**kept, **arrays},
-            observed=self._observed if observed is None and rows is None else observed,
-            table=self._table,
-            step=self._step,
-            numeraire=self.numeraire,
+            self._observed if observed is None and rows is None else observed,
             imputation=self.imputation if imputation is None else imputation,
             looks_ahead=self.looks_ahead if looks_ahead is None else looks_ahead,
             metadata={**self.metadata, **(metadata or {})},
         )
-        changed._now = self._now
-        return changed
 
     def with_field(self, name: str, frame: pd.DataFrame | pd.Series, *, max_age: str | pd.Timedelta | None = None) -> Panel:
         """Return the panel with a further field, joined as of its times: a value stamped s is known from s on.
@@ -556,6 +538,21 @@ class Panel:
             )
         low = 0 if depth is None else max(0, high - depth)
         return self._part(self._stamps[low:high], None, low, high, stamp)
+
+    def _like(
+        self,
+        grid: Stamps,
+        rows: IntArray,
+        coins: pd.Index,
+        arrays: Mapping[str, AnyFloatArray],
+        observed: BoolArray | None,
+        **changed: Any,
+    ) -> Panel:
+        """Return a panel of other arrays that keeps the rest, but for what is in ``changed``."""
+        names = ("table", "step", "numeraire", "imputation", "looks_ahead", "metadata")
+        made = Panel(grid, rows, coins, arrays, observed=observed, **{name: getattr(self, name) for name in names} | changed)
+        made._now = self._now
+        return made
 
     def _part(self, grid: Stamps, rows: IntArray | None, low: int, high: int, now: np.datetime64 | None) -> Panel:
         part = Panel.__new__(Panel)
