@@ -11,7 +11,7 @@ from statarb._typing import AnyFloatArray, FloatArray, IntArray
 from statarb.data._time import Stamps, as_stamps, as_width
 from statarb.errors import DataError
 
-__all__ = ["carry_forward", "check_rows", "coin_table_of", "gridded_arrays"]
+__all__ = ["as_floats", "carry_forward", "check_rows", "coin_table_of", "gridded_arrays"]
 
 
 def gridded_arrays(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._typing import BoolArray, FloatArray
+from statarb.data._frames import as_floats
 from statarb.data._time import Stamps, as_stamps
 from statarb.errors import DataError, ParameterError
 
@@ -85,10 +86,7 @@ def _values(coins: pd.Index, name: str, frame: pd.DataFrame | pd.Series) -> Floa
         frame = frame.reindex(columns=coins)
     else:
         frame = frame.to_frame()
-    try:
-        values: FloatArray = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"field {name!r} must hold numbers: {error}") from error
+    values = as_floats(f"field {name!r}", frame)
     if np.isinf(values).any():
         row = int(np.flatnonzero(np.isinf(values).any(axis=1))[0])
         raise DataError(f"field {name!r} holds an infinite value at {frame.index[row]}; set it to NaN")
