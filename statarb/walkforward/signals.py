@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -124,7 +125,7 @@ def signal_blocks(
     Raises
     ------
     SignalsFailed
-        Whatever the investor raised, when the reader comes to that block.
+        Whatever the investor raised, when the reader comes to that block; or it cannot be sent to workers.
     """
     edges = [(max(low, first), min(low + block, last)) for low in range(first - first % block, last, block)]
     if joblib.effective_n_jobs(n_jobs) == 1:
@@ -136,11 +137,15 @@ def signal_blocks(
         tasks = (joblib.delayed(_park)(investor, market, low, high, depth, parked) for low, high in edges)
         runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
         done = track(runner(tasks), "signals", total=len(edges), show=show)
-        for (low, high), _ in zip(edges, done, strict=True):
-            found = _compute(investor, panel, low, high, depth, parked)
-            if store is None:
-                parked.remove(_name(low, high))
-            yield found
+        try:
+            for (low, high), _ in zip(edges, done, strict=True):
+                found = _compute(investor, panel, low, high, depth, parked)
+                if store is None:
+                    parked.remove(_name(low, high))
+                yield found
+        except pickle.PicklingError as error:
+            reason = str(error.__cause__ or error).strip('\n"').splitlines()[-1]  # joblib hands on the whole traceback as text
+            raise SignalsFailed(f"workers cannot be sent it: {reason}") from error
 
 
 def _name(low: int, high: int) -> str:

@@ -96,6 +96,22 @@ def test_a_block_that_fails_is_warned_of_and_decided_step_by_step(market, n_jobs
     np.testing.assert_allclose(run.replay.value, whole.replay.value, rtol=1e-9)
 
 
+class Unsendable(LeadLag):
+    """Holds something that no other process can have."""
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError("cannot pickle an open line to the exchange")
+
+
+def test_an_investor_that_no_worker_can_be_sent_decides_step_by_step(market):
+    whole = sa.walk_forward(Unsendable(), market, RULES, n_jobs=1, **WALK)
+    with pytest.warns(RuntimeWarning, match="workers cannot be sent it: TypeError: cannot pickle an open line.*step by step"):
+        run = sa.walk_forward(Unsendable(), market, RULES, n_jobs=2, **WALK)
+    assert len(run.failures) == 0
+    # rolling sums against sums made anew for each window: they differ by rounding
+    np.testing.assert_allclose(run.replay.value, whole.replay.value, rtol=1e-9)
+
+
 class Uneven(LeadLag):
     """Gives one entry too few."""
 
