@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import joblib
 import pandas as pd
@@ -15,11 +16,13 @@ from statarb._typing import TimeLike
 from statarb.data.embedded import embedded_market
 from statarb.data.panel import Panel
 from statarb.data.readers import ingest_summary, read_quotes
-from statarb.errors import ParameterError
+from statarb.errors import DataError, ParameterError
 from statarb.investors import INVESTORS
 from statarb.leagues import League, run_league
 from statarb.report import write_report
 from statarb.rules import TradingRules
+from statarb.submission.forecast_job import DAYS, write_level1
+from statarb.submission.forecasts import STEPS
 from statarb.submission.investment import write_run
 from statarb.submission.league_files import write_league
 
@@ -42,14 +45,16 @@ def main_job(
     n_jobs: int = -1,
     progress: bool = False,
 ) -> str:
-    """Ingest quotes, run every investor at decision lags 1 and 0, rank them, and write the results.
+    """Ingest quotes, forecast the test days, run every investor at decision lags 1 and 0, rank them, and write the results.
 
     Parameters
     ----------
     out : path
         Folder; gets ``market.parquet``, ``rejects.csv``, the files of the league (``league.csv``; see
         :func:`statarb.submission.league_files.write_league`), those of the best investor by G at lag 1 (see
-        :func:`statarb.submission.investment.write_run`), and ``report.html``.
+        :func:`statarb.submission.investment.write_run`), ``report.html``, and in the folder ``forecast`` the files of level 1
+        (:func:`statarb.submission.forecast_job.write_level1`): the default forecaster on the competition's days that lie in the
+        data, or else on its last whole day.
     quotes, coins : path or sequence of paths, optional
         Quote files and coin table, see :func:`statarb.read_quotes`; by default the embedded market.
     rules : TradingRules, optional
@@ -79,9 +84,24 @@ def main_job(
     write_league(result, folder, panel)
     best = result.best(1)
     write_run(best, folder, panel)
+    level1 = _level1(panel, folder / "forecast", depth, n_jobs, progress)
     page = write_report(folder)
-    lines = [ingest_summary(panel), "", league_text(result), "", best.summary(), f"written to {folder}", f"report: {page}"]
-    return "\n".join(lines)
+    parts = [ingest_summary(panel), level1, league_text(result), f"{best.summary()}\nwritten to {folder}\nreport: {page}"]
+    return "\n\n".join(parts)
+
+
+def _level1(panel: Panel, folder: Path, depth: int, n_jobs: int, progress: bool) -> str:
+    """Forecast the competition's days that lie in the data, or else its last whole day; say so where there is none."""
+    first, last = panel.grid[0], panel.grid[-1]
+    length = (STEPS - 1) * panel.step
+    days = [day for day in DAYS if first < pd.Timestamp(day) and pd.Timestamp(day) + length <= last]
+    if not days:
+        days = [str((last - length).floor("D").date())]
+    try:
+        _, summary = write_level1(panel, folder, days=days, depth=depth, n_jobs=n_jobs, progress=progress)
+    except DataError as error:
+        return f"level 1 left out: {error}"
+    return f"level 1, forecasts of {', '.join(days)}\n{summary}"
 
 
 def league_job(

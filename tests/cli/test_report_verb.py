@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from statarb.cli import main
+from statarb.jobs import main_job
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +38,21 @@ def test_the_main_job_ends_with_the_report(job):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "league of 6 investors" in page
     assert "quotes.csv.gz" in page
+    assert "level 1, forecasts of 2018-01-24" in shown
+    assert "Level 1: forecasts by default, shaped" in page
+    assert (folder / "forecast" / "metrics_MAPE.csv").is_file()
     kept = {"market.parquet", "rejects.csv", "league.csv", "portfolio_sim.csv", "value.parquet", "orders.parquet"}
     kept |= {"utilisation.csv", "failures.csv", "metrics.json"}
     assert kept <= {path.name for path in folder.iterdir()}
+
+
+def test_a_market_too_short_for_a_day_of_forecasts_says_so(tmp_path):
+    times = pd.date_range("2018-01-25", periods=40, freq="5min")
+    prices = pd.DataFrame({"time": times, 1442: np.linspace(1e4, 1.1e4, 40), 1443: np.linspace(1e3, 0.9e3, 40)})
+    prices.to_csv(tmp_path / "price_data.csv", index=False)
+    text = main_job(tmp_path / "out", quotes=tmp_path / "price_data.csv", investors=["cash", "hold"], n_jobs=1)
+    assert "level 1 left out: day 2018-01-24 does not lie whole in the data" in text
+    assert "there are no files of `statarb forecast`" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_verb_writes_the_same_page_as_the_job(job, tmp_path, capsys):
