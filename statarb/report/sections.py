@@ -156,11 +156,11 @@ def league_section(league: LeagueTables, number: int) -> Section:
     if league.values is not None:
         for draw, what in ((draw_value, "Value"), (draw_drawdown, "Drawdown")):
             for lag in lags:
-                rows = table[table["decision_lag"] == lag].sort_values("rank_G", kind="stable")
+                rows = table[table["decision_lag"] == lag]  # in the same order, and so in the same colours, at each lag
                 names = {f"{name}, lag {lag}": name for name in rows["investor"]}
                 values = league.values[[name for name in names if name in league.values]].rename(columns=names)
                 title = f"{what} at decision lag {lag}"
-                caption = f"{what} of every investor at lag {lag}; in colour the best by G, in grey dashes the benchmarks."
+                caption = f"{what} of every investor at lag {lag}; in colour the best by G at lag {lags[0]}, in grey dashes the benchmarks."
                 if values.shape[1] > 0:
                     drawn = _figure(
                         f"league{number}-{what.lower()}{lag}",
