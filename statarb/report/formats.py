@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["amount", "count", "date", "decimals", "money", "percent", "ratio", "signed_percent"]
+__all__ = ["amount", "count", "date", "decimals", "money", "number", "percent", "ratio", "signed_percent"]
 
 NONE = "\N{EN DASH}"
 """What stands where there is no number."""
 
 
-def _number(value: Any) -> float:
-    """Read a number of a file: what is none is NaN, and infinity may be written as a word."""
+def number(value: Any) -> float:
+    """Read a number of a file: what is none is NaN, and infinity may be written as a word.
+
+    Parameters
+    ----------
+    value : object
+        As read from JSON or CSV.
+    """
     if isinstance(value, str) and value in ("inf", "-inf"):
         return float(value)
     if isinstance(value, bool) or value is None or isinstance(value, str):
@@ -34,12 +40,12 @@ def decimals(value: Any, digits: int = 2, *, sign: bool = False, unit: str = "")
     unit : str
         What follows it.
     """
-    number = _number(value)
-    if math.isnan(number):
+    read = number(value)
+    if math.isnan(read):
         return NONE
-    if math.isinf(number):
-        return ("\N{MINUS SIGN}" if number < 0 else "") + "\N{INFINITY}"
-    text = f"{number:{'+' if sign else ''},.{digits}f}"
+    if math.isinf(read):
+        return ("\N{MINUS SIGN}" if read < 0 else "") + "\N{INFINITY}"
+    text = f"{read:{'+' if sign else ''},.{digits}f}"
     if not any(letter in "123456789" for letter in text):
         text = text.lstrip("+-")  # nothing gains or loses its sign by rounding
     return text.replace("-", "\N{MINUS SIGN}") + unit
@@ -47,12 +53,12 @@ def decimals(value: Any, digits: int = 2, *, sign: bool = False, unit: str = "")
 
 def percent(value: Any, digits: int = 2) -> str:
     """Write a share as a percentage."""
-    return decimals(100.0 * _number(value), digits, unit=" %")
+    return decimals(100.0 * number(value), digits, unit=" %")
 
 
 def signed_percent(value: Any, digits: int = 2) -> str:
     """Write a return as a percentage with its sign."""
-    return decimals(100.0 * _number(value), digits, sign=True, unit=" %")
+    return decimals(100.0 * number(value), digits, sign=True, unit=" %")
 
 
 def ratio(value: Any) -> str:
@@ -67,7 +73,7 @@ def amount(value: Any) -> str:
 
 def money(value: Any) -> str:
     """Write an amount of money where columns are narrow: without cents from a thousand on."""
-    return decimals(value, 2 if abs(_number(value)) < 1000.0 else 0)
+    return decimals(value, 2 if abs(number(value)) < 1000.0 else 0)
 
 
 def count(value: Any) -> str:

@@ -134,11 +134,7 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     missing: list[str] = []
     for one in [place, *inside]:
         where = "" if one == place else f"{one.name}/"
-        metrics = _json(one / "metrics.json")
-        if metrics and not {"G", "Z"} & metrics.keys():
-            raise DataError(
-                f"{one / 'metrics.json'} holds neither the figures of a run (G) nor of forecasts (Z); write it anew"
-            )
+        metrics = _metrics(one / "metrics.json")
         if "G" in metrics or any((one / name).is_file() for name in RUN_FILES):
             records.append(_record(one, metrics if "G" in metrics else {}, where))
         if (one / "league.csv").is_file():
@@ -162,8 +158,43 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     return Results(place, named, tuple(leagues), tuple(forecasts), tuple(missing))
 
 
+def _metrics(path: Path) -> dict[str, Any]:
+    """Read the figures of a run or of forecasts; empty where the file is not there."""
+    metrics = _json(path)
+    if metrics and not {"G", "Z"} & metrics.keys():
+        raise DataError(f"{path} holds neither the figures of a run (G) nor of forecasts (Z); write it anew")
+    for name, kind, what in (
+        ("decision_lag", int, "a whole number"),
+        ("orders_by_reason", dict, "an object"),
+        ("failures_by_reason", dict, "an object"),
+        ("days", list, "a list"),
+        ("raw", dict, "an object"),
+        ("shaped", dict, "an object"),
+        ("last_value", dict, "an object"),
+    ):
+        if not isinstance(metrics.get(name, kind()), kind):
+            raise DataError(f"{path}: {name} must be {what}, got {metrics[name]!r}; run the verb that wrote it again")
+    return metrics
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """Read what was run: version, rules and market; empty where the file is not there."""
+    about = _json(path)
+    for part, names in (
+        ("rules", ("capital", "fee", "min_order", "max_order", "numeraire")),
+        ("market", ("coins", "first", "last", "step_minutes")),
+    ):
+        found = about.get(part, dict.fromkeys(names))
+        absent = [name for name in names if not isinstance(found, dict) or name not in found]
+        if absent:
+            raise DataError(f"{path}: {part} has no {', '.join(absent)}; run the verb that wrote it again")
+    if not isinstance(about.get("symbols", {}), dict) or not isinstance(about.get("overfitting", {}), dict):
+        raise DataError(f"{path}: symbols and overfitting must be objects; run the verb that wrote it again")
+    return about
+
+
 def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
-    about = _json(folder / "run.json")
+    about = _about(folder / "run.json")
     missing = [] if about else [f"rules and market of the run: there is no {where}run.json"]
     paths = _stamped(folder / "value.parquet", PATHS)
     if paths is None:
@@ -250,7 +281,7 @@ def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
     failures = _csv(folder / "league_failures.csv", wanted, words)
     if failures is None:
         missing.append(f"the failures of the league with their reasons: there is no {where}league_failures.csv")
-    about = _json(folder / "league.json")
+    about = _about(folder / "league.json")
     if not about:
         missing.append(f"rules, market and probability of overfitting of the league: there is no {where}league.json")
     return LeagueTables(table, values, failures, about)

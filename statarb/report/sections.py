@@ -20,7 +20,7 @@ from statarb.report.figures import (
     draw_weights,
 )
 from statarb.report.forecast_figures import draw_forecasts
-from statarb.report.formats import NONE, amount, count, date, decimals, ratio, signed_percent
+from statarb.report.formats import NONE, amount, count, date, decimals, number, ratio, signed_percent
 from statarb.report.headline import Cell, Table, in_full
 from statarb.report.league_figures import MOST_ROWS, draw_intervals, draw_league, league_height
 from statarb.report.record import Record
@@ -160,7 +160,10 @@ def league_section(league: LeagueTables, number: int) -> Section:
                 names = {f"{name}, lag {lag}": name for name in rows["investor"]}
                 values = league.values[[name for name in names if name in league.values]].rename(columns=names)
                 title = f"{what} at decision lag {lag}"
-                caption = f"{what} of every investor at lag {lag}; in colour the best by G at lag {lags[0]}, in grey dashes the benchmarks."
+                caption = (
+                    f"{what} of every investor at lag {lag}; in colour the best by G at lag {lags[0]}, in grey dashes the "
+                )
+                caption += "benchmarks."
                 if values.shape[1] > 0:
                     drawn = _figure(
                         f"league{number}-{what.lower()}{lag}",
@@ -226,9 +229,8 @@ def run_sections(results: Results, missing: list[str]) -> list[Section]:
 
 def _by_score(record: Record) -> tuple[bool, float, str, int]:
     """Order runs: those that can be earned first, by G, the larger lag first; runs at lag 0 last."""
-    g = record.metrics.get("G")
-    lag = record.metrics.get("decision_lag")
-    return lag == 0, -float(g) if g is not None else float("inf"), record.label, -(lag or 0)
+    g, lag = number(record.metrics.get("G")), record.metrics.get("decision_lag")
+    return lag == 0, float("inf") if g != g else -g, record.label, -(lag or 0)
 
 
 def _run_section(record: Record, results: Results, number: int) -> Section | None:

@@ -275,7 +275,10 @@ def test_a_run_under_other_conditions_is_no_twin(copy, file, change):
     folder = copy("lag0", "lag1")
     assert missing_twins(read_results(folder)) == []
     path = folder / "lag1" / file
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    content = json.loads(path.read_text())
+    if "rules" in change:
+        change = {"rules": {**content["rules"], **change["rules"]}}
+    path.write_text(json.dumps({**content, **change}))
     assert len(missing_twins(read_results(folder))) == 1
 
 
@@ -398,6 +401,12 @@ def test_runs_of_the_same_name_are_told_apart_by_their_folders(made, tmp_path):
         ("metrics.json", b"{"),
         ("metrics.json", b"[1]"),
         ("metrics.json", b'{"x": 1}'),
+        ("metrics.json", b'{"G": 1, "decision_lag": "one"}'),
+        ("metrics.json", b'{"G": 1, "orders_by_reason": 3}'),
+        ("run.json", b'{"rules": {"fee": 1}}'),
+        ("run.json", b'{"market": {}}'),
+        ("run.json", b'{"symbols": 1}'),
+        ("run.json", b'{"rules": 1}'),
         ("run.json", b"\xff\xfe"),
         ("value.parquet", b"PAR1 not really"),
         ("orders.parquet", b"PAR1 not really"),
