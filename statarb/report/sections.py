@@ -160,10 +160,8 @@ def league_section(league: LeagueTables, number: int) -> Section:
                 names = {f"{name}, lag {lag}": name for name in rows["investor"]}
                 values = league.values[[name for name in names if name in league.values]].rename(columns=names)
                 title = f"{what} at decision lag {lag}"
-                caption = (
-                    f"{what} of every investor at lag {lag}; in colour the best by G at lag {lags[0]}, in grey dashes the "
-                )
-                caption += "benchmarks."
+                caption = f"{what} of every investor at lag {lag}; in colour the best by G at lag {lags[0]}, "
+                caption += "in grey dashes the benchmarks."
                 if values.shape[1] > 0:
                     drawn = _figure(
                         f"league{number}-{what.lower()}{lag}",
