@@ -75,7 +75,7 @@ def _sum_all(values: FloatArray, size: int) -> float:
 
 @kernel()
 def _sum_both(first: FloatArray, second: FloatArray, size: int) -> tuple[float, float]:
-    """Add up two arrays at once, each with the bits of :func:`_sum_all`: a sum waits for its additions, two can wait at once."""
+    """Add up two arrays at once, each with the bits of :func:`_sum_all`; what one waits for, the other one uses."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     e, f, g, h = 0.0, 0.0, 0.0, 0.0
     even = size - size % 4
