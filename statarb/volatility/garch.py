@@ -73,8 +73,8 @@ def fit_garch(
     The likelihood of a Student-t has no top where a price often stands still: each return of nought adds to it as the
     conditional variance sinks, and the few others can be charged to the tails. Such a series has the status ``"omega floor"``.
     Its ``params`` and ``loglikelihood`` are those at the floor, for the record; its sigma and its forecasts are an
-    exponentially weighted average. A model for it is ``distribution="normal"``, under which returns of nought do no harm and the variance is
-    estimated consistently whatever the distribution (Bollerslev and Wooldridge, 1992).
+    exponentially weighted average. A model for it is ``distribution="normal"``, under which returns of nought do no harm and
+    the variance is estimated consistently whatever the distribution (Bollerslev and Wooldridge, 1992).
 
     Examples
     --------
@@ -185,9 +185,9 @@ class GarchPanel:
     @property
     def status(self) -> pd.Series:
         """``"converged"``, or why there is no fit to rely on: ``"not converged"``, ``"omega floor"`` (prices that stand still:
-        the likelihood of a Student-t rises without limit as omega sinks; ``distribution="normal"`` has a top for these), ``"too few
-        non-zero returns"`` (fewer than 50), ``"constant"``, ``"variance not finite"``, ``"no returns"``. All but the first have
-        an exponentially weighted average for volatility.
+        the likelihood of a Student-t rises without limit as omega sinks; that of ``distribution="normal"`` does not), ``"too
+        few non-zero returns"`` (fewer than 50), ``"constant"``, ``"variance not finite"``, ``"no returns"``. All but the first
+        have an exponentially weighted average for volatility.
         """
         return pd.Series([STATUS[code] for code in self._status], index=self.assets, name="status", dtype=object)
 
