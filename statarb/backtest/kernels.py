@@ -51,7 +51,7 @@ DECIDED, PARTLY_NAN, NOTHING = range(3)
 """What a row of wanted weights holds: a decision, some NaN (which are listed), nothing that names a coin."""
 
 BLOCK = 32
-"""Rows of a matrix stored by columns that are turned at a time: 32 rows of 1678 coins fit a second-level cache."""
+"""Rows brought near at a time, where cells to be read lie far apart: 32 rows of 1678 coins fit a second-level cache."""
 
 
 @kernel()
@@ -386,6 +386,68 @@ def _log(
 
 
 @kernel()
+def _exchange(
+    size: int,
+    coins: IntArray,
+    everything: bool,
+    wanted: FloatArray,
+    price: FloatArray,
+    rules: FloatArray,
+    units: FloatArray,
+    last: FloatArray,
+    held: IntArray,
+    money: FloatArray,
+    count: IntArray,
+    tally: IntArray,
+    work_float: FloatArray,
+    log_int: IntArray,
+    log_float: FloatArray,
+    step: int,
+) -> None:
+    """Trade ``size`` coins, whose columns are ``coins``, ascending; ``everything`` tells whether these are all columns."""
+    fee, lower, upper = rules[0], rules[1] * money[UNIT], rules[2] * money[UNIT]
+    before, sale, purchase = work_float[0], work_float[1], work_float[2]
+    value = money[VALUE]
+    if lower > 0.0 or upper < np.inf:
+        changed = _settle(size, value, lower, upper, wanted, units, last, price, before, sale, purchase, tally, 1)
+    else:
+        changed = _settle(size, value, lower, upper, wanted, units, last, price, before, sale, purchase, tally, None)
+    if everything:
+        sold, bought = _sum_both(sale, purchase, size)
+    else:
+        sold, bought = _sum_listed(sale, coins, size, money), _sum_listed(purchase, coins, size, money)
+    cash = money[CASH] + (sold - fee * sold)
+    short = False
+    if bought > 0.0:
+        cost = bought + fee * bought
+        exhausted = False
+        if cost > cash:
+            short = True
+            changed = _scale(size, cash / cost, lower, price, before, purchase, units, tally)
+            exhausted = tally[DROPPED] == 0
+            bought = _sum_all(purchase, size) if everything else _sum_listed(purchase, coins, size, money)
+        cash -= bought + fee * bought
+        # what rounding leaves of the last cent, on either side of zero, is no cash
+        if cash < 0.0 or exhausted:
+            cash = 0.0
+    money[CASH] = cash
+    money[TURNOVER] = sold + bought
+    money[FEES] = fee * (sold + bought)
+    _count(tally, short, count)
+    if len(log_int) > 0:
+        _log(
+            size, coins, rules, money, short, wanted, last, price, before, sale, purchase, count, log_int, log_float, step,
+        )  # fmt: skip
+    if changed > 0:
+        owned = 0
+        for k in range(size):
+            if units[k] > 0.0:
+                held[owned] = coins[k]
+                owned += 1
+        count[HELD] = owned
+
+
+@kernel()
 def trade(
     quotes: FloatArray,
     row: int,
@@ -409,59 +471,21 @@ def trade(
     the limits in units of the numeraire. ``work_int`` (2, coins, but at
     least ``TALLY``) and ``work_float`` (8, coins) are scratch.
     """
-    fee, lower, upper = rules[0], rules[1] * money[UNIT], rules[2] * money[UNIT]
-    coins, tally = work_int[0], work_int[1]
-    before, sale, purchase = work_float[0], work_float[1], work_float[2]
-    everything = len(index) == len(units) and row >= 0
-    if everything:
-        size = len(units)
-        coins = index
-        weight, have, known, price = wanted, units, last, quotes[row]
-    else:
-        size = _gather(index, wanted, quotes, row, units, last, held, count[HELD], work_int[0], work_float)
-        weight, have, known, price = work_float[4], work_float[5], work_float[6], work_float[7]
-    value = money[VALUE]
-    if lower > 0.0 or upper < np.inf:
-        changed = _settle(size, value, lower, upper, weight, have, known, price, before, sale, purchase, tally, 1)
-    else:
-        changed = _settle(size, value, lower, upper, weight, have, known, price, before, sale, purchase, tally, None)
-    if everything:
-        sold, bought = _sum_both(sale, purchase, size)
-    else:
-        sold, bought = _sum_listed(sale, coins, size, money), _sum_listed(purchase, coins, size, money)
-    cash = money[CASH] + (sold - fee * sold)
-    short = False
-    if bought > 0.0:
-        cost = bought + fee * bought
-        exhausted = False
-        if cost > cash:
-            short = True
-            changed = _scale(size, cash / cost, lower, price, before, purchase, have, tally)
-            exhausted = tally[DROPPED] == 0
-            bought = _sum_all(purchase, size) if everything else _sum_listed(purchase, coins, size, money)
-        cash -= bought + fee * bought
-        # what rounding leaves of the last cent, on either side of zero, is no cash
-        if cash < 0.0 or exhausted:
-            cash = 0.0
-    money[CASH] = cash
-    money[TURNOVER] = sold + bought
-    money[FEES] = fee * (sold + bought)
-    _count(tally, short, count)
-    if len(log_int) > 0:
-        _log(
-            size, coins, rules, money, short, weight, known, price, before, sale, purchase, count, log_int, log_float, step,
+    if len(index) == len(units) and row >= 0:
+        _exchange(
+            len(units), index, True, wanted, quotes[row], rules, units, last, held, money, count,
+            work_int[1], work_float, log_int, log_float, step,
         )  # fmt: skip
-    if not everything and (sold > 0.0 or bought > 0.0):
-        for k in range(size):
-            units[coins[k]] = have[k]
-            last[coins[k]] = known[k]
-    if changed > 0:
-        owned = 0
-        for k in range(size):
-            if have[k] > 0.0:
-                held[owned] = coins[k]
-                owned += 1
-        count[HELD] = owned
+        return
+    coins, have, known = work_int[0], work_float[5], work_float[6]
+    size = _gather(index, wanted, quotes, row, units, last, held, count[HELD], coins, work_float)
+    _exchange(
+        size, coins, False, work_float[4], work_float[7], rules, have, known, held, money, count,
+        work_int[1], work_float, log_int, log_float, step,
+    )  # fmt: skip
+    for k in range(size):
+        units[coins[k]] = have[k]
+        last[coins[k]] = known[k]
 
 
 @kernel()
@@ -480,6 +504,38 @@ def _log_missing(
 
 
 @kernel()
+def _bring_near(quotes: FloatArray, columns: IntArray, low: int, near: FloatArray) -> None:
+    """Put the quotes of few coins, of the rows from ``low`` on, side by side; NaN where there is no coin."""
+    for row in range(low, min(low + BLOCK, len(quotes))):
+        for place in range(len(columns)):
+            near[row - low, place] = quotes[row, columns[place]] if columns[place] >= 0 else np.nan
+
+
+@kernel()
+def _spread(
+    decision: int, tall: int, layout: int, index: IntArray, starts: IntArray, data: FloatArray, place: IntArray,
+    wanted: FloatArray,
+) -> None:  # fmt: skip
+    """Put the wanted weights of one decision at the places of their coins; ``wanted`` holds an earlier decision, or zeros."""
+    if layout == SPARSE:
+        wanted[:] = 0.0
+        for k in range(starts[decision], starts[decision + 1]):
+            wanted[place[index[k]]] = data[k]
+    else:
+        first, stride = (decision * len(index), 1) if layout == ROWS else (decision, tall)
+        for k in range(len(index)):
+            wanted[place[index[k]]] = data[first + k * stride]
+
+
+@kernel()
+def _turn(begin: int, tall: int, width: int, data: FloatArray, turned: FloatArray) -> None:
+    """Turn a block of weights that are stored by columns."""
+    for column in range(width):
+        for offset in range(min(BLOCK, tall - begin)):
+            turned[offset, column] = data[column * tall + begin + offset]
+
+
+@kernel()
 def run(
     first: int,
     stop: int,
@@ -491,6 +547,8 @@ def run(
     index: IntArray,
     starts: IntArray,
     data: FloatArray,
+    columns: IntArray,
+    place: IntArray,
     rules: FloatArray,
     numeraire: int,
     event_step: IntArray,
@@ -509,15 +567,18 @@ def run(
     """Replay the steps [first, stop), or as many as the log has room for; return the step to go on from.
 
     ``rows`` gives the row of ``quotes`` of each step, ``decisions`` the row of wanted weights; -1 is none. ``out`` (steps, 4)
-    takes value, cash, fees and turnover; ``weights`` (stop - first or 0, coins + 1), of zeros, the realised weights.
+    takes value, cash, fees and turnover; ``weights`` (stop - first or 0, coins + 1), of zeros, the realised weights. Where few
+    coins of many are ever wanted, the state has as many places as ``columns``, which holds the column of ``quotes`` of each
+    (-1: none), and ``place`` holds the place of each column; elsewhere both are empty.
     """
     coins = len(units)
     work_int = np.empty((2, max(coins, TALLY)), np.int64)
     work_float = np.empty((8, coins))
-    width = len(index)
-    tall = len(kinds)
-    turned = np.empty((BLOCK if layout == COLUMNS else 0, width))
-    block = -1
+    few = len(columns) > 0
+    width, tall = len(index), len(kinds)
+    turned = np.empty((BLOCK if layout == COLUMNS and not few else 0, width))
+    near, spread, places = np.empty((BLOCK if few else 0, coins)), np.zeros(coins if few else 0), np.arange(coins if few else 0)
+    block, near_block = -1, -1
     event = np.searchsorted(event_step, first)
     for step in range(first, stop):
         if len(log_int) > 0 and len(log_int) - count[LOGGED] < coins:
@@ -525,31 +586,35 @@ def run(
         while event < len(event_step) and event_step[event] == step:
             money[CASH] += event_benefit[event] * units[event_coin[event]]
             event += 1
-        row = rows[step]
-        mark(quotes, row, numeraire, units, last, held, money, count, work_float)
+        source, row = quotes, rows[step]
+        if few and row >= 0:
+            if row // BLOCK != near_block:
+                near_block = row // BLOCK
+                _bring_near(quotes, columns, near_block * BLOCK, near)
+            source, row = near, row % BLOCK
+        mark(source, row, numeraire, units, last, held, money, count, work_float)
         decision = decisions[step]
         if decision >= 0 and count[STOPPED] == 0 and kinds[decision] != NOTHING:
-            if layout == SPARSE:
+            if few:
+                _spread(decision, tall, layout, index, starts, data, place, spread)
+                coins_wanted, wanted = places, spread
+            elif layout == SPARSE:
                 low, high = starts[decision], starts[decision + 1]
-                columns, wanted = index[low:high], data[low:high]
+                coins_wanted, wanted = index[low:high], data[low:high]
             elif layout == ROWS:
-                columns, wanted = index, data[decision * width : (decision + 1) * width]
+                coins_wanted, wanted = index, data[decision * width : (decision + 1) * width]
             else:
                 if decision // BLOCK != block:
                     block = decision // BLOCK
-                    begin = block * BLOCK
-                    end = min(begin + BLOCK, tall)
-                    for place in range(width):
-                        for offset in range(end - begin):
-                            turned[offset, place] = data[place * tall + begin + offset]
-                columns, wanted = index, turned[decision % BLOCK]
+                    _turn(block * BLOCK, tall, width, data, turned)
+                coins_wanted, wanted = index, turned[decision % BLOCK]
             if kinds[decision] == DECIDED:
                 trade(
-                    quotes, row, columns, wanted, rules, units, last, held, money, count,
+                    source, row, coins_wanted, wanted, rules, units, last, held, money, count,
                     work_int, work_float, log_int, log_float, step,
                 )  # fmt: skip
             else:
-                _log_missing(columns, wanted, count, log_int, log_float, step)
+                _log_missing(coins_wanted, wanted, count, log_int, log_float, step)
         out[step, 0] = money[VALUE]
         out[step, 1] = money[CASH]
         out[step, 2] = money[FEES]

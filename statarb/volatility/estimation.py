@@ -93,9 +93,9 @@ def fit_array(
         chosen = ~is_warm | (extra == -1 or number < extra)
         if number >= len(STARTS):
             chosen &= stale
-        x = [0.0, np.log(omega), np.log(1.0 + SLACK - p), alpha / p, 0.5, 1.0 / START_NU]
+        begin = [0.0, np.log(omega), np.log(1.0 + SLACK - p), alpha / p, 0.5, 1.0 / START_NU]
         tasks = np.append(tasks, usable[chosen])
-        points = np.concatenate([points, np.tile(x, (int(chosen.sum()), 1))])
+        points = np.concatenate([points, np.tile(begin, (int(chosen.sum()), 1))])
     points = np.clip(points, box[0], box[1])
     order = np.argsort(-series.count[tasks], kind="stable")
     tasks, points = tasks[order], points[order]
