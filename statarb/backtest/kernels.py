@@ -385,7 +385,7 @@ def _log(
     count[LOGGED] = place
 
 
-@kernel()
+@kernel(inline="always")
 def _exchange(
     size: int,
     coins: IntArray,
@@ -447,7 +447,7 @@ def _exchange(
         count[HELD] = owned
 
 
-@kernel()
+@kernel(inline="always")
 def trade(
     quotes: FloatArray,
     row: int,

@@ -225,11 +225,11 @@ class _Plan:
         """Run the steps [first, stop) from a state, and return the step to go on from."""
         wanted = self.decisions
         nowhere = np.empty(0, dtype=np.int64)
-        places = (nowhere, nowhere) if self.compact is None else (self.compact.columns, self.compact.place)
+        columns, place = (nowhere, nowhere) if self.compact is None else (self.compact.columns, self.compact.place)
         return run(
             first, stop, self.quotes, self.rows, self.decision, wanted.layout, wanted.kind, wanted.index, wanted.starts,
-            wanted.data, *places, state.rules, state.numeraire, *self.events, state.units, state.last, state.held, state.money,
-            state.count, out, weights, *log,
+            wanted.data, columns, place, state.rules, state.numeraire, *self.events, state.units, state.last, state.held,
+            state.money, state.count, out, weights, *log,
         )  # fmt: skip
 
 
