@@ -219,20 +219,9 @@ def _gather(
 
 @kernel()
 def _settle(
-    size: int,
-    value: float,
-    lower: float,
-    upper: float,
-    wanted: FloatArray,
-    units: FloatArray,
-    last: FloatArray,
-    price: FloatArray,
-    before: FloatArray,
-    sale: FloatArray,
-    purchase: FloatArray,
-    tally: IntArray,
-    limited: int | None,
-) -> int:
+    size: int, value: float, lower: float, upper: float, wanted: FloatArray, units: FloatArray, last: FloatArray,
+    price: FloatArray, before: FloatArray, sale: FloatArray, purchase: FloatArray, tally: IntArray, limited: int | None,
+) -> int:  # fmt: skip
     """Steps 2 to 5 of each coin as if cash sufficed; return of how many one is held that was not, or the other way round.
 
     Writes the units held ``before``, what is sold and what is bought (USD), and counts into ``tally``. ``limited`` is ``None``
@@ -346,22 +335,10 @@ def _reason(goal: float, gap: float, quote: float, lower: float, upper: float) -
 
 @kernel()
 def _log(
-    size: int,
-    coins: IntArray,
-    rules: FloatArray,
-    money: FloatArray,
-    short: bool,
-    wanted: FloatArray,
-    last: FloatArray,
-    price: FloatArray,
-    before: FloatArray,
-    sale: FloatArray,
-    purchase: FloatArray,
-    count: IntArray,
-    log_int: IntArray,
-    log_float: FloatArray,
-    step: int,
-) -> None:
+    size: int, coins: IntArray, rules: FloatArray, money: FloatArray, short: bool, wanted: FloatArray, last: FloatArray,
+    price: FloatArray, before: FloatArray, sale: FloatArray, purchase: FloatArray, count: IntArray, log_int: IntArray,
+    log_float: FloatArray, step: int,
+) -> None:  # fmt: skip
     """List the orders of a step, sales before purchases."""
     place = count[LOGGED]
     lower, upper = rules[1] * money[UNIT], rules[2] * money[UNIT]
@@ -385,25 +362,13 @@ def _log(
     count[LOGGED] = place
 
 
+# A call of many arrays costs as much as trading few coins does: what every step calls is inlined.
 @kernel(inline="always")
 def _exchange(
-    size: int,
-    coins: IntArray,
-    everything: bool,
-    wanted: FloatArray,
-    price: FloatArray,
-    rules: FloatArray,
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    money: FloatArray,
-    count: IntArray,
-    tally: IntArray,
-    work_float: FloatArray,
-    log_int: IntArray,
-    log_float: FloatArray,
-    step: int,
-) -> None:
+    size: int, coins: IntArray, everything: bool, wanted: FloatArray, price: FloatArray, rules: FloatArray, units: FloatArray,
+    last: FloatArray, held: IntArray, money: FloatArray, count: IntArray, tally: IntArray, work_float: FloatArray,
+    log_int: IntArray, log_float: FloatArray, step: int,
+) -> None:  # fmt: skip
     """Trade ``size`` coins, whose columns are ``coins``, ascending; ``everything`` tells whether these are all columns."""
     fee, lower, upper = rules[0], rules[1] * money[UNIT], rules[2] * money[UNIT]
     before, sale, purchase = work_float[0], work_float[1], work_float[2]
@@ -449,27 +414,15 @@ def _exchange(
 
 @kernel(inline="always")
 def trade(
-    quotes: FloatArray,
-    row: int,
-    index: IntArray,
-    wanted: FloatArray,
-    rules: FloatArray,
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    money: FloatArray,
-    count: IntArray,
-    work_int: IntArray,
-    work_float: FloatArray,
-    log_int: IntArray,
-    log_float: FloatArray,
-    step: int,
-) -> None:
+    quotes: FloatArray, row: int, index: IntArray, wanted: FloatArray, rules: FloatArray, units: FloatArray, last: FloatArray,
+    held: IntArray, money: FloatArray, count: IntArray, work_int: IntArray, work_float: FloatArray, log_int: IntArray,
+    log_float: FloatArray, step: int,
+) -> None:  # fmt: skip
     """Trade from what is held to what is wanted, at the quotes of one row, after :func:`mark` has been called for it.
 
     ``wanted`` are the weights of the columns ``index`` (ascending); all others are wanted at 0. ``rules`` holds the fee, and
-    the limits in units of the numeraire. ``work_int`` (2, coins, but at
-    least ``TALLY``) and ``work_float`` (8, coins) are scratch.
+    the limits in units of the numeraire. ``work_int`` (2, coins, but at least
+    ``TALLY``) and ``work_float`` (8, coins) are scratch.
     """
     if len(index) == len(units) and row >= 0:
         _exchange(
@@ -537,33 +490,12 @@ def _turn(begin: int, tall: int, width: int, data: FloatArray, turned: FloatArra
 
 @kernel()
 def run(
-    first: int,
-    stop: int,
-    quotes: FloatArray,
-    rows: IntArray,
-    decisions: IntArray,
-    layout: int,
-    kinds: IntArray,
-    index: IntArray,
-    starts: IntArray,
-    data: FloatArray,
-    columns: IntArray,
-    place: IntArray,
-    rules: FloatArray,
-    numeraire: int,
-    event_step: IntArray,
-    event_coin: IntArray,
-    event_benefit: FloatArray,
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    money: FloatArray,
-    count: IntArray,
-    out: FloatArray,
-    weights: FloatArray,
-    log_int: IntArray,
-    log_float: FloatArray,
-) -> int:
+    first: int, stop: int, quotes: FloatArray, rows: IntArray, decisions: IntArray, layout: int, kinds: IntArray,
+    index: IntArray, starts: IntArray, data: FloatArray, columns: IntArray, place: IntArray, rules: FloatArray,
+    numeraire: int, event_step: IntArray, event_coin: IntArray, event_benefit: FloatArray, units: FloatArray,
+    last: FloatArray, held: IntArray, money: FloatArray, count: IntArray, out: FloatArray, weights: FloatArray,
+    log_int: IntArray, log_float: FloatArray,
+) -> int:  # fmt: skip
     """Replay the steps [first, stop), or as many as the log has room for; return the step to go on from.
 
     ``rows`` gives the row of ``quotes`` of each step, ``decisions`` the row of wanted weights; -1 is none. ``out`` (steps, 4)
