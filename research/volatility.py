@@ -2,7 +2,7 @@
 
 Run: ``python research/volatility.py [--slow] [--refit 7D] [--start 2018-01-29]``. Reads the real quotes from the folder in
 STATARB_CASE_DATA (by default ../shared/case); takes a synthetic market where they are absent. ``--slow`` adds models of arch,
-fitted one series after the other, once a week and not once a day as ours are: about three minutes for 20 coins. GARCH and GJR
+fitted one series after the other, once a week and not once a day as ours are: minutes for 20 coins. GARCH and GJR
 once a week stand beside them, so that schedules are not mistaken for models.
 """
 
