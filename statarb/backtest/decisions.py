@@ -20,7 +20,7 @@ from statarb.backtest.kernels import (
     scan_columns,
     scan_rows,
 )
-from statarb.data._time import Stamps, as_stamps
+from statarb.data._time import Stamps, as_stamps, step_text
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
@@ -103,7 +103,7 @@ class Decisions:
             missing = pd.Timestamp(stamps[int(np.argmin(on_grid))])
             raise DataError(
                 f"weights has a row for {missing}, which is no time of the panel's grid ({pd.Timestamp(grid[0])} to "
-                f"{pd.Timestamp(grid[-1])}, every {panel.step / pd.Timedelta('1min'):g} min)"
+                f"{pd.Timestamp(grid[-1])}, every {step_text(panel.step)})"
             )
         position = panel.coins.get_indexer(columns)
         unknown = position < 0

@@ -12,7 +12,7 @@ import pandas as pd
 from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
 from statarb.data._frames import as_floats, check_rows, coin_table_of, gridded, last_of_cell, require_positive, same_labels
-from statarb.data._time import Stamps, as_stamp, as_stamps, usual_step
+from statarb.data._time import Stamps, as_stamp, as_stamps, step_text, usual_step
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["Panel"]
@@ -538,7 +538,7 @@ class Panel:
     def __repr__(self) -> str:
         share = 100.0 * float(self.observed_array.sum()) / (len(self._grid) * max(len(self._coins), 1))
         return (
-            f"Panel({len(self._coins)} coins x {len(self._grid)} times of {self.step / pd.Timedelta('1min'):g} min, "
+            f"Panel({len(self._coins)} coins x {len(self._grid)} times of {step_text(self.step)}, "
             f"{pd.Timestamp(self._grid[0])} to {self.now}, {share:.1f} % observed)"
         )
 
