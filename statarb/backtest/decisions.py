@@ -36,7 +36,7 @@ DENSE_FROM = 8
 """Weights are kept as non-zero cells alone where fewer than one in this many is non-zero."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Decisions:
     """Wanted weights of some times of a panel, as the kernels take them.
 

@@ -34,6 +34,7 @@ def invest(
     ] = False,
 ) -> None:
     """Run one investor through time under the rules, and write what it earned."""
+    from statarb._files import output_folder
     from statarb.data.panel import Panel
     from statarb.investors import make_investor
     from statarb.submission.investment import write_run
@@ -41,17 +42,19 @@ def invest(
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
     chosen = make_investor(investor, **options.parameters_of(settings or []))
+    panel = Panel.load(market)
+    folder = output_folder(out)  # before the hours that a walk may take
     run = walk_forward(
         chosen,
-        Panel.load(market),
+        panel,
         rules,
-        start=start,
+        start=options.start_of(start),
         end=end,
         depth=depth,
         decision_lag=decision_lag,
         n_jobs=n_jobs,
-        checkpoint=out / "checkpoint" if resume else None,
+        checkpoint=folder / "checkpoint" if resume else None,
         progress=True,
     )
-    write_run(run, out)
-    typer.echo(run.summary())
+    write_run(run, folder)
+    typer.echo(f"{run.summary()}\nwritten to {folder}")

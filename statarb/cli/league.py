@@ -44,7 +44,7 @@ def league(
         investors=investors,
         decision_lags=decision_lags or (1, 0),
         rules=rules,
-        start=start,
+        start=options.start_of(start),
         end=end,
         depth=depth,
         n_jobs=n_jobs,

@@ -35,6 +35,14 @@ def run(
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
     result = main_job(
-        out, quotes=quotes, coins=coins, rules=rules, start=start, end=end, depth=depth, n_jobs=n_jobs, progress=True
+        out,
+        quotes=quotes,
+        coins=coins,
+        rules=rules,
+        start=options.start_of(start),
+        end=end,
+        depth=depth,
+        n_jobs=n_jobs,
+        progress=True,
     )
     typer.echo(result)

@@ -16,7 +16,12 @@ Market: TypeAlias = Annotated[
 ]
 Out: TypeAlias = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made where it is absent.")]
 Start: TypeAlias = Annotated[
-    str, typer.Option("--start", metavar="TIME", help="First decision: the first time of the grid at or after this, UTC.")
+    str,
+    typer.Option(
+        "--start",
+        metavar="TIME",
+        help="First decision: the first time of the grid at or after this, UTC; 'none': that of the panel.",
+    ),
 ]
 End: TypeAlias = Annotated[str | None, typer.Option("--end", metavar="TIME", help="Last decision; default: end of the data.")]
 Depth: TypeAlias = Annotated[int, typer.Option("--depth", metavar="ROWS", help="Most observations that a window may hold.")]
@@ -37,6 +42,11 @@ RULES = TradingRules()
 def rules_of(capital: float, fee: float, min_order: float, max_order: float, numeraire: str) -> TradingRules:
     """Turn the words of the command line into the rules of the market."""
     return TradingRules(capital=capital, fee=fee, min_order=min_order, max_order=max_order, numeraire=label_of(numeraire))
+
+
+def start_of(word: str) -> str | None:
+    """Read the time of the first decision; ``None``, the start of the panel, for 'none'."""
+    return None if word.lower() == "none" else word
 
 
 def label_of(word: str) -> int | str | None:

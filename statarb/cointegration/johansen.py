@@ -25,7 +25,7 @@ ORDER = {"n": -1, "c": 0, "ct": 1}
 LEVELS = {0.10: 0, 0.05: 1, 0.01: 2}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class JohansenResult:
     """Test of the number of cointegrating relations among a few coins.
 
@@ -153,7 +153,7 @@ def johansen(log_prices: LogPrices, lags: int = 1, *, trend: Literal["n", "c", "
     )
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class JohansenScan:
     """Johansen's test of every unordered pair, the largest trace statistic first; arrays of one length.
 

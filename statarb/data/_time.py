@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ def as_stamp(name: str, value: TimeLike) -> np.datetime64:
     ParameterError
         Where ``value`` is no time; names the argument.
     """
+    if isinstance(value, numbers.Number):  # pandas would read it as nanoseconds since 1970
+        raise ParameterError(f"{name} must be a time such as '2018-01-25 00:00', got the number {value!r}")
     try:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError) as error:

@@ -29,7 +29,8 @@ class Panel:
     with NaN where nothing was observed; the arrays (:meth:`array`) show the rows alone. After a hole the last row is lag 1.
 
     A *window* of a panel is a panel too: read-only views of at most ``depth`` rows, nothing after its end (:meth:`window`).
-    The grid of a window is its rows.
+    The grid of a window is its rows, and it has no metadata, which tells of the whole panel. Its columns are those of the
+    panel: a coin that is listed later stands there, without a price.
 
     Panels are made by :func:`statarb.read_quotes`, :meth:`from_frame`, :meth:`load` or :func:`statarb.simulate_market`.
 
@@ -384,8 +385,10 @@ class Panel:
         Raises
         ------
         ParameterError
-            A coin that the panel does not have, or has been named twice.
+            A coin that the panel does not have, or has been named twice; one coin that is not in a list.
         """
+        if isinstance(coins, (str, bytes)) or not isinstance(coins, Iterable):
+            raise ParameterError(f"coins must be a list of coin ids, got {coins!r}; give [{coins!r}]")
         wanted = pd.Index(list(coins))
         if len(wanted) == 0:
             raise ParameterError("coins must name at least one coin, got none")
@@ -427,7 +430,9 @@ class Panel:
         column = self._coins.get_indexer(pd.Index(coins))
         if (column < 0).any():
             missing = pd.Index(coins).tolist()[int(np.flatnonzero(column < 0)[0])]
-            raise ParameterError(f"coin {missing!r} is not in the panel ({len(self._coins)} coins, {_some(self._coins)})")
+            alike = (self._table["symbol"] == str(missing)) | (self._table.index.map(str) == str(missing))
+            hint = f"; did you mean {self._table.index[alike].tolist()[0]!r}?" if alike.any() else ""
+            raise ParameterError(f"coin {missing!r} is not in the panel ({len(self._coins)} coins, {_some(self._coins)}){hint}")
         return column.astype(np.int64)
 
     def with_arrays(
@@ -535,6 +540,12 @@ class Panel:
             and np.array_equal(self.observed_array, other.observed_array)
         )
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled or copied panel; its arrays are read-only again, which numpy does not remember."""
+        self.__dict__.update(state)
+        self._arrays = {name: _read_only(values) for name, values in self._arrays.items()}
+        self._observed = None if self._observed is None else _read_only(self._observed)
+
     def __repr__(self) -> str:
         share = 100.0 * float(self.observed_array.sum()) / (len(self._grid) * max(len(self._coins), 1))
         return (
@@ -568,7 +579,7 @@ class Panel:
         part.numeraire = self.numeraire
         part.imputation = self.imputation
         part.looks_ahead = self.looks_ahead
-        part.metadata = self.metadata
+        part.metadata = self.metadata if now is None else {}  # it tells of the whole panel, and so of what comes later
         return part
 
     def _on_grid(self, values: np.ndarray[Any, Any], missing: object) -> pd.DataFrame:

@@ -29,7 +29,7 @@ DAYS = ("2018-01-30", "2018-02-06", "2018-02-20", "2018-03-09", "2018-03-18")
 """The test days of the competition."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Level1:
     """Forecasts of the test days, and their scores.
 
@@ -67,10 +67,13 @@ class Level1:
 
     def summary(self) -> str:
         """Return the table of scores: raw, shaped, and the last value."""
-        lines = [f"{self.model}: {len(self.days)} days", f"{'':12s}{'Z':>8s}{'M %':>8s}{'DS %':>8s}{'R':>8s}{'U %':>10s}"]
+        days = f"{len(self.days)} day{'s' if len(self.days) > 1 else ''}"
+        lines = [f"{self.model}: {days}", f"{'':12s}{'Z':>8s}{'M %':>8s}{'DS %':>8s}{'R':>8s}{'U %':>10s}"]
         for name, score in (("raw", self.raw), ("shaped", self.shaped), ("last value", self.last_value)):
             lines.append(f"{name:12s}{score.Z:8.2f}{score.M:8.4f}{score.D:8.2f}{score.R:8.3f}{score.U:10.5f}")
         lines.append(f"fallbacks {int(self.run.fallbacks.sum())}, steps without a forecast {int(self.run.missing.sum())}")
+        if len(self.days) == 1:
+            lines.append("R compares days, and Z needs R: both need two days or more")
         return "\n".join(lines)
 
 
@@ -246,8 +249,10 @@ def write_level1(
         return _write_league(few, folder, chosen, settings, seed)
     name = model or "default"
     shaped = name == "default" if shaped is None else shaped
-    result = forecast_days(make_forecaster(name, **(parameters or {})), few, chosen, model=name, **settings)
-    place = _write(result, folder, shaped)
+    forecaster = make_forecaster(name, **(parameters or {}))
+    place = output_folder(folder)  # before the time that the forecasts take
+    result = forecast_days(forecaster, few, chosen, model=name, **settings)
+    _write(result, place, shaped)
     return place, result.summary()
 
 
