@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,7 @@ from statarb._typing import AnyFloatArray, FloatArray, IntArray
 from statarb.data._time import Stamps, as_width
 from statarb.errors import DataError
 
-__all__ = ["as_floats", "check_rows", "coin_table_of", "gridded", "last_of_cell", "require_positive", "same_labels"]
+__all__ = ["as_floats", "check_rows", "closed", "coin_table_of", "gridded", "last_of_cell", "require_positive", "same_labels"]
 
 
 def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
@@ -19,6 +21,16 @@ def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
     except (ValueError, TypeError) as error:
         raise DataError(f"{name} must hold numbers: {error}") from error
     return np.array(values, dtype=np.float64, order="C", copy=True)
+
+
+def closed(arrays: dict[str, AnyFloatArray]) -> dict[str, AnyFloatArray]:
+    """Close arrays that belong to nobody else to writing, so that no view of them can be opened again; return them."""
+    for values in arrays.values():
+        owner: Any = values
+        while isinstance(owner, np.ndarray):  # what numpy gives back may itself be a view of what it has allocated
+            owner.flags.writeable = False
+            owner = owner.base
+    return arrays
 
 
 def same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:

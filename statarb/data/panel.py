@@ -11,7 +11,16 @@ import pandas as pd
 
 from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._frames import as_floats, check_rows, coin_table_of, gridded, last_of_cell, require_positive, same_labels
+from statarb.data._frames import (
+    as_floats,
+    check_rows,
+    closed,
+    coin_table_of,
+    gridded,
+    last_of_cell,
+    require_positive,
+    same_labels,
+)
 from statarb.data._time import Stamps, as_stamp, as_stamps, step_text, usual_step
 from statarb.errors import DataError, ParameterError
 
@@ -217,7 +226,7 @@ class Panel:
             grid,
             position,
             prices.columns.rename(None),
-            arrays,
+            closed(arrays),
             table=table,
             step=None if step is None else pd.Timedelta(step).to_timedelta64().astype("timedelta64[us]"),
             numeraire=numeraire,
@@ -407,7 +416,7 @@ class Panel:
             self._grid,
             self._rows[some],
             wanted,
-            arrays,
+            closed(arrays),
             observed=observed,
             table=self._table,
             step=self._step,

@@ -14,6 +14,7 @@ import pandas as pd
 from statarb.data._blocks import QuoteFile
 from statarb.data._cells import LARGEST_GRID, Cells
 from statarb.data._fields import split_line
+from statarb.data._frames import closed
 from statarb.data._parse import Parsed, parse_block
 from statarb.data._time import Stamps, as_width, step_text
 from statarb.data.coin_table import read_coins
@@ -277,7 +278,7 @@ def _assemble(cells: Cells, step: int, table: pd.DataFrame | None, ingest: dict[
         grid,
         used - first,
         coins,
-        arrays,
+        closed(arrays),
         table=table,
         step=np.timedelta64(step, "us"),
         numeraire=BITCOIN if BITCOIN in coins else None,

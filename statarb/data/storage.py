@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from statarb._files import atomic_path
+from statarb.data._frames import closed
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 
@@ -156,7 +157,7 @@ def assemble(header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[s
         grid,
         np.searchsorted(grid, times).astype(np.int64),
         coins,
-        arrays,
+        closed(arrays),
         observed=observed,
         table=table,
         step=np.timedelta64(header["step"], "us"),
