@@ -11,7 +11,17 @@ from statarb._typing import AnyFloatArray, FloatArray, IntArray
 from statarb.data._time import Stamps, as_width
 from statarb.errors import DataError
 
-__all__ = ["as_floats", "check_rows", "closed", "coin_table_of", "gridded", "last_of_cell", "require_positive", "same_labels"]
+__all__ = [
+    "as_floats",
+    "check_rows",
+    "closed",
+    "coin_table_of",
+    "gridded",
+    "last_of_cell",
+    "require_frame",
+    "require_positive",
+    "same_labels",
+]
 
 
 def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
@@ -51,6 +61,27 @@ def check_rows(grid: Stamps, rows: IntArray) -> None:
         raise DataError("the times of the grid must be strictly increasing")
     if (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(grid):
         raise DataError(f"rows must be strictly increasing positions in the grid of {len(grid)} times")
+
+
+def require_frame(name: str, table: Any) -> None:
+    """Raise :class:`DataError` where a table is no DataFrame of one level of columns; says how to make it one."""
+    if isinstance(table, pd.DataFrame):
+        if table.columns.nlevels > 1:
+            label = table.columns.tolist()[0]
+            raise DataError(
+                f"{name} has columns of {table.columns.nlevels} levels, the first {label!r}; an asset has one label: "
+                f"choose a part, for example {name}[{label[0]!r}] or {name}.xs({label[0]!r}, axis=1)"
+            )
+        return
+    kind = f"{type(table).__module__.partition('.')[0]}.{type(table).__qualname__}"
+    hint = ""
+    if isinstance(table, pd.Series):
+        hint = f"; give {name}.to_frame('asset')"
+    elif isinstance(table, np.ndarray):
+        hint = f"; give pd.DataFrame({name}, index=times, columns=assets)"
+    elif callable(getattr(table, "to_pandas", None)):
+        hint = f"; give {name}.to_pandas().set_index('time'), where 'time' is its column of times"
+    raise DataError(f"{name} must be a pandas DataFrame, times x assets, got a {kind}{hint}")
 
 
 def require_positive(name: str, values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:

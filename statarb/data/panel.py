@@ -18,6 +18,7 @@ from statarb.data._frames import (
     coin_table_of,
     gridded,
     last_of_cell,
+    require_frame,
     require_positive,
     same_labels,
 )
@@ -189,8 +190,7 @@ class Panel:
         From long rows (time, asset, price) ``frame.pivot(index="time", columns="asset", values="price")`` makes the table.
         A further series joins by :meth:`with_field`.
         """
-        if not isinstance(prices, pd.DataFrame):
-            raise DataError(f"prices must be a DataFrame, times x assets, got {type(prices).__name__}")
+        require_frame("prices", prices)
         if prices.shape[0] == 0 or prices.shape[1] == 0:
             raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
         if not prices.columns.is_unique:

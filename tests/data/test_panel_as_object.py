@@ -84,3 +84,28 @@ def test_any_way_to_write_a_time_will_do(when):
     panel = make_panel(60)
     assert panel.window(when).now == pd.Timestamp("2018-01-24 22:00")
     assert panel.window(datetime.date(2018, 1, 25)).now == pd.Timestamp("2018-01-25")
+
+
+class _OfAnotherLibrary:
+    def to_pandas(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (pd.concat({"Close": pd.DataFrame({"a": [1.0]}), "Open": pd.DataFrame({"a": [1.0]})}, axis=1), r"prices\['Close'\]"),
+        (pd.Series([1.0]), "pandas.Series; give prices.to_frame"),
+        (np.ones((2, 2)), "numpy.ndarray; give pd.DataFrame"),
+        (_OfAnotherLibrary(), "_OfAnotherLibrary; give prices.to_pandas"),
+        ({"a": [1.0]}, "got a builtins.dict"),
+    ],
+)
+def test_a_table_of_another_kind_is_told_how_to_become_one(table, words):
+    with pytest.raises(sa.DataError, match=words):
+        sa.Panel.from_frame(table)
+
+
+def test_a_panel_given_for_returns_is_noticed():
+    with pytest.raises(sa.DataError, match=r"returns must be returns, got a Panel; give np.log"):
+        sa.fit_garch(make_panel(60))
