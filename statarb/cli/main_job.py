@@ -25,8 +25,8 @@ def run(
     depth: options.Depth = 2016,
     capital: options.Capital = RULES.capital,
     fee: options.Fee = RULES.fee,
-    min_order: options.MinOrder = RULES.min_order,
-    max_order: options.MaxOrder = RULES.max_order,
+    min_order: options.MinOrder = None,
+    max_order: options.MaxOrder = None,
     numeraire: options.Numeraire = str(RULES.numeraire),
     n_jobs: options.Jobs = -1,
 ) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from statarb._checks import check_choice, check_integer
 from statarb._files import atomic_path, output_folder
-from statarb.data._time import as_stamp
+from statarb.data._time import as_stamp, step_text
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting import DirectionShaped, ForecastRun, forecaster_names, make_forecaster, run_forecasts
@@ -24,6 +24,8 @@ from statarb.forecasting.scores import ForecastScore, forecast_score
 from statarb.submission.forecasts import STEPS, write_forecasts
 
 __all__ = ["DAYS", "Level1", "forecast_days", "level1_coins", "write_level1"]
+
+FIVE_MINUTES = pd.Timedelta(5, unit="min")
 
 DAYS = ("2018-01-30", "2018-02-06", "2018-02-20", "2018-03-09", "2018-03-18")
 """The test days of the competition."""
@@ -240,6 +242,11 @@ def write_level1(
     """
     if model is not None:
         check_choice("model", model, [*forecaster_names(), "all"])
+    if panel.step != FIVE_MINUTES:
+        raise DataError(
+            f"the files of level 1 are days of {STEPS} steps of 5 min, and this panel has steps of {step_text(panel.step)}; "
+            "forecast it from Python with sa.forecast_walk, or put it on the grid with Panel.from_frame(prices, step='5min')"
+        )
     few = level1_coins(panel, coins)
     chosen = list(days) if days is not None else _days_inside(few)
     settings: dict[str, Any] = {"depth": depth, "refit_every": refit_every, "n_jobs": n_jobs, "progress": progress}

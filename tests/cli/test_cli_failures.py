@@ -83,14 +83,25 @@ def test_a_wrong_word_is_answered_with_the_right_ones(words, said, market, tmp_p
     assert said in complaint(capsys)
 
 
-def test_invest_starts_where_the_panel_does_on_demand_and_says_where_it_wrote(tmp_path, capsys):
+def test_another_market_is_traded_without_the_limits_of_the_case(tmp_path, capsys):
     days = pd.bdate_range("2010-01-01", periods=30)
     sa.Panel.from_frame(pd.DataFrame({"a": range(1, 31), "b": range(31, 1, -1)}, index=days)).save(tmp_path / "stocks.parquet")
-    words = ["invest", str(tmp_path / "stocks.parquet"), "--investor", "equal_weight", "--numeraire", "none"]
-    words += ["--min-order", "0", "--max-order", "inf", "--out", str(tmp_path / "run")]
+    words = ["invest", str(tmp_path / "stocks.parquet"), "--investor", "equal_weight", "--out", str(tmp_path / "run")]
     assert main(words) == 2
     assert "start=None" in complaint(capsys)
-    assert main([*words, "--start", "none"]) == 0
+    assert main([*words, "--start", "none"]) == 2
+    assert "--numeraire none" in complaint(capsys)
+    assert main([*words, "--start", "none", "--numeraire", "none"]) == 0
     shown = capsys.readouterr().out
     assert "2010-01-01 00:00:00 to 2010-02-11 00:00:00, 30 steps, 2 coins" in shown
+    assert "orders 2, cut 0, dropped 0" in shown
     assert f"written to {tmp_path / 'run'}" in shown
+    assert main([*words, "--start", "none", "--numeraire", "none", "--max-order", "50"]) == 0
+    assert "cut 0" not in capsys.readouterr().out
+    assert main(["forecast", str(tmp_path / "stocks.parquet"), "--model", "drift", "--out", str(tmp_path / "files")]) == 2
+    assert "this panel has steps of 1 d; forecast it from Python with sa.forecast_walk" in complaint(capsys)
+
+
+def test_a_numeraire_by_its_symbol_is_answered_with_its_id(market, tmp_path, capsys):
+    assert main(["invest", str(market), "--investor", "cash", "--numeraire", "BTC", "--out", str(tmp_path)]) == 2
+    assert "did you mean 1442?" in complaint(capsys)
