@@ -17,7 +17,10 @@ ACCEPTED = (
     "the distributed layout (time, refID_coin, price, marketCap, CirculatingSupply, Volume24h, ...) "
     "and the matrix (time, then one column a coin id)"
 )
-OTHER_TABLES = "any other table of prices becomes a panel in Python: Panel.from_frame(pd.read_csv(file, index_col=0)).save('market.parquet')"
+OTHER_TABLES = (
+    "any other table of prices becomes a panel in Python: "
+    "Panel.from_frame(pd.read_csv(file, index_col=0)).save('market.parquet')"
+)
 _COIN_HEADERS = (
     {"id", "coinname", "rowcreation", "symbol"},
     {"id", "name", "date", "tag"},
