@@ -88,7 +88,7 @@ def test_frames_that_are_refused(prices: pd.DataFrame, words: str) -> None:
 
 def test_other_refusals() -> None:
     prices = frame({1: [1.0, 2.0]})
-    with pytest.raises(sa.DataError, match="must be a DataFrame"):
+    with pytest.raises(sa.DataError, match="must be a pandas DataFrame"):
         sa.Panel.from_frame(prices[1])  # type: ignore[arg-type]
     with pytest.raises(sa.DataError, match="numeraire 7 is not a column"):
         sa.Panel.from_frame(prices, numeraire=7)
