@@ -109,3 +109,11 @@ def test_a_table_of_another_kind_is_told_how_to_become_one(table, words):
 def test_a_panel_given_for_returns_is_noticed():
     with pytest.raises(sa.DataError, match=r"returns must be returns, got a Panel; give np.log"):
         sa.fit_garch(make_panel(60))
+
+
+def test_results_are_shown_in_one_line():
+    panel = make_panel(120, missing=0.0, holes=False)
+    shown = repr(sa.quality_report(panel))
+    assert shown.startswith("QualityReport(4 coins, ")
+    assert "120 times" in shown
+    assert repr(sa.johansen(panel)).startswith("JohansenResult(1442, 1443, 1444, 1445; ")
