@@ -49,12 +49,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
-    """Make the folder ``path`` where it does not exist yet, and return it.
+    """Make the folder ``path`` where it does not exist yet, see that it can be written to, and return it.
 
     Raises
     ------
     DataError
-        Where it cannot be made, or is a file.
+        Where it cannot be made or written to, or is a file.
     """
     folder = Path(path)
     try:
@@ -63,6 +63,10 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
         raise DataError(
             f"cannot make the folder {folder}: {error.strerror}; give a path that is writable and not a file"
         ) from error
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise DataError(f"cannot write to the folder {folder}: {error.strerror}; give another one") from error
     return folder
 
 

@@ -35,7 +35,7 @@ SPLITS = 16
 """Blocks of the cross-validation that estimates overfitting."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class League:
     """All runs of a league, and their table.
 

@@ -28,7 +28,9 @@ class TradingRules:
         Smallest and largest value of one order, in units of the numeraire. An order below ``min_order`` is dropped, one above
         ``max_order`` is cut to it. ``0`` and ``inf`` switch the limits off.
     numeraire : label or None
-        Coin in whose units the limits are stated (1442 is BTC); ``None`` states them in the currency of the prices.
+        Coin in whose units the limits are stated (1442 is BTC); ``None`` states them in the currency of the prices: give
+        ``min_order`` and ``max_order`` too then, since 0.5 is half a bitcoin or half a dollar. Another market without limits:
+        ``TradingRules(capital=..., fee=...).without_limits()``.
 
     Examples
     --------

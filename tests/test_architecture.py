@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -242,3 +243,18 @@ def test_texts_name_no_machine_and_no_workplace():
         text = path.read_text(encoding="utf-8", errors="replace")
         for pattern in banned:
             assert not re.search(pattern, text), f"{name} holds {pattern}"
+
+
+def test_results_that_hold_arrays_are_compared_by_identity():
+    """Values of arrays have no single truth: ``==`` and ``hash`` of such a dataclass would fail where they are first used."""
+    pattern = re.compile(r"Array\b|Series\b|DataFrame|\bIndex|Panel\b|Stamps\b|Replay\b")
+    wrong = []
+    for name in modules():
+        module = importlib.import_module(name)
+        for exported in getattr(module, "__all__", ()):
+            made = getattr(module, exported)
+            if isinstance(made, type) and dataclasses.is_dataclass(made) and made.__module__ == name:
+                held = [field.name for field in dataclasses.fields(made) if pattern.search(str(field.type))]
+                if held and made.__eq__ is not object.__eq__ and not exported.startswith("_"):
+                    wrong.append(f"{name}.{exported} ({', '.join(held)})")
+    assert wrong == []

@@ -65,10 +65,12 @@ def numeraire_column(panel: Panel, rules: TradingRules) -> int:
         return -1
     column = int(panel.coins.get_indexer(pd.Index([rules.numeraire]))[0])
     if column < 0:
+        alike = panel.table.index[panel.table["symbol"] == str(rules.numeraire)].tolist()
         raise ParameterError(
-            f"numeraire {rules.numeraire!r} is not a coin of the panel, so orders cannot be measured in it; give "
-            "TradingRules(numeraire=...) one of the panel's coins, None for limits in the currency of the prices, "
-            "or use rules.without_limits()"
+            f"numeraire {rules.numeraire!r} is not a coin of the panel"
+            f"{f' (did you mean {alike[0]!r}?)' if alike else ''}, so orders cannot be measured in it; trade without limits "
+            "(rules.without_limits(), on the command line --numeraire none), or give TradingRules(numeraire=...) one of the "
+            "panel's coins; with None min_order and max_order are amounts in the currency of the prices"
         )
     return column
 

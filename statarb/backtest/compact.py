@@ -22,7 +22,7 @@ WIDTH = 16
 """The number of places is a multiple of this: whole vectors for the compiler's loops."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Compact:
     """Where the few coins stand.
 

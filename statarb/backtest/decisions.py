@@ -11,7 +11,7 @@ import pandas as pd
 from statarb._typing import FloatArray, IntArray
 from statarb.backtest.kernels import COLUMNS, DECIDED, NOTHING, PARTLY_NAN, ROWS, SPARSE
 from statarb.backtest.scanning import gather_columns, scan_columns, scan_rows
-from statarb.data._time import Stamps, as_stamps
+from statarb.data._time import Stamps, as_stamps, step_text
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
@@ -27,7 +27,7 @@ DENSE_FROM = 8
 """Weights are kept as non-zero cells alone where fewer than one in this many is non-zero."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Decisions:
     """Wanted weights of some times of a panel, as the kernels take them.
 
@@ -94,7 +94,7 @@ class Decisions:
             missing = pd.Timestamp(stamps[int(np.argmin(on_grid))])
             raise DataError(
                 f"weights has a row for {missing}, which is no time of the panel's grid ({pd.Timestamp(grid[0])} to "
-                f"{pd.Timestamp(grid[-1])}, every {panel.step / pd.Timedelta('1min'):g} min)"
+                f"{pd.Timestamp(grid[-1])}, every {step_text(panel.step)})"
             )
         position = panel.coins.get_indexer(columns)
         unknown = position < 0

@@ -146,7 +146,7 @@ def generalised_asymmetric_return(
     >>> generalised_asymmetric_return([100.0, 100.0])
     0.0
     >>> round(generalised_asymmetric_return([100.0, 90.0, 108.0]), 6)
-    1.07381
+    1.073809
     """
     path = np.asarray(value, dtype=np.float64)
     downside = downside_deviation(step_returns(path, returns), minimum_acceptable=minimum_acceptable, order=order, root=root)

@@ -12,7 +12,7 @@ from statarb.backtest.kernels import BELOW_MINIMUM, CUT_TO_MAXIMUM, EXECUTED, NO
 __all__ = ["TwinAccount"]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class TwinAccount:
     """Cash, units and last known prices; ``unit`` is the last known price of the numeraire (1 where there is none)."""
 

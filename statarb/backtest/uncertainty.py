@@ -30,7 +30,7 @@ MOST_SPLITS = 20
 """Blocks of the cross-validation beyond which the number of ways to halve them (184,756 for 20) no longer fits."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class BootstrapScores:
     """Scores of investors on resampled paths.
 

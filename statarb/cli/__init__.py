@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -44,7 +45,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; return 0, or 2 after one line on standard error where the input is bad.
+    """Run one verb; return 0, or 2 after one line on standard error where the input is bad or the machine refuses.
 
     Parameters
     ----------
@@ -54,14 +55,32 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         status = app(args=words or ["--help"], standalone_mode=False)
+        sys.stdout.flush()
     except (DataError, ParameterError, InfeasibleError, LookAheadError) as error:
         return _complain(str(error))
     except TyperException as error:
         return _complain(error.format_message())
+    except BrokenPipeError:  # the reader has seen enough, as in `statarb ... | head`
+        _discard_output()
+        return 0
+    except OSError as error:  # a full disk or a right that is missing, wherever it shows
+        _discard_output()
+        return _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    except MemoryError as error:
+        return _complain(f"not enough memory{f' ({error})' if str(error) else ''}; give fewer coins, less time or less --depth")
     except (KeyboardInterrupt, Abort):
-        print("statarb: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        status = INTERRUPTED
+    if status == INTERRUPTED:  # Ctrl-C arrives as this status where the option parser has caught it first
+        print("statarb: interrupted; files are written whole, so none is half there", file=sys.stderr)
     return status if isinstance(status, int) else 0
+
+
+def _discard_output() -> None:
+    """Send what is still buffered for standard output nowhere, so that the interpreter does not trip over it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> int:

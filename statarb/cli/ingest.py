@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from statarb.errors import ParameterError
+
 
 def ingest(
     quotes: Annotated[
@@ -24,6 +26,8 @@ def ingest(
     from statarb._progress import fraction
     from statarb.data.readers import ingest_summary, read_quotes
 
+    if out.is_dir():
+        raise ParameterError(f"--out must name the file to write, got the folder {out}; give {out / 'market.parquet'}")
     folder = output_folder(out.parent)
     with fraction("reading quotes") as progress:
         panel = read_quotes(quotes, coins=coins, rejects=rejects or folder / "rejects.csv", progress=progress)

@@ -25,8 +25,8 @@ def invest(
     ] = None,
     capital: options.Capital = RULES.capital,
     fee: options.Fee = RULES.fee,
-    min_order: options.MinOrder = RULES.min_order,
-    max_order: options.MaxOrder = RULES.max_order,
+    min_order: options.MinOrder = None,
+    max_order: options.MaxOrder = None,
     numeraire: options.Numeraire = str(RULES.numeraire),
     n_jobs: options.Jobs = 1,
     resume: Annotated[
@@ -34,25 +34,27 @@ def invest(
     ] = False,
 ) -> None:
     """Run one investor through time under the rules, and write what it earned."""
+    from statarb._files import output_folder
     from statarb.data.panel import Panel
     from statarb.investors import make_investor
     from statarb.submission.investment import write_run
     from statarb.walkforward import walk_forward
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
-    panel = Panel.load(market)
     chosen = make_investor(investor, **options.parameters_of(settings or []))
+    panel = Panel.load(market)
+    folder = output_folder(out)  # before the hours that a walk may take
     run = walk_forward(
         chosen,
         panel,
         rules,
-        start=start,
+        start=options.start_of(start),
         end=end,
         depth=depth,
         decision_lag=decision_lag,
         n_jobs=n_jobs,
-        checkpoint=out / "checkpoint" if resume else None,
+        checkpoint=folder / "checkpoint" if resume else None,
         progress=True,
     )
-    write_run(run, out, panel)
-    typer.echo(run.summary())
+    write_run(run, folder, panel)
+    typer.echo(f"{run.summary()}\nwritten to {folder}")

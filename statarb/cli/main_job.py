@@ -25,8 +25,8 @@ def run(
     depth: options.Depth = 2016,
     capital: options.Capital = RULES.capital,
     fee: options.Fee = RULES.fee,
-    min_order: options.MinOrder = RULES.min_order,
-    max_order: options.MaxOrder = RULES.max_order,
+    min_order: options.MinOrder = None,
+    max_order: options.MaxOrder = None,
     numeraire: options.Numeraire = str(RULES.numeraire),
     n_jobs: options.Jobs = -1,
 ) -> None:
@@ -35,6 +35,14 @@ def run(
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
     result = main_job(
-        out, quotes=quotes, coins=coins, rules=rules, start=start, end=end, depth=depth, n_jobs=n_jobs, progress=True
+        out,
+        quotes=quotes,
+        coins=coins,
+        rules=rules,
+        start=options.start_of(start),
+        end=end,
+        depth=depth,
+        n_jobs=n_jobs,
+        progress=True,
     )
     typer.echo(result)

@@ -16,7 +16,12 @@ Market: TypeAlias = Annotated[
 ]
 Out: TypeAlias = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made where it is absent.")]
 Start: TypeAlias = Annotated[
-    str, typer.Option("--start", metavar="TIME", help="First decision: the first time of the grid at or after this, UTC.")
+    str,
+    typer.Option(
+        "--start",
+        metavar="TIME",
+        help="First decision: the first time of the grid at or after this, UTC; 'none': that of the panel.",
+    ),
 ]
 End: TypeAlias = Annotated[str | None, typer.Option("--end", metavar="TIME", help="Last decision; default: end of the data.")]
 Depth: TypeAlias = Annotated[int, typer.Option("--depth", metavar="ROWS", help="Most observations that a window may hold.")]
@@ -25,8 +30,18 @@ Jobs: TypeAlias = Annotated[
 ]
 Capital: TypeAlias = Annotated[float, typer.Option("--capital", help="Cash at the start, in USD.")]
 Fee: TypeAlias = Annotated[float, typer.Option("--fee", help="Share of each trade's value that is paid.")]
-MinOrder: TypeAlias = Annotated[float, typer.Option("--min-order", help="Smallest order, in units of the numeraire; 0: none.")]
-MaxOrder: TypeAlias = Annotated[float, typer.Option("--max-order", help="Largest order, in units of the numeraire; inf: none.")]
+MinOrder: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--min-order", help="Smallest order, in units of the numeraire; 0: none. Default: 0.001, or none without a numeraire."
+    ),
+]
+MaxOrder: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--max-order", help="Largest order, in units of the numeraire; inf: none. Default: 0.5, or none without a numeraire."
+    ),
+]
 Numeraire: TypeAlias = Annotated[
     str, typer.Option("--numeraire", help="Coin id in whose units the limits stand; 'none': the currency of the prices.")
 ]
@@ -34,9 +49,25 @@ Numeraire: TypeAlias = Annotated[
 RULES = TradingRules()
 
 
-def rules_of(capital: float, fee: float, min_order: float, max_order: float, numeraire: str) -> TradingRules:
-    """Turn the words of the command line into the rules of the market."""
-    return TradingRules(capital=capital, fee=fee, min_order=min_order, max_order=max_order, numeraire=label_of(numeraire))
+def rules_of(capital: float, fee: float, min_order: float | None, max_order: float | None, numeraire: str) -> TradingRules:
+    """Turn the words of the command line into the rules of the market.
+
+    Limits that are not given are those of the case where there is a numeraire, in whose units they stand, and none without one.
+    """
+    label = label_of(numeraire)
+    usual = RULES if label is not None else RULES.without_limits()
+    return TradingRules(
+        capital=capital,
+        fee=fee,
+        min_order=usual.min_order if min_order is None else min_order,
+        max_order=usual.max_order if max_order is None else max_order,
+        numeraire=label,
+    )
+
+
+def start_of(word: str) -> str | None:
+    """Read the time of the first decision; ``None``, the start of the panel, for 'none'."""
+    return None if word.lower() == "none" else word
 
 
 def label_of(word: str) -> int | str | None:

@@ -26,7 +26,7 @@ START = 100.0
 Method = Literal["ols", "tls", "johansen", "minimum_half_life"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Hedge:
     """A linear relation ``y = intercept + slopes . x`` among log prices.
 
@@ -146,7 +146,7 @@ def rolling_hedge_ratio(y: pd.Series, x: pd.Series, window: int) -> pd.DataFrame
     return fitted.reindex(out.index)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class KalmanHedge:
     """A relation whose slopes and intercept wander; row t is known at t.
 

@@ -25,7 +25,7 @@ ORDER = {"n": -1, "c": 0, "ct": 1}
 LEVELS = {0.10: 0, 0.05: 1, 0.01: 2}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class JohansenResult:
     """Test of the number of cointegrating relations among a few coins.
 
@@ -60,6 +60,10 @@ class JohansenResult:
     observations: int
     lags: int
     trend: str
+
+    def __repr__(self) -> str:
+        coins = ", ".join(map(str, self.coins))
+        return f"JohansenResult({coins}; {self.observations:,} observations: rank {self.rank()} at 5 %)"
 
     def rank(self, level: float = 0.05, statistic: Literal["trace", "max_eigenvalue"] = "trace") -> int:
         """Number of relations: the first null hypothesis "at most r" that is not rejected.
@@ -153,7 +157,7 @@ def johansen(log_prices: LogPrices, lags: int = 1, *, trend: Literal["n", "c", "
     )
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class JohansenScan:
     """Johansen's test of every unordered pair, the largest trace statistic first; arrays of one length.
 

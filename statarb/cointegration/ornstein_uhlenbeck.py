@@ -20,7 +20,7 @@ from statarb.errors import DataError, ParameterError
 __all__ = ["OrnsteinUhlenbeck", "Thresholds", "fit_ou"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class OrnsteinUhlenbeck:
     """``dX = speed (mean - X) dt + sigma dW``, observed once a step.
 

@@ -22,7 +22,7 @@ __all__ = ["PairScan"]
 COLUMNS = ("y", "x", "hedge_ratio", "tau", "pvalue", "pvalue_adjusted", "lag", "half_life", "correlation")
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class PairScan:
     """Engle-Granger tests of ordered pairs, sorted by p-value; arrays of one length, about 60 bytes a test.
 

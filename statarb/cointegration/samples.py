@@ -16,7 +16,7 @@ WORTH_A_SAMPLE = 64
 """Fewer pairs than this on a sample of their own are cheaper one by one; so are pairs of very few coins with many."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Rectangle:
     """All pairs of ``first`` x ``second`` share the rows ``rows``; ``second`` None stands for the pairs within ``first``."""
 

@@ -98,7 +98,7 @@ def _ranked(coins: pd.Index, cost: FloatArray, name: str, count: int | None, *, 
     return pd.DataFrame({"y": coins.take(y), "x": coins.take(x), name: sign * cost[y, x]})
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class PrincipalResiduals:
     """What is left of each coin's returns after the principal components, summed up and fitted as a reverting process.
 

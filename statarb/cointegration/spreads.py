@@ -22,7 +22,7 @@ __all__ = ["Spread", "hurst_exponent", "variance_ratio"]
 HEDGES = ("ols", "tls", "johansen", "minimum_half_life", "kalman")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Spread:
     """``weights . log prices - intercept``, and how each leg moves when it is off.
 

@@ -14,6 +14,17 @@ __all__ = ["QuoteFile"]
 
 LONGEST_LINE = 64 << 20
 
+_OTHER_KINDS = (
+    (b"PAR1", "a Parquet file; quotes are CSV, and a panel (market.parquet) is opened by Panel.load"),
+    (b"PK\x03\x04", "a ZIP archive; unpack it first"),
+    (b"BZh", "compressed by bzip2; unpack it first, or pack it with gzip"),
+    (b"\xfd7zXZ", "compressed by xz; unpack it first, or pack it with gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it first, or pack it with gzip"),
+    (b"\xff\xfe", "text in UTF-16; turn it into UTF-8 first (iconv -f UTF-16 -t UTF-8)"),
+    (b"\xfe\xff", "text in UTF-16; turn it into UTF-8 first (iconv -f UTF-16 -t UTF-8)"),
+)
+"""First bytes of files that are often given by mistake, and what to do about them."""
+
 
 class QuoteFile:
     """An open quote file: its header, and then its rows in blocks of bytes that end with a line end.
@@ -98,10 +109,15 @@ class QuoteFile:
                 break
             start += piece
         line, _, self._carry = start.partition(b"\n")
+        for signature, what in _OTHER_KINDS:
+            if start.startswith(signature):
+                raise DataError(f"{self.path} is {what}")
         header = line.decode("utf-8-sig", errors="replace").strip("\r\n")
         if not header.strip():
             state = "empty" if not start.strip() else "without a header: its first line is blank"
-            raise DataError(f"{self.path} is {state}; give a file of quotes with a header and at least one row")
+            raise DataError(f"{self.path} is {state}; give a CSV file with a header and at least one row")
+        if any(ord(letter) < 32 and letter != "\t" for letter in header):
+            raise DataError(f"{self.path} is no CSV text with lines: its header would be {header[:40]!r}; give CSV in UTF-8")
         return header
 
     def _read(self, size: int) -> bytes:

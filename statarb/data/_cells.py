@@ -27,7 +27,7 @@ _NEGATIVE = int(Reason.PRICE_NEGATIVE)
 _ZERO = int(Reason.PRICE_ZERO)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Quotes:
     """Rows of a file as arrays, in the order of the file.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from statarb._typing import AnyFloatArray, FloatArray, IntArray
 from statarb.data._time import Stamps, as_stamps, as_width
 from statarb.errors import DataError
 
-__all__ = ["as_floats", "carry_forward", "check_rows", "coin_table_of", "gridded_arrays"]
+__all__ = ["as_floats", "carry_forward", "check_rows", "closed", "coin_table_of", "gridded_arrays"]
 
 
 def gridded_arrays(
@@ -40,8 +41,7 @@ def gridded_arrays(
     ParameterError
         A step that is no positive time span.
     """
-    if not isinstance(prices, pd.DataFrame):
-        raise DataError(f"prices must be a DataFrame, times x assets, got {type(prices).__name__}")
+    require_frame("prices", prices)
     if prices.shape[0] == 0 or prices.shape[1] == 0:
         raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
     if not prices.columns.is_unique:
@@ -65,7 +65,7 @@ def gridded_arrays(
         raise DataError(f"prices holds no price: all {prices.size} cells are missing")
     if not some.all():
         arrays, rows = {name: values[some] for name, values in arrays.items()}, rows[some]
-    return grid, rows, arrays
+    return grid, rows, closed(arrays)
 
 
 def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
@@ -75,6 +75,16 @@ def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
     except (ValueError, TypeError) as error:
         raise DataError(f"{name} must hold numbers: {error}") from error
     return np.array(values, dtype=np.float64, order="C", copy=True)
+
+
+def closed(arrays: dict[str, AnyFloatArray]) -> dict[str, AnyFloatArray]:
+    """Close arrays that belong to nobody else to writing, so that no view of them can be opened again; return them."""
+    for values in arrays.values():
+        owner: Any = values
+        while isinstance(owner, np.ndarray):  # what numpy gives back may itself be a view of what it has allocated
+            owner.flags.writeable = False
+            owner = owner.base
+    return arrays
 
 
 def same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
@@ -95,6 +105,27 @@ def check_rows(grid: Stamps, rows: IntArray) -> None:
         raise DataError("the times of the grid must be strictly increasing")
     if (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(grid):
         raise DataError(f"rows must be strictly increasing positions in the grid of {len(grid)} times")
+
+
+def require_frame(name: str, table: Any) -> None:
+    """Raise :class:`DataError` where a table is no DataFrame of one level of columns; says how to make it one."""
+    if isinstance(table, pd.DataFrame):
+        if table.columns.nlevels > 1:
+            label = table.columns.tolist()[0]
+            raise DataError(
+                f"{name} has columns of {table.columns.nlevels} levels, the first {label!r}; an asset has one label: "
+                f"choose a part, for example {name}[{label[0]!r}] or {name}.xs({label[0]!r}, axis=1)"
+            )
+        return
+    kind = f"{type(table).__module__.partition('.')[0]}.{type(table).__qualname__}"
+    hint = ""
+    if isinstance(table, pd.Series):
+        hint = f"; give {name}.to_frame('asset')"
+    elif isinstance(table, np.ndarray):
+        hint = f"; give pd.DataFrame({name}, index=times, columns=assets)"
+    elif callable(getattr(table, "to_pandas", None)):
+        hint = f"; give {name}.to_pandas().set_index('time'), where 'time' is its column of times"
+    raise DataError(f"{name} must be a pandas DataFrame, times x assets, got a {kind}{hint}")
 
 
 def require_positive(name: str, values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:

@@ -40,7 +40,7 @@ _ASCII = bytes(range(128)) + b"?" * 128
 _NUMBERS = ("price", "market_cap", "supply", "volume")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Parsed:
     """Quotes of a block, and where in the file each of them stands.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from statarb._typing import TimeLike
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["Stamps", "as_stamp", "as_stamps", "as_width", "usual_step"]
+__all__ = ["Stamps", "as_stamp", "as_stamps", "as_width", "step_text", "usual_step"]
 
 Stamps = npt.NDArray[np.datetime64]
 
@@ -24,6 +25,8 @@ def as_stamp(name: str, value: TimeLike) -> np.datetime64:
     ParameterError
         Where ``value`` is no time; names the argument.
     """
+    if isinstance(value, numbers.Number):  # pandas would read it as nanoseconds since 1970
+        raise ParameterError(f"{name} must be a time such as '2018-01-25 00:00', got the number {value!r}")
     try:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError) as error:
@@ -84,6 +87,15 @@ def as_width(name: str, value: str | pd.Timedelta) -> int:
     if width <= 0:
         raise ParameterError(f"{name} must be a positive time span such as '5min', got {value!r}")
     return width
+
+
+def step_text(step: pd.Timedelta) -> str:
+    """Return a time span as people say it: ``5 min``, ``1 h``, ``31 d``; in the largest unit that divides it."""
+    microseconds = int(step // pd.Timedelta(1, unit="us"))
+    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000)):
+        if microseconds % size == 0:
+            return f"{microseconds // size} {unit}"
+    return f"{microseconds} us"
 
 
 def usual_step(stamps: Stamps) -> np.timedelta64:

@@ -45,7 +45,8 @@ def read_coins(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     source = Path(path)
     if not source.is_file():
-        raise DataError(f"no such file: {source}; give the coin table (CSVData_coin.csv)")
+        what = "a folder, not a file" if source.is_dir() else "no such file"
+        raise DataError(f"{what}: {source}; give the coin table (CSVData_coin.csv)")
     with QuoteFile(source) as file:
         header = [name.strip() for name in next(csv.reader([file.header]), [])]
         columns = _columns(header)

@@ -17,6 +17,10 @@ ACCEPTED = (
     "the distributed layout (time, refID_coin, price, marketCap, CirculatingSupply, Volume24h, ...) "
     "and the matrix (time, then one column a coin id)"
 )
+OTHER_TABLES = (
+    "any other table of prices becomes a panel in Python: "
+    "Panel.from_frame(pd.read_csv(file, index_col=0)).save('market.parquet')"
+)
 _COIN_HEADERS = (
     {"id", "coinname", "rowcreation", "symbol"},
     {"id", "name", "date", "tag"},
@@ -94,7 +98,7 @@ def recognise(header: str, file: str) -> Layout:
         ids = [_coin_id(names[place]) for place in places]
         if places and all(ids):
             return Layout(name="matrix", width=len(names), stamp=stamp, ids=tuple(ids), places=tuple(places))
-    raise DataError(f"{file} has an unknown header {shown!r}; {ACCEPTED}")
+    raise DataError(f"{file} has an unknown header {shown!r}; {ACCEPTED}; {OTHER_TABLES}")
 
 
 def _names(header: str) -> list[str]:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._frames import carry_forward, check_rows, coin_table_of, gridded_arrays
-from statarb.data._time import Stamps, as_stamp, usual_step
+from statarb.data._frames import carry_forward, check_rows, closed, coin_table_of, gridded_arrays
+from statarb.data._time import Stamps, as_stamp, step_text, usual_step
 from statarb.data.enrichment import joined_field
 from statarb.errors import DataError, ParameterError
 
@@ -30,7 +30,7 @@ class Panel:
     with NaN where nothing was observed; the arrays (:meth:`array`) show the rows alone. After a hole the last row is lag 1.
 
     A *window* of a panel is a panel too: read-only views of at most ``depth`` rows, nothing after its end (:meth:`window`).
-    The grid of a window is its rows.
+    The grid of a window is its rows; it has all columns of the panel, and no metadata, which tells of the whole panel.
 
     Panels are made by :func:`statarb.read_quotes`, :meth:`from_frame`, :meth:`load` or :func:`statarb.simulate_market`.
 
@@ -373,6 +373,8 @@ class Panel:
         DataError
             None of the coins has a price.
         """
+        if isinstance(coins, str) or not isinstance(coins, Iterable):
+            raise ParameterError(f"coins must be a list of coin ids, got {coins!r}; give [{coins!r}]")
         wanted = pd.Index(list(coins))
         if len(wanted) == 0:
             raise ParameterError("coins must name at least one coin, got none")
@@ -388,7 +390,7 @@ class Panel:
             arrays = {name: values[some] for name, values in arrays.items()}
             observed = None if observed is None else observed[some]
         numeraire = self.numeraire if self.numeraire in wanted else None
-        return self._like(self._grid, self._rows[some], wanted, arrays, observed, numeraire=numeraire)
+        return self._like(self._grid, self._rows[some], wanted, closed(arrays), observed, numeraire=numeraire)
 
     def columns_of(self, coins: Sequence[Hashable] | pd.Index) -> IntArray:
         """Return the positions of coins in the columns.
@@ -401,7 +403,9 @@ class Panel:
         column = self._coins.get_indexer(pd.Index(coins))
         if (column < 0).any():
             missing = pd.Index(coins).tolist()[int(np.flatnonzero(column < 0)[0])]
-            raise ParameterError(f"coin {missing!r} is not in the panel ({len(self._coins)} coins, {_some(self._coins)})")
+            alike = self._coins[(self._table["symbol"] == str(missing)) | (self._coins.map(str) == str(missing))].tolist()
+            known = f"{len(self._coins)} coins, {_some(self._coins)}" + (f"; did you mean {alike[0]!r}?" if alike else "")
+            raise ParameterError(f"coin {missing!r} is not in the panel ({known})")
         return column.astype(np.int64)
 
     def with_arrays(
@@ -520,10 +524,15 @@ class Panel:
             and np.array_equal(self.observed_array, other.observed_array)
         )
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled or copied panel; its arrays are read-only again, which numpy does not remember."""
+        self.__dict__.update(state, _arrays={name: _read_only(values) for name, values in state["_arrays"].items()})
+        self._observed = None if self._observed is None else _read_only(self._observed)
+
     def __repr__(self) -> str:
         share = 100.0 * float(self.observed_array.sum()) / (len(self._grid) * max(len(self._coins), 1))
         return (
-            f"Panel({len(self._coins)} coins x {len(self._grid)} times of {self.step / pd.Timedelta('1min'):g} min, "
+            f"Panel({len(self._coins)} coins x {len(self._grid)} times of {step_text(self.step)}, "
             f"{pd.Timestamp(self._grid[0])} to {self.now}, {share:.1f} % observed)"
         )
 
@@ -568,7 +577,7 @@ class Panel:
         part.numeraire = self.numeraire
         part.imputation = self.imputation
         part.looks_ahead = self.looks_ahead
-        part.metadata = self.metadata
+        part.metadata = self.metadata if now is None else {}  # it tells of the whole panel, and so of what comes later
         return part
 
     def _on_grid(self, values: np.ndarray[Any, Any], missing: object) -> pd.DataFrame:

@@ -23,7 +23,7 @@ LONGEST_COUNTED = 2016
 FEW_QUOTES = 0.5
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class QualityReport:
     """Numbers on the quality of a panel; :func:`quality_report` makes it.
 
@@ -75,6 +75,12 @@ class QualityReport:
     holes: pd.DataFrame
     hole_lengths: pd.Series
     coverage: pd.DataFrame
+
+    def __repr__(self) -> str:
+        flagged = int((self.coins["flags"] != "").sum())
+        return (
+            f"QualityReport({len(self.coins)} coins, {flagged} with flags, {len(self.times):,} times; print it for the figures)"
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write ``quality.csv`` (a row a coin), ``quality_holes.csv`` and ``quality_market.json``; return the folder."""

@@ -14,8 +14,9 @@ import pandas as pd
 from statarb.data._blocks import QuoteFile
 from statarb.data._cells import LARGEST_GRID, Cells
 from statarb.data._fields import split_line
+from statarb.data._frames import closed
 from statarb.data._parse import Parsed, parse_block
-from statarb.data._time import Stamps, as_width
+from statarb.data._time import Stamps, as_width, step_text
 from statarb.data.coin_table import read_coins
 from statarb.data.layouts import ACCEPTED, Layout, is_coin_table, recognise
 from statarb.data.panel import BITCOIN, Panel
@@ -181,7 +182,7 @@ def ingest_summary(panel: Panel) -> str:
     rows += [
         ("duplicates", ingest["duplicates"], "the last row of a cell counts"),
         ("coins", coins, ""),
-        ("times of the grid", times, f"{panel.grid[0]} to {panel.grid[-1]}, every {panel.step / pd.Timedelta('1min'):g} min"),
+        ("times of the grid", times, f"{panel.grid[0]} to {panel.grid[-1]}, every {step_text(panel.step)}"),
         ("times with a quote", len(panel.times), _share(len(panel.times), times)),
         ("cells with a quote", cells, _share(cells, times * coins)),
     ]
@@ -277,7 +278,7 @@ def _assemble(cells: Cells, step: int, table: pd.DataFrame | None, ingest: dict[
         grid,
         used - first,
         coins,
-        arrays,
+        closed(arrays),
         table=table,
         step=np.timedelta64(step, "us"),
         numeraire=BITCOIN if BITCOIN in coins else None,

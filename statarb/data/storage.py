@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from statarb._files import atomic_path
+from statarb.data._frames import closed
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 
@@ -53,8 +54,12 @@ def load_panel(path: str | os.PathLike[str]) -> Panel:
     """Read a panel group by group, and verify its checksum."""
     source = Path(path)
     if not source.is_file():
-        raise DataError(f"no such file: {source}; give a file written by Panel.save or `statarb ingest`")
+        what = "a folder, not a file" if source.is_dir() else "no such file"
+        raise DataError(f"{what}: {source}; give a file written by Panel.save or `statarb ingest`")
     try:
+        with source.open("rb") as begin:
+            if begin.read(4) != b"PAR1":
+                raise DataError(f"{source} is no panel (no Parquet file at all); give a file written by `statarb ingest`")
         with pq.ParquetFile(source) as file:
             stored = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
             if stored.get("format") != FORMAT:
@@ -160,7 +165,7 @@ def assemble(header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[s
         grid,
         np.searchsorted(grid, times).astype(np.int64),
         coins,
-        arrays,
+        closed(arrays),
         observed=observed,
         table=table,
         step=np.timedelta64(header["step"], "us"),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from statarb._checks import check_integer, check_number
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
+from statarb.data._frames import closed
 from statarb.data._market import (
     ALPHA,
     BETA,
@@ -149,7 +150,7 @@ def simulate_market(
         grid,
         market.rows,
         ids,
-        arrays,
+        closed(arrays),
         table=pd.DataFrame({"symbol": [coin.symbol for coin in cast], "name": [coin.name for coin in cast]}, index=ids),
         step=unit,
         numeraire=BITCOIN if BITCOIN in ids else None,

@@ -243,7 +243,7 @@ def make_forecaster(name: str, **params: Any) -> Forecaster:
     Raises
     ------
     ParameterError
-        Unknown name; lists the known ones.
+        Unknown name or parameter; lists the known ones.
 
     Examples
     --------
@@ -252,6 +252,12 @@ def make_forecaster(name: str, **params: Any) -> Forecaster:
     """
     module, attribute = _REGISTRY[check_choice("forecaster", name, forecaster_names())]
     factory = _FACTORIES.get(name) or getattr(importlib.import_module(module), attribute)
+    accepted = inspect.signature(factory).parameters
+    if params and not accepted:
+        raise ParameterError(f"{name!r} takes no parameters, got {next(iter(params))!r}")
+    if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted.values()):
+        for given in params:
+            check_choice(f"parameter of {name!r}", given, list(accepted))
     return cast(Forecaster, factory(**params))
 
 

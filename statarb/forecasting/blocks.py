@@ -16,7 +16,7 @@ from statarb.forecasting.base import BlockForecaster, Forecaster, clone
 __all__ = ["BlockResult", "forecast_rows"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class BlockResult:
     """Forecasts of a stretch of rows.
 

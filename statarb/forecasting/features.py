@@ -30,7 +30,7 @@ CARRY = 24
 the same in every window that holds the row."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Moves:
     """Past moves of a panel, rows x coins; row i depends on rows up to i alone.
 

@@ -28,7 +28,7 @@ _MOST_LEADERS = 32
 _LEAST_TRAINING = 20
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Design:
     """Features and targets of a panel, row by row.
 

@@ -176,7 +176,7 @@ def summary_score(
     return d * direction + m * error + r * spread + u * used
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ForecastScore:
     """Scores of one forecaster over coins and test periods.
 

@@ -29,7 +29,7 @@ BLOCK = 1024
 """Steps of a block, rounded up to whole refits. It does not depend on the number of workers, so neither do the answers."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ForecastRun:
     """What a forecaster said through time, and what it took.
 

@@ -24,6 +24,7 @@ __all__ = [
     "Investor",
     "PeriodicInvestor",
     "SignalDriven",
+    "as_investor",
     "fresh_copy",
     "make_investor",
     "register",
@@ -115,12 +116,41 @@ def make_investor(name: str, **params: Any) -> Any:
     >>> make_investor("momentum", top=1).name
     'momentum(top=1)'
     """
-    factory = INVESTORS[check_choice("name", name, sorted(INVESTORS))]
+    factory = INVESTORS[check_choice("investor", name, sorted(INVESTORS))]
     accepted = inspect.signature(factory).parameters
+    if params and not accepted:
+        raise ParameterError(f"{name!r} takes no parameters, got {next(iter(params))!r}")
     if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted.values()):
         for given in params:
             check_choice(f"parameter of {name!r}", given, list(accepted))
     return factory(**params)
+
+
+def as_investor(investor: Any) -> Any:
+    """Return an investor as it is, or make one of a registered name.
+
+    Parameters
+    ----------
+    investor : Investor or str
+        An object with ``name`` and ``decide``, or a key of ``INVESTORS``.
+
+    Raises
+    ------
+    ParameterError
+        Anything else; says what to do with a class, a function or an object without a name.
+    """
+    if isinstance(investor, str):
+        return make_investor(investor)
+    if isinstance(investor, type):
+        raise ParameterError(
+            f"investor must be an object, got the class {investor.__name__}; give {investor.__name__}(), or a registered name"
+        )
+    if callable(getattr(investor, "decide", None)):
+        if isinstance(getattr(investor, "name", None), str):
+            return investor
+        raise ParameterError(f"investor must have a name (text), which {type(investor).__name__} lacks; give the class one")
+    hint = "; make one with sa.investors.from_function" if callable(investor) else ""
+    raise ParameterError(f"investor must have a name and decide(window, holdings), got {investor!r}{hint}")
 
 
 class BaseInvestor:

@@ -19,7 +19,7 @@ from statarb.investors.forecasts import forecasts_from
 __all__ = ["Edge", "measured_edges", "proven_share"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Edge:
     """Expected returns of a stretch of rows, after their record.
 

@@ -25,7 +25,7 @@ LEAST_GROWTH = 1e-6
 """Least factor of a row's growth: what is left of a shadow that has lost everything."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Scene:
     """What a candidate decides on: one row, and all that is known then.
 

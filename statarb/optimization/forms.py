@@ -24,7 +24,7 @@ from statarb.optimization.solver import ACCURACY, FastSolver, UtilityPoint
 __all__ = ["Answer", "solve_form"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Answer:
     """A portfolio and what is proven about it.
 

@@ -18,7 +18,7 @@ ACCURACY = 1e-11
 """Relative duality gap that is aimed at; a thousandth of what is accepted, so that rounding has room."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class UtilityPoint:
     """What one utility problem gave.
 

@@ -23,7 +23,7 @@ Constraint: TypeAlias = cvxpy.Constraint | Callable[[Any], Any]
 """A cvxpy constraint, or a function of the weights that returns one or a list of them."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class StatementAnswer:
     """What a cvxpy solver returned.
 

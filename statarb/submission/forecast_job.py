@@ -13,7 +13,7 @@ import pandas as pd
 
 from statarb._checks import check_choice, check_integer
 from statarb._files import atomic_path, output_folder
-from statarb.data._time import as_stamp
+from statarb.data._time import as_stamp, step_text
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting import DirectionShaped, ForecastRun, forecaster_names, make_forecaster, run_forecasts
@@ -25,11 +25,13 @@ from statarb.submission.forecasts import STEPS, write_forecasts
 
 __all__ = ["DAYS", "Level1", "forecast_days", "level1_coins", "write_level1"]
 
+FIVE_MINUTES = pd.Timedelta(5, unit="min")
+
 DAYS = ("2018-01-30", "2018-02-06", "2018-02-20", "2018-03-09", "2018-03-18")
 """The test days of the competition."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Level1:
     """Forecasts of the test days, and their scores.
 
@@ -67,10 +69,13 @@ class Level1:
 
     def summary(self) -> str:
         """Return the table of scores: raw, shaped, and the last value."""
-        lines = [f"{self.model}: {len(self.days)} days", f"{'':12s}{'Z':>8s}{'M %':>8s}{'DS %':>8s}{'R':>8s}{'U %':>10s}"]
+        days = f"{len(self.days)} day{'s' if len(self.days) > 1 else ''}"
+        lines = [f"{self.model}: {days}", f"{'':12s}{'Z':>8s}{'M %':>8s}{'DS %':>8s}{'R':>8s}{'U %':>10s}"]
         for name, score in (("raw", self.raw), ("shaped", self.shaped), ("last value", self.last_value)):
             lines.append(f"{name:12s}{score.Z:8.2f}{score.M:8.4f}{score.D:8.2f}{score.R:8.3f}{score.U:10.5f}")
         lines.append(f"fallbacks {int(self.run.fallbacks.sum())}, steps without a forecast {int(self.run.missing.sum())}")
+        if len(self.days) == 1:
+            lines.append("R compares days, and Z needs R: both need two days or more")
         return "\n".join(lines)
 
 
@@ -237,6 +242,11 @@ def write_level1(
     """
     if model is not None:
         check_choice("model", model, [*forecaster_names(), "all"])
+    if panel.step != FIVE_MINUTES:
+        raise DataError(
+            f"the files of level 1 are days of {STEPS} steps of 5 min, and this panel has steps of {step_text(panel.step)}; "
+            "forecast it from Python with sa.forecast_walk, or put it on the grid with Panel.from_frame(prices, step='5min')"
+        )
     few = level1_coins(panel, coins)
     chosen = list(days) if days is not None else _days_inside(few)
     settings: dict[str, Any] = {"depth": depth, "refit_every": refit_every, "n_jobs": n_jobs, "progress": progress}
@@ -246,8 +256,10 @@ def write_level1(
         return _write_league(few, folder, chosen, settings, seed)
     name = model or "default"
     shaped = name == "default" if shaped is None else shaped
-    result = forecast_days(make_forecaster(name, **(parameters or {})), few, chosen, model=name, **settings)
-    place = _write(result, folder, shaped)
+    forecaster = make_forecaster(name, **(parameters or {}))
+    place = output_folder(folder)  # before the time that the forecasts take
+    result = forecast_days(forecaster, few, chosen, model=name, **settings)
+    _write(result, place, shaped)
     return place, result.summary()
 
 

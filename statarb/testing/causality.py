@@ -184,7 +184,7 @@ def judged(name: str, change: str | None) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        if isinstance(error, ValueError) and "read-only" in str(error):
+        if isinstance(error, ValueError) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
             raise AssertionError(f"{name} writes to its input, which is read-only; it must work on a copy") from error
         if change is None:
             raise
@@ -269,4 +269,7 @@ def _looks_ahead(name: str, what: str, change: str) -> None:
 
 
 def _repeated(name: str, what: str, change: str) -> None:
-    raise AssertionError(f"{name} is not repeatable: {what}, when {change}; pass a seed instead of drawing from global state")
+    raise AssertionError(
+        f"{name} is not repeatable: {what}, when {change}; pass a seed instead of drawing from global state, and keep what it "
+        "is shown in itself alone"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from statarb._checks import check_integer
 from statarb._typing import TimeLike
 from statarb.data.panel import Panel
-from statarb.errors import ParameterError
+from statarb.errors import LookAheadError, ParameterError
 from statarb.testing.causality import CheckReport, Frames, assert_same, judged, label, pickled, random_cuts
 from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy
 
@@ -20,6 +21,9 @@ __all__ = ["check_forecaster", "check_investor", "fresh"]
 
 AHEAD = 300
 """Rows after a cut that are changed in copies; in place all are, so that a peek at a global finds them wherever it looks."""
+
+BLOCK_AHEAD = 24
+"""Rows after the last window that a block of signals covers: a signal that peeks finds something to see there."""
 
 MOVED_DAYS = 364
 """Whole weeks, so that hours and weekdays stay what they were."""
@@ -47,7 +51,12 @@ def check_investor(
     a quote in the window unless it is held. The decision at t does not change when the future does (see
     :func:`check_causal`), nor when the very arrays of ``panel`` are changed in place after t. Inputs are read-only and stay as
     they are; the same input gives the same answer; a pickled copy, a clone and a deep copy answer alike; the order of the
-    coins does not matter; and the same quotes with dates 364 days later give the same answer.
+    coins does not matter; and the same quotes with dates 364 days later give the same answer. Where there are ``signals`` and
+    ``decide_on``, the decisions made of the signals of a block that goes on after t are those of ``decide``, and do not change
+    with the future either.
+
+    What the investor learnt before it came here is out of sight: a coin or a number chosen with the whole market at hand looks
+    like any other parameter. Where it is fitted first, let the check do the fitting, as in the example.
 
     Parameters
     ----------
@@ -82,6 +91,27 @@ def check_investor(
         Any other promise is broken.
     ParameterError
         A class was given instead of an object.
+
+    Examples
+    --------
+    An investor that is fitted to a market is checked together with its fitting:
+
+    >>> import statarb as sa
+    >>> class Favourite:
+    ...     name = "favourite"
+    ...     def __init__(self, panel):
+    ...         prices = panel.price.ffill()
+    ...         self.coin = (prices.iloc[-1] / prices.iloc[100]).idxmax()  # the best one in hindsight
+    ...     def decide(self, window, holdings):
+    ...         return {self.coin: 0.5}
+    >>> market = sa.testing.example_market()
+    >>> rules = sa.TradingRules().without_limits()
+    >>> def wanted(panel):
+    ...     return sa.walk_forward(Favourite(panel), panel, rules, start=market.times[200]).wanted
+    >>> sa.testing.check_causal(wanted, market, lag=1, cuts=2)
+    Traceback (most recent call last):
+    ...
+    statarb.errors.LookAheadError: wanted looks ahead: ...
     """
     _require_object(investor, "investor", ("decide",))
     name = getattr(investor, "name", None)
@@ -92,16 +122,23 @@ def check_investor(
     held = pd.Series(rng.dirichlet(np.ones(len(panel.coins) + 1))[:-1], index=panel.coins)
 
     def walk(subject: Any, market: Panel, cut: pd.Timestamp, change: str | None, moved: pd.Timedelta) -> Frames:
-        previous = _row_before(panel, cut)
-        decisions = {}
-        for t, share in ((previous, 0.0), (cut, 1.0)):
+        in_blocks = fresh(subject) if callable(getattr(subject, "signals", None)) else None
+        times = [_row_before(panel, cut), cut]
+        shown = {}
+        for t, share in zip(times, (0.0, 1.0), strict=True):
             window = market.window(t + moved, depth)
-            holdings = _held(held * share, market, window)
-            decisions[t] = _decision(subject, window, holdings, name, change)
-        wanted = {t: weights for t, weights in decisions.items() if weights is not None}
-        keeps = pd.DataFrame({"keeps": [weights is None for weights in decisions.values()]}, index=pd.DatetimeIndex(decisions))
-        frame = pd.DataFrame(wanted, index=panel.coins, dtype=np.float64).T.reindex(keeps.index)
-        return {"weights": frame, "keeping": keeps}
+            shown[t] = window, _held(held * share, market, window)
+        decisions = {t: _decision(subject.decide, *shown[t], name, change) for t in times}
+        found = _decided(decisions, panel.coins)
+        if in_blocks is not None and callable(getattr(in_blocks, "decide_on", None)):
+            signals = _signals(in_blocks, market, [shown[t][0] for t in times], depth, name, change)
+            again = {}
+            for t, signal in zip(times, signals, strict=True):
+                answer = functools.partial(in_blocks.decide_on, signal=signal)
+                again[t] = _decision(answer, *shown[t], f"{name}, given signals of a block", change)
+                _assert_same_on_signal(name, t, decisions[t], again[t], 1e-6 if tolerance is None else tolerance)
+            found.update({f"{key}, from signals": frame for key, frame in _decided(again, panel.coins).items()})
+        return found
 
     return _check(name, investor, walk, panel, depth, cuts, start, rng, tolerance, knows_dates)
 
@@ -222,12 +259,14 @@ def _check(
     check_integer("cuts", cuts, at_least=1)
     chosen = random_cuts(panel, cuts, panel.times[max(1, len(panel.times) // 3)] if start is None else start, rng)
     still = pd.Timedelta(0)
-    runs, skipped = 0, []
+    runs, skipped = 1, _held_tables(name, subject, chosen[0], knows_dates)
+    first: Frames = {}
     for cut in chosen:
         near = _around(panel, cut, depth)
         original = read_only_copy(near)
         digest = original.digest()
         expected = walk(fresh(subject), original, cut, None, still)
+        first = first or expected
         for twin, what in (
             (fresh(subject), "a second clone was asked"),
             (copy.deepcopy(subject), "a deep copy was asked"),
@@ -256,6 +295,8 @@ def _check(
         runs += 5 + len(FUTURES) + int(changed) + int(tolerance is not None)
         if original.digest() != digest:
             raise AssertionError(f"{name} writes to the window that it is given; it must work on a copy")
+    again = walk(fresh(subject), read_only_copy(_around(panel, chosen[0], depth)), chosen[0], None, still)
+    assert_same(name, first, again, chosen[0], "windows of later times were shown before: it keeps them outside itself")
     if not changed:
         skipped.append("changes in place (the arrays of the panel are mapped from a file)")
     if tolerance is None:
@@ -263,6 +304,23 @@ def _check(
     if knows_dates:
         skipped.append("dates")
     return CheckReport(name, tuple(chosen), runs, tuple(skipped))
+
+
+def _held_tables(name: str, subject: Any, cut: pd.Timestamp, knows_dates: bool) -> list[str]:
+    """Refuse a subject that holds a panel that goes on after the cut; name tables by time that do, which may be a calendar."""
+    found = []
+    for attribute, value in getattr(subject, "__dict__", {}).items():
+        if isinstance(value, Panel) and value.times[-1] > cut:
+            raise LookAheadError(
+                f"{name} holds a panel, {attribute!r}, with rows after {cut}; all that it may know comes to it in windows: "
+                "give it what it needs as a parameter, or let it learn from the windows"
+            )
+        if isinstance(value, pd.DataFrame | pd.Series) and isinstance(value.index, pd.DatetimeIndex) and len(value):
+            last = value.index.max()
+            late = last.tz_convert("UTC").tz_localize(None) if last.tzinfo is not None else last
+            if knows_dates and late > cut:
+                found.append(f"the table {attribute!r}, which goes on to {last}: see that it was known beforehand")
+    return found
 
 
 def _moved_walk(name: str, walk: Walk, subject: Any, market: Panel, cut: pd.Timestamp, moved: pd.Timedelta) -> Frames:
@@ -291,11 +349,54 @@ def _assert_close(name: str, expected: Frames, got: Frames, tolerance: float, ch
             )
 
 
-def _decision(subject: Any, window: Panel, holdings: pd.Series, name: str, change: str | None) -> pd.Series | None:
+def _decided(decisions: dict[pd.Timestamp, pd.Series | None], coins: pd.Index) -> Frames:
+    """Return decisions as frames by time: the weights, and where the holdings are kept."""
+    wanted = {t: weights for t, weights in decisions.items() if weights is not None}
+    keeps = pd.DataFrame({"keeps": [weights is None for weights in decisions.values()]}, index=pd.DatetimeIndex(decisions))
+    return {"weights": pd.DataFrame(wanted, index=coins, dtype=np.float64).T.reindex(keeps.index), "keeping": keeps}
+
+
+def _signals(
+    subject: Any, market: Panel, windows: list[Panel], depth: int, name: str, change: str | None
+) -> list[dict[str, Any]]:
+    """Ask for signals as a walk does: in one block that goes on after the last window, where there are rows."""
+    rows = [int(np.searchsorted(market._stamps, window._stamps[-1])) for window in windows]
+    first, last = rows[0], min(rows[-1] + 1 + BLOCK_AHEAD, len(market.times))
+    with judged(name, change):
+        arrays = {
+            key: np.asarray(values) for key, values in subject.signals(market.row_slice(0, last), first, last, depth).items()
+        }
+    for key, values in arrays.items():
+        if len(values) != last - first:
+            raise AssertionError(f"{name}.signals must give one entry a row: {last - first} of {key!r}, got {len(values)}")
+    return [{key: values[row - first] for key, values in arrays.items()} for row in rows]
+
+
+def _assert_same_on_signal(
+    name: str, t: pd.Timestamp, alone: pd.Series | None, given: pd.Series | None, tolerance: float
+) -> None:
+    if alone is None and given is None:
+        return
+    if alone is None or given is None:
+        does = "keeps the holdings and decide does not" if given is None else "trades and decide keeps the holdings"
+        raise AssertionError(f"{name}.decide_on {does} at {t}, given the signals of a block; both must answer alike")
+    wrong = ~np.isclose(alone, given.reindex(alone.index), rtol=tolerance, atol=tolerance)
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise AssertionError(
+            f"{name}.decide_on answers otherwise than decide at {t} for {label(alone.index, place)}, given the signals of a "
+            f"block that goes on after {t}: {given.iloc[place]} instead of {alone.iloc[place]} ({int(wrong.sum())} coins); the "
+            "signal of a row must be what is known after that row"
+        )
+
+
+def _decision(
+    decide: Callable[..., Any], window: Panel, holdings: pd.Series, name: str, change: str | None
+) -> pd.Series | None:
     """Ask for one decision and hold it to the contract; return weights by coin."""
     before = holdings.copy()
     with judged(name, change):
-        wanted = subject.decide(window, holdings)
+        wanted = decide(window, holdings)
     if not holdings.equals(before):
         raise AssertionError(f"{name} writes to the holdings that it is given; it must work on a copy")
     if wanted is None:

@@ -40,7 +40,7 @@ def changed_future(panel: Panel, cut: TimeLike, how: str, *, seed: int | np.rand
     Returns
     -------
     Panel
-        New arrays, which nothing can write to by accident.
+        New arrays, which nothing can write to by accident, and no metadata, which tells of the whole panel.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def read_only_copy(panel: Panel, *, days: int = 0) -> Panel:
     """Return a copy that nothing can write to by accident, its times moved by whole days."""
     arrays = {name: np.array(panel.array(name)) for name in panel.fields}
     observed = None if panel._observed is None else np.array(panel._observed)
-    moved = _assembled(panel, panel._grid + np.timedelta64(days, "D"), panel._rows, arrays, observed)
+    moved = _assembled(panel, panel._grid + np.timedelta64(days, "D"), panel._rows, arrays, observed, panel.metadata)
     moved._now = None if panel._now is None else panel._now + np.timedelta64(days, "D")
     return moved
 
@@ -172,10 +172,17 @@ def _thinned(
     return rows[some], arrays, None if observed is None else (observed & ~lost)[some]
 
 
-def _assembled(panel: Panel, grid: Any, rows: IntArray, arrays: dict[str, Any], observed: BoolArray | None) -> Panel:
+def _assembled(
+    panel: Panel,
+    grid: Any,
+    rows: IntArray,
+    arrays: dict[str, Any],
+    observed: BoolArray | None,
+    metadata: dict[str, Any] | None = None,
+) -> Panel:
     for values in [*arrays.values(), *([] if observed is None else [observed])]:
         values.flags.writeable = False
-    made = panel._like(grid, rows, panel.coins, arrays, observed)
+    made = panel._like(grid, rows, panel.coins, arrays, observed, metadata=metadata or {})
     if panel._now is not None:
         made._now = min(panel._now, grid[-1])
     return made

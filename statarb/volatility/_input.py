@@ -35,6 +35,8 @@ def as_returns(name: str, table: Any) -> FloatArray:
         raise DataError(
             f"{name} has the column {table.columns[table.columns.duplicated()][0]!r} twice; an asset has one column"
         )
+    if hasattr(table, "observed_array"):
+        raise DataError(f"{name} must be returns, got a Panel; give np.log(panel.price.ffill()).diff()")
     try:
         if isinstance(table, pd.DataFrame | pd.Series):
             values = table.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ArchFit", "ArchPanel"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ArchFit:
     """One series' fit: status, names and values of the parameters, loglikelihood, scale, and the scaled returns fitted."""
 

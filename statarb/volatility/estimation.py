@@ -47,7 +47,7 @@ STALE_SHARE = 0.1
 START_NU = 5.0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Series:
     """Observed returns of all assets, one asset after the other, centred and of unit variance."""
 

@@ -18,7 +18,7 @@ from statarb.rules import TradingRules
 __all__ = ["Decided", "Run"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Decided:
     """Decisions of a walk, packed: weights above 0 alone, by compressed rows.
 
@@ -54,7 +54,7 @@ class Decided:
     hindsight: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """One investor through time.
 
@@ -98,6 +98,14 @@ class Run:
         packed = Decisions.from_sparse(decided.step, decided.starts, decided.index, decided.data)
         account = replay(panel, packed, rules, start=grid[decided.span.start], end=grid[decided.span.stop - 1])
         return cls(decided, account, rules, panel.step, grid, panel.coins)
+
+    def __repr__(self) -> str:
+        value, score = self.replay.value, self.replay.score()
+        return (
+            f"Run({self.investor}, decision lag {self.decision_lag}, {value.index[0]} to {value.index[-1]}: "
+            f"return {score.total_return:+.2%}, G {score.G:,.2f}, {self.replay.orders_executed:,} orders, "
+            f"{len(self.decided.failures):,} failures)"
+        )
 
     @property
     def investor(self) -> str:

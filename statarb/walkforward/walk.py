@@ -21,7 +21,7 @@ from statarb.backtest.account import Account, observed_quotes
 from statarb.data._time import as_stamp
 from statarb.data.panel import Panel
 from statarb.errors import DataError, LookAheadError, ParameterError
-from statarb.investors.base import Investor
+from statarb.investors.base import Investor, as_investor
 from statarb.rules import TradingRules
 from statarb.walkforward.checkpoint import Checkpoint, code_version, content_key
 from statarb.walkforward.run import Decided, Run
@@ -36,7 +36,7 @@ DAY = 288
 
 
 def walk_forward(
-    investor: Investor,
+    investor: Investor | str,
     panel: Panel,
     rules: TradingRules | None = None,
     *,
@@ -60,9 +60,9 @@ def walk_forward(
 
     Parameters
     ----------
-    investor : Investor
-        Anything with ``name`` and ``decide(window, holdings)``. It is copied; the walk starts with a fresh copy, and sets its
-        attributes ``decision_lag`` (where there is one) and ``rules`` (where it is ``None``).
+    investor : Investor or str
+        Anything with ``name`` and ``decide(window, holdings)``, or a registered name. It is copied; the walk starts with a
+        fresh copy, and sets its attributes ``decision_lag`` (where there is one) and ``rules`` (where it is ``None``).
     panel : Panel
         The market.
     rules : TradingRules, optional
@@ -120,7 +120,7 @@ def walk_forward(
 
 
 def decide_all(
-    investor: Investor,
+    investor: Investor | str,
     panel: Panel,
     rules: TradingRules,
     *,
@@ -145,8 +145,7 @@ def decide_all(
             f"the panel was imputed by {panel.imputation!r}, which uses later values; impute inside the window, use 'lvcf', or "
             "pass allow_look_ahead=True"
         )
-    if not (hasattr(investor, "decide") and hasattr(investor, "name")):
-        raise ParameterError(f"investor must have a name and decide(window, holdings), got {investor!r}")
+    chosen = as_investor(investor)
     span = _span(panel, start, end)
     if decision_lag >= span.stop:
         raise ParameterError(
@@ -157,19 +156,19 @@ def decide_all(
         key = content_key(
             {
                 "code": code_version(),
-                "investor": investor,
+                "investor": chosen,
                 "panel": panel.digest(),
                 "rules": dataclasses.asdict(rules),
                 "walk": [span.start, span.stop, depth, decision_lag, block],
             }
         )
         store = Checkpoint(checkpoint, key)
-    agent = _fresh(investor, decision_lag, rules)
+    agent = _fresh(chosen, decision_lag, rules)
     if getattr(agent, "hindsight", False):  # a yardstick that is shown the whole span, and says so in every table
         agent.fit_hindsight(panel.between(panel.grid[span.start], panel.grid[span.stop - 1]))
     walk = _Walk(agent, panel, rules, span, depth, decision_lag)
     walk.go(n_jobs=n_jobs, block=block, store=store, show=progress)
-    return walk.decided(investor.name)
+    return walk.decided(chosen.name)
 
 
 class _Walk:
@@ -399,8 +398,10 @@ def _span(panel: Panel, start: TimeLike | None, end: TimeLike | None) -> range:
     if start is not None and end is not None and as_stamp("start", start) > as_stamp("end", end):
         raise ParameterError(f"start must not be after end, got start={start} and end={end}")
     if first >= last:
+        wanted = f"from {start} on" if end is None else f"up to {end}" if start is None else f"between {start} and {end}"
         raise DataError(
-            f"no time of the panel lies between start={start} and end={end}; it runs from {panel.grid[0]} to {panel.grid[-1]}"
+            f"no time of the panel lies {wanted}: it runs from {panel.grid[0]} to {panel.grid[-1]}; give another start "
+            "(start=None: that of the panel; the default is the case's)"
         )
     return range(first, last)
 

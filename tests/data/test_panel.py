@@ -88,7 +88,7 @@ def test_frames_that_are_refused(prices: pd.DataFrame, words: str) -> None:
 
 def test_other_refusals() -> None:
     prices = frame({1: [1.0, 2.0]})
-    with pytest.raises(sa.DataError, match="must be a DataFrame"):
+    with pytest.raises(sa.DataError, match="must be a pandas DataFrame"):
         sa.Panel.from_frame(prices[1])  # type: ignore[arg-type]
     with pytest.raises(sa.DataError, match="numeraire 7 is not a column"):
         sa.Panel.from_frame(prices, numeraire=7)
@@ -249,3 +249,12 @@ def test_equality_and_digest_see_every_part() -> None:
 
 def test_repr_says_what_it_is() -> None:
     assert repr(make_panel(coins=3)).startswith("Panel(3 coins x 60 times of 5 min, 2018-01-24 20:00:00 to 2018-01-25 00:55:00")
+
+
+@pytest.mark.parametrize(
+    ("freq", "words"),
+    [("D", "1 d"), ("36h", "36 h"), ("h", "1 h"), ("90min", "90 min"), ("s", "1 s"), ("50ms", "50 ms"), ("7us", "7 us")],
+)
+def test_the_step_is_said_in_the_unit_that_fits(freq, words):
+    index = pd.date_range("2020-01-01", periods=3, freq=freq, unit="us")
+    assert f"3 times of {words}, " in repr(sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=index)))

@@ -164,7 +164,7 @@ def test_the_last_row_of_a_cell_counts_files_by_name(tmp_path: Path) -> None:
         (b"time,1442,x\n1,2,3\n", "unknown header"),
         (b"time,time,1442\n1,2,3\n", "'time' twice"),
         (b"Id,name,Name,Date,Tag\n1,a,a,x,A\n", "is a coin table"),
-        (b"\x89PNG\x00\x01\x02" * 50, "unknown header"),
+        (b"\x89PNG\x00\x01\x02" * 50, "is no CSV text with lines"),
         ((DISTRIBUTED + "\n").encode(), "no good row: it holds a header and no row"),
         (
             (DISTRIBUTED + "\n1,2,3\n").encode(),

@@ -116,7 +116,7 @@ def test_files_that_are_no_panel(tmp_path: Path) -> None:
     with pytest.raises(sa.DataError, match="no such file"):
         sa.Panel.load(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("hello")
-    with pytest.raises(sa.DataError, match="cannot be read as a panel"):
+    with pytest.raises(sa.DataError, match="no Parquet file at all"):
         sa.Panel.load(tmp_path / "text.parquet")
     pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
     with pytest.raises(sa.DataError, match="is Parquet, but no panel"):

@@ -42,7 +42,7 @@ def test_names_show_what_differs_from_the_defaults() -> None:
 
 
 def test_unknown_names_and_parameters_are_listed() -> None:
-    with pytest.raises(ParameterError, match=r"name must be one of .*'momentum'.*got 'momentun' .did you mean 'momentum'"):
+    with pytest.raises(ParameterError, match=r"investor must be one of .*'momentum'.*got 'momentun' .did you mean 'momentum'"):
         make_investor("momentun")
     with pytest.raises(ParameterError, match=r"parameter of 'momentum' must be one of 'lookback', 'top'.*got 'k'"):
         make_investor("momentum", k=3)

@@ -237,3 +237,42 @@ def test_an_investor_in_hindsight_is_shown_the_span_and_says_so():
     price = panel.array("price")
     assert run.metrics()["hindsight"] is True
     assert run.replay.value.iloc[-1] / 10_000.0 == pytest.approx((price[-1] / price[first]).max(), rel=1e-9)
+
+
+def test_a_registered_name_will_do_for_an_investor():
+    panel = make_panel(80)
+    by_name, by_object = (
+        sa.walk_forward(one, panel, RULES, start=START) for one in ("equal_weight", sa.investors.EqualWeight())
+    )
+    pd.testing.assert_series_equal(by_name.replay.value, by_object.replay.value, check_exact=True)
+    assert by_name.investor == "equal_weight"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("equal_wait", "did you mean 'equal_weight'"),
+        (sa.investors.Cash, r"got the class Cash; give Cash\(\)"),
+        (lambda window: None, "from_function"),
+        (5, "got 5"),
+    ],
+)
+def test_what_is_no_investor_is_told_what_to_give(given, words):
+    with pytest.raises(sa.ParameterError, match=words):
+        sa.walk_forward(given, make_panel(80), RULES, start=START)
+
+
+def test_a_market_that_ends_before_the_case_begins_is_told_of_the_start():
+    panel = sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=pd.date_range("2010-01-01", periods=3)))
+    with pytest.raises(sa.DataError, match=r"lies from 2018-01-25 on: it runs from 2010-01-01 .*start=None"):
+        sa.walk_forward("cash", panel, RULES.without_limits())
+    assert len(sa.walk_forward("cash", panel, RULES.without_limits(), start=None).replay.value) == 3
+
+
+def test_a_run_is_shown_in_one_line_and_is_itself_alone():
+    panel = make_panel(80)
+    run, twin = (sa.walk_forward("equal_weight", panel, RULES, start=START) for _ in range(2))
+    assert repr(run).startswith("Run(equal_weight, decision lag 1, 2018-01-24 ")
+    assert "\n" not in repr(run)
+    assert run != twin
+    assert len({run, twin}) == 2

@@ -15,7 +15,7 @@ MIN_RETURNS = 30
 """Fewest returns of a coin that a model is fitted on."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Returns:
     """Standardised log returns from cell to cell.
 
