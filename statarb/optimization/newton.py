@@ -269,8 +269,8 @@ def quadratic(
                 i, step = free[m], reach * d[m]
                 x[i] += step
                 q[i] += ridge[i] * step
-                d[m] = lam2 * step
-            _add_rows(k, nfree, hess, free, d, q)
+                e[m] = lam2 * step
+            _add_rows(k, nfree, hess, free, e, q)
             slack -= reach * used
         if block == nfree and nfree > 0:
             tight = True
