@@ -19,6 +19,7 @@ from statarb._typing import BoolArray, FloatArray, IntArray
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
+
 @kernel(fastmath=FAST)
 def _forward(chol: FloatArray, n: int, rhs: FloatArray) -> None:
     """Solve L x = rhs in place; four rows at a time, which share what they read of x."""
@@ -338,7 +339,7 @@ def _add_curvature(
                 hess[i, j] += f0 * panel[t0, j]
     # in tiles: a column at a time would drive everything else out of the cache
     for i0 in range(first, k, 8):
-        for j0 in range(0, i0 + 1, 8):
+        for j0 in range(0, min(i0 + 8, k), 8):
             for i in range(i0, min(i0 + 8, k)):
                 for j in range(j0, min(j0 + 8, i)):
                     hess[j, i] = hess[i, j]

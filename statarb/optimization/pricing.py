@@ -135,9 +135,9 @@ def price(
 
     The slope of the risk is A u with u_t = p_t min(y_t - mar_t, 0). An asset is passed over only where its reduced cost is
     proven to have the right sign, by the distance of u from a reference u0 whose products g0 = A u0 are known (Cauchy and
-    Schwarz). Where that leaves too many, the reference moves to u in the rows in which u has moved most: few rows make most of
-    the distance, and the others are not read. ``b32`` is A' (T x N) in float32, or empty; what it is off by is part of the bound:
-    ``drift[0]`` is the error of g0 per unit of ``peak``, the largest norm since then, and negative where there is no
+    Schwarz). Where that leaves too many, the reference moves to u in the rows in which u has moved most: few rows make most
+    of the distance, and the others are not read. ``b32`` is A' (T x N) in float32, or empty; what it is off by is part of the
+    bound: ``drift[0]`` is the error of g0 per unit of ``peak``, the largest norm since then, and negative where there is no
     reference. Assets that are still open then are computed in float64.
 
     Returns

@@ -314,7 +314,8 @@ class FastSolver:
     def _prune(self) -> None:
         """Take assets out of the working set that have stood still for some bars."""
         k = self._size
-        if k < 24:
+        # the first time there is nothing to take out, but the kernel is loaded before a bar that needs it
+        if 0 < k < 24:
             return
         keep = np.flatnonzero(self._bar - self._used[:k] <= 1)
         if len(keep) > 0.7 * k:

@@ -79,6 +79,21 @@ def test_curvature_follows_the_rows():
         np.testing.assert_array_equal(hess, hess.T)
 
 
+def test_the_curvature_of_assets_that_join():
+    rng = np.random.default_rng(8)
+    panel, p, active = rng.normal(0.0, 0.01, (33, 40)), rng.uniform(0.0, 1.0, 33), rng.random(33) < 0.5
+    whole = (panel.T * (p * active)) @ panel
+    for first in range(0, 30):
+        hess = np.full((40, 40), np.nan)
+        newton.build(0, first, panel, p, active, hess)
+        newton.build(first, first + 10, panel, p, active, hess)
+        k = first + 10
+        np.testing.assert_allclose(hess[:k, :k], whole[:k, :k], atol=1e-16)
+        np.testing.assert_array_equal(hess[:k, :k], hess[:k, :k].T)
+        assert np.isnan(hess[k:]).all()
+        assert np.isnan(hess[:, k:]).all()
+
+
 def box_of(rng, k):
     """Rows low, high, ref, cost, a, f, mu: kinks inside, at and outside the bounds, and assets that cannot move."""
     low = rng.uniform(0.0, 0.1, k)
@@ -162,7 +177,7 @@ def test_step_and_gradient_at_its_end():
 
 
 def test_shrinking_keeps_what_is_kept():
-    rng, histories, p = data(7)
+    _, histories, p = data(7)
     k, members, used = 6, np.arange(2, 10), np.arange(8)
     inside, panel, hess = np.zeros(12, np.bool_), np.zeros((30, 8)), np.zeros((8, 8))
     inside[members[:k]] = True
