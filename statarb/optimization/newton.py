@@ -468,10 +468,15 @@ def _follow(
     -------
     whether a row changes its sign, the risk at the end
     """
-    crossed, risk, times = False, 0.0, len(y)
+    crossed, risk, times, part = False, 0.0, len(y), np.zeros(k)
     for i in range(k):
-        g[i] = -mu[i]
+        g[i] = 0.0
     for t in range(0, times - times % 4, 4):
+        if t % 128 == 0:
+            # sums of sums: rounding grows with the length of a sum, and decides when this ends
+            for i in range(k):
+                g[i] += part[i]
+                part[i] = 0.0
         s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
         for i in range(k):
             s0 += panel[t, i] * dx[i]
@@ -485,7 +490,7 @@ def _follow(
         risk += u0 * m0 + u1 * m1 + u2 * m2 + u3 * m3
         u0, u1, u2, u3 = 2.0 * half * u0, 2.0 * half * u1, 2.0 * half * u2, 2.0 * half * u3
         for i in range(k):
-            g[i] += u0 * panel[t, i] + u1 * panel[t + 1, i] + u2 * panel[t + 2, i] + u3 * panel[t + 3, i]
+            part[i] += u0 * panel[t, i] + u1 * panel[t + 1, i] + u2 * panel[t + 2, i] + u3 * panel[t + 3, i]
     for t in range(times - times % 4, times):
         along = 0.0
         for i in range(k):
@@ -494,7 +499,9 @@ def _follow(
         miss = min(y[t] + along - mar[t], 0.0)
         risk += p[t] * miss * miss
         for i in range(k):
-            g[i] += 2.0 * half * p[t] * miss * panel[t, i]
+            part[i] += 2.0 * half * p[t] * miss * panel[t, i]
+    for i in range(k):
+        g[i] += part[i] - mu[i]
     for t in range(times):
         crossed = crossed or (y[t] <= mar[t]) != (y[t] + dy[t] <= mar[t])
     return crossed, half * risk
