@@ -21,7 +21,11 @@ from statarb.optimization.certificate import (
 from statarb.optimization.program import Objective, Program
 from statarb.optimization.solver import ACCURACY, FastSolver, UtilityPoint
 
-__all__ = ["Answer", "solve_form"]
+__all__ = ["Answer", "NoGain", "solve_form"]
+
+
+class NoGain(DataError):
+    """The ratio form has no portfolio that gains anything."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -392,8 +396,8 @@ def _reaching(program: Program, short: FloatArray, enough: FloatArray, floor: fl
     return short + high * (enough - short)
 
 
-def _no_gain(largest: float) -> DataError:
-    return DataError(
+def _no_gain(largest: float) -> NoGain:
+    return NoGain(
         "the ratio form needs a portfolio with a positive expected return net of fees (and above mar); the largest is "
         f"{largest:.3g}; hold cash instead, or use objective='utility'"
     )

@@ -83,7 +83,7 @@ def test_the_curvature_of_assets_that_join():
     rng = np.random.default_rng(8)
     panel, p, active = rng.normal(0.0, 0.01, (33, 40)), rng.uniform(0.0, 1.0, 33), rng.random(33) < 0.5
     whole = (panel.T * (p * active)) @ panel
-    for first in range(0, 30):
+    for first in range(30):
         hess = np.full((40, 40), np.nan)
         newton.build(0, first, panel, p, active, hess)
         newton.build(first, first + 10, panel, p, active, hess)
