@@ -431,14 +431,6 @@ def _reach(
 
 
 @kernel(fastmath=FAST)
-def _gather(k: int, members: IntArray, terms: FloatArray, box: FloatArray) -> None:
-    """Copy low, high, ref, cost, a, f of the working set out of the table of all assets (row 6 is mu, kept too)."""
-    for i in range(k):
-        for r in range(7):
-            box[r, i] = terms[r, members[i]]
-
-
-@kernel(fastmath=FAST)
 def _slope(
     k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, panel: FloatArray, mu: FloatArray, g: FloatArray,
     which: IntArray, u: FloatArray,
@@ -524,7 +516,9 @@ def newton(
     """
     times, lam2 = len(y), 2.0 * half
     free, seg, box = pivot[0], pivot[1], work[10:17]
-    _gather(k, members, terms, box)
+    for i in range(k):
+        for r in range(7):
+            box[r, i] = terms[r, members[i]]
     mu = box[6]
     x, g, q, dx, target = work[5], work[6], work[7], work[8], work[9]
     u, dy, which = np.empty(times), np.empty(times), np.empty(times, np.int64)
@@ -603,22 +597,3 @@ def admit(
                 panel[t, k + m] = a64[j, t]
     build(k, k + add, panel, p, active, hess)
     return k + add
-
-
-@kernel()
-def keep_only(
-    keep: IntArray, members: IntArray, used: IntArray, inside: BoolArray, panel: FloatArray, hess: FloatArray, k: int
-) -> int:
-    """Shrink the working set of k assets to the places ``keep``, which rise; return its size."""
-    n = len(keep)
-    for i in range(k):
-        inside[members[i]] = False
-    for i in range(n):
-        members[i], used[i] = members[keep[i]], used[keep[i]]
-        inside[members[i]] = True
-        for j in range(n):
-            hess[i, j] = hess[keep[i], keep[j]]
-    for t in range(len(panel)):
-        for i in range(n):
-            panel[t, i] = panel[t, keep[i]]
-    return n

@@ -8,10 +8,10 @@ import numpy as np
 
 from statarb._typing import BoolArray, Float32Array, FloatArray, IntArray
 from statarb.optimization.certificate import best_linear
-from statarb.optimization.newton import admit, keep_only, newton
+from statarb.optimization.newton import admit, newton
 from statarb.optimization.pricing import combine, price
 from statarb.optimization.program import Program
-from statarb.optimization.window import slide
+from statarb.optimization.window import keep_only, slide
 
 __all__ = ["FastSolver", "UtilityPoint"]
 

@@ -1,4 +1,4 @@
-"""Kernels of the window: scenarios laid out by asset, and a row replaced by another."""
+"""Kernels of the window: scenarios laid out by asset, a row replaced by another, a working set cut down."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from statarb._numba import kernel
 from statarb._typing import BoolArray, Float32Array, FloatArray, IntArray
 
-__all__ = ["slide", "transpose_clean"]
+__all__ = ["keep_only", "slide", "transpose_clean"]
 
 
 @kernel()
@@ -57,3 +57,22 @@ def slide(
             b32[slot, j] = new
     for i in range(k):
         panel[slot, i] = fresh[members[i]]
+
+
+@kernel()
+def keep_only(
+    keep: IntArray, members: IntArray, used: IntArray, inside: BoolArray, panel: FloatArray, hess: FloatArray, k: int
+) -> int:
+    """Shrink the working set of k assets to the places ``keep``, which rise; return its size."""
+    n = len(keep)
+    for i in range(k):
+        inside[members[i]] = False
+    for i in range(n):
+        members[i], used[i] = members[keep[i]], used[keep[i]]
+        inside[members[i]] = True
+        for j in range(n):
+            hess[i, j] = hess[keep[i], keep[j]]
+    for t in range(len(panel)):
+        for i in range(n):
+            panel[t, i] = panel[t, keep[i]]
+    return n

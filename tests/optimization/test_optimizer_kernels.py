@@ -183,7 +183,7 @@ def test_shrinking_keeps_what_is_kept():
     inside[members[:k]] = True
     panel[:, :k] = histories[members[:k]].T
     newton.build(0, k, panel, p, np.ones(30, np.bool_), hess)
-    assert newton.keep_only(np.array([0, 3, 5]), members, used, inside, panel, hess, k) == 3
+    assert window.keep_only(np.array([0, 3, 5]), members, used, inside, panel, hess, k) == 3
     kept = np.array([2, 5, 7])
     np.testing.assert_array_equal(members[:3], kept)
     np.testing.assert_array_equal(used[:3], [0, 3, 5])
