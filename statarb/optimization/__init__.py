@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from statarb.optimization.certificate import certify_min_risk as certify_min_risk
     from statarb.optimization.certificate import certify_ratio as certify_ratio
     from statarb.optimization.certificate import certify_utility as certify_utility
-    from statarb.optimization.frontier import Frontier as Frontier
-    from statarb.optimization.frontier import frontier as frontier
-    from statarb.optimization.frontier import sensitivity as sensitivity
+    from statarb.optimization.efficient import Frontier as Frontier
+    from statarb.optimization.efficient import frontier as frontier
+    from statarb.optimization.efficient import sensitivity as sensitivity
     from statarb.optimization.inputs import Scenarios as Scenarios
     from statarb.optimization.inputs import read_scenarios as read_scenarios
     from statarb.optimization.mean_downside_risk import MeanDownsideRisk as MeanDownsideRisk
@@ -48,9 +48,9 @@ _HOME = {
     "certify_utility": "certificate",
     "BatchProblem": "batch",
     "batch_solve": "batch",
-    "Frontier": "frontier",
-    "frontier": "frontier",
-    "sensitivity": "frontier",
+    "Frontier": "efficient",
+    "frontier": "efficient",
+    "sensitivity": "efficient",
     "order_limits": "orders",
     "PortfolioRisk": "risk",
     "asset_risk": "risk",

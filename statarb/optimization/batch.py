@@ -15,6 +15,7 @@ import pandas as pd
 from statarb._checks import check_jobs
 from statarb._typing import FloatArray
 from statarb.errors import DataError, InfeasibleError, ParameterError
+from statarb.optimization.forms import NoGain
 from statarb.optimization.inputs import ByAsset, Scenarios, Vector
 from statarb.optimization.mean_downside_risk import MeanDownsideRisk
 from statarb.optimization.solution import Solution, infeasible_solution
@@ -117,7 +118,7 @@ def _solve_one(position: int, problem: BatchProblem, scenarios: Scenarios) -> So
         labels = problem.expected_return.index
     try:
         return problem.problem.solve(problem.expected_return, scenarios, problem.previous, problem.max_trade, **problem.options)
-    except InfeasibleError as error:
+    except (InfeasibleError, NoGain) as error:
         return infeasible_solution(len(scenarios.histories), labels, str(error))
     except DataError as error:
         raise DataError(f"problem {position}: {error}") from error

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from statarb._typing import FloatArray
+from statarb.optimization.pricing import mean_square
 from statarb.optimization.program import Program
 
 __all__ = ["Certificate", "best_linear", "certify_min_risk", "certify_ratio", "certify_utility"]
@@ -111,7 +112,9 @@ def certify_ratio(
     linear = -(program.histories @ pull) * (1.0 if program.scale is None else program.scale)
     constant = program.mar * float(pull.sum())
     ratio = (program.net_return(weights) - program.mar) / deviation
-    bound, gap, price, small = ratio, np.inf, 0.0, 1e-14 * max(abs(ratio) * deviation, 1e-300)
+    # the rounding of a product over the scenarios (Higham 2002, equation 3.5): an excess below it is none
+    small = max(1e-14, np.finfo(np.float64).eps / 2.0 * len(pull)) * max(abs(ratio) * deviation, 1e-300)
+    bound, gap, price = ratio, np.inf, 0.0
     toll, allowance = _tolls(program, group_prices)
     for turn in range(50):
         best, price = best_linear(program, program.expected_return - toll - bound * linear)
@@ -173,9 +176,9 @@ def negligible(program: Program) -> float:
 
     A portfolio without any downside has an objective of 0 and no relative gap; squares of rounding errors would decide.
     """
-    mean = program.scenario_weights @ np.einsum("jt,jt->t", program.histories, program.histories) / program.assets
+    mean = mean_square(program.histories, program.scenario_weights)
     spread = 1.0 if program.scale is None else float(np.mean(program.scale**2))
-    return 1e-5 * program.risk_aversion * float(mean) * spread
+    return 1e-5 * program.risk_aversion * mean * spread
 
 
 def best_linear(program: Program, gain: FloatArray) -> tuple[FloatArray, float]:
@@ -202,8 +205,8 @@ def best_linear(program: Program, gain: FloatArray) -> tuple[FloatArray, float]:
     length = np.concatenate([kink - program.lower, program.upper - kink])
     worth = np.concatenate([gain + program.fee, gain - program.fee])
     cost = np.concatenate([np.full(program.assets, 1.0 - program.paid), np.full(program.assets, 1.0 + program.paid)])
-    order = np.argsort(-worth / cost, kind="stable")
-    order = order[length[order] > 0.0]
+    live = np.flatnonzero(length > 0.0)
+    order = live[np.argsort(-worth[live] / cost[live], kind="stable")]
     room = 1.0 - float((program.lower + program.paid * np.abs(program.lower - program.previous)).sum())
     must = program.invested - float(program.lower.sum())
     take, price = np.zeros(2 * program.assets), 0.0
@@ -250,20 +253,28 @@ def _by_asset(program: Program, weights: FloatArray, slope: FloatArray, nu: floa
 
 
 def _best_price(program: Program, weights: FloatArray, slope: FloatArray) -> float:
-    """Return the price of the budget with the least loss: the loss is convex in it, so halve an interval."""
-    reach = 2.0 * float(np.abs(slope).max(initial=0.0) + program.fee) / (1.0 - program.paid) + 1e-300
-    low, high = (-reach if program.invested > 0.0 else 0.0), reach
-    for _ in range(110):
-        if high - low <= 1e-18 * reach:
-            break
-        inner = np.array([low + 0.382 * (high - low), low + 0.618 * (high - low)])
-        losses = [_linear_loss(program, weights, slope, float(nu)) for nu in inner]
-        if losses[0] <= losses[1]:
-            high = float(inner[1])
-        else:
-            low = float(inner[0])
-    ends = [low, high, 0.0]
-    return min(ends, key=lambda nu: _linear_loss(program, weights, slope, nu))
+    """Return the price of the budget with the least loss.
+
+    The loss is convex in the price and linear between the prices at which some asset changes its place, so the least is at one
+    of these: sort them, halve.
+    """
+    fee, paid = program.fee, program.paid
+    turns = np.concatenate([[0.0], -(slope - fee) / (1.0 - paid), -(slope + fee) / (1.0 + paid)])
+    if paid > 0.0 and program.invested > 0.0:
+        # a negative price is one of what must be invested, which bears no fee
+        turns = np.concatenate([turns, -(slope - fee), -(slope + fee)])
+    if program.invested <= 0.0:
+        turns = np.maximum(turns, 0.0)
+    turns = np.unique(turns)
+    low, high = 0, len(turns) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        here, after = (_linear_loss(program, weights, slope, float(turns[at])) for at in (middle, middle + 1))
+        low, high = (low, middle) if here <= after else (middle, high)
+    return min(
+        (float(turns[at]) for at in {low, high, int(np.searchsorted(turns, 0.0))}),
+        key=lambda nu: _linear_loss(program, weights, slope, nu),
+    )
 
 
 def _relative(loss: float, size: float, program: Program | None = None) -> float:

@@ -22,6 +22,9 @@ __all__ = ["solve_fallback", "solve_statement"]
 TIGHT: dict[str, Any] = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "max_iter": 200}
 """Clarabel's tolerances; its defaults leave relative errors of 1e-6 on objectives of this size."""
 
+ROUGH = 1e-6
+"""Gap and infeasibility that pass as optimal from a solver of the caller's choice; what their defaults aim at, or more."""
+
 
 def solve_statement(
     program: Program,
@@ -40,7 +43,7 @@ def solve_statement(
     answer : Answer
         Weights as the solver gave them, put into the box.
     status : str
-        ``optimal`` or ``optimal_inaccurate``, as the solver says.
+        ``optimal``; or ``optimal_inaccurate``, where the solver says so or the certificate is worse than :data:`ROUGH`.
     certified : bool
         Whether the gap is one: not for other measures, or with constraints that the certificate does not know.
 
@@ -60,6 +63,10 @@ def solve_statement(
         certificate = _certify(program, objective, weights, found)
     accurate = found.status == cvxpy.OPTIMAL
     reason = "" if accurate else f"{solver} says {found.status}"
+    if accurate and not (certificate.infeasibility <= ROUGH and (not certified or certificate.gap <= ROUGH)):
+        accurate = False
+        reason = f"{solver} says {found.status}, but the infeasibility is {certificate.infeasibility:.1e}"
+        reason += f" and the gap {certificate.gap:.1e}; tighten its tolerances" if certified else "; tighten its tolerances"
     if constraints:
         reason = "; ".join(filter(None, [reason, "not certified: constraints were added"]))
     risk_aversion = _implied(program, objective, weights, found)

@@ -21,7 +21,11 @@ from statarb.optimization.certificate import (
 from statarb.optimization.program import Objective, Program
 from statarb.optimization.solver import ACCURACY, FastSolver, UtilityPoint
 
-__all__ = ["Answer", "solve_form"]
+__all__ = ["Answer", "NoGain", "solve_form"]
+
+
+class NoGain(DataError):
+    """The ratio form has no portfolio that gains anything."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,8 +93,10 @@ def solve_form(
 def _utility(program: Program, solver: FastSolver, start: FloatArray | None, verify: bool) -> Answer:
     point = _point(program, solver, start)
     if verify or program.risk_aversion == 0.0 or point.group_prices is not None:
-        price = None if program.risk_aversion == 0.0 else point.price
-        certificate = certify_utility(program, point.weights, price, point.group_prices)
+        certificate = certify_utility(program, point.weights, point.price, point.group_prices)
+        if certificate.gap > ACCURACY:
+            other = certify_utility(program, point.weights, None, point.group_prices)
+            certificate = min(certificate, other, key=lambda each: each.gap)
     else:
         certificate = Certificate(point.gap, program.infeasibility(point.weights), point.price)
     return Answer(point.weights, certificate, point.iterations, program.risk_aversion, "", None if verify else point.downside)
@@ -187,11 +193,13 @@ class _Ratio(_Family):
 
     def solve(self, start: FloatArray | None, guess: float | None) -> Answer:
         program = self.program
-        top, _ = best_linear(program, program.expected_return)
-        if program.net_return(top) - program.mar <= 0.0:
-            raise _no_gain(program.net_return(top) - program.mar)
         self.last = start
-        if self._scale_free():
+        rays = self._scale_free()
+        if not (rays and ((program.expected_return > program.fee) & (program.upper > 0.0)).any()):
+            top, _ = best_linear(program, program.expected_return)
+            if program.net_return(top) - program.mar <= 0.0:
+                raise _no_gain(program.net_return(top) - program.mar)
+        if rays:
             answer = self._ray(guess)
             if answer is not None:
                 return answer
@@ -267,27 +275,56 @@ class _Ratio(_Family):
     def _answer(self, weights: FloatArray) -> Answer:
         program = self.program
         downside = program.downside(weights)
-        if downside <= negligible(program) * 1e-11 / max(program.risk_aversion, 1e-300):
+        # the mean square return takes a pass over the window; first, what it can be at most
+        most = float(np.mean(self.solver.squares)) * float(program.scenario_weights.max())
+        most *= 1.0 if program.scale is None else float(np.max(program.scale)) ** 2
+        if downside <= 1e-16 * most and downside <= 1e-11 * negligible(program.replace(risk_aversion=1.0)):
             return self._infinite(weights, self.iterations)
         risk_aversion = (program.net_return(weights) - program.mar) / (2.0 * downside)
         certificate = certify_ratio(program, weights, self.group_prices)
-        if certificate.gap > 1e-10:
-            certificate = certify_ratio(program, weights, self.group_prices, self._least_deviation())
-        return Answer(weights, certificate, self.iterations, risk_aversion)
+        for least_deviation in (self._least_known, self._least_deviation):
+            if certificate.gap > 1e-10:
+                certificate = certify_ratio(program, weights, self.group_prices, least_deviation())
+        return Answer(weights, certificate, self.iterations, risk_aversion, "", downside)
+
+    def _still(self) -> Program:
+        """Return the problem of the least downside among the portfolios that have to be looked at for a larger ratio."""
+        still = self.program.replace(expected_return=np.zeros(self.program.assets), fee=0.0, risk_aversion=1.0)
+        if not self._scale_free():
+            return still
+        # of every ray of portfolios the one that is fully invested, and in nothing that is as good as cash and no better
+        dead = self.solver.squares <= 1e-13 * self.solver.peak
+        dead &= self.program.expected_return <= self.program.fee
+        dead[dead] = ~self.program.histories[dead].any(axis=1)
+        return still.replace(upper=np.where((still.upper > 0.0) & ~dead, 1.0, 0.0), invested=1.0)
+
+    def _least_known(self) -> float:
+        """Return a lower bound of every portfolio's deviation by the shortfalls s of an earlier portfolio of least risk; or 0.
+
+        For any s >= 0, Cauchy and Schwarz give deviation(v) >= sum_t p_t s_t (mar - r_t'v) / sqrt(sum_t p_t s_t^2).
+        """
+        program, missed = self.program, self.solver.calm
+        if missed is None:
+            return 0.0
+        pull = program.scenario_weights * missed
+        size = math.sqrt(float(pull @ missed))
+        if not size > 0.0:
+            return 0.0
+        gain = program.histories @ pull * (1.0 if program.scale is None else program.scale)
+        best, _ = best_linear(self._still(), gain)
+        return max(0.0, (program.mar * float(pull.sum()) - float(gain @ best)) / size)
 
     def _least_deviation(self) -> float:
         """Return a certified lower bound of the downside deviation of every portfolio that has to be looked at."""
-        still = self.program.replace(expected_return=np.zeros(self.program.assets), fee=0.0, risk_aversion=1.0)
-        if self._scale_free():
-            # of every ray of portfolios, the one that is fully invested
-            still = still.replace(upper=np.where(still.upper > 0.0, 1.0, 0.0), invested=1.0)
+        still = self._still()
         point = _point(still, self.solver, None)
         self.iterations += point.iterations
         gap = certify_utility(still, point.weights, point.price, point.group_prices).gap
+        self.solver.calm = still.shortfall(point.weights)
         # the gap is relative to the risk, as long as that is not negligible
-        risk = still.downside(point.weights)
-        least = risk - gap * max(risk, negligible(still))
-        if least <= 1e-5 * negligible(still):
+        risk, unit = still.downside(point.weights), negligible(still)
+        least = risk - gap * max(risk, unit)
+        if least <= 1e-5 * unit:
             # a portfolio without risk: look at those alone that gain something
             answer = _Floor(self.program.replace(return_floor=self.program.mar), self.solver).solve(None, None)
             self.iterations += answer.iterations
@@ -359,8 +396,8 @@ def _reaching(program: Program, short: FloatArray, enough: FloatArray, floor: fl
     return short + high * (enough - short)
 
 
-def _no_gain(largest: float) -> DataError:
-    return DataError(
+def _no_gain(largest: float) -> NoGain:
+    return NoGain(
         "the ratio form needs a portfolio with a positive expected return net of fees (and above mar); the largest is "
         f"{largest:.3g}; hold cash instead, or use objective='utility'"
     )

@@ -105,6 +105,7 @@ def by_asset(
     above: float | None = None,
     missing: bool = False,
     infinite: bool = False,
+    remedy: str = "",
 ) -> FloatArray:
     """Return one number an asset, aligned by label.
 
@@ -124,6 +125,8 @@ def by_asset(
         Bounds.
     missing, infinite : bool
         Whether NaN, or infinity, is allowed.
+    remedy : str
+        What to do about NaN, for the message.
 
     Raises
     ------
@@ -161,6 +164,7 @@ def by_asset(
         label = shown_at(labels, first)
         raise DataError(
             f"{name} must be {allowed} for each asset; {int(wrong.sum())} are not, first {array[first]} of asset {label}"
+            + (remedy if np.isnan(array[first]) else "")
         )
     return array
 

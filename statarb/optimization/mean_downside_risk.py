@@ -35,13 +35,14 @@ from statarb.rules import TradingRules
 if TYPE_CHECKING:
     import cvxpy
 
-    from statarb.optimization.frontier import Frontier
+    from statarb.optimization.efficient import Frontier
     from statarb.optimization.statement import Constraint
 
 __all__ = ["MeanDownsideRisk"]
 
 OBJECTIVES = ("utility", "ratio", "min_risk")
 MEASURES = ("downside", "variance", "cvar", "lpm1")
+NO_FORECAST = "; where it is missing, leave the asset out, or choose missing='freeze' or missing='sell'"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -160,6 +161,8 @@ class MeanDownsideRisk:
         numbers["invested"] = check_number("invested", least, at_least=0.0, at_most=1.0)
         if isinstance(self.max_weight, (int, float)):
             numbers["max_weight"] = check_number("max_weight", self.max_weight, at_least=0.0, at_most=1.0)
+        if isinstance(self.exclude, str):
+            raise ParameterError(f"exclude must be a collection of assets, got {self.exclude!r}; give [{self.exclude!r}]")
         if (self.groups is None) != (self.group_caps is None):
             raise ParameterError(
                 "groups and group_caps must be given together: the group of each asset, and the cap of each group"
@@ -197,7 +200,7 @@ class MeanDownsideRisk:
         *,
         volatility: Vector | None = None,
     ) -> Frontier:
-        """Return n portfolios from the least downside to the largest net expected return: :func:`.frontier.frontier`.
+        """Return n portfolios from the least downside to the largest net expected return: :func:`.efficient.frontier`.
 
         Parameters
         ----------
@@ -206,7 +209,7 @@ class MeanDownsideRisk:
         n : int
             Number of points, at least 2.
         """
-        from statarb.optimization.frontier import frontier
+        from statarb.optimization.efficient import frontier
 
         return frontier(self, expected_return, scenarios, n, previous, max_trade, volatility=volatility)
 
@@ -317,7 +320,7 @@ class MeanDownsideRisk:
         table = Scenarios.of(scenarios)
         assets, times = table.histories.shape
         labels = asset_labels(expected_return, table.labels, assets)
-        mu = by_asset("expected_return", expected_return, labels, assets, missing=self.missing != "error")
+        mu = by_asset("expected_return", expected_return, labels, assets, missing=self.missing != "error", remedy=NO_FORECAST)
         held = np.zeros(assets)
         if previous is not None:
             held = by_asset("previous", previous, labels, assets, default=0.0, at_least=0.0)

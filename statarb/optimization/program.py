@@ -10,8 +10,8 @@ import pandas as pd
 
 from statarb._typing import FloatArray, IntArray
 from statarb.errors import InfeasibleError
-from statarb.optimization.kernels import combine
 from statarb.optimization.labels import shown_at
+from statarb.optimization.pricing import combine
 
 __all__ = ["Measure", "Objective", "Program"]
 

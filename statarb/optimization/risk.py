@@ -184,7 +184,7 @@ def asset_risk(
     return pd.Series(found, index=returns.columns, name=measure) if isinstance(returns, pd.DataFrame) else found
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class PortfolioRisk:
     """Risk of a portfolio in two parts that add up to it. Cash is the last asset.
 
@@ -210,6 +210,13 @@ class PortfolioRisk:
     assets: pd.Series[Any] | FloatArray
     pairs: pd.DataFrame | FloatArray
     contribution: pd.Series[Any] | FloatArray
+
+    def __repr__(self) -> str:
+        """Return the total and its two parts; the tables are fields."""
+        return (
+            f"PortfolioRisk(total={self.total:.6g}, weighted={self.weighted:.6g}, interdependence={self.interdependence:.6g}, "
+            f"{len(self.assets) - 1} assets and cash)"
+        )
 
 
 def portfolio_risk(

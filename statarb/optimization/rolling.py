@@ -13,7 +13,7 @@ from statarb._typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
 from statarb.optimization.inputs import ByAsset, Vector, by_asset
 from statarb.optimization.labels import shown, shown_at
-from statarb.optimization.mean_downside_risk import MeanDownsideRisk
+from statarb.optimization.mean_downside_risk import NO_FORECAST, MeanDownsideRisk
 from statarb.optimization.program import Program
 from statarb.optimization.solution import Solution
 from statarb.optimization.solver import FastSolver
@@ -161,7 +161,7 @@ class RollingMeanDownsideRisk:
         """Solve for the window as it stands; parameters as in :meth:`update`."""
         began = time.perf_counter()
         problem, fast, labels, n = self.problem, self._fast, self.labels, self.assets
-        mu = by_asset("expected_return", expected_return, labels, n, missing=problem.missing != "error")
+        mu = by_asset("expected_return", expected_return, labels, n, missing=problem.missing != "error", remedy=NO_FORECAST)
         held = np.zeros(n) if previous is None else by_asset("previous", previous, labels, n, default=0.0, at_least=0.0)
         weights = fast.scenario_weights[: fast.scenarios]
         program = problem.assemble(

@@ -18,7 +18,7 @@ Status = Literal["optimal", "optimal_inaccurate", "fallback", "degenerate", "inf
 Weights: TypeAlias = "pd.Series[Any] | FloatArray"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Solution:
     """What :meth:`statarb.MeanDownsideRisk.solve` returns.
 
@@ -34,9 +34,10 @@ class Solution:
         Upper bound of the relative distance to the optimal objective, computed from the problem and the weights alone; NaN
         where none is known (constraints added by the user, other measures).
     status : str
-        ``optimal``: certified. ``optimal_inaccurate``: feasible, but the gap is above what is asked for, or the chosen solver
-        says so. ``fallback``: the fast path was not certified and cvxpy's answer is given. ``degenerate``: optimal, but not as
-        one would think (an infinite ratio). ``infeasible``: only in batches, where it is not raised; the weights are NaN.
+        ``optimal``: certified (from a cvxpy solver of the caller's choice: gap and infeasibility at most 1e-6, where known).
+        ``optimal_inaccurate``: the gap is above what is asked for, or the chosen solver says so. ``fallback``: the fast path
+        was not certified and cvxpy's answer is given. ``degenerate``: optimal, but not as one would think (an infinite ratio).
+        ``infeasible``: only in batches, where it is not raised; the weights are NaN.
     reason : str
         Why the status is what it is; empty for a plain ``optimal``.
     iterations : int
@@ -75,6 +76,17 @@ class Solution:
     solver: str = "fast"
     dropped: tuple[Hashable, ...] = ()
     objective_lost: float = 0.0
+
+    def __repr__(self) -> str:
+        """Return the figures on one line and the largest weights; ``held()`` has them all."""
+        held = self.array[self.array > 0.0]
+        text = (
+            f"Solution({self.status}, objective={self.objective:.6g}, gap={self.gap:.1e}, "
+            f"{len(held)} of {len(self.array)} held, "
+            f"cash={self.cash:.4g}, expected_return={self.expected_return:.4g}, risk={self.risk:.4g}, fees={self.fees:.4g}, "
+            f"turnover={self.turnover:.4g}, {self.solver} in {1e3 * self.seconds:.3g} ms)"
+        )
+        return f"{text[:-1]}: {self.reason})" if self.reason else text
 
     @property
     def array(self) -> FloatArray:

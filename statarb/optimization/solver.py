@@ -7,15 +7,20 @@ import dataclasses
 import numpy as np
 
 from statarb._typing import BoolArray, Float32Array, FloatArray, IntArray
-from statarb.optimization import kernels
 from statarb.optimization.certificate import best_linear
+from statarb.optimization.newton import admit, newton
+from statarb.optimization.pricing import combine, price
 from statarb.optimization.program import Program
-from statarb.optimization.window import slide
+from statarb.optimization.window import keep_only, slide
 
 __all__ = ["FastSolver", "UtilityPoint"]
 
 ACCURACY = 1e-11
 """Relative duality gap that is aimed at; a thousandth of what is accepted, so that rounding has room."""
+
+
+ADMITTED = 30
+"""Most assets that enter the working set at a time."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,7 +66,7 @@ class FastSolver:
     scenario_weights : (T,)
         Weight of each scenario; any positive total.
     single : bool
-        Keep a float32 copy for pricing. Pays where many problems share the histories.
+        Keep a float32 copy by rows for pricing. Pays where many problems share the histories.
     group : (N,) int, optional
         Group of each asset, -1 for none.
     groups : int
@@ -87,19 +92,23 @@ class FastSolver:
             scenario_weights = np.concatenate([scenario_weights, np.zeros(groups)])
         assets, times = histories.shape
         self.histories = histories
-        self.histories32: Float32Array = histories.astype(np.float32) if single else np.empty((0, 0), np.float32)
+        self.rows32: Float32Array = np.array(histories.T, np.float32, order="C") if single else np.empty((0, 0), np.float32)
         self.scenario_weights = np.array(scenario_weights, dtype=np.float64)
         self.squares: FloatArray = _squares(histories)
         self.peak: FloatArray = self.squares.copy()
+        # shortfalls of a portfolio of least risk, (scenarios,), where one has been computed: a bound for later ratios
+        self.calm: FloatArray | None = None
         self._reference: FloatArray = np.zeros(assets)
         self._reference_at: FloatArray = np.zeros(times)
         self._drift: FloatArray = np.array([-1.0])
         self._members: IntArray = np.zeros(0, np.int64)
         self._used: IntArray = np.zeros(0, np.int64)
-        self._rows: FloatArray = np.zeros((0, times))
+        self._panel: FloatArray = np.zeros((times, 0))
         self._curvature: FloatArray = np.zeros((0, 0))
         self._inside: BoolArray = np.zeros(assets, np.bool_)
         self._active: BoolArray = np.zeros(times, np.bool_)
+        self._found: IntArray = np.empty(assets, np.int64)
+        self._gains: FloatArray = np.empty(assets)
         self._size = 0
         self._price = 0.0
         self._bar = 0
@@ -154,24 +163,45 @@ class FastSolver:
     def _minimise(
         self, exposure: FloatArray, terms: FloatArray, half: float, target: FloatArray, equality: bool, accuracy: float
     ) -> tuple[int, float, float, float, float]:
-        """Run the kernel, with a larger working set where it asks for one; ``exposure`` is start and result."""
-        norm = np.sqrt(np.maximum(self.squares, 0.0) + 1e-13 * self.peak)
-        y = np.empty(self.histories.shape[1])
+        """Newton on the working set, pricing, the best of what is found, and again; ``exposure`` is start and result."""
+        norm, peak = np.sqrt(np.maximum(self.squares, 0.0) + 1e-13 * self.peak), np.sqrt(self.peak)
         # below this an objective counts as 0: see certificate.negligible
         least = 1e-7 * half * float(np.mean(self.squares / (terms[4] * terms[4]))) * float(np.mean(self.scenario_weights))
-        iterations = 0
-        while True:
-            code, self._size, turns, price, gap, size, risk = kernels.minimise(
-                self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self._drift,
-                norm, np.sqrt(self.peak),
-                self._members, self._used, self._inside, self._rows, self._active, self._curvature, self._size,
-                exposure, y, terms, half, target, equality, accuracy, least, self._bar, self._price,
+        found, gains, iterations, loss, outside, size, risk = self._found, self._gains, 0, np.inf, np.inf, 0.0, 0.0
+        y = combine(self.histories, exposure)
+        # a warm start looks first at who wants in at the old price, where the reference is near and pricing cheap
+        early = self._size > 0 and self._drift[0] >= 0.0
+        for _ in range(400):
+            if not early:
+                self._price, loss, size, turns = newton(
+                    self._size, self._members, self._inside, terms, half, self.scenario_weights, target, exposure, y, equality,
+                    self._panel, self._active, self._curvature, self._factor, self._pivot, self._work, accuracy, least,
+                    self._price,
+                )  # fmt: skip
+                iterations += turns
+            count, outside, risk = price(
+                self.histories, self.rows32, self._reference, self._reference_at, self._drift, norm, peak, self._inside,
+                exposure, terms, half, self.scenario_weights, y, target, self._price, found, gains,
+                0.0 if early else 0.01 * accuracy * size,
             )  # fmt: skip
-            iterations += turns
-            self._price = price
-            if code != kernels.FULL:
-                return iterations, price, gap, size, risk / float(self.scenario_weights[: self.scenarios].sum())
-            self._grow(2 * len(self._members))
+            if not early:
+                self._mark(exposure, terms)
+                if count == 0 or outside <= accuracy * size:
+                    break
+            early = False
+            if self._size + min(count, ADMITTED) > len(self._members):
+                self._grow(2 * len(self._members))
+            self._size = admit(
+                self.histories, found, gains, count, ADMITTED, self._size, self._bar, self._members, self._used, self._inside,
+                self.scenario_weights, self._panel, self._active, self._curvature,
+            )  # fmt: skip
+        return iterations, self._price, loss + outside, size, risk / float(self.scenario_weights[: self.scenarios].sum())
+
+    def _mark(self, exposure: FloatArray, terms: FloatArray) -> None:
+        """Note which assets of the working set have left their bound and the weight held."""
+        members = self._members[: self._size]
+        now = exposure[members]
+        self._used[: self._size][(now != terms[2, members]) & (now != terms[0, members])] = self._bar
 
     def _with_groups(
         self, program: Program, exposure: FloatArray, terms: FloatArray, half: float, target: FloatArray,
@@ -216,14 +246,16 @@ class FastSolver:
         np.copyto(member, np.where(member != 0.0, -1.0 / scale[:, None], 0.0))
         self.scenario_weights[first:] = weight
         self._group_scale = scale.copy()
-        self._rows[: self._size, first:] = member[self._members[: self._size]]
+        self._panel[first:, : self._size] = member[self._members[: self._size]].T
+        if self.rows32.size:
+            self.rows32[first:] = member.T
         self.forget()
 
     def slide(self, slot: int, fresh: FloatArray, weight: float) -> None:
         """Replace scenario ``slot`` by ``fresh`` (N,) with the scenario weight ``weight``."""
         slide(
-            self.histories, self.histories32, self.scenario_weights, self._reference, self._reference_at, self.squares,
-            self.peak, self._members, self._rows, self._active, self._curvature, self._size, slot, fresh, weight,
+            self.histories, self.rows32, self.scenario_weights, self._reference, self._reference_at, self.squares,
+            self.peak, self._members, self._panel, self._active, self._curvature, self._size, slot, fresh, weight,
         )  # fmt: skip
 
     def rescale(self, factor: float) -> None:
@@ -270,6 +302,9 @@ class FastSolver:
             return np.clip(program.lower + (weights - program.lower) * _share(program, weights, invested), 0.0, program.upper)
         if program.cash(weights) >= 0.0:
             return weights
+        if program.paid == 0.0:
+            # a hair short, so that rounding does not end above the budget
+            return _between(program, weights, _share(program, weights, 1.0) * (1.0 - 1e-15))
         low, high = 0.0, 1.0
         for _ in range(60):
             middle = 0.5 * (low + high)
@@ -279,28 +314,25 @@ class FastSolver:
     def _prune(self) -> None:
         """Take assets out of the working set that have stood still for some bars."""
         k = self._size
-        if k < 24:
+        # the first time there is nothing to take out, but the kernel is loaded before a bar that needs it
+        if 0 < k < 24:
             return
         keep = np.flatnonzero(self._bar - self._used[:k] <= 1)
         if len(keep) > 0.7 * k:
             return
-        self._inside[self._members[:k]] = False
-        n = len(keep)
-        self._members[:n] = self._members[keep]
-        self._used[:n] = self._used[keep]
-        self._rows[:n] = self._rows[keep]
-        self._curvature[:n, :n] = self._curvature[np.ix_(keep, keep)]
-        self._inside[self._members[:n]] = True
-        self._size = n
+        self._size = keep_only(keep, self._members, self._used, self._inside, self._panel, self._curvature, k)
 
     def _grow(self, capacity: int) -> None:
-        capacity = max(capacity, 32)
+        """Make room in the working set; not a power of two, whose columns would share a few places of the cache."""
+        capacity = max(capacity, 32) // 16 * 16 + 8
         k = self._size
         members, used = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-        rows, curvature = np.zeros((capacity, self.histories.shape[1])), np.zeros((capacity, capacity))
+        panel, curvature = np.zeros((self.histories.shape[1], capacity)), np.zeros((capacity, capacity))
         members[:k], used[:k] = self._members[:k], self._used[:k]
-        rows[:k], curvature[:k, :k] = self._rows[:k], self._curvature[:k, :k]
-        self._members, self._used, self._rows, self._curvature = members, used, rows, curvature
+        panel[:, :k], curvature[:k, :k] = self._panel[:, :k], self._curvature[:k, :k]
+        self._members, self._used, self._panel, self._curvature = members, used, panel, curvature
+        self._factor, self._work = np.zeros((capacity, capacity)), np.zeros((17, capacity))
+        self._pivot = np.zeros((2, capacity), np.int64)
 
 
 def _relative(gap: float, size: float) -> float:

@@ -1,4 +1,4 @@
-"""Kernels of the window: scenarios laid out by asset, and a row replaced by another."""
+"""Kernels of the window: scenarios laid out by asset, a row replaced by another, a working set cut down."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from statarb._numba import kernel
 from statarb._typing import BoolArray, Float32Array, FloatArray, IntArray
 
-__all__ = ["slide", "transpose_clean"]
+__all__ = ["keep_only", "slide", "transpose_clean"]
 
 
 @kernel()
@@ -31,18 +31,18 @@ def transpose_clean(scenarios: FloatArray, out: FloatArray, holes: IntArray) -> 
 
 @kernel()
 def slide(
-    a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, squares: FloatArray, peak: FloatArray,
-    members: IntArray, rows: FloatArray, active: BoolArray, hess: FloatArray, k: int, slot: int, fresh: FloatArray,
+    a64: FloatArray, b32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, squares: FloatArray, peak: FloatArray,
+    members: IntArray, panel: FloatArray, active: BoolArray, hess: FloatArray, k: int, slot: int, fresh: FloatArray,
     weight: float,
 ) -> None:  # fmt: skip
     """Replace the row in ``slot`` by ``fresh`` and take what hung on the old one out of H and of the reference products."""
-    assets, single = a64.shape[0], a32.shape[0] == a64.shape[0]
+    assets, single = a64.shape[0], b32.shape[0] == a64.shape[1]
     if active[slot] and p[slot] != 0.0:
         for i in range(k):
-            factor = p[slot] * rows[i, slot]
+            factor = p[slot] * panel[slot, i]
             if factor != 0.0:
                 for j in range(k):
-                    hess[i, j] -= factor * rows[j, slot]
+                    hess[i, j] -= factor * panel[slot, j]
     active[slot] = False
     old_u = u0[slot]
     u0[slot] = 0.0
@@ -54,6 +54,25 @@ def slide(
         peak[j] = max(peak[j], squares[j])
         a64[j, slot] = new
         if single:
-            a32[j, slot] = new
+            b32[slot, j] = new
     for i in range(k):
-        rows[i, slot] = fresh[members[i]]
+        panel[slot, i] = fresh[members[i]]
+
+
+@kernel()
+def keep_only(
+    keep: IntArray, members: IntArray, used: IntArray, inside: BoolArray, panel: FloatArray, hess: FloatArray, k: int
+) -> int:
+    """Shrink the working set of k assets to the places ``keep``, which rise; return its size."""
+    n = len(keep)
+    for i in range(k):
+        inside[members[i]] = False
+    for i in range(n):
+        members[i], used[i] = members[keep[i]], used[keep[i]]
+        inside[members[i]] = True
+        for j in range(n):
+            hess[i, j] = hess[keep[i], keep[j]]
+    for t in range(len(panel)):
+        for i in range(n):
+            panel[t, i] = panel[t, keep[i]]
+    return n

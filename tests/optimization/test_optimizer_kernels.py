@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from statarb.optimization import kernels, window
+from statarb.optimization import newton, pricing, window
 from statarb.optimization.certificate import best_linear
 from statarb.optimization.program import Program
 from statarb.optimization.solver import FastSolver
@@ -34,8 +34,8 @@ def test_transpose_clean(shape):
 def test_combine():
     rng, histories, _ = data(1)
     weights = rng.normal(size=12) * (rng.random(12) < 0.5)
-    np.testing.assert_allclose(kernels.combine(histories, weights), weights @ histories, atol=1e-16)
-    assert not kernels.combine(histories, np.zeros(12)).any()
+    np.testing.assert_allclose(pricing.combine(histories, weights), weights @ histories, atol=1e-16)
+    assert not pricing.combine(histories, np.zeros(12)).any()
 
 
 def test_cholesky_grows_and_shrinks():
@@ -47,35 +47,51 @@ def test_cholesky_grows_and_shrinks():
             new = int(rng.choice([i for i in range(9) if i not in kept]))
             row = np.zeros(9)
             row[: len(kept)] = matrix[new, kept]
-            kernels._append(chol, len(kept), row, matrix[new, new])
+            newton._append(chol, len(kept), row, matrix[new, new])
             kept.append(new)
         else:
             gone = int(rng.integers(len(kept)))
-            kernels._delete(chol, len(kept), gone)
+            newton._delete(chol, len(kept), gone)
             kept.pop(gone)
         n = len(kept)
         lower = np.tril(chol[:n, :n])
         np.testing.assert_allclose(lower @ lower.T, matrix[np.ix_(kept, kept)], rtol=1e-9, atol=1e-9, err_msg=str(step))
         rhs = rng.normal(size=n)
         solved = rhs.copy()
-        kernels._solve(chol, n, solved)
+        newton._solve(chol, n, solved)
         np.testing.assert_allclose(matrix[np.ix_(kept, kept)] @ solved, rhs, atol=1e-8)
 
 
 def test_curvature_follows_the_rows():
     rng, histories, p = data(3)
-    k, rows = 7, np.zeros((9, 30))
-    rows[:k] = histories[:k]
+    k, panel = 7, np.zeros((30, 9))
+    panel[:, :k] = histories[:k].T
     hess, active, mar = np.zeros((9, 9)), np.zeros(30, np.bool_), np.full(30, 0.001)
     y = np.zeros(30)
     for step in range(40):
         # few changes, many, and ties with the minimum acceptable return
         y = rng.normal(0.0, 0.01, 30) if step % 4 == 0 else np.where(rng.random(30) < 0.1, -y, y)
         y[0] = 0.001
-        kernels._curvature(k, rows, p, y, mar, active, hess)
+        newton.curvature(k, panel, p, y, mar, active, hess)
         now = y <= mar
         np.testing.assert_array_equal(active, now)
-        np.testing.assert_allclose(hess[:k, :k], (rows[:k] * (p * now)) @ rows[:k].T, atol=1e-15)
+        np.testing.assert_allclose(hess[:k, :k], (histories[:k] * (p * now)) @ histories[:k].T, atol=1e-15)
+        np.testing.assert_array_equal(hess, hess.T)
+
+
+def test_the_curvature_of_assets_that_join():
+    rng = np.random.default_rng(8)
+    panel, p, active = rng.normal(0.0, 0.01, (33, 40)), rng.uniform(0.0, 1.0, 33), rng.random(33) < 0.5
+    whole = (panel.T * (p * active)) @ panel
+    for first in range(30):
+        hess = np.full((40, 40), np.nan)
+        newton.build(0, first, panel, p, active, hess)
+        newton.build(first, first + 10, panel, p, active, hess)
+        k = first + 10
+        np.testing.assert_allclose(hess[:k, :k], whole[:k, :k], atol=1e-16)
+        np.testing.assert_array_equal(hess[:k, :k], hess[:k, :k].T)
+        assert np.isnan(hess[k:]).all()
+        assert np.isnan(hess[:, k:]).all()
 
 
 def box_of(rng, k):
@@ -102,31 +118,78 @@ def test_gap_of_assets():
         box = box_of(rng, 10)
         g, nu = rng.normal(0.0, 3e-3, 10), float(rng.uniform(-1e-3, 3e-3))
         x = np.where(rng.random(10) < 0.5, box[0], rng.uniform(box[0], box[1]))
-        assert kernels._loss(10, g, x, box, nu) == pytest.approx(twin_gap(g, x, box, nu).sum(), abs=1e-16)
+        assert newton._loss(10, g, x, box, nu) == pytest.approx(twin_gap(g, x, box, nu).sum(), abs=1e-16)
 
 
 def test_pricing_finds_what_a_full_pass_finds():
-    for seed in range(30):
+    ways = set()
+    for seed in range(60):
         rng = np.random.default_rng(seed)
-        _, histories, p = data(seed, 40, 50)
-        terms = box_of(rng, 40)
-        x = np.where(rng.random(40) < 0.6, terms[0], terms[1])
-        u = p * np.minimum(rng.normal(0.0, 0.01, 50), 0.0)
-        inside = rng.random(40) < 0.2
+        # more assets than are looked at one by one
+        _, histories, p = data(seed, 260, 50)
+        terms = box_of(rng, 260)
+        # most are not worth holding, by much or little, and are not held
+        poor = rng.random(260) < 0.9
+        terms[6] -= poor * 10.0 ** rng.uniform(-3, -1, 260)
+        x = np.where(poor | (rng.random(260) < 0.6), terms[0], terms[1])
+        y, mar = rng.normal(0.0, 0.01, 50), np.full(50, 0.001)
+        u = p * np.minimum(y - mar, 0.0)
+        inside = rng.random(260) < 0.2
         norm = np.sqrt((histories**2).sum(axis=1))
         g = 2.0 * 30.0 * (histories @ u) - terms[6]
-        single = histories.astype(np.float32) if seed % 2 else np.empty((0, 0), np.float32)
+        single = np.ascontiguousarray(histories.T, dtype=np.float32) if seed % 2 else np.empty((0, 0), np.float32)
         drift = np.array([-1.0 if seed % 3 == 0 else 0.0])
         # references far and near, so that every way through the screening is taken
         u0 = u * (1.0 + rng.normal(0.0, 10.0 ** rng.uniform(-6, 0), 50))
-        g0, u0 = (histories @ u0, u0) if drift[0] == 0.0 else (np.zeros(40), np.zeros(50))
-        found, gains = np.empty(40, np.int64), np.empty(40)
-        count, loss = kernels.price(
-            histories, single, g0, u0, drift, norm, norm, inside, x, terms, 30.0, u, 1e-4, found, gains, 1e-12
+        g0, u0 = (histories @ u0, u0) if drift[0] == 0.0 else (np.zeros(260), np.zeros(50))
+        before, found, gains = u0.copy(), np.empty(260, np.int64), np.empty(260)
+        count, loss, risk = pricing.price(
+            histories, single, g0, u0, drift, norm, norm, inside, x, terms, 30.0, p, y, mar, 1e-4, found, gains, 1e-12
         )
         gap = twin_gap(g, x, terms, 1e-4) * ~inside * (terms[0] < terms[1])
         assert loss == pytest.approx(gap.sum(), rel=1e-9, abs=1e-15)
         assert set(found[:count]) == set(np.flatnonzero(gap > 1e-10))
+        assert risk == pytest.approx(p @ np.minimum(y - mar, 0.0) ** 2, rel=1e-13)
+        # the reference stays what it says: products at u0, within the bound
+        assert (np.abs(g0 - histories @ u0) <= drift[0] * norm + 1e-15).all()
+        moved = u0 != before
+        ways.add("all of it" if drift[0] == 0.0 and moved.any() else "none" if not moved.any() else "some")
+        ways.add("every row" if (u0 == u).all() else "a part of the rows")
+    assert ways == {"all of it", "none", "some", "every row", "a part of the rows"}
+
+
+def test_step_and_gradient_at_its_end():
+    for times in (1, 6, 31):
+        rng = np.random.default_rng(times)
+        k, panel, mu, dx = 5, rng.normal(0.0, 0.01, (times, 8)), rng.normal(0.0, 1e-3, 5), rng.normal(0.0, 0.1, 5)
+        p, y, mar = rng.uniform(0.0, 1.0, times), rng.normal(0.0, 0.01, times), np.full(times, 0.001)
+        dy, g = np.empty(times), np.empty(5)
+        crossed, risk = newton._follow(k, 3.0, p, mar, y, panel, mu, dx, dy, g)
+        np.testing.assert_allclose(dy, panel[:, :k] @ dx, atol=1e-17)
+        missed = np.minimum(y + panel[:, :k] @ dx - mar, 0.0)
+        np.testing.assert_allclose(g, 6.0 * (p * missed) @ panel[:, :k] - mu, atol=1e-16)
+        assert risk == pytest.approx(3.0 * p @ missed**2, rel=1e-13)
+        assert crossed == bool(((y <= mar) != (y + dy <= mar)).any())
+        start = np.empty(5)
+        which, u = np.empty(times, np.int64), np.empty(times)
+        assert newton._slope(k, 3.0, p, mar, y + dy, panel, mu, start, which, u) == pytest.approx(risk, rel=1e-13)
+        np.testing.assert_allclose(start, g, atol=1e-16)
+
+
+def test_shrinking_keeps_what_is_kept():
+    _, histories, p = data(7)
+    k, members, used = 6, np.arange(2, 10), np.arange(8)
+    inside, panel, hess = np.zeros(12, np.bool_), np.zeros((30, 8)), np.zeros((8, 8))
+    inside[members[:k]] = True
+    panel[:, :k] = histories[members[:k]].T
+    newton.build(0, k, panel, p, np.ones(30, np.bool_), hess)
+    assert window.keep_only(np.array([0, 3, 5]), members, used, inside, panel, hess, k) == 3
+    kept = np.array([2, 5, 7])
+    np.testing.assert_array_equal(members[:3], kept)
+    np.testing.assert_array_equal(used[:3], [0, 3, 5])
+    np.testing.assert_array_equal(np.flatnonzero(inside), kept)
+    np.testing.assert_array_equal(panel[:, :3], histories[kept].T)
+    np.testing.assert_allclose(hess[:3, :3], (histories[kept] * p) @ histories[kept].T, atol=1e-15)
 
 
 def test_the_quadratic_step_satisfies_its_conditions():
@@ -141,9 +204,9 @@ def test_the_quadratic_step_satisfies_its_conditions():
         slack = float(rng.choice([0.0, 0.05]))
         start, g = x.copy(), rng.normal(0.0, 3e-3, k)
         q = g.copy()
-        nu, _ = kernels.quadratic(
+        nu, _ = newton.quadratic(
             k, 50.0, hess, q, x, box, slack, False, 1e-14, np.zeros((k, k)), np.zeros(k, np.int64), np.zeros(k, np.int64),
-            np.zeros((10, k)),
+            np.zeros((17, k)),
         )  # fmt: skip
         now = float((box[4] * x + box[5] * np.abs(x - box[2])).sum())
         assert now <= used + slack + 1e-12
@@ -165,8 +228,8 @@ def test_slides_leave_the_state_of_a_fresh_solver():
         solver.slide(slot, rng.normal(0.0, 0.01, 12), float(rng.uniform(0.5, 2.0)))
     k = solver._size
     members = solver._members[:k]
-    np.testing.assert_array_equal(solver._rows[:k], solver.histories[members])
-    np.testing.assert_array_equal(solver.histories32, solver.histories.astype(np.float32))
+    np.testing.assert_array_equal(solver._panel[:, :k], solver.histories[members].T)
+    np.testing.assert_array_equal(solver.rows32, solver.histories.T.astype(np.float32))
     np.testing.assert_allclose(solver.squares, (solver.histories**2).sum(axis=1), atol=1e-15)
     # single precision moves the reference; what it is off by is bounded
     off = np.abs(solver._reference - solver.histories @ solver._reference_at)

@@ -1,4 +1,4 @@
-"""Kernels of the fast solver: quadratic step on the working set, Newton's method around it, pricing of everything else.
+"""Kernels of Newton's method on the working set: curvature of the active rows, quadratic step, search of the step's length.
 
 The problem, in exposures x (weight times scale) of N assets with histories A (N x T):
 
@@ -6,7 +6,8 @@ The problem, in exposures x (weight times scale) of N assets with histories A (N
     over      low <= x <= high,   sum_j a_j x_j + f_j |x_j - ref_j| <= 1   (or = 1)
 
 Every asset has a sell segment [low, ref] and a buy segment [ref, high], on which it is smooth. An asset is free (inside one of
-them) or fixed (at a breakpoint). Rows with y_t <= mar_t are active and make the curvature; H = sum over them of p_t A_t A_t'.
+them) or fixed (at a breakpoint). Rows with y_t <= mar_t are active and make the curvature; H = sum over them of p_t C_t C_t',
+where C_t holds the working set's returns in scenario t: ``panel`` (T x capacity), so that what is not active is not read.
 """
 
 from __future__ import annotations
@@ -14,36 +15,60 @@ from __future__ import annotations
 import numpy as np
 
 from statarb._numba import kernel
-from statarb._typing import BoolArray, Float32Array, FloatArray, IntArray
+from statarb._typing import BoolArray, FloatArray, IntArray
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
-DONE, FULL, STALLED = 0, 1, 2
-"""How :func:`minimise` ended: solved; working set full, enlarge it and call again; numerical limit reached."""
+
+@kernel(fastmath=FAST)
+def _forward(chol: FloatArray, n: int, rhs: FloatArray) -> None:
+    """Solve L x = rhs in place; four rows at a time, which share what they read of x."""
+    for i in range(0, n - n % 4, 4):
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+        for j in range(i):
+            s0 += chol[i, j] * rhs[j]
+            s1 += chol[i + 1, j] * rhs[j]
+            s2 += chol[i + 2, j] * rhs[j]
+            s3 += chol[i + 3, j] * rhs[j]
+        x0 = (rhs[i] - s0) / chol[i, i]
+        x1 = (rhs[i + 1] - s1 - chol[i + 1, i] * x0) / chol[i + 1, i + 1]
+        x2 = (rhs[i + 2] - s2 - chol[i + 2, i] * x0 - chol[i + 2, i + 1] * x1) / chol[i + 2, i + 2]
+        s3 += chol[i + 3, i] * x0 + chol[i + 3, i + 1] * x1 + chol[i + 3, i + 2] * x2
+        rhs[i], rhs[i + 1], rhs[i + 2] = x0, x1, x2
+        rhs[i + 3] = (rhs[i + 3] - s3) / chol[i + 3, i + 3]
+    for i in range(n - n % 4, n):
+        value = rhs[i]
+        for j in range(i):
+            value -= chol[i, j] * rhs[j]
+        rhs[i] = value / chol[i, i]
 
 
 @kernel(fastmath=FAST)
-def combine(a64: FloatArray, x: FloatArray) -> FloatArray:
-    """Return A'x, adding up the rows of what is held alone."""
-    y = np.zeros(a64.shape[1])
-    for j in range(len(x)):
-        if x[j] != 0.0:
-            for t in range(len(y)):
-                y[t] += x[j] * a64[j, t]
-    return y
+def _backward(chol: FloatArray, n: int, rhs: FloatArray) -> None:
+    """Solve L' x = rhs in place; four columns of L' at a time, which share what they write."""
+    for i in range(n - 1, n - n % 4 - 1, -1):
+        value = rhs[i] / chol[i, i]
+        rhs[i] = value
+        for j in range(i):
+            rhs[j] -= chol[i, j] * value
+    for i in range(n - n % 4 - 4, -1, -4):
+        x3 = rhs[i + 3] / chol[i + 3, i + 3]
+        x2 = (rhs[i + 2] - chol[i + 3, i + 2] * x3) / chol[i + 2, i + 2]
+        x1 = (rhs[i + 1] - chol[i + 3, i + 1] * x3 - chol[i + 2, i + 1] * x2) / chol[i + 1, i + 1]
+        x0 = (rhs[i] - chol[i + 3, i] * x3 - chol[i + 2, i] * x2 - chol[i + 1, i] * x1) / chol[i, i]
+        rhs[i], rhs[i + 1], rhs[i + 2], rhs[i + 3] = x0, x1, x2, x3
+        for j in range(i):
+            rhs[j] -= chol[i, j] * x0 + chol[i + 1, j] * x1 + chol[i + 2, j] * x2 + chol[i + 3, j] * x3
 
 
 @kernel(fastmath=FAST)
 def _append(chol: FloatArray, n: int, row: FloatArray, corner: float) -> None:
-    """Add a row and column to the Cholesky factor of n rows."""
+    """Add a row and column to the Cholesky factor of n rows; ``row`` is overwritten."""
+    _forward(chol, n, row)
     left = corner
     for i in range(n):
-        value = row[i]
-        for j in range(i):
-            value -= chol[i, j] * chol[n, j]
-        value /= chol[i, i]
-        chol[n, i] = value
-        left -= value * value
+        chol[n, i] = row[i]
+        left -= row[i] * row[i]
     chol[n, n] = np.sqrt(max(left, 1e-13 * corner))
 
 
@@ -67,16 +92,8 @@ def _delete(chol: FloatArray, n: int, gone: int) -> None:
 @kernel(fastmath=FAST)
 def _solve(chol: FloatArray, n: int, rhs: FloatArray) -> None:
     """Solve L L' x = rhs in place."""
-    for i in range(n):
-        value = rhs[i]
-        for j in range(i):
-            value -= chol[i, j] * rhs[j]
-        rhs[i] = value / chol[i, i]
-    for i in range(n - 1, -1, -1):
-        value = rhs[i] / chol[i, i]
-        rhs[i] = value
-        for j in range(i):
-            rhs[j] -= chol[i, j] * value
+    _forward(chol, n, rhs)
+    _backward(chol, n, rhs)
 
 
 @kernel(fastmath=FAST)
@@ -176,6 +193,20 @@ def _direction(
 
 
 @kernel(fastmath=FAST)
+def _add_rows(k: int, count: int, table: FloatArray, which: IntArray, factor: FloatArray, out: FloatArray) -> None:
+    """Add ``factor[m]`` times row ``which[m]`` of a table, all m below ``count``, to the first k of ``out``; four at a time."""
+    for m in range(0, count - count % 4, 4):
+        i0, i1, i2, i3 = which[m], which[m + 1], which[m + 2], which[m + 3]
+        f0, f1, f2, f3 = factor[m], factor[m + 1], factor[m + 2], factor[m + 3]
+        for r in range(k):
+            out[r] += f0 * table[i0, r] + f1 * table[i1, r] + f2 * table[i2, r] + f3 * table[i3, r]
+    for m in range(count - count % 4, count):
+        i0, f0 = which[m], factor[m]
+        for r in range(k):
+            out[r] += f0 * table[i0, r]
+
+
+@kernel(fastmath=FAST)
 def _segment(i: int, side: int, box: FloatArray) -> tuple[float, float]:
     """Return the ends of the sell (-1) or buy (1) segment of asset i."""
     if side > 0:
@@ -239,8 +270,8 @@ def quadratic(
                 i, step = free[m], reach * d[m]
                 x[i] += step
                 q[i] += ridge[i] * step
-                for r in range(k):
-                    q[r] += lam2 * hess[i, r] * step
+                e[m] = lam2 * step
+            _add_rows(k, nfree, hess, free, e, q)
             slack -= reach * used
         if block == nfree and nfree > 0:
             tight = True
@@ -289,65 +320,73 @@ def _loss(k: int, g: FloatArray, x: FloatArray, box: FloatArray, nu: float) -> f
 
 
 @kernel(fastmath=FAST)
-def _curvature(
-    k: int, rows: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray
+def _add_curvature(
+    first: int, k: int, panel: FloatArray, which: IntArray, weight: FloatArray, count: int, hess: FloatArray
 ) -> None:
-    """Bring H to the rows now active: one update a row that changed, or anew where many did."""
-    times, changed, count = len(y), 0, 0
-    if k == 0:
-        for t in range(times):
-            active[t] = y[t] <= mar[t]
-        return
-    for t in range(times):
-        now = y[t] <= mar[t]
-        count += now
-        changed += now != active[t]
-    if 3 * changed > 2 * count + 24:
-        for t in range(times):
-            active[t] = y[t] <= mar[t]
-        build(0, k, rows, p, active, hess)
-        return
-    column, before = np.empty(k), np.empty(k)
-    for i in range(k):
-        before[i] = hess[i, i]
-    for t in range(times):
-        now = y[t] <= mar[t]
-        if now == active[t]:
-            continue
-        active[t] = now
-        if p[t] == 0.0:
-            continue
-        weight = p[t] if now else -p[t]
-        for i in range(k):
-            column[i] = rows[i, t]
-        for i in range(k):
-            factor = weight * column[i]
-            if factor != 0.0:
-                for j in range(i + 1):
-                    hess[i, j] += factor * column[j]
-    for i in range(k if changed else 0):
-        for j in range(i):
-            hess[j, i] = hess[i, j]
-    for i in range(k):
-        # what is left of a difference this small is rounding
-        if hess[i, i] < 1e-6 * before[i]:
-            build(0, k, rows, p, active, hess)
-            return
+    """Add ``weight[m]`` C_t C_t' of the rows t = ``which[m]`` to the rows and columns of H from ``first`` on."""
+    for m in range(0, count - count % 4, 4):
+        t0, t1, t2, t3 = which[m], which[m + 1], which[m + 2], which[m + 3]
+        w0, w1, w2, w3 = weight[m], weight[m + 1], weight[m + 2], weight[m + 3]
+        for i in range(first, k):
+            f0, f1, f2, f3 = w0 * panel[t0, i], w1 * panel[t1, i], w2 * panel[t2, i], w3 * panel[t3, i]
+            for j in range(i + 1):
+                hess[i, j] += f0 * panel[t0, j] + f1 * panel[t1, j] + f2 * panel[t2, j] + f3 * panel[t3, j]
+    for m in range(count - count % 4, count):
+        t0, w0 = which[m], weight[m]
+        for i in range(first, k):
+            f0 = w0 * panel[t0, i]
+            for j in range(i + 1):
+                hess[i, j] += f0 * panel[t0, j]
+    # in tiles: a column at a time would drive everything else out of the cache
+    for i0 in range(first, k, 8):
+        for j0 in range(0, min(i0 + 8, k), 8):
+            for i in range(i0, min(i0 + 8, k)):
+                for j in range(j0, min(j0 + 8, i)):
+                    hess[j, i] = hess[i, j]
 
 
 @kernel(fastmath=FAST)
-def build(first: int, k: int, rows: FloatArray, p: FloatArray, active: BoolArray, hess: FloatArray) -> None:
+def build(first: int, k: int, panel: FloatArray, p: FloatArray, active: BoolArray, hess: FloatArray) -> None:
     """Compute the rows and columns of H from ``first`` on."""
-    weighted = np.zeros((k - first, len(p)))
+    which, weight, count = np.empty(len(p), np.int64), np.empty(len(p)), 0
+    for t in range(len(p)):
+        if active[t] and p[t] != 0.0:
+            which[count], weight[count] = t, p[t]
+            count += 1
     for i in range(first, k):
-        for t in range(len(p)):
-            if active[t]:
-                weighted[i - first, t] = p[t] * rows[i, t]
-    fresh = np.dot(weighted, rows[:k].T)
-    for i in range(first, k):
-        for j in range(k):
-            hess[i, j] = fresh[i - first, j]
-            hess[j, i] = fresh[i - first, j]
+        for j in range(i + 1):
+            hess[i, j] = 0.0
+    _add_curvature(first, k, panel, which, weight, count, hess)
+
+
+@kernel(fastmath=FAST)
+def curvature(
+    k: int, panel: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray
+) -> None:
+    """Bring H to the rows now active: one update a row that changed, or anew where many did."""
+    times, changed, count = len(y), 0, 0
+    which, weight = np.empty(times, np.int64), np.empty(times)
+    for t in range(times):
+        now = y[t] <= mar[t]
+        count += now
+        if now != active[t]:
+            active[t] = now
+            which[changed], weight[changed] = t, (p[t] if now else -p[t])
+            changed += 1
+    if changed == 0 or k == 0:
+        return
+    if 3 * changed > 2 * count + 24:
+        build(0, k, panel, p, active, hess)
+        return
+    before = np.empty(k)
+    for i in range(k):
+        before[i] = hess[i, i]
+    _add_curvature(0, k, panel, which, weight, changed, hess)
+    for i in range(k):
+        # what is left of a difference this small is rounding
+        if hess[i, i] < 1e-6 * before[i]:
+            build(0, k, panel, p, active, hess)
+            return
 
 
 @kernel(fastmath=FAST)
@@ -392,47 +431,109 @@ def _reach(
 
 
 @kernel(fastmath=FAST)
-def _gather(k: int, members: IntArray, terms: FloatArray, box: FloatArray) -> None:
-    """Copy low, high, ref, cost, a, f of the working set out of the table of all assets (row 6 is mu, kept too)."""
+def _slope(
+    k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, panel: FloatArray, mu: FloatArray, g: FloatArray,
+    which: IntArray, u: FloatArray,
+) -> float:  # fmt: skip
+    """Compute the gradient g of risk less expected return on the working set; return the risk."""
+    risk, count = 0.0, 0
+    for t in range(len(y)):
+        miss = y[t] - mar[t]
+        if miss < 0.0 and p[t] != 0.0:
+            which[count], u[count] = t, 2.0 * half * p[t] * miss
+            risk += p[t] * miss * miss
+            count += 1
     for i in range(k):
-        for r in range(7):
-            box[r, i] = terms[r, members[i]]
+        g[i] = -mu[i]
+    _add_rows(k, count, panel, which, u, g)
+    return half * risk
+
+
+@kernel(fastmath=FAST)
+def _follow(
+    k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, panel: FloatArray, mu: FloatArray, dx: FloatArray,
+    dy: FloatArray, g: FloatArray,
+) -> tuple[bool, float]:  # fmt: skip
+    """Compute dy = C dx and, in the same pass over the panel, the gradient g at the end of the step: most steps are whole.
+
+    Returns
+    -------
+    whether a row changes its sign, the risk at the end
+    """
+    crossed, risk, times, part = False, 0.0, len(y), np.zeros(k)
+    for i in range(k):
+        g[i] = 0.0
+    for t in range(0, times - times % 4, 4):
+        if t % 128 == 0:
+            # sums of sums: rounding grows with the length of a sum, and decides when this ends
+            for i in range(k):
+                g[i] += part[i]
+                part[i] = 0.0
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+        for i in range(k):
+            s0 += panel[t, i] * dx[i]
+            s1 += panel[t + 1, i] * dx[i]
+            s2 += panel[t + 2, i] * dx[i]
+            s3 += panel[t + 3, i] * dx[i]
+        dy[t], dy[t + 1], dy[t + 2], dy[t + 3] = s0, s1, s2, s3
+        m0, m1 = min(y[t] + s0 - mar[t], 0.0), min(y[t + 1] + s1 - mar[t + 1], 0.0)
+        m2, m3 = min(y[t + 2] + s2 - mar[t + 2], 0.0), min(y[t + 3] + s3 - mar[t + 3], 0.0)
+        u0, u1, u2, u3 = p[t] * m0, p[t + 1] * m1, p[t + 2] * m2, p[t + 3] * m3
+        risk += u0 * m0 + u1 * m1 + u2 * m2 + u3 * m3
+        u0, u1, u2, u3 = 2.0 * half * u0, 2.0 * half * u1, 2.0 * half * u2, 2.0 * half * u3
+        for i in range(k):
+            part[i] += u0 * panel[t, i] + u1 * panel[t + 1, i] + u2 * panel[t + 2, i] + u3 * panel[t + 3, i]
+    for t in range(times - times % 4, times):
+        along = 0.0
+        for i in range(k):
+            along += panel[t, i] * dx[i]
+        dy[t] = along
+        miss = min(y[t] + along - mar[t], 0.0)
+        risk += p[t] * miss * miss
+        for i in range(k):
+            part[i] += 2.0 * half * p[t] * miss * panel[t, i]
+    for i in range(k):
+        g[i] += part[i] - mu[i]
+    for t in range(times):
+        crossed = crossed or (y[t] <= mar[t]) != (y[t] + dy[t] <= mar[t])
+    return crossed, half * risk
 
 
 @kernel(fastmath=FAST)
 def newton(
-    k: int, members: IntArray, terms: FloatArray, half: float, p: FloatArray, mar: FloatArray, w: FloatArray, y: FloatArray,
-    equality: bool, rows: FloatArray, active: BoolArray, hess: FloatArray, chol: FloatArray, free: IntArray, seg: IntArray,
-    work: FloatArray, box: FloatArray, accuracy: float, least: float, rest: float, nu: float,
+    k: int, members: IntArray, inside: BoolArray, terms: FloatArray, half: float, p: FloatArray, mar: FloatArray,
+    w: FloatArray, y: FloatArray, equality: bool, panel: FloatArray, active: BoolArray, hess: FloatArray, chol: FloatArray,
+    pivot: IntArray, work: FloatArray, accuracy: float, least: float, nu: float,
 ) -> tuple[float, float, float, int]:  # fmt: skip
-    """Minimise over the working set with everything else held still; w and y move along.
+    """Minimise over the working set with everything else held still; w and y move along, ``active`` and H with them.
 
-    A step that changes the sign of no row is exact; else the step length is searched and H follows the rows.
+    A step that changes the sign of no row is exact; else the step length is searched and H follows the rows. ``pivot`` (2 rows)
+    and ``work`` (17 rows), as wide as the working set can be, and ``chol`` are scratch.
 
     Returns
     -------
     price of the budget, loss within the working set, size of the objective, iterations
     """
     times, lam2 = len(y), 2.0 * half
-    _gather(k, members, terms, box)
+    free, seg, box = pivot[0], pivot[1], work[10:17]
+    for i in range(k):
+        for r in range(7):
+            box[r, i] = terms[r, members[i]]
     mu = box[6]
     x, g, q, dx, target = work[5], work[6], work[7], work[8], work[9]
-    u, dy = np.empty(times), np.empty(times)
-    part = rows[:k]
+    u, dy, which = np.empty(times), np.empty(times), np.empty(times, np.int64)
+    rest = 0.0
+    for j in range(len(w)):
+        if not inside[j]:
+            rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
     for i in range(k):
         x[i] = w[members[i]]
+    curvature(k, panel, p, y, mar, active, hess)
     loss, size, best, idle = np.inf, 0.0, np.inf, 0
+    risk = _slope(k, half, p, mar, y, panel, mu, g, which, u)
     for turn in range(80):
-        risk = 0.0
-        for t in range(times):
-            miss = min(y[t] - mar[t], 0.0)
-            u[t] = p[t] * miss
-            risk += u[t] * miss
-        risk *= half
-        pull = np.dot(part, u)
         objective = rest + risk
         for i in range(k):
-            g[i] = lam2 * pull[i] - mu[i]
             objective += box[3, i] * abs(x[i] - box[2, i]) - mu[i] * x[i]
         size = max(abs(objective), risk, least)
         used = 0.0
@@ -451,218 +552,48 @@ def newton(
             q[i] = g[i]
             target[i] = x[i]
         nu, _ = quadratic(k, lam2, hess, q, target, box, slack, equality, 1e-3 * accuracy * size, chol, free, seg, work)
-        for t in range(times):
-            dy[t] = 0.0
         moved = False
         for i in range(k):
             dx[i] = target[i] - x[i]
-            if dx[i] != 0.0:
-                moved = True
-                for t in range(times):
-                    dy[t] += dx[i] * rows[i, t]
+            moved = moved or dx[i] != 0.0
         if not moved:
             loss = _loss(k, g, x, box, nu) + abs(nu) * abs(slack)
             return nu, loss, size, turn + 1
-        step = 1.0
-        for t in range(times):
-            if (y[t] <= mar[t]) != (y[t] + dy[t] <= mar[t]):
-                step = _reach(k, half, p, mar, y, dy, mu, x, dx, box)
-                break
+        crossed, risk = _follow(k, half, p, mar, y, panel, mu, dx, dy, g)
+        step = _reach(k, half, p, mar, y, dy, mu, x, dx, box) if crossed else 1.0
         for i in range(k):
             x[i] = target[i] if step == 1.0 else x[i] + step * dx[i]
             w[members[i]] = x[i]
         for t in range(times):
             y[t] += step * dy[t]
-        _curvature(k, rows, p, y, mar, active, hess)
+        if step != 1.0:
+            risk = _slope(k, half, p, mar, y, panel, mu, g, which, u)
+        curvature(k, panel, p, y, mar, active, hess)
     return nu, loss, size, 80
 
 
 @kernel(fastmath=FAST)
-def _violation(j: int, g: float, w: FloatArray, terms: FloatArray, nu: float) -> tuple[float, float]:
-    """Return how much asset j wants to move (not negative), and its part of the duality gap."""
-    low, high, ref, cost, a, f = terms[0, j], terms[1, j], terms[2, j], terms[3, j], terms[4, j], terms[5, j]
-    x, excess, part = w[j], 0.0, 0.0
-    if x < high:
-        sign = 1.0 if x >= ref else -1.0
-        excess = max(excess, -(g + sign * cost + nu * (a + sign * f)))
-    if x > low:
-        sign = 1.0 if x > ref else -1.0
-        excess = max(excess, g + sign * cost + nu * (a + sign * f))
-    if excess > 0.0:
-        tilt, kink, middle = g + nu * a, cost + max(nu, 0.0) * f, min(max(ref, low), high)
-        here = tilt * x + kink * abs(x - ref)
-        least = min(tilt * low + kink * abs(low - ref), tilt * high + kink * abs(high - ref))
-        part = max(here - min(least, tilt * middle + kink * abs(middle - ref)), 0.0)
-    return excess, part
-
-
-@kernel(fastmath=FAST)
-def price(
-    a64: FloatArray, a32: Float32Array, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray, peak: FloatArray,
-    inside: BoolArray, w: FloatArray, terms: FloatArray, half: float, u: FloatArray, nu: float, found: IntArray,
-    gains: FloatArray, tol: float,
-) -> tuple[int, float]:  # fmt: skip
-    """Look for assets outside the working set that would move; return how many, and their part of the duality gap.
-
-    An asset is passed over only where its reduced cost is proven to have the right sign: first by the distance of u from a
-    reference u0 whose products g0 = A u0 are known, then by a product in float32 with its error bound, else in float64.
-    ``drift[0]`` is the error bound of g0 per unit of ``peak``, the largest norm since then; negative where there is no
-    reference yet.
-    """
-    assets, times = a64.shape
-    lam2, single = 2.0 * half, a32.shape[0] == assets
-    rounding = 6e-8 * (times / 8.0 + 16.0)
-    count, loss, open_ = 0, 0.0, 0
-    suspects, step32 = np.empty(assets, np.int64), np.empty(times, np.float32)
-    for t in range(times):
-        step32[t] = u[t] - u0[t]
-    away = 0.0
-    if drift[0] >= 0.0:
-        for t in range(times):
-            away += (u[t] - u0[t]) ** 2
-        away = np.sqrt(away)
-        for j in range(assets):
-            if (
-                not inside[j]
-                and terms[0, j] < terms[1, j]
-                and _may_move(j, g0[j], away * norm[j] + drift[0] * peak[j], w, terms, lam2, nu)
-            ):
-                suspects[open_] = j
-                open_ += 1
-        if single and 8 * open_ > assets:
-            step = np.dot(a32, step32)
-            for j in range(assets):
-                g0[j] += step[j]
-            for t in range(times):
-                u0[t] = u[t]
-            drift[0] += rounding * away
-            away, open_ = 0.0, 0
-            for j in range(assets):
-                if not inside[j] and terms[0, j] < terms[1, j] and _may_move(j, g0[j], drift[0] * peak[j], w, terms, lam2, nu):
-                    suspects[open_] = j
-                    open_ += 1
-    if drift[0] < 0.0 or 4 * open_ > assets:
-        fresh = np.dot(a64, u)
-        for t in range(times):
-            u0[t] = u[t]
-        drift[0] = 0.0
-        for j in range(assets):
-            g0[j] = fresh[j]
-            if not inside[j] and terms[0, j] < terms[1, j]:
-                excess, part = _violation(j, lam2 * fresh[j] - terms[6, j], w, terms, nu)
-                loss += part
-                if excess > tol:
-                    found[count], gains[count] = j, excess * excess / max(norm[j] * norm[j], 1e-300)
-                    count += 1
-        return count, loss
-    for m in range(open_):
-        j = suspects[m]
-        product = 0.0
-        if single and away > 0.0:
-            small = np.float32(0.0)
-            for t in range(times):
-                small += a32[j, t] * step32[t]
-            product = np.float64(small)
-            if not _may_move(j, g0[j] + product, rounding * away * norm[j] + drift[0] * peak[j], w, terms, lam2, nu):
-                continue
-        product = 0.0
-        for t in range(times):
-            product += a64[j, t] * u[t]
-        excess, part = _violation(j, lam2 * product - terms[6, j], w, terms, nu)
-        loss += part
-        if excess > tol:
-            found[count], gains[count] = j, excess * excess / max(norm[j] * norm[j], 1e-300)
-            count += 1
-    return count, loss
-
-
-@kernel(fastmath=FAST)
-def _may_move(j: int, product: float, radius: float, w: FloatArray, terms: FloatArray, lam2: float, nu: float) -> bool:
-    """Whether a reduced cost known up to ``radius`` leaves open that asset j moves."""
-    g = lam2 * product - terms[6, j]
-    if w[j] < terms[1, j]:
-        sign = 1.0 if w[j] >= terms[2, j] else -1.0
-        if g - lam2 * radius + sign * terms[3, j] + nu * (terms[4, j] + sign * terms[5, j]) < 0.0:
-            return True
-    if w[j] > terms[0, j]:
-        sign = 1.0 if w[j] > terms[2, j] else -1.0
-        if g + lam2 * radius + sign * terms[3, j] + nu * (terms[4, j] + sign * terms[5, j]) > 0.0:
-            return True
-    return False
-
-
-@kernel(fastmath=FAST)
-def minimise(
-    a64: FloatArray, a32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray,
-    peak: FloatArray, members: IntArray, used: IntArray, inside: BoolArray, rows: FloatArray, active: BoolArray,
-    hess: FloatArray, k: int,
-    w: FloatArray, y: FloatArray, terms: FloatArray, half: float, mar: FloatArray, equality: bool, accuracy: float,
-    least: float, bar: int, nu: float,
-) -> tuple[int, int, int, float, float, float, float]:  # fmt: skip
-    """Solve the whole problem from ``w``: Newton on the working set, pricing, the 30 best of what is found, and again.
-
-    ``rows``, ``hess`` and ``active`` belong to the working set ``members[:k]`` and are kept; ``w`` and ``y`` are results.
-
-    Returns
-    -------
-    code, size of the working set, iterations, price of the budget, duality gap (absolute), size of the objective, sum of
-    p_t min(y_t - mar_t, 0)^2
-    """
-    assets, times = a64.shape
-    capacity = len(members)
-    chol, work, box = np.empty((capacity, capacity)), np.empty((10, capacity)), np.empty((7, capacity))
-    free, seg = np.empty(capacity, np.int64), np.zeros(capacity, np.int64)
-    found, gains, u = np.empty(assets, np.int64), np.empty(assets), np.empty(times)
-    iterations, loss, size, outside = 0, np.inf, 0.0, 0.0
-    held = combine(a64, w)
-    for t in range(times):
-        y[t] = held[t]
-    _curvature(k, rows, p, y, mar, active, hess)
-    for turn in range(400):
-        # a warm start looks first at who wants in at the old price, where the reference is near and pricing cheap
-        early = turn == 0 and k > 0 and drift[0] >= 0.0
-        if not early:
-            rest = 0.0
-            for j in range(assets):
-                if not inside[j]:
-                    rest += terms[3, j] * abs(w[j] - terms[2, j]) - terms[6, j] * w[j]
-            nu, loss, size, turns = newton(
-                k, members, terms, half, p, mar, w, y, equality, rows, active, hess, chol, free, seg, work, box,
-                accuracy, least, rest, nu,
-            )  # fmt: skip
-            iterations += turns
-        for t in range(times):
-            u[t] = p[t] * min(y[t] - mar[t], 0.0)
-        tol = 0.0 if early else 0.01 * accuracy * size
-        count, outside = price(
-            a64, a32, g0, u0, drift, norm, peak, inside, w, terms, half, u, nu, found, gains, tol
-        )  # fmt: skip
-        if not early:
-            for i in range(k):
-                j = members[i]
-                if w[j] != terms[2, j] and w[j] != terms[0, j]:
-                    used[i] = bar
-            if count == 0 or outside <= accuracy * size:
-                break
-        add = min(count, 30)
-        if k + add > capacity:
-            return FULL, k, iterations, nu, loss + outside, size, 0.0
+def admit(
+    a64: FloatArray, found: IntArray, gains: FloatArray, count: int, most: int, k: int, bar: int, members: IntArray,
+    used: IntArray, inside: BoolArray, p: FloatArray, panel: FloatArray, active: BoolArray, hess: FloatArray,
+) -> int:  # fmt: skip
+    """Take the ``most`` best of what pricing found into the working set, with their rows of H; return its size."""
+    add = min(count, most)
+    for m in range(add):
+        best = m
+        for other in range(m + 1, count):
+            if gains[other] > gains[best]:
+                best = other
+        j = found[best]
+        found[best], gains[best] = found[m], gains[m]
+        members[k + m] = j
+        used[k + m] = bar
+        inside[j] = True
+    # rows of the panel stay in the cache while all the new assets are written into them
+    for t0 in range(0, len(p), 8):
         for m in range(add):
-            best = m
-            for other in range(m + 1, count):
-                if gains[other] > gains[best]:
-                    best = other
-            j = found[best]
-            found[best], gains[best] = found[m], gains[m]
-            members[k + m] = j
-            used[k + m] = bar
-            inside[j] = True
-            for t in range(times):
-                rows[k + m, t] = a64[j, t]
-        build(k, k + add, rows, p, active, hess)
-        k += add
-    code = DONE if loss + outside <= 100.0 * accuracy * size else STALLED
-    risk = 0.0
-    for t in range(times):
-        risk += u[t] * min(y[t] - mar[t], 0.0)
-    return code, k, iterations, nu, loss + outside, size, risk
+            j = members[k + m]
+            for t in range(t0, min(t0 + 8, len(p))):
+                panel[t, k + m] = a64[j, t]
+    build(k, k + add, panel, p, active, hess)
+    return k + add

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Frontier", "frontier", "sensitivity"]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Frontier:
     """Portfolios with the least downside for their net expected return.
 
@@ -39,6 +39,10 @@ class Frontier:
 
     table: pd.DataFrame
     weights: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return the table of the points."""
+        return f"Frontier of {len(self.table)} portfolios of {self.weights.shape[1]} assets\n{self.table.to_string()}"
 
     def figure(self, title: str = "Efficient frontier") -> Figure:
         """Draw net expected return over downside deviation, the largest ratio marked; a matplotlib figure.
