@@ -16,7 +16,7 @@ from statarb.forecasting.base import BaseForecaster, Forecaster, clone, make_for
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.features import known_prices
 
-__all__ = ["Ensemble", "Selector", "default_forecaster", "full_ensemble", "linear_ensemble"]
+__all__ = ["Ensemble", "Selector", "default_forecaster", "full_ensemble", "innovation_ensemble", "linear_ensemble"]
 
 _LARGEST_LOSS = 4.0
 """Losses are cut here, in units of the mean absolute return: the bound that the rate of learning needs."""
@@ -229,8 +229,16 @@ def full_ensemble(engine: str = "sklearn") -> Forecaster:
     return Ensemble([*linear, Perceptron(), BoostedTrees("direction", engine=engine), BoostedTrees("return", engine=engine)])
 
 
+def innovation_ensemble() -> Forecaster:
+    """Return the mean of three innovation ridges that measure the size of moves over 8, 16 and 24 hours of 5-minute rows."""
+    from statarb.forecasting.innovations import InnovationRidge
+
+    return Ensemble([InnovationRidge(scale_rows=rows) for rows in (96, 192, 288)])
+
+
 def default_forecaster() -> Forecaster:
-    """Return the model of level 1: the linear ensemble, forecasting the quote (its median), direction-shaped."""
+    """Return the model of level 1: the innovation ensemble, forecasting the quote, shaped by the stacked networks' direction."""
+    from statarb.forecasting.direction import StackedDirection
     from statarb.forecasting.shaping import DirectionShaped, Quoted
 
-    return DirectionShaped(Quoted(linear_ensemble()))
+    return DirectionShaped(Quoted(innovation_ensemble()), direction=StackedDirection())

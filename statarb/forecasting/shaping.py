@@ -144,6 +144,16 @@ class DirectionShaped(Wrapper):
         self.direction = direction
         self.nudge = check_number("nudge", nudge, above=0.0, below=1.0)
 
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have at least, for forecast and direction."""
+        return max(super().min_rows, int(getattr(self.direction, "min_rows", 1)))
+
+    @property
+    def refit_every(self) -> int:  # type: ignore[override]
+        """Steps between fits that the slower of forecast and direction asks for."""
+        return max(super().refit_every, int(getattr(self.direction, "refit_every", 1)))
+
     def predict(self, window: Panel) -> pd.Series:
         """Return the expected log returns of the inner forecaster."""
         self._require_fitted(window)
