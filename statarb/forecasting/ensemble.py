@@ -16,7 +16,15 @@ from statarb.forecasting.base import BaseForecaster, Forecaster, clone, make_for
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.features import known_prices
 
-__all__ = ["Ensemble", "Selector", "default_forecaster", "full_ensemble", "innovation_ensemble", "linear_ensemble"]
+__all__ = [
+    "Ensemble",
+    "Selector",
+    "default_forecaster",
+    "full_ensemble",
+    "innovation_ensemble",
+    "linear_ensemble",
+    "stacked_ensemble",
+]
 
 _LARGEST_LOSS = 4.0
 """Losses are cut here, in units of the mean absolute return: the bound that the rate of learning needs."""
@@ -236,9 +244,17 @@ def innovation_ensemble() -> Forecaster:
     return Ensemble([InnovationRidge(scale_rows=rows) for rows in (96, 192, 288)])
 
 
-def default_forecaster() -> Forecaster:
-    """Return the model of level 1: the innovation ensemble, forecasting the quote, shaped by the stacked networks' direction."""
+def stacked_ensemble() -> Forecaster:
+    """Return the innovation ensemble, forecasting the quote, direction-shaped by stacked networks on moves of three sizes."""
     from statarb.forecasting.direction import StackedDirection
     from statarb.forecasting.shaping import DirectionShaped, Quoted
 
-    return DirectionShaped(Quoted(innovation_ensemble()), direction=StackedDirection())
+    direction = Ensemble([StackedDirection(networks=2, scale_rows=rows) for rows in (24, 72, 192)])
+    return DirectionShaped(Quoted(innovation_ensemble()), direction=direction)
+
+
+def default_forecaster() -> Forecaster:
+    """Return the model of level 1: the linear ensemble, forecasting the quote (its median), direction-shaped."""
+    from statarb.forecasting.shaping import DirectionShaped, Quoted
+
+    return DirectionShaped(Quoted(linear_ensemble()))
