@@ -113,8 +113,8 @@ class StackedDirection(InnovationRidge):
 
     def _in_order_of_time(self, design: Design, rows: IntArray) -> tuple[IntArray, FloatArray]:
         """Rows but the first ones, and their scaled linear forecasts, each from coefficients of rows before it alone."""
-        begin = min(len(rows) // _LEAST_SHARE, _MOST_BEFORE)
-        parts = []
+        begin = min(max(len(rows) // _LEAST_SHARE, 1), _MOST_BEFORE)
+        parts = [np.zeros((0, design.target.shape[1]))]
         for low in range(begin, len(rows), _STRETCH):
             known, asked = rows[:low], rows[low : low + _STRETCH]
             model, _ = super()._train(design, known)

@@ -92,7 +92,8 @@ class GarchStandardised(BaseForecaster):
         returns = _returns(window)
         native, _, status, _, series = fit_array(returns, self.model, self.distribution, None, 0, 1)
         self.parameters_ = filter_parameters(native, status)
-        self._start = start_variance(series, status)
+        _, omega, alpha, gamma, beta = self.parameters_
+        self._start = omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
         within: Any = self._within()
         self.forecaster_ = within.fit(self._with_sigma(window, returns))
         self.failed_ = np.broadcast_to(getattr(self.forecaster_, "failed_", np.False_), (len(window.coins),))

@@ -22,7 +22,7 @@ def test_the_field_is_the_volatility_of_the_next_return(panel):
     model = GarchStandardised().fit(panel)
     returns = moves(panel, scale_rows=None, clip=None).returns
     fitted = sa.fit_garch(returns, model="garch", distribution="normal")
-    shown = model._with_sigma(panel, returns).field(FIELD).to_numpy()
+    shown = model._with_sigma(panel, returns).array(FIELD)
     # The volatility after row i is that of row i + 1, and after the last row the forecast.
     np.testing.assert_allclose(shown[:-1], fitted.sigma.to_numpy()[1:], rtol=1e-10)
     np.testing.assert_allclose(shown[-1], fitted.forecast(1).to_numpy()[0], rtol=1e-10)
@@ -39,9 +39,9 @@ def test_it_is_the_ridge_on_the_enriched_window(panel):
 def test_later_rows_do_not_change_the_volatilities_before(panel):
     model = GarchStandardised().fit(panel.window(panel.times[300], 301))
     early, late = panel.window(panel.times[310], 311), panel.window(panel.times[350], 351)
-    first = model._with_sigma(early, moves(early, scale_rows=None, clip=None).returns).field(FIELD)
-    second = model._with_sigma(late, moves(late, scale_rows=None, clip=None).returns).field(FIELD)
-    np.testing.assert_array_equal(first, second.iloc[: len(first)])
+    first = model._with_sigma(early, moves(early, scale_rows=None, clip=None).returns).array(FIELD)
+    second = model._with_sigma(late, moves(late, scale_rows=None, clip=None).returns).array(FIELD)
+    np.testing.assert_array_equal(first, second[: len(first)])
 
 
 def test_any_forecaster_with_a_scale_field_serves_and_no_other(panel):
