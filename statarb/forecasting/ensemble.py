@@ -245,11 +245,17 @@ def innovation_ensemble() -> Forecaster:
 
 
 def stacked_ensemble() -> Forecaster:
-    """Return the innovation ensemble, forecasting the quote, direction-shaped by stacked networks on moves of three sizes."""
+    """Return the innovation ensemble, forecasting the quote, shaped by the mean direction of ridges and stacked networks.
+
+    Three factor ridges and three stacked directions, on moves measured over 2, 6 and 16 hours of 5-minute rows.
+    """
     from statarb.forecasting.direction import StackedDirection
+    from statarb.forecasting.linear import FactorRidge
     from statarb.forecasting.shaping import DirectionShaped, Quoted
 
-    direction = Ensemble([StackedDirection(networks=2, scale_rows=rows) for rows in (24, 72, 192)])
+    sizes = (24, 72, 192)
+    stacked = [StackedDirection(networks=2, scale_rows=rows) for rows in sizes]
+    direction = Ensemble([*stacked, *(FactorRidge(scale_rows=rows) for rows in sizes)])
     return DirectionShaped(Quoted(innovation_ensemble()), direction=direction)
 
 

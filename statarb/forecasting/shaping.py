@@ -136,7 +136,9 @@ class DirectionShaped(Wrapper):
 
     Notes
     -----
-    f_{t-1} is the forecast for the coin's last observed cell: neighbouring observed cells are what the score compares.
+    f_{t-1} is the forecast for the coin's last observed cell: neighbouring observed cells are what the score compares. The path
+    comes back to the forecasts where they lie the expected way from it; a direction that hardly ever turns (a drift's) leaves
+    it behind the price for hours.
     """
 
     def __init__(self, forecaster: Forecaster, direction: Forecaster | None = None, nudge: float = 1e-6) -> None:
