@@ -42,10 +42,12 @@ QUICK = (
     "vecm",
     "ridge",
     "factor_ridge",
+    "innovation_ridge",
     "linear_ensemble",
+    "innovation_ensemble",
     "default",
 )
-LEARNED = ("boosting", "mlp", "ensemble")
+LEARNED = ("garch_ridge", "mlp", "stacked_ensemble", "boosting", "ensemble")
 SLOW = ("arima", "svr")
 
 

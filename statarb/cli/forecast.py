@@ -38,7 +38,7 @@ def forecast(
     from statarb.data.panel import Panel
     from statarb.submission.forecast_job import write_level1
 
-    _, summary = write_level1(
+    place, summary = write_level1(
         Panel.load(market),
         out,
         model=model,
@@ -52,3 +52,4 @@ def forecast(
         progress=True,
     )
     typer.echo(summary)
+    typer.echo(f"written to {place}")

@@ -2,6 +2,7 @@
 
 from statarb.forecasting.base import BaseForecaster, Forecaster, clone, forecaster_names, make_forecaster, register
 from statarb.forecasting.blocks import BlockResult, forecast_rows
+from statarb.forecasting.direction import StackedDirection
 from statarb.forecasting.econometric import (
     Arima,
     Autoregression,
@@ -10,6 +11,7 @@ from statarb.forecasting.econometric import (
     VectorAutoregression,
 )
 from statarb.forecasting.ensemble import Ensemble, Selector, default_forecaster
+from statarb.forecasting.innovations import InnovationRidge
 from statarb.forecasting.learned import BoostedTrees, Perceptron, SupportVectors
 from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, FactorRidge, LastValue
 from statarb.forecasting.scores import ForecastScore, directional_symmetry, forecast_score, mape
@@ -33,10 +35,12 @@ __all__ = [
     "ForecastRun",
     "ForecastScore",
     "Forecaster",
+    "InnovationRidge",
     "LastValue",
     "Perceptron",
     "Quoted",
     "Selector",
+    "StackedDirection",
     "SupportVectors",
     "VectorAutoregression",
     "clone",

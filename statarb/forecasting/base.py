@@ -27,19 +27,25 @@ _REGISTRY: dict[str, tuple[str, str]] = {
     "drift": ("statarb.forecasting.linear", "Drift"),
     "ridge": ("statarb.forecasting.linear", "CrossAssetRidge"),
     "factor_ridge": ("statarb.forecasting.linear", "FactorRidge"),
+    "innovation_ridge": ("statarb.forecasting.innovations", "InnovationRidge"),
+    "stacked_direction": ("statarb.forecasting.direction", "StackedDirection"),
     "boosting": ("statarb.forecasting.learned", "BoostedTrees"),
     "mlp": ("statarb.forecasting.learned", "Perceptron"),
     "svr": ("statarb.forecasting.learned", "SupportVectors"),
     "default": ("statarb.forecasting.ensemble", "default_forecaster"),
     "linear_ensemble": ("statarb.forecasting.ensemble", "linear_ensemble"),
+    "innovation_ensemble": ("statarb.forecasting.ensemble", "innovation_ensemble"),
+    "stacked_ensemble": ("statarb.forecasting.ensemble", "stacked_ensemble"),
     "ensemble": ("statarb.forecasting.ensemble", "full_ensemble"),
     "ar": ("statarb.forecasting.econometric", "Autoregression"),
     "arima": ("statarb.forecasting.econometric", "Arima"),
     "exponential_smoothing": ("statarb.forecasting.econometric", "ExponentialSmoothing"),
     "var": ("statarb.forecasting.econometric", "VectorAutoregression"),
     "vecm": ("statarb.forecasting.econometric", "ErrorCorrection"),
+    "garch_ridge": ("statarb.investors.garch_forecasts", "GarchStandardised"),
 }
-"""Where each name lives: module and class, imported when the name is first asked for."""
+"""Where each name lives: module and class, imported when the name is first asked for. What needs another tool beside this one
+lives above both."""
 
 _FACTORIES: dict[str, Callable[..., Any]] = {}
 

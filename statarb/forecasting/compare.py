@@ -213,9 +213,10 @@ def compare_forecasts(
     Returns
     -------
     DataFrame
-        A row a forecaster, best Z first: ``model, Z, M, D, R, U``, ``behind_best, behind_low, behind_high`` (difference in Z
-        from the best, with its 95 % interval), ``dm_difference, dm_statistic, dm_p_value`` (mean absolute percentage error
-        against the benchmark; Bartlett standard error over a day's steps, since losses cluster).
+        A row a forecaster, best Z first (D - M - U where a single period leaves no R, and so no Z): ``model, Z, M, D, R, U``,
+        ``behind_best, behind_low, behind_high`` (difference in Z from the best, with its 95 % interval), ``dm_difference,
+        dm_statistic, dm_p_value`` (mean absolute percentage error against the benchmark; Bartlett standard error over a day's
+        steps, since losses cluster).
 
     Raises
     ------
@@ -225,7 +226,7 @@ def compare_forecasts(
     if benchmark not in forecasts:
         raise ParameterError(f"benchmark must be one of {', '.join(map(repr, forecasts))}, got {benchmark!r}")
     scores = {name: forecast_score(actual, one, periods, seconds[name]) for name, one in forecasts.items()}
-    order = sorted(scores, key=lambda name: (-np.nan_to_num(scores[name].Z, nan=-np.inf), name))
+    order = sorted(scores, key=lambda name: (-_rank_by(scores[name]), name))
     scored = _within(actual, periods)
     reference = losses_of(scored, forecasts[benchmark]).to_numpy()
     table = []
@@ -245,6 +246,12 @@ def compare_forecasts(
             }
         )
     return pd.DataFrame(table)
+
+
+def _rank_by(score: ForecastScore) -> float:
+    """Return Z; without its R where there is none."""
+    value = score.Z if np.isfinite(score.Z) else score.D - score.M - score.U
+    return value if np.isfinite(value) else -np.inf
 
 
 def _within(actual: pd.DataFrame, periods: Sequence[Period]) -> pd.DataFrame:

@@ -16,7 +16,15 @@ from statarb.forecasting.base import BaseForecaster, Forecaster, clone, make_for
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.features import known_prices
 
-__all__ = ["Ensemble", "Selector", "default_forecaster", "full_ensemble", "linear_ensemble"]
+__all__ = [
+    "Ensemble",
+    "Selector",
+    "default_forecaster",
+    "full_ensemble",
+    "innovation_ensemble",
+    "linear_ensemble",
+    "stacked_ensemble",
+]
 
 _LARGEST_LOSS = 4.0
 """Losses are cut here, in units of the mean absolute return: the bound that the rate of learning needs."""
@@ -227,6 +235,28 @@ def full_ensemble(engine: str = "sklearn") -> Forecaster:
 
     linear = [FactorRidge(scale_rows=rows) for rows in (24, 72, 192)]
     return Ensemble([*linear, Perceptron(), BoostedTrees("direction", engine=engine), BoostedTrees("return", engine=engine)])
+
+
+def innovation_ensemble() -> Forecaster:
+    """Return the mean of three innovation ridges that measure the size of moves over 8, 16 and 24 hours of 5-minute rows."""
+    from statarb.forecasting.innovations import InnovationRidge
+
+    return Ensemble([InnovationRidge(scale_rows=rows) for rows in (96, 192, 288)])
+
+
+def stacked_ensemble() -> Forecaster:
+    """Return the innovation ensemble, forecasting the quote, shaped by the mean direction of ridges and stacked networks.
+
+    Three factor ridges and three stacked directions, on moves measured over 2, 6 and 16 hours of 5-minute rows.
+    """
+    from statarb.forecasting.direction import StackedDirection
+    from statarb.forecasting.linear import FactorRidge
+    from statarb.forecasting.shaping import DirectionShaped, Quoted
+
+    sizes = (24, 72, 192)
+    stacked = [StackedDirection(networks=2, scale_rows=rows) for rows in sizes]
+    direction = Ensemble([*stacked, *(FactorRidge(scale_rows=rows) for rows in sizes)])
+    return DirectionShaped(Quoted(innovation_ensemble()), direction=direction)
 
 
 def default_forecaster() -> Forecaster:

@@ -50,6 +50,10 @@ class Design:
         Log distance of the unrounded price from the quoted one, at the coin's last quote.
     first : int
         First row whose features are whole; negative where the design was cut off after it.
+    leading : (leaders,) int
+        Columns of the coins whose lags are shared, in the order of the shared features.
+    further : int
+        Shared features that are no lags; they stand last.
     """
 
     shared: FloatArray
@@ -60,6 +64,52 @@ class Design:
     scale: FloatArray
     gap: FloatArray
     first: int
+    leading: IntArray
+    further: int
+
+    @property
+    def fresh(self) -> BoolArray:
+        """Rows that brought news, as far as the design's rows tell; the first one is taken to."""
+        fresh: BoolArray = np.append(True, self.usable[:-1])
+        return fresh
+
+    def part(self, low: int, high: int) -> Design:
+        """Return rows ``low`` to ``high``, the latter left out."""
+        return dataclasses.replace(
+            self,
+            shared=self.shared[low:high],
+            own=self.own[low:high],
+            target=self.target[low:high],
+            usable=self.usable[low:high],
+            scale=self.scale[low:high],
+            gap=self.gap[low:high],
+            first=self.first - low,
+        )
+
+    def in_order(self, order: IntArray) -> Design:
+        """Return the same with the coins in another order, and the leaders among each other as they then stand.
+
+        Parameters
+        ----------
+        order : (coins,) int
+            Column that comes first, second, ...
+        """
+        coins = len(order)
+        place = np.empty(coins, dtype=np.int64)
+        place[order] = np.arange(coins)
+        leaders = np.argsort(place[self.leading])
+        blocks = self.shared.shape[1] // max(len(leaders), 1)
+        shared = (np.arange(blocks)[:, None] * len(leaders) + leaders).ravel()
+        own = (np.arange(self.own_lags)[:, None] * coins + order).ravel()
+        return dataclasses.replace(
+            self,
+            shared=np.ascontiguousarray(self.shared[:, shared]),
+            own=np.ascontiguousarray(self.own[:, own]),
+            target=np.ascontiguousarray(self.target[:, order]),
+            scale=np.ascontiguousarray(self.scale[:, order]),
+            gap=np.ascontiguousarray(self.gap[:, order]),
+            leading=place[self.leading][leaders],
+        )
 
 
 class LagForecaster(BaseForecaster):
@@ -118,17 +168,7 @@ class LagForecaster(BaseForecaster):
         blocks = self.scale_rows or (72 if self.fields else 1)
         start = max(0, begin - self._first - blocks) // blocks * blocks
         whole = self._design(panel.row_slice(start, int(rows[-1]) + 1), depth)
-        skip = begin - start
-        design = dataclasses.replace(
-            whole,
-            shared=whole.shared[skip:],
-            own=whole.own[skip:],
-            target=whole.target[skip:],
-            usable=whole.usable[skip:],
-            scale=whole.scale[skip:],
-            gap=whole.gap[skip:],
-            first=whole.first - begin,
-        )
+        design = dataclasses.replace(whole.part(begin - start, len(whole.target)), first=whole.first - begin)
         return design, begin
 
     def _design(self, panel: Panel, depth: int | None = None) -> Design:
@@ -159,6 +199,8 @@ class LagForecaster(BaseForecaster):
             scale=past.scale * np.sqrt(self.horizon),
             gap=quote_gap(panel, self.field, depth),
             first=self._first,
+            leading=leading,
+            further=len(self.fields) * len(leading),
         )
 
     def _target(self, returns: FloatArray, scale: FloatArray) -> FloatArray:

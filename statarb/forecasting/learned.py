@@ -19,12 +19,15 @@ from statarb.forecasting.linear import FactorRidge
 
 __all__ = ["BoostedTrees", "Perceptron", "SupportVectors"]
 
-_DIGITS = 8
+DIGITS = 8
 """Features are rounded to so many decimals: what differs by the rounding of a sum alone must not part two trees."""
 
 
 class LearnedForecaster(LagForecaster):
-    """Base: a model trained on the usable rows of a window, asked for rows after it."""
+    """Base: a model trained on the usable rows of a window, asked for rows after it.
+
+    Coins are trained on in the order of their names: what is drawn at random for a coin does not depend on its column.
+    """
 
     seed: int
     refit_every = 288
@@ -38,33 +41,40 @@ class LearnedForecaster(LagForecaster):
             Fewer rows than :attr:`min_rows`.
         """
         self._require_rows(len(window.times))
-        design = self._design(window)
+        order = _by_name(window.coins)
+        design = self._design(window).in_order(order)
         rows = self._training(design, 0, len(design.target) - 1)
         self.coins_ = window.coins
-        self.model_, self.failed_ = self._train(design, rows)
+        self.model_, failed = self._train(design, rows)
+        self.failed_ = np.empty_like(failed)
+        self.failed_[order] = failed
         return self
 
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each coin."""
         self._require_fitted(window)
         self._require_rows(len(window.times))
-        tail = self._tail(window)
-        gap = quote_gap(window, self.field)[-1:]
+        order = _by_name(window.coins)
+        tail = self._tail(window).in_order(order)
+        gap = quote_gap(window, self.field)[-1:, order]
         last = np.array([len(tail.target) - 1])
-        return self._series(window, self._returns(self.model_, self.failed_, tail, last, gap)[0])
+        answer = np.empty(len(order))
+        answer[order] = self._returns(self.model_, self.failed_[order], tail, last, gap)[0]
+        return self._series(window, answer)
 
     def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
         self._require_rows(min(depth, int(fits[0]) + 1))
-        design = self._design(panel, depth)
+        order = _by_name(panel.coins)
+        design = self._design(panel, depth).in_order(order)
         forecasts = np.empty((len(rows), len(panel.coins)))
         failures = np.zeros(forecasts.shape, dtype=np.bool_)
         for fit in np.unique(fits):
             steps = np.flatnonzero(fits == fit)
             model, failed = self._train(design, self._training(design, max(int(fit) - depth + 1, 0), int(fit)))
             asked = rows[steps]
-            forecasts[steps] = self._returns(model, failed, design, asked, design.gap[asked])
-            failures[steps] = failed
+            forecasts[np.ix_(steps, order)] = self._returns(model, failed, design, asked, design.gap[asked])
+            failures[np.ix_(steps, order)] = failed
         return forecasts, failures
 
     def _training(self, design: Design, first: int, last: int) -> IntArray:
@@ -83,6 +93,22 @@ class LearnedForecaster(LagForecaster):
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
         """Return scaled forecasts, (rows, coins)."""
         raise NotImplementedError
+
+
+def moves_of_quotes(design: Design, rows: IntArray, horizon: int) -> FloatArray:
+    """Sign of each quote's next move, (rows, coins): unrounded return plus the change of its distance from the quote."""
+    gap = np.nan_to_num(design.gap)
+    ahead = np.minimum(rows + horizon, len(gap) - 1)
+    change = design.target[rows] * design.scale[rows] + gap[rows] - gap[ahead]
+    return np.sign(np.where(np.abs(change) > 1e-9, change, 0.0))
+
+
+def _by_name(coins: pd.Index) -> IntArray:
+    """Columns in the order of the coins' names; numbers by size."""
+    names = coins.to_numpy()
+    if not np.issubdtype(names.dtype, np.number):
+        names = names.astype(str)
+    return np.argsort(names, kind="stable").astype(np.int64)
 
 
 class BoostedTrees(LearnedForecaster):
@@ -165,7 +191,7 @@ class BoostedTrees(LearnedForecaster):
         wanted = design.target[rows].ravel()
         kept = np.arange(len(wanted))
         if self.target == "direction":
-            wanted = self._moves_of_quotes(design, rows).ravel()
+            wanted = moves_of_quotes(design, rows, self.horizon).ravel()
             kept = np.flatnonzero(wanted != 0.0)
         if len(kept) > self.max_samples:
             kept = np.sort(np.random.default_rng(self.seed).choice(kept, self.max_samples, replace=False))
@@ -177,13 +203,6 @@ class BoostedTrees(LearnedForecaster):
             # One class, or one value, alone: there is nothing to learn, and the last value stands in.
             return (None, weights), np.ones(coins, dtype=np.bool_)
         return (self._boosted(features[kept], wanted), weights), failed
-
-    def _moves_of_quotes(self, design: Design, rows: IntArray) -> FloatArray:
-        """Sign of each quote's next move: unrounded return plus the change of its distance from the quote."""
-        gap = np.nan_to_num(design.gap)
-        ahead = np.minimum(rows + self.horizon, len(gap) - 1)
-        change = design.target[rows] * design.scale[rows] + gap[rows] - gap[ahead]
-        return np.sign(np.where(np.abs(change) > 1e-9, change, 0.0))
 
     def _boosted(self, features: FloatArray, wanted: FloatArray) -> Any:
         if self.engine == "lightgbm":
@@ -235,7 +254,7 @@ class BoostedTrees(LearnedForecaster):
         shared = np.repeat(np.hstack(common), coins, axis=0)
         single = [own[:, lag].ravel() for lag in range(self.lags)]
         single += [gap.ravel(), linear.ravel(), (linear + gap).ravel(), np.tile(np.arange(coins, dtype=np.float64), len(rows))]
-        features: FloatArray = np.round(np.hstack([np.column_stack(single), shared]), _DIGITS)
+        features: FloatArray = np.round(np.hstack([np.column_stack(single), shared]), DIGITS)
         return features
 
 
@@ -314,7 +333,7 @@ class Perceptron(LearnedForecaster):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPRegressor
 
-        features, wanted = np.round(design.shared[rows], _DIGITS), np.round(design.target[rows], _DIGITS)
+        features, wanted = np.round(design.shared[rows], DIGITS), np.round(design.target[rows], DIGITS)
         networks = []
         for member in range(self.members):
             network = MLPRegressor(
@@ -336,7 +355,7 @@ class Perceptron(LearnedForecaster):
         return networks, np.full(wanted.shape[1], not networks)
 
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
-        asked = np.round(design.shared[rows], _DIGITS)
+        asked = np.round(design.shared[rows], DIGITS)
         total = np.zeros((len(rows), design.target.shape[1]))
         for network in model:
             total += network.predict(asked).reshape(total.shape)
@@ -392,7 +411,7 @@ class SupportVectors(LearnedForecaster):
         from sklearn.svm import SVR
 
         rows = rows[-self.max_rows :]
-        features, wanted = np.round(design.shared[rows], _DIGITS), np.round(design.target[rows], _DIGITS)
+        features, wanted = np.round(design.shared[rows], DIGITS), np.round(design.target[rows], DIGITS)
         failed = np.zeros(wanted.shape[1], dtype=np.bool_)
         machines = []
         for coin in range(wanted.shape[1]):
@@ -407,7 +426,7 @@ class SupportVectors(LearnedForecaster):
         return machines, failed
 
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
-        asked = np.round(design.shared[rows], _DIGITS)
+        asked = np.round(design.shared[rows], DIGITS)
         # Without support vectors (a coin that never leaves the tube) the answer is the constant, or nothing at all.
         answers = [machine.predict(asked) if len(machine.support_) else np.zeros(len(rows)) for machine in model]
         return np.column_stack(answers)

@@ -136,13 +136,25 @@ class DirectionShaped(Wrapper):
 
     Notes
     -----
-    f_{t-1} is the forecast for the coin's last observed cell: neighbouring observed cells are what the score compares.
+    f_{t-1} is the forecast for the coin's last observed cell: neighbouring observed cells are what the score compares. The path
+    comes back to the forecasts where they lie the expected way from it; a direction that hardly ever turns (a drift's) leaves
+    it behind the price for hours.
     """
 
     def __init__(self, forecaster: Forecaster, direction: Forecaster | None = None, nudge: float = 1e-6) -> None:
         self.forecaster = forecaster
         self.direction = direction
         self.nudge = check_number("nudge", nudge, above=0.0, below=1.0)
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have at least, for forecast and direction."""
+        return max(super().min_rows, int(getattr(self.direction, "min_rows", 1)))
+
+    @property
+    def refit_every(self) -> int:  # type: ignore[override]
+        """Steps between fits that the slower of forecast and direction asks for."""
+        return max(super().refit_every, int(getattr(self.direction, "refit_every", 1)))
 
     def predict(self, window: Panel) -> pd.Series:
         """Return the expected log returns of the inner forecaster."""

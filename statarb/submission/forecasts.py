@@ -66,6 +66,10 @@ class ForecastFiles:
         """Whether nothing is wrong."""
         return not self.problems
 
+    def __str__(self) -> str:
+        """Say the same as :meth:`summary`."""
+        return self.summary()
+
     def summary(self) -> str:
         """Say in a line whether it is valid, or in a few what is wrong first."""
         if self.valid:

@@ -208,6 +208,11 @@ def test_comparison_finds_the_better_forecast():
     assert np.isnan(row.loc["last_value", "dm_p_value"])
     score = forecast_score(actual, good, days, 0.0)
     assert score_interval(score, score) == (0.0, 0.0, 0.0)
+    one_day = compare_forecasts(actual, forecasts, days[:1], dict.fromkeys(forecasts, 0.0), draws=20)
+    assert one_day["Z"].isna().all()
+    ranked = (one_day["D"] - one_day["M"]).to_numpy()
+    assert (np.diff(ranked) <= 0.0).all()
+    assert one_day["model"].iloc[0] == "good"
     with pytest.raises(ParameterError, match="benchmark must be one of"):
         compare_forecasts(actual, forecasts, days, {}, benchmark="naive")
 

@@ -26,8 +26,6 @@ QUICK: dict[str, Any] = {"cuts": 2}
 SLOW: dict[str, Any] = {"cuts": 1, "panel": SMALL, "depth": 270, "start": SMALL.times[275]}
 LONG = ("arima", "ensemble", "mlp", "stat_arb", "autonomous")
 """Those that take seconds to fit: they get one random time on a smaller market."""
-BY_PLACE = ("boosting", "mlp", "ensemble")
-"""Forecasters whose random weights, or columns drawn at random, go by the place of a coin: its order matters to them."""
 
 
 def half_of_the_quoted(window: sa.Panel) -> pd.Series:
@@ -90,7 +88,7 @@ def _is_leaf(one: type) -> bool:
 def test_every_forecaster(make: Callable[[], Any], request: pytest.FixtureRequest) -> None:
     name = request.node.callspec.id
     settings = SLOW if name in LONG else QUICK
-    check_forecaster(make(), tolerance=None if name in BY_PLACE else 1e-6, **settings)
+    check_forecaster(make(), **settings)
 
 
 @pytest.mark.parametrize("make", subjects(BaseInvestor, sorted(INVESTORS), make_investor))
