@@ -53,11 +53,11 @@ class League:
     table : DataFrame
         Ranked by G at the largest decision lag; the rows of one investor stand together, so that no result at lag 0 is seen
         without its twin. ``rank_G`` and ``rank_return`` count among the rivals at the same lag: an investor in hindsight, or
-        one that never made a usable decision, has no rank. ``G_low`` to ``rank_high`` are 95 % intervals of the stationary
-        bootstrap (``rank_low`` and ``rank_high`` of the rank by G), ``p_best`` the probability of the largest G,
-        ``deflated_sharpe`` the probability of skill after all that was tried at that lag, ``confidence_set_p`` the p-value of
-        the model confidence set (:mod:`statarb.backtest.uncertainty`); NaN for an investor without a rank, or that went
-        bankrupt. ``failure_reasons`` says how many decisions failed and why.
+        one that never made a usable decision, has no rank, and one that went bankrupt ranks below all others. ``G_low`` to
+        ``rank_high`` are 95 % intervals of the stationary bootstrap (``rank_low`` and ``rank_high`` of the rank by G),
+        ``p_best`` the probability of the largest G, ``deflated_sharpe`` the probability of skill after all that was tried at
+        that lag, ``confidence_set_p`` the p-value of the model confidence set (:mod:`statarb.backtest.uncertainty`); NaN for
+        an investor without a rank, or that went bankrupt. ``failure_reasons`` says how many decisions failed and why.
     overfitting : Series
         Probability, by decision lag, that the investor with the best G on one half of the time has a G below the median on
         the other (:func:`~statarb.backtest.uncertainty.probability_of_backtest_overfitting`).
@@ -272,13 +272,14 @@ def _ranked(runs: list[Run], lags: list[int], draws: int, seed: int) -> League:
     table = pd.DataFrame([run.metrics() for run in runs])
     table["failure_reasons"] = [_reasons(run) for run in runs]
     rivals = pd.Series([not (run.decided.hindsight or _never_decided(run)) for run in runs])
-    for rank, score in (("rank_G", "G"), ("rank_return", "total_return")):
-        ranks = table[score].where(rivals).groupby(table["decision_lag"]).rank(method="min", ascending=False)
+    solvent = pd.Series([bool((run.replay.value > 0.0).all()) for run in runs])  # ruin is an infinite downside: a G of -1/inf
+    for rank, score in (("rank_G", table["G"].where(solvent, -np.inf)), ("rank_return", table["total_return"])):
+        ranks = score.where(rivals).groupby(table["decision_lag"]).rank(method="min", ascending=False)
         table[rank] = ranks.astype("int64" if rivals.all() else "Int64")
     overfitting = {}
     for lag in lags:
         tried = [row for row, run in enumerate(runs) if run.decision_lag == lag and rivals[row]]
-        rows = [row for row in tried if (runs[row].replay.value > 0.0).all()]
+        rows = [row for row in tried if solvent[row]]
         returns = pd.DataFrame({row: np.diff(np.log(runs[row].replay.value.to_numpy())) for row in rows})
         overfitting[lag] = float("nan")
         if draws == 0 or len(rows) == 0 or len(returns) < SPLITS:
