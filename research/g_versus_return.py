@@ -26,7 +26,15 @@ QUICK = ("cash", "hold", "equal_weight", "momentum", "reversal", "eg", "lead_lag
 def study(market: Market) -> Outcome:
     """Run the league, and set the two rankings side by side."""
     rivals = [name for name, maker in INVESTORS.items() if not getattr(maker, "hindsight", False)]
-    found = run_league(market.settings(rivals, QUICK), market.panel, decision_lags=LAGS, draws=market.draws, seed=market.seed)
+    found = run_league(
+        market.settings(rivals, QUICK),
+        market.panel,
+        decision_lags=LAGS,
+        draws=market.draws,
+        seed=market.seed,
+        n_jobs=market.n_jobs,
+        progress=True,
+    )
     agreement = pd.DataFrame([_agreement(found, lag, market) for lag in LAGS])
     late, now = agreement.iloc[0], agreement.iloc[1]
     finding = (
