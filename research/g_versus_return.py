@@ -41,7 +41,11 @@ def study(market: Market) -> Outcome:
         f"At lag 1 {_winners(late)}, and Kendall's tau of the two rankings is {late['tau']} ({late['95 % of tau']}); "
         f"at lag 0 {_winners(now)}, and tau is {now['tau']} ({now['95 % of tau']})."
     )
-    tables = {"Rank by G beside rank by return": _table(found.table), "Agreement of the two rankings": agreement}
+    tables = {
+        "Rank by G beside rank by return": _table(found.table),
+        "How sure the ranking is": _sureness(found.table),
+        "Agreement of the two rankings": agreement,
+    }
     return Outcome(tables, _figure(found.table), finding)
 
 
@@ -90,6 +94,29 @@ def _table(table: pd.DataFrame) -> pd.DataFrame:
         }
         sides.append(pd.DataFrame({f"{name}, lag {lag}": values for name, values in shown.items()}))
     return pd.concat(sides, axis=1).reset_index()
+
+
+def _sureness(table: pd.DataFrame) -> pd.DataFrame:
+    """One row an investor, in the same order: interval of the rank, and what speaks for luck or skill."""
+    sides = []
+    for lag in LAGS:
+        side = table[table["decision_lag"] == lag].set_index("investor")
+        shown = {
+            "95 % of rank": [_span(low, high) for low, high in zip(side["rank_low"], side["rank_high"], strict=True)],
+            "P(best)": side["p_best"].map(_share),
+            "deflated Sharpe": side["deflated_sharpe"].map(_share),
+            "confidence set p": side["confidence_set_p"].map(_share),
+        }
+        sides.append(pd.DataFrame({f"{name}, lag {lag}": values for name, values in shown.items()}, index=side.index))
+    return pd.concat(sides, axis=1).reset_index()
+
+
+def _span(low: float, high: float) -> str:
+    return "-" if np.isnan(low) else f"{low:.0f} to {high:.0f}"
+
+
+def _share(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}"
 
 
 def _figure(table: pd.DataFrame) -> Figure:
