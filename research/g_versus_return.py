@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from _studies import COLOURS, INK, LAGS, MUTED, Market, Outcome, interval, percent, plain, run_study
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy import stats
 
 from statarb.backtest.uncertainty import bootstrap_scores
@@ -122,17 +123,21 @@ def _share(value: float) -> str:
 def _figure(table: pd.DataFrame) -> Figure:
     """Draw each investor's rank by G on the left, by return on the right, joined by a line, for both lags."""
     count = int(table["investor"].nunique())
-    figure = Figure(figsize=(10.0, 1.4 + 0.24 * count), layout="constrained")
+    figure = Figure(figsize=(10.0, 1.8 + 0.24 * count), layout="constrained")
+    words = {MUTED: "the same rank", COLOURS[0]: "one or two ranks apart", COLOURS[1]: "more than two ranks apart"}
+    handles = [Line2D([], [], color=colour, marker="o", markersize=3, label=word) for colour, word in words.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     for axes, lag in zip(figure.subplots(1, len(LAGS)), LAGS, strict=True):
         side = table[table["decision_lag"] == lag].sort_values(["rank_G", "rank_return", "investor"])
         left = np.arange(1, count + 1)  # those that tie stand below one another
         right = side["rank_return"].rank(method="first").to_numpy()
-        moved = np.abs(side["rank_G"].to_numpy() - side["rank_return"].to_numpy())
-        for name, a, b, far in zip(side["investor"], left, right, moved, strict=True):
+        ranks = zip(side["investor"], side["rank_G"], side["rank_return"], strict=True)
+        for (name, by_score, by_return), a, b in zip(ranks, left, right, strict=True):
+            far = abs(by_score - by_return)
             colour = MUTED if far == 0 else COLOURS[0] if far <= 2 else COLOURS[1]
             axes.plot([0.0, 1.0], [a, b], "o-", color=colour, markersize=3, linewidth=1.2)
-            axes.text(-0.04, a, str(name), ha="right", va="center", fontsize=7, color=INK)
-            axes.text(1.04, b, str(name), ha="left", va="center", fontsize=7, color=INK)
+            axes.text(-0.04, a, f"{name}  {by_score}", ha="right", va="center", fontsize=7, color=INK)
+            axes.text(1.04, b, f"{by_return}  {name}", ha="left", va="center", fontsize=7, color=INK)
         axes.set_title(f"lag {lag}: rank by G (left), by return (right)", loc="left", fontsize=10, color=INK)
         axes.set_xlim(-0.9, 1.9)
         axes.set_ylim(count + 0.7, 0.3)
