@@ -188,6 +188,11 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
     -------
     Series
         By trial; NaN where the returns do not vary (cash).
+
+    Notes
+    -----
+    V is taken for the luck of the trials. That is right for trials that differ in their parameters; where some are ruined by
+    fees and others gain for a reason, V is that difference, and the ratio errs far on the side of caution.
     """
     values = _checked(returns)
     spread = values.std(axis=0, ddof=1)
