@@ -1,9 +1,10 @@
 """Would a calendar of fundamental events pay? How large an airdrop or fork must be before it is worth buying a coin for it.
 
-The quotes come without a calendar, so one is planted: two events a coin at random times, each of which gives its holders a
-share of the price per unit. One who knows the calendar holds cash, buys up to three steps before an event whose benefit exceeds
-the fees of buying and selling, and sells when it has come; one who does not know it holds all coins in equal parts and is given
-what comes. Prices do not fall by what is given away, as real ones often do: this is the most that a calendar can bring.
+The quotes come without a calendar, so one is planted: two events a coin at random times, announced a day before, each of which
+gives the coin's holders a share of its price at the announcement per unit. One who knows the calendar holds cash, buys up to
+three steps before an event whose benefit exceeds the fees of buying and selling, and sells when it has come; one who does not
+know it holds all coins in equal parts and is given what comes. Prices do not fall by what is given away, as real ones often do:
+this is the most that a calendar can bring.
 Run from the repository's root:
 
     python research/events.py                       # the real quotes, see STATARB_CASE_DATA in research/README.md
@@ -63,14 +64,22 @@ class Collector(BaseInvestor):
 
 
 def planted(panel: sa.Panel, share: float, seed: int) -> pd.DataFrame:
-    """Return a calendar: every coin gives ``share`` of its price per unit, ``A_COIN`` times, at times drawn at random."""
+    """Return a calendar of ``A_COIN`` events a coin, at times drawn at random, worth ``share`` of the price a day before.
+
+    The price at the event itself would not do: the benefit would tell, at the price of now, where the price
+    is going.
+    """
     rng = np.random.default_rng(seed)
-    price = panel.price
+    known = panel.last_known("price")
+    quoted = panel.observed_array
+    times = panel.times
+    announced = times.searchsorted(times - pd.Timedelta(days=1), side="right") - 1
     rows = []
-    for coin in panel.coins:
-        quoted = price.index[price[coin].notna() & (price.index > START)]
-        for time in sorted(rng.choice(quoted, min(A_COIN, len(quoted)), replace=False)):
-            rows.append((pd.Timestamp(time), coin, "airdrop", share * price.at[time, coin]))
+    for column, coin in enumerate(panel.coins):
+        usable = quoted[:, column] & (times > START) & (announced >= 0) & ~np.isnan(known[announced, column])
+        places = np.flatnonzero(usable)
+        for place in np.sort(rng.choice(places, min(A_COIN, len(places)), replace=False)):
+            rows.append((times[place], coin, "airdrop", share * known[announced[place], column]))
     return pd.DataFrame(rows, columns=["time", "coin", "kind", "benefit"]).sort_values("time", ignore_index=True)
 
 
@@ -91,8 +100,8 @@ def study(market: Market) -> Outcome:
     table = twins(scores, "benefit, %")
     table["benefit, %"] = table["benefit, %"].map("{:g}".format)
     finding = (
-        f"At lag 1 {_gains(scores, 1)}, at lag 0 {_gains(scores, 0)}; one who holds all coins "
-        f"{'never does' if _never(scores) else 'does at times'}."
+        f"At lag 1 {_gains(scores, 1)}, and at lag 0 {_gains(scores, 0)}; one who holds all coins "
+        f"{'gains so under no calendar' if _never(scores) else 'gains so under some'}."
     )
     return Outcome({"Benefit of an event": table}, twin_figure(scores, "benefit of an event, % of the price"), finding)
 
@@ -102,7 +111,7 @@ def _gains(scores: pd.DataFrame, lag: int) -> str:
     side = scores[(scores["lag"] == lag) & (scores["investor"] == KNOWS)].sort_values("setting")
     sure = (side["low"] > 0.0).to_numpy()
     if not sure.any():
-        return "no benefit tried lets one who knows the calendar gain beyond chance"
+        return "one who knows the calendar gains beyond chance at no benefit tried"
     least = side["setting"].to_numpy()[np.flatnonzero(sure)[0]]
     return f"one who knows the calendar gains beyond chance from a benefit of {least:g} % of the price on"
 
