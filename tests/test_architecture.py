@@ -24,46 +24,147 @@ FLOOR = {
     "investors": 3,
     "walkforward": 4,
     "leagues": 5,
-    "report": 6, "submission": 6, "testing": 6,
-    "jobs": 7,
-    "cli": 8, "__main__": 9,
+    "submission": 6, "testing": 6,
+    "report": 7,
+    "jobs": 8,
+    "cli": 9, "__main__": 10,
 }  # fmt: skip
-TOOLS = {name for name, floor in FLOOR.items() if floor == 2}
+"""The parts of the package, from the ground up. A part imports from floors below its own; helpers (floor 0) from each other."""
+TOOLS = {"forecasting", "cointegration", "volatility", "optimization", "backtest"}
+SHARED_WORK = [
+    {"statarb.data.panel", "statarb.data.storage"},
+    {"statarb.optimization.frontier", "statarb.optimization.mean_downside_risk", "statarb.optimization.orders"},
+    {"statarb.volatility.archmodels", "statarb.volatility.archpanel"},
+]
+"""Files of one part whose class hands some of its methods' work to the others, which return objects of that class. The class
+imports them when it calls them. No other circle is allowed."""
 
 
 def modules() -> list[str]:
     return ["statarb", *(m.name for m in pkgutil.walk_packages([str(PACKAGE)], "statarb.") if "embedded" not in m.name)]
 
 
-def imports_of(path: Path) -> set[str]:
-    """Top-level parts of statarb that a file imports."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            names = [node.module or ""]
-            if node.module == "statarb":
-                names = [f"statarb.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("statarb.")}
+def names_of(path: Path) -> dict[str, Path]:
+    """Files below a package folder, by module name."""
+    found = {}
+    for file in path.rglob("*.py"):
+        parts = (path.name, *file.relative_to(path).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     return found
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_down_only(path):
-    home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if home == "__init__":
-        return
-    assert home in FLOOR, f"{home} has no floor: give it one in {Path(__file__).name}"
-    for other in imports_of(path) - {home, "__version__"}:
-        assert FLOOR[other] <= FLOOR[home], f"{path.relative_to(ROOT)} imports statarb.{other}, which lies above it"
-        assert not (home in TOOLS and other in TOOLS), f"{path.relative_to(ROOT)}: tools do not know each other ({other})"
-        if FLOOR[other] == FLOOR[home]:
-            assert (home, other) in {("data", "rules"), ("submission", "report"), ("report", "submission")} or FLOOR[
-                home
-            ] == 0, f"{path.relative_to(ROOT)} imports statarb.{other} of its own floor"
+def imports_of(text: str, known: set[str]) -> set[str]:
+    """Modules of the package that a file imports, wherever it does: at the top, in a function, for the type checker alone."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            whole = node.module or ""
+            names = [one if (one := f"{whole}.{alias.name}") in known else whole for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
+            names = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        found |= {name for name in names if name.split(".")[0] == "statarb"}
+    return found
+
+
+FILES = names_of(PACKAGE)
+GRAPH = {
+    name: imports_of(path.read_text(encoding="utf-8"), set(FILES)) - {name} for name, path in FILES.items() if name != "statarb"
+}
+"""Who imports whom, module by module. The package itself names everything for its users, and nobody imports it."""
+
+
+def part(module: str) -> str:
+    return module.split(".")[1]
+
+
+def complaints(graph: dict[str, set[str]]) -> list[str]:
+    """What is wrong with an import graph, by the floors."""
+    found = []
+    for module, others in graph.items():
+        for other in others:
+            if other == "statarb":
+                found.append(f"{module} imports the package: name the module that holds what it needs")
+            elif part(other) == part(module):
+                continue
+            elif part(module) in TOOLS and part(other) in TOOLS:
+                found.append(f"{module} imports {other}: tools do not know each other")
+            elif FLOOR[part(other)] > FLOOR[part(module)]:
+                found.append(f"{module} imports {other}, which lies above it")
+            elif FLOOR[part(other)] == FLOOR[part(module)] > 0:
+                found.append(f"{module} imports {other} of its own floor")
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Sets of modules each of which reaches all others of its set (strongly connected components of two and more)."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [start]
+        while todo:
+            for other in graph.get(todo.pop(), set()) - seen:
+                seen.add(other)
+                todo.append(other)
+        return seen
+
+    ahead = {module: reached(module) for module in graph}
+    found: list[set[str]] = []
+    for module in graph:
+        circle = {other for other in ahead[module] if module in ahead.get(other, set())}
+        if len(circle) > 1 and circle not in found:
+            found.append(circle)
+    return found
+
+
+def test_every_part_has_a_floor():
+    assert {part(module) for module in GRAPH} == set(FLOOR)
+    assert {name for name, floor in FLOOR.items() if floor == 2} == TOOLS
+
+
+def test_imports_go_down_only():
+    # the version is no module: whoever asks the package for it gets no code of a higher floor
+    version = [name for name, path in FILES.items() if "from statarb import __version__" in path.read_text(encoding="utf-8")]
+    graph = {name: others - ({"statarb"} if name in version else set()) for name, others in GRAPH.items()}
+    assert complaints(graph) == []
+
+
+def test_there_is_no_circle():
+    assert [circle for circle in circles(GRAPH) if not any(circle <= known for known in SHARED_WORK)] == []
+
+
+def test_there_is_no_circle_of_parts():
+    parts: dict[str, set[str]] = {}
+    for module, others in GRAPH.items():
+        parts.setdefault(part(module), set()).update(part(other) for other in others if other != "statarb")
+    assert circles(parts) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import statarb.backtest.replay",
+        "from statarb.backtest import replay",
+        "def f():\n    from statarb.backtest.replay import Replay",
+        "if TYPE_CHECKING:\n    from statarb.backtest.replay import Replay",
+        "def f():\n    return importlib.import_module('statarb.backtest.replay')",
+    ],
+)
+def test_an_import_up_or_across_is_found_wherever_it_stands(text):
+    found = imports_of(text, set(FILES))
+    assert found == {"statarb.backtest.replay"}
+    for home, word in (("statarb.data.panel", "above"), ("statarb.volatility.garch", "tools"), ("statarb.rules", "above")):
+        (complaint,) = complaints({home: found})
+        assert word in complaint
+
+
+def test_a_circle_is_found():
+    ring = {"statarb.a": {"statarb.b"}, "statarb.b": {"statarb.c"}, "statarb.c": {"statarb.a"}, "statarb.d": {"statarb.a"}}
+    assert circles(ring) == [{"statarb.a", "statarb.b", "statarb.c"}]
+    assert complaints({"statarb.data.panel": imports_of("import statarb as sa", set(FILES))})
 
 
 @pytest.mark.parametrize("name", modules())

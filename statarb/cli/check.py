@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import traceback
 from pathlib import Path
@@ -58,15 +59,24 @@ def check(
                 f"{target} must be an investor (decide), a forecaster (fit, predict) or an imputer (called with a panel); "
                 f"{type(subject).__name__} is none"
             )
-    except (DataError, LookAheadError, ParameterError):
+    except (DataError, LookAheadError, ParameterError, MemoryError):
         raise
-    except AssertionError as error:
-        raise DataError(str(error)) from error
     except Exception as error:  # the boundary to other people's code: whatever it raises is shown
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}, line {place.lineno}"
-        raise DataError(f"{target} raised {type(error).__name__}: {error} ({where})") from error
+        where = _place(subject, error)
+        if where is not None:
+            raise DataError(f"{target} raised {type(error).__name__}: {error} ({where})") from error
+        if isinstance(error, AssertionError):
+            raise DataError(str(error)) from error
+        raise  # a fault of the check itself
     typer.echo(str(report))
+
+
+def _place(subject: Any, error: Exception) -> str | None:
+    """Say where in the subject's own files an error came up; ``None`` where no line of theirs was at work."""
+    owners = [subject] if inspect.isfunction(subject) else type(subject).__mro__
+    files = {getattr(sys.modules.get(owner.__module__), "__file__", None) for owner in owners}
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}" if own else None
 
 
 def made(target: str, parameters: dict[str, Any]) -> Any:
@@ -91,7 +101,9 @@ def made(target: str, parameters: dict[str, Any]) -> Any:
         sys.path.insert(0, str(folder))
     try:
         found = importlib.import_module(module)
-    except Exception as error:
+    except MemoryError:
+        raise
+    except (Exception, SystemExit) as error:  # the boundary to other people's code, which runs when it is imported
         raise ParameterError(f"module {module!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not hasattr(found, name):
         raise ParameterError(f"module {module!r} has no {name!r}")
@@ -102,7 +114,9 @@ def made(target: str, parameters: dict[str, Any]) -> Any:
         return subject
     try:
         return subject(**parameters)
-    except Exception as error:
+    except MemoryError:
+        raise
+    except (Exception, SystemExit) as error:  # the boundary to other people's code: its constructor
         raise ParameterError(
             f"{target} cannot be made: {type(error).__name__}: {error}; give its arguments with --set name=value"
         ) from error

@@ -73,7 +73,7 @@ class Cells:
     Parameters
     ----------
     step : int
-        Distance of the grid in microseconds.
+        Distance between neighbouring times of the grid, in microseconds.
     coins : sequence of int, optional
         Ids that are accepted; by default every id met.
     unrounded, volume, market_cap : bool

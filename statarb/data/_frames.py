@@ -1,15 +1,71 @@
-"""Frames of prices into arrays: numbers, labels and times checked, rows put on a regular grid."""
+"""Tables of prices into arrays: numbers, labels and times checked, rows put on a regular grid, holes carried over."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from statarb._typing import AnyFloatArray, FloatArray, IntArray
-from statarb.data._time import Stamps, as_width
+from statarb.data._time import Stamps, as_stamps, as_width
 from statarb.errors import DataError
 
-__all__ = ["as_floats", "check_rows", "coin_table_of", "gridded", "last_of_cell", "require_positive", "same_labels"]
+__all__ = ["as_floats", "carry_forward", "check_rows", "coin_table_of", "gridded_arrays"]
+
+
+def gridded_arrays(
+    prices: pd.DataFrame, extra: Mapping[str, pd.DataFrame], step: str | pd.Timedelta | None
+) -> tuple[Stamps, IntArray, dict[str, AnyFloatArray]]:
+    """Return grid, rows and arrays of a panel made of tables; see :meth:`statarb.Panel.from_frame`.
+
+    Parameters
+    ----------
+    prices : DataFrame
+        Times x assets, as the user gave it.
+    extra : mapping of str to DataFrame
+        Further fields, by name. ``unrounded`` has the price where it has no number of its own.
+    step : str or Timedelta, optional
+        Of the grid; by default the times of ``prices`` are the grid.
+
+    Returns
+    -------
+    (times,) datetime64[us], (rows,) int64, dict of (rows, assets)
+        Rows without any price are left out.
+
+    Raises
+    ------
+    DataError
+        What is no table of positive prices by increasing times, or labels that do not agree; names the first place.
+    ParameterError
+        A step that is no positive time span.
+    """
+    if not isinstance(prices, pd.DataFrame):
+        raise DataError(f"prices must be a DataFrame, times x assets, got {type(prices).__name__}")
+    if prices.shape[0] == 0 or prices.shape[1] == 0:
+        raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
+    if not prices.columns.is_unique:
+        twice = prices.columns[prices.columns.duplicated()].tolist()[0]
+        raise DataError(f"prices has the column {twice!r} twice; an asset has one column")
+    stamps = as_stamps("prices", prices.index)
+    arrays: dict[str, AnyFloatArray] = {"price": as_floats("prices", prices)}
+    for name, frame in extra.items():
+        arrays[name] = as_floats(name, same_labels(name, frame, prices))
+    require_positive("prices", arrays["price"], stamps, prices.columns)
+    if "unrounded" in arrays:
+        exact = arrays["unrounded"]
+        require_positive("unrounded", exact, stamps, prices.columns)
+        arrays["unrounded"] = np.where(np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact)
+    grid, rows = gridded(stamps, step)
+    if len(rows) != len(np.unique(rows)):
+        arrays = {name: last_of_cell(values, rows) for name, values in arrays.items()}
+        rows = rows[np.append(np.diff(rows) > 0, True)]
+    some = ~np.isnan(arrays["price"]).all(axis=1)
+    if not some.any():
+        raise DataError(f"prices holds no price: all {prices.size} cells are missing")
+    if not some.all():
+        arrays, rows = {name: values[some] for name, values in arrays.items()}, rows[some]
+    return grid, rows, arrays
 
 
 def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
@@ -74,6 +130,14 @@ def last_of_cell(values: AnyFloatArray, position: IntArray) -> AnyFloatArray:
             fresh = ~np.isnan(values[row])
             merged[cell, fresh] = values[row, fresh]
     return merged
+
+
+def carry_forward(values: AnyFloatArray) -> None:
+    """Replace each NaN by the last number above it in its column, in place."""
+    for row in range(1, len(values)):
+        hole = np.isnan(values[row])
+        if hole.any():
+            values[row, hole] = values[row - 1, hole]
 
 
 def coin_table_of(table: pd.DataFrame | None, coins: pd.Index) -> pd.DataFrame:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from statarb._typing import BoolArray, FloatArray
-from statarb.data._time import as_stamps
+from statarb.data._frames import as_floats
+from statarb.data._time import Stamps, as_stamps
 from statarb.errors import DataError, ParameterError
-
-if TYPE_CHECKING:
-    from statarb.data.panel import Panel
 
 __all__ = ["joined_field"]
 
@@ -20,14 +16,16 @@ RESERVED = ("price", "unrounded", "observed", "time")
 
 
 def joined_field(
-    panel: Panel, name: str, frame: pd.DataFrame | pd.Series, max_age: str | pd.Timedelta | None = None
+    rows: Stamps, coins: pd.Index, name: str, frame: pd.DataFrame | pd.Series, max_age: str | pd.Timedelta | None = None
 ) -> FloatArray:
-    """Return the rows of a further field; see :meth:`Panel.with_field`.
+    """Return a further field for the rows of a panel; see :meth:`statarb.Panel.with_field`.
 
     Parameters
     ----------
-    panel : Panel
-        Whose rows and coins it takes.
+    rows : (rows,) datetime64[us]
+        Times of the panel's rows.
+    coins : Index
+        Its coins.
     name : str
         Name of the field.
     frame : DataFrame or Series
@@ -53,44 +51,42 @@ def joined_field(
     if not isinstance(frame, (pd.DataFrame, pd.Series)):
         raise DataError(f"field {name!r} must be a DataFrame (times x coins) or a Series by time, got {type(frame).__name__}")
     stamps = as_stamps(f"field {name!r}", frame.index)
-    if len(stamps) == 0 or stamps[0] > panel._stamps[-1]:
+    if len(stamps) == 0 or stamps[0] > rows[-1]:
         first = f"its first time is {pd.Timestamp(stamps[0])}" if len(stamps) else "it is empty"
-        raise DataError(f"field {name!r} has no value up to the panel's end, {panel.times[-1]}: {first}; align the times")
-    values = _values(panel, name, frame)
+        raise DataError(
+            f"field {name!r} has no value up to the panel's end, {pd.Timestamp(rows[-1])}: {first}; align the times"
+        )
+    values = _values(coins, name, frame)
     numbers = ~np.isnan(values)
     if not numbers.any():
         raise DataError(f"field {name!r} holds no number")
     latest = np.where(numbers, np.arange(len(values))[:, None], -1)
     np.maximum.accumulate(latest, axis=0, out=latest)
-    place = np.searchsorted(stamps, panel._stamps, side="right") - 1
+    place = np.searchsorted(stamps, rows, side="right") - 1
     source = np.where(place[:, None] >= 0, latest[place], -1)
     joined = np.where(source >= 0, np.take_along_axis(values, np.maximum(source, 0), axis=0), np.nan)
     if oldest is not None:
-        too_old: BoolArray = panel._stamps[:, None] - stamps[np.maximum(source, 0)] > oldest
+        too_old: BoolArray = rows[:, None] - stamps[np.maximum(source, 0)] > oldest
         joined[too_old] = np.nan
-    shape = (len(panel._stamps), len(panel.coins))
-    return np.ascontiguousarray(np.broadcast_to(joined, shape))
+    return np.ascontiguousarray(np.broadcast_to(joined, (len(rows), len(coins))))
 
 
-def _values(panel: Panel, name: str, frame: pd.DataFrame | pd.Series) -> FloatArray:
+def _values(coins: pd.Index, name: str, frame: pd.DataFrame | pd.Series) -> FloatArray:
     """Return a frame's numbers as (times, coins), or (times, 1) for a Series."""
     if isinstance(frame, pd.DataFrame):
         if not frame.columns.is_unique:
             twice = frame.columns[frame.columns.duplicated()].tolist()[0]
             raise DataError(f"field {name!r} has the column {twice!r} twice; a coin has one column")
-        known = panel.coins.intersection(frame.columns)
+        known = coins.intersection(frame.columns)
         if len(known) == 0:
             raise DataError(
                 f"field {name!r} has none of the panel's coins: its columns are {frame.columns[:3].tolist()}, the coins "
-                f"{panel.coins[:3].tolist()}; name the columns by coin id, or give a Series that holds for all coins"
+                f"{coins[:3].tolist()}; name the columns by coin id, or give a Series that holds for all coins"
             )
-        frame = frame.reindex(columns=panel.coins)
+        frame = frame.reindex(columns=coins)
     else:
         frame = frame.to_frame()
-    try:
-        values: FloatArray = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"field {name!r} must hold numbers: {error}") from error
+    values = as_floats(f"field {name!r}", frame)
     if np.isinf(values).any():
         row = int(np.flatnonzero(np.isinf(values).any(axis=1))[0])
         raise DataError(f"field {name!r} holds an infinite value at {frame.index[row]}; set it to NaN")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def read_events(path: str | os.PathLike[str], panel: Panel | None = None) -> pd.
         raise DataError(f"no such file: {source}; give a CSV file with the columns {', '.join(COLUMNS)}")
     try:
         raw = pd.read_csv(source, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig")
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(f"{source} cannot be read as CSV: {error}; the columns are {', '.join(COLUMNS)}") from error
     raw.columns = raw.columns.str.strip()
     absent = [name for name in ("time", "coin", "benefit") if name not in raw.columns]

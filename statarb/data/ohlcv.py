@@ -6,12 +6,14 @@ import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from statarb._checks import check_choice
 from statarb._typing import FloatArray
@@ -173,7 +175,7 @@ def _read(path: Path, pair: str, drop_last: bool) -> _Candles:
     """Return the good candles of a file, by opening time, each time once."""
     try:
         frame = _table(path)
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
+    except (OSError, ValueError, EOFError, zlib.error, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as candles: {error}") from error
     frame = _named(path, frame)
     opened = _stamps(path, frame["time"])

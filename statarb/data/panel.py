@@ -11,11 +11,12 @@ import pandas as pd
 
 from statarb._checks import check_integer
 from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._frames import as_floats, check_rows, coin_table_of, gridded, last_of_cell, require_positive, same_labels
-from statarb.data._time import Stamps, as_stamp, as_stamps, usual_step
+from statarb.data._frames import carry_forward, check_rows, coin_table_of, gridded_arrays
+from statarb.data._time import Stamps, as_stamp, usual_step
+from statarb.data.enrichment import joined_field
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "carry_forward"]
 
 BITCOIN = 1442
 """Coin id of BTC in the case's data, in whose units its order limits are stated."""
@@ -49,7 +50,7 @@ class Panel:
     table : DataFrame, optional
         Columns ``symbol`` and ``name`` by coin id.
     step : timedelta64, optional
-        Distance of the grid; by default its most common one.
+        Distance between neighbouring times of the grid; by default the most common one.
     numeraire : label, optional
         Coin in whose units order limits are usually stated.
     imputation : str, optional
@@ -139,7 +140,10 @@ class Panel:
         Raises
         ------
         DataError
-            Index not increasing, duplicated columns, a price that is zero, negative or infinite, no price at all.
+            Index not increasing, duplicated columns, a price that is zero, negative or infinite, no price at all; a field
+            with another index, or without one of the columns; a numeraire that is no column.
+        ParameterError
+            A step that is no positive time span.
 
         Notes
         -----
@@ -179,42 +183,15 @@ class Panel:
         From long rows (time, asset, price) ``frame.pivot(index="time", columns="asset", values="price")`` makes the table.
         A further series joins by :meth:`with_field`.
         """
-        if not isinstance(prices, pd.DataFrame):
-            raise DataError(f"prices must be a DataFrame, times x assets, got {type(prices).__name__}")
-        if prices.shape[0] == 0 or prices.shape[1] == 0:
-            raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
-        if not prices.columns.is_unique:
-            twice = prices.columns[prices.columns.duplicated()].tolist()[0]
-            raise DataError(f"prices has the column {twice!r} twice; an asset has one column")
-        stamps = as_stamps("prices", prices.index)
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
-        arrays: dict[str, AnyFloatArray] = {"price": as_floats("prices", prices)}
-        for name, frame in extra.items():
-            if frame is not None:
-                arrays[name] = as_floats(name, same_labels(name, frame, prices))
-        require_positive("prices", arrays["price"], stamps, prices.columns)
-        if unrounded is not None:
-            exact = arrays["unrounded"]
-            require_positive("unrounded", exact, stamps, prices.columns)
-            arrays["unrounded"] = np.where(np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact)
-        grid, position = gridded(stamps, step)
-        if len(position) != len(np.unique(position)):
-            last = np.append(np.diff(position) > 0, True)
-            arrays = {name: last_of_cell(values, position) for name, values in arrays.items()}
-            position = position[last]
-        some = ~np.isnan(arrays["price"]).all(axis=1)
-        if not some.any():
-            raise DataError(f"prices holds no price: all {prices.size} cells are missing")
-        if not some.all():
-            arrays = {name: values[some] for name, values in arrays.items()}
-            position = position[some]
+        grid, rows, arrays = gridded_arrays(prices, {name: frame for name, frame in extra.items() if frame is not None}, step)
         if numeraire is not None and numeraire not in prices.columns:
             raise DataError(f"numeraire {numeraire!r} is not a column of prices")
         if numeraire is None and BITCOIN in prices.columns:
             numeraire = BITCOIN
         return cls(
             grid,
-            position,
+            rows,
             prices.columns.rename(None),
             arrays,
             table=table,
@@ -253,7 +230,7 @@ class Panel:
 
     @property
     def step(self) -> pd.Timedelta:
-        """Distance of the grid."""
+        """Distance between neighbouring times of the grid."""
         return pd.Timedelta(self._step)
 
     @property
@@ -308,7 +285,13 @@ class Panel:
         return self._on_grid(self.array(name), np.nan)
 
     def array(self, name: str = "price") -> AnyFloatArray:
-        """Return one field as stored, rows x coins, read-only; ``unrounded`` is the price where a panel has none."""
+        """Return one field as stored, rows x coins, read-only; ``unrounded`` is the price where a panel has none.
+
+        Raises
+        ------
+        ParameterError
+            Where the panel has no such field; lists those it has.
+        """
         found = self._arrays.get(name)
         if found is not None:
             return found
@@ -333,7 +316,7 @@ class Panel:
         Raises
         ------
         ParameterError
-            ``start`` after ``end``.
+            ``start`` after ``end``, or either is no time.
         DataError
             No time of the grid, or no row, lies between them.
         """
@@ -366,6 +349,8 @@ class Panel:
         ------
         DataError
             No row at or before ``t``.
+        ParameterError
+            ``t`` is no time, or ``depth`` is below 1.
         """
         stamp = as_stamp("t", t)
         if self._now is not None:
@@ -384,7 +369,9 @@ class Panel:
         Raises
         ------
         ParameterError
-            A coin that the panel does not have, or has been named twice.
+            A coin that the panel does not have, or has been named twice; no coin.
+        DataError
+            None of the coins has a price.
         """
         wanted = pd.Index(list(coins))
         if len(wanted) == 0:
@@ -400,21 +387,8 @@ class Panel:
         if not some.all():
             arrays = {name: values[some] for name, values in arrays.items()}
             observed = None if observed is None else observed[some]
-        chosen = Panel(
-            self._grid,
-            self._rows[some],
-            wanted,
-            arrays,
-            observed=observed,
-            table=self._table,
-            step=self._step,
-            numeraire=self.numeraire if self.numeraire in wanted else None,
-            imputation=self.imputation,
-            looks_ahead=self.looks_ahead,
-            metadata=self.metadata,
-        )
-        chosen._now = self._now
-        return chosen
+        numeraire = self.numeraire if self.numeraire in wanted else None
+        return self._like(self._grid, self._rows[some], wanted, arrays, observed, numeraire=numeraire)
 
     def columns_of(self, coins: Sequence[Hashable] | pd.Index) -> IntArray:
         """Return the positions of coins in the columns.
@@ -442,24 +416,37 @@ class Panel:
     ) -> Panel:
         """Return a panel on the same grid with other arrays; what is not given stays as it is.
 
-        With ``rows`` (positions in the grid) all arrays are new, and fields that are not given are dropped.
+        Parameters
+        ----------
+        arrays : mapping of str to (rows, coins) array
+            Fields that are new or replaced; NaN where missing.
+        rows : (rows,) int64, optional
+            Positions in the grid of other rows than now. All arrays are new then: fields that are not given are dropped.
+        observed : (rows, coins) bool, optional
+            What was quoted; with ``rows``, by default every cell with a price.
+        imputation : str, optional
+            Method that filled missing cells.
+        looks_ahead : bool, optional
+            Whether a filled cell may depend on later ones.
+        metadata : mapping, optional
+            Entries that are added to the panel's own.
+
+        Raises
+        ------
+        DataError
+            Shapes that do not agree, or rows that are no increasing positions in the grid.
         """
         kept: dict[str, AnyFloatArray] = {} if rows is not None else dict(self._arrays)
-        changed = Panel(
+        return self._like(
             self._grid,
             self._rows if rows is None else rows,
             self._coins,
             {**kept, **arrays},
-            observed=self._observed if observed is None and rows is None else observed,
-            table=self._table,
-            step=self._step,
-            numeraire=self.numeraire,
+            self._observed if observed is None and rows is None else observed,
             imputation=self.imputation if imputation is None else imputation,
             looks_ahead=self.looks_ahead if looks_ahead is None else looks_ahead,
             metadata={**self.metadata, **(metadata or {})},
         )
-        changed._now = self._now
-        return changed
 
     def with_field(self, name: str, frame: pd.DataFrame | pd.Series, *, max_age: str | pd.Timedelta | None = None) -> Panel:
         """Return the panel with a further field, joined as of its times: a value stamped s is known from s on.
@@ -492,9 +479,7 @@ class Panel:
         >>> panel.with_field("mood", mood).field("mood")["a"].tolist()
         [nan, 0.5, -0.5]
         """
-        from statarb.data.enrichment import joined_field
-
-        return self.with_arrays({name: joined_field(self, name, frame, max_age)})
+        return self.with_arrays({name: joined_field(self._stamps, self._coins, name, frame, max_age)})
 
     # -- storage --------------------------------------------------------------------------------------------------------
 
@@ -554,6 +539,21 @@ class Panel:
         low = 0 if depth is None else max(0, high - depth)
         return self._part(self._stamps[low:high], None, low, high, stamp)
 
+    def _like(
+        self,
+        grid: Stamps,
+        rows: IntArray,
+        coins: pd.Index,
+        arrays: Mapping[str, AnyFloatArray],
+        observed: BoolArray | None,
+        **changed: Any,
+    ) -> Panel:
+        """Return a panel of other arrays that keeps the rest, but for what is in ``changed``."""
+        names = ("table", "step", "numeraire", "imputation", "looks_ahead", "metadata")
+        made = Panel(grid, rows, coins, arrays, observed=observed, **{name: getattr(self, name) for name in names} | changed)
+        made._now = self._now
+        return made
+
     def _part(self, grid: Stamps, rows: IntArray | None, low: int, high: int, now: np.datetime64 | None) -> Panel:
         part = Panel.__new__(Panel)
         part._grid = grid
@@ -577,14 +577,6 @@ class Panel:
             whole[self._rows] = values
             values = whole
         return pd.DataFrame(values, index=self.grid, columns=self._coins, copy=False)
-
-
-def carry_forward(values: AnyFloatArray) -> None:
-    """Replace each NaN by the last number above it in its column, in place."""
-    for row in range(1, len(values)):
-        hole = np.isnan(values[row])
-        if hole.any():
-            values[row, hole] = values[row - 1, hole]
 
 
 def _read_only(values: Any) -> Any:

@@ -108,6 +108,13 @@ def header_text(panel: Panel, *, sort_keys: bool = False) -> str:
 
 
 def panel_header(panel: Panel) -> dict[str, Any]:
+    """Return what a panel holds beside its arrays, as JSON can hold it; times in microseconds since 1970.
+
+    Raises
+    ------
+    DataError
+        Where a coin id is neither an integer nor text.
+    """
     return {
         "coins": [_label(coin) for coin in panel.coins],
         "symbol": [str(symbol) for symbol in panel.table["symbol"]],
@@ -140,6 +147,7 @@ def _packed_grid(panel: Panel) -> dict[str, Any]:
 
 
 def assemble(header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Panel:
+    """Return the panel of a header, the times of its rows and their arrays, ``observed`` among them where the mask was kept."""
     packed = header["grid"]
     if "stamps" in packed:
         grid = np.array(packed["stamps"], dtype=np.int64).astype("datetime64[us]")

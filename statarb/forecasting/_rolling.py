@@ -50,6 +50,43 @@ def _add_row(
 
 
 @kernel()
+def _slide_outer(target: FloatArray, left: FloatArray, right: FloatArray, old_left: FloatArray, old_right: FloatArray) -> None:
+    """Add the outer product of the new row and take away that of the old one, in one pass."""
+    for i in range(len(left)):
+        come, gone = left[i], old_left[i]
+        if come != 0.0 or gone != 0.0:
+            for j in range(len(right)):
+                target[i, j] = (target[i, j] + come * right[j]) - gone * old_right[j]
+
+
+@kernel()
+def _slide_row(
+    row: int,
+    old: int,
+    shared: FloatArray,
+    own: FloatArray,
+    target: FloatArray,
+    moments: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
+) -> None:
+    """Add one training row to the moments, and take an old one away."""
+    shared_shared, shared_target, shared_own, own_own, own_target = moments
+    _slide_outer(shared_shared, shared[row], shared[row], shared[old], shared[old])
+    _slide_outer(shared_target, shared[row], target[row], shared[old], target[old])
+    lags = own_own.shape[0]
+    if lags > 0:
+        _slide_outer(shared_own, shared[row], own[row], shared[old], own[old])
+        coins = target.shape[1]
+        for a in range(lags):
+            for coin in range(coins):
+                come, gone = own[row, a * coins + coin], own[old, a * coins + coin]
+                own_target[a, coin] = (own_target[a, coin] + come * target[row, coin]) - gone * target[old, coin]
+                for b in range(lags):
+                    own_own[a, b, coin] = (own_own[a, b, coin] + come * own[row, b * coins + coin]) - gone * own[
+                        old, b * coins + coin
+                    ]
+
+
+@kernel()
 def _no_moments(features: int, coins: int, lags: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Moments of no rows."""
     return (
@@ -85,10 +122,11 @@ def _move(
         for row in range(max(first, at - count), at):
             _add_row(row, 1.0, shared, own, target, moments)
     while at < end:
-        _add_row(at, 1.0, shared, own, target, moments)
+        if at - count >= first:
+            _slide_row(at, at - count, shared, own, target, moments)
+        else:
+            _add_row(at, 1.0, shared, own, target, moments)
         at += 1
-        if at - count > first:
-            _add_row(at - count - 1, -1.0, shared, own, target, moments)
     return at
 
 

@@ -289,9 +289,9 @@ class FactorRidge(LagForecaster):
         solved = -1
         for step, (row, fit) in enumerate(zip(rows, fits, strict=True)):
             if fit != solved:
-                shared, own = self._coefficients(*moments.before(int(fit) + 1 - self.horizon))
-                solved = fit
-            forecasts[step] = _answer(design.shared[row], design.own[row], shared, own)
+                trained = moments.before(int(fit) + 1 - self.horizon)
+                stages, solved = self._stages(*trained), fit
+            forecasts[step] = _answer_from(design.shared[row], design.own[row], trained[:3], stages)
         return forecasts * design.scale[rows] + design.gap[rows], np.zeros(forecasts.shape, dtype=np.bool_)
 
     def coefficients_of(self, design: Design, rows: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -327,41 +327,44 @@ class FactorRidge(LagForecaster):
         self, shared: FloatArray, target: FloatArray, cross: FloatArray, own: FloatArray, own_target: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Coefficients of shared (features, coins) and own lags (lags, coins) from the moments of the training rows."""
+        axes, common, second, last = self._stages(shared, target, cross, own, own_target)
+        first = axes @ common
+        left = target - shared @ first
+        by_coin = cross.reshape(len(shared), *second.shape)
+        for lag in range(len(second)):
+            left -= by_coin[:, lag] * second[lag]
+        third = np.linalg.solve(last, left)
+        return first + third, second
+
+    def _stages(
+        self, shared: FloatArray, target: FloatArray, cross: FloatArray, own: FloatArray, own_target: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """First regression as axes (features, rank) and common moves (rank, coins), second (lags, coins), matrix of the third.
+
+        The fitted targets enter by their products with each other alone, (features, features); nothing of the size of features
+        times coins is solved for.
+        """
         lags, coins = own_target.shape
         squares = np.diag(shared)
         penalty = np.where(squares > 0.0, squares, 1.0) * self._lag_of(len(shared))
         factor = np.linalg.cholesky(shared + np.diag(np.where(squares > 0.0, 1e-12 * squares, 1.0)))
-        ridge = _solved(shared + np.diag(self.alpha * penalty), target)
-        # the first axes of the fitted targets, (features, coins): from their products with each other, which are few
-        fitted = factor.T @ ridge
-        sizes, sides = np.linalg.eigh(fitted @ fitted.T)
+        inverse = np.linalg.inv(shared + np.diag(self.alpha * penalty))
+        fit = factor.T @ inverse
+        sizes, sides = np.linalg.eigh(fit @ (target @ target.T) @ fit.T)
         leading = np.flatnonzero(sizes[-self.rank :] > 1e-14 * sizes[-1]) + max(0, len(sizes) - self.rank)
-        common = (sides[:, leading] / np.sqrt(sizes[leading])).T @ fitted
-        first = (ridge @ common.T) @ common
-        left = target - shared @ first
-        by_coin = cross.reshape(len(shared), lags, coins)
-        own_left = own_target - np.einsum("fac,fc->ac", by_coin, first)
+        to_common = (sides[:, leading] / np.sqrt(sizes[leading])).T @ fit
+        common = to_common @ target
+        axes = inverse @ (target @ common.T)
+        own_left = own_target - np.einsum("kac,kc->ac", (axes.T @ cross).reshape(-1, lags, coins), common)
         small = own.copy()
         for lag in range(lags):
             small[lag, lag] += np.where(own[lag, lag] > 0.0, self.own_alpha * own[lag, lag], 1.0)
-        second = _solved_each(small, own_left)
-        for lag in range(lags):
-            left -= by_coin[:, lag] * second[lag]
-        third = _solved(shared + np.diag(self.rest_alpha * penalty), left)
-        return first + third, second
+        return axes, common, _solved_each(small, own_left), shared + np.diag(self.rest_alpha * penalty)
 
     def _lag_of(self, features: int) -> FloatArray:
         """Lag of each shared feature; further fields count as lag 1."""
         count = features // (self.lags + len(self.fields))
         return np.concatenate([np.repeat(np.arange(1.0, self.lags + 1.0), count), np.ones(count * len(self.fields))])
-
-
-def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve ``matrix x = right`` for many right-hand sides: by the inverse, and once more for what that leaves."""
-    inverse = np.linalg.inv(matrix)
-    found: FloatArray = inverse @ right
-    found += inverse @ (right - matrix @ found)
-    return found
 
 
 def _solved_each(matrices: FloatArray, right: FloatArray) -> FloatArray:
@@ -376,6 +379,24 @@ def _solved_each(matrices: FloatArray, right: FloatArray) -> FloatArray:
         found[i] = (found[i] - (factor[i, :i] * found[:i]).sum(axis=0)) / factor[i, i]
     for i in range(lags - 1, -1, -1):
         found[i] = (found[i] - (factor[i + 1 :, i] * found[i + 1 :]).sum(axis=0)) / factor[i, i]
+    return found
+
+
+def _answer_from(
+    asked: FloatArray,
+    asked_own: FloatArray,
+    moments: tuple[FloatArray, FloatArray, FloatArray],
+    stages: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+) -> FloatArray:
+    """Forecasts (coins,) for the features of one row, without the coefficients of the third regression.
+
+    With x the features, it answers ``x'A^-1 left``: ``A^-1 x`` takes one small system, ``A^-1 left`` one for each coin.
+    """
+    shared, target, cross = moments
+    axes, common, second, last = stages
+    turned = np.linalg.solve(last, asked)
+    found: FloatArray = (asked - turned @ shared) @ axes @ common + turned @ target
+    found += ((asked_own - turned @ cross).reshape(second.shape) * second).sum(axis=0)
     return found
 
 

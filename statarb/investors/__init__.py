@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, Paced, from_function, from_skfolio
 from statarb.investors.autonomous import AutonomousInvestor
-from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, make_investor, register
+from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, SignalDriven, make_investor, register
 from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
 from statarb.investors.classic import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, Reversal, VolatilityTarget
 from statarb.investors.grid import RefusedInvestor, parameter_grid
@@ -62,6 +62,7 @@ __all__ = [
     "RefusedInvestor",
     "RelativeStrength",
     "Reversal",
+    "SignalDriven",
     "StatArb",
     "UniversalPortfolio",
     "VolatilityTarget",

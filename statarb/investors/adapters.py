@@ -80,6 +80,11 @@ def from_function(function: Callable[..., Any], name: str | None = None, *, ever
     every : int
         Steps between two decisions.
 
+    Raises
+    ------
+    ParameterError
+        What is given cannot be called, or ``every`` is below 1; at a decision, an answer of another kind.
+
     Examples
     --------
     >>> def only_bitcoin(window):
@@ -192,6 +197,13 @@ def from_skfolio(
     max_age : int
         A coin needs a price in the last ``max_age`` rows, and one by the first ``max_age`` rows of the lookback; a missing
         price in between is carried forward (a return of 0).
+
+    Raises
+    ------
+    ParameterError
+        A class in place of an object, one without ``fit``, or a value out of range.
+    DataError
+        At a decision: weights of another shape, not finite, negative, or of more than 1 in sum.
     """
     return EstimatorInvestor(estimator, name or type(estimator).__name__, lookback, every, max_coins, max_age)
 

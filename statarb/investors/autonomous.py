@@ -14,7 +14,7 @@ from statarb._typing import FloatArray, TimeLike
 from statarb.data._time import as_stamp
 from statarb.data.panel import Panel
 from statarb.errors import DataError
-from statarb.investors.base import BaseInvestor, register, weights_of
+from statarb.investors.base import SignalDriven, register, weights_of
 from statarb.investors.hedging import FixedShareHedge, Proof
 from statarb.investors.shadow import Candidate, Scene, Shadow, candidates
 from statarb.investors.sources import SOURCES, Record, forecasts_of
@@ -40,7 +40,7 @@ LEAST_UNIT = 1e-4
 
 @register("autonomous")
 @dataclasses.dataclass(eq=False, repr=False)
-class AutonomousInvestor(BaseInvestor):
+class AutonomousInvestor(SignalDriven):
     """Lets candidates trade on paper, and follows the leading one once it has beaten cash by more than chance.
 
     Candidates (:func:`statarb.investors.shadow.candidates`) differ in forecaster, horizon, window, risk aversion and way of
@@ -126,29 +126,16 @@ class AutonomousInvestor(BaseInvestor):
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
         """Return the forecasts of all sources from the rows ``first`` to ``last - 1``: (rows, sources, coins).
 
-        Parameters
-        ----------
-        panel : Panel
-            The market; nothing after row ``last - 1`` is used, nor for any row what comes after it.
-        first, last : int
-            Rows, as positions in ``panel.times``.
-        depth : int
-            Most rows of a window.
+        See :meth:`SignalDriven.signals`.
         """
         return {"forecasts": forecasts_of(SOURCES, panel, first, last, depth, self.decision_lag)}
-
-    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Forecast from the window, then decide; see :meth:`Investor.decide`."""
-        last = len(window.times) - 1
-        signal = self.signals(window, last, last + 1, last + 1)
-        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
 
     def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
         """Return wanted weights given the forecasts of the window's last row; ``None`` where nothing is to be traded."""
         self._take_in(window, signal["forecasts"])
         held = holdings.to_numpy(dtype=np.float64)
         if self._leader == CASH:
-            least = self._least_order(window, holdings)
+            least = self._least_order(holdings)
             return weights_of(window, np.zeros(len(held))) if (held > least).any() else None
         shadow = self._shadows[self._leader - 1]
         if shadow.candidate.from_holdings:
@@ -317,7 +304,7 @@ class AutonomousInvestor(BaseInvestor):
             }
         )
 
-    def _least_order(self, window: Panel, holdings: pd.Series) -> float:
+    def _least_order(self, holdings: pd.Series) -> float:
         """Share of the portfolio below which an order is dropped."""
         unit = 1.0 if self._rules.numeraire is None else 0.0
         if self._unit >= 0:

@@ -18,7 +18,17 @@ from statarb.errors import ParameterError
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.base import clone as clone_forecaster
 
-__all__ = ["INVESTORS", "BaseInvestor", "Investor", "PeriodicInvestor", "fresh_copy", "make_investor", "register", "weights_of"]
+__all__ = [
+    "INVESTORS",
+    "BaseInvestor",
+    "Investor",
+    "PeriodicInvestor",
+    "SignalDriven",
+    "fresh_copy",
+    "make_investor",
+    "register",
+    "weights_of",
+]
 
 
 @runtime_checkable
@@ -36,9 +46,11 @@ class Investor(Protocol):
         Parameters
         ----------
         window : Panel
-            All that may be known: a read-only panel that ends where the decision may look.
+            All that may be known: a read-only panel that ends where the decision may look, ``decision_lag`` steps before the
+            trade.
         holdings : Series
-            Held share of the current value by coin, index ``window.coins``; USD is the rest.
+            Held share of the current value by coin, index ``window.coins``; USD is the rest. In a walk,
+            ``holdings.attrs["value"]`` is the value of the portfolio at that time, in USD.
 
         Returns
         -------
@@ -263,8 +275,57 @@ class PeriodicInvestor(BaseInvestor):
         raise NotImplementedError(f"{type(self).__name__} must define weigh(window, holdings)")
 
 
+class SignalDriven(BaseInvestor):
+    """An investor whose view of the market, its signals, does not depend on what it holds.
+
+    A walk computes the signals of many rows at once, in parallel, and asks :meth:`decide_on` step by step (see
+    :class:`statarb.walkforward.signals.SignalInvestor`); :meth:`decide` is the same in one. A subclass gives :meth:`signals`
+    and :meth:`decide_on`.
+    """
+
+    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
+        """Compute the signals of the window's last row, then decide on them; see :meth:`Investor.decide`."""
+        last = len(window.times) - 1
+        signal = self.signals(window, last, last + 1, last + 1)
+        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
+
+    def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
+        """Return what is known after each of the rows ``first`` to ``last - 1``, by name; the first axis is the rows.
+
+        Parameters
+        ----------
+        panel : Panel
+            The market; nothing after row ``last - 1`` is used, nor for any row what comes after it.
+        first, last : int
+            Rows, as positions in ``panel.times``.
+        depth : int
+            Most rows of a window.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define signals(panel, first, last, depth)")
+
+    def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
+        """Return wanted weights by coin, or ``None`` to keep the holdings.
+
+        Parameters
+        ----------
+        window, holdings : Panel, Series
+            See :meth:`Investor.decide`.
+        signal : mapping of str to array
+            The entries of :meth:`signals` for the window's last row.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define decide_on(window, holdings, signal)")
+
+
 def weights_of(window: Panel, weights: FloatArray) -> pd.Series:
-    """Return an array of weights, one a coin of the window, as the answer of an investor: the coins above 0 alone."""
+    """Return an array of weights as the answer of an investor: a Series by coin, of the coins whose weight is not 0.
+
+    Parameters
+    ----------
+    window : Panel
+        Names the coins.
+    weights : (coins,)
+        One a coin of the window.
+    """
     column = np.flatnonzero(weights)
     return pd.Series(weights[column], index=window.coins[column], dtype=np.float64)
 
@@ -297,7 +358,13 @@ def _short(value: Any) -> str:
 
 
 def fresh_copy(value: Any) -> Any:
-    """Return a copy that has learnt nothing: a clone where the value can be cloned, else a deep copy."""
+    """Return a copy that has learnt nothing: a clone where the value can be cloned, else a deep copy.
+
+    Parameters
+    ----------
+    value : object
+        A parameter of an investor: an investor, a forecaster, an estimator of scikit-learn, or anything else.
+    """
     if isinstance(value, BaseInvestor):
         return value.clone()
     if hasattr(value, "get_params") and not isinstance(value, type):

@@ -8,14 +8,15 @@ from collections.abc import Hashable, Mapping
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._checks import check_number
+from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import BaseInvestor, PeriodicInvestor, register, weights_of
-from statarb.investors.universe import check_universe, choose_coins, default_coin, label_ranks, last_prices
+from statarb.investors.ranking import RankingInvestor
+from statarb.investors.universe import check_universe, choose_coins, default_coin
 
-__all__ = ["Cash", "EqualWeight", "Hold", "Momentum", "Rebalanced", "best_of", "past_return"]
+__all__ = ["Cash", "EqualWeight", "Hold", "Momentum", "Rebalanced"]
 
 SPENT = 1e-3
 """Share of the value in cash below which nothing more is bought: about one smallest order of the case."""
@@ -166,7 +167,7 @@ class Rebalanced(PeriodicInvestor):
 
 @register("momentum")
 @dataclasses.dataclass(eq=False, repr=False)
-class Momentum(PeriodicInvestor):
+class Momentum(RankingInvestor):
     """Hold the coins that rose most: relative strength (Jegadeesh and Titman 1993).
 
     The coins are ranked by ``log P(t - skip) - log P(t - skip - lookback)``; the best ``top`` get equal weights.
@@ -198,63 +199,9 @@ class Momentum(PeriodicInvestor):
     max_coins: int | None = 100
     max_age: int = 12
 
-    def check(self) -> None:
-        """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
-        super().check()
-        check_integer("lookback", self.lookback, at_least=1)
-        check_integer("top", self.top, at_least=1)
-        check_integer("skip", self.skip, at_least=0)
-        check_universe(self.max_coins, self.max_age)
-
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
         """Return equal weights of the coins with the highest past return; ``None`` while no coin has one."""
-        column = choose_coins(window, self.max_coins, self.max_age)
-        score = past_return(window, self.lookback, self.skip, self.max_age)
-        weights = best_of(window, column, score, self.top)
-        if weights is None or not self.rising_only:
-            return None if weights is None else weights_of(window, weights)
-        weights[(weights > 0.0) & (score <= 0.0)] = 0.0
-        return weights_of(window, weights)
-
-
-def past_return(window: Panel, lookback: int, skip: int, max_age: int) -> FloatArray:
-    """Return ``log P(t - skip) - log P(t - skip - lookback)``, (coins,); lags in rows, NaN where a price is missing.
-
-    Parameters
-    ----------
-    window : Panel
-        What may be seen; its last row is t.
-    lookback, skip : int
-        Rows.
-    max_age : int
-        A price counts for so many rows.
-    """
-    late, early = last_prices(window, max_age, skip), last_prices(window, max_age, skip + lookback)
-    change: FloatArray = np.log(late / early)
-    return change
-
-
-def best_of(window: Panel, column: IntArray, score: FloatArray, top: int) -> FloatArray | None:
-    """Return equal weights, (coins,), of the coins with the highest score; ``None`` where no coin has one.
-
-    Parameters
-    ----------
-    window : Panel
-        Gives the ids: the smaller one wins a tie.
-    column : (n,)
-        Positions of the coins to choose from.
-    score : (coins,)
-        NaN = not to be chosen.
-    top : int
-        Number of coins chosen.
-    """
-    ranked = column[~np.isnan(score[column])]
-    if len(ranked) == 0:
-        return None
-    chosen = ranked[np.lexsort((label_ranks(window)[ranked], -score[ranked]))[:top]]
-    weights = np.zeros(len(window.coins))
-    weights[chosen] = 1.0 / len(chosen)
-    return weights
+        return self.hold_best(window, 1.0, self.rising_only)
 
 
 def _equal(window: Panel, max_coins: int | None, max_age: int) -> FloatArray:

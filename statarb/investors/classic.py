@@ -11,17 +11,18 @@ from statarb._checks import check_integer, check_number
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.investors.base import PeriodicInvestor, register, weights_of
-from statarb.investors.baselines import Rebalanced, best_of, past_return
+from statarb.investors.baselines import Rebalanced
 from statarb.investors.moments import covariance, recent_returns
+from statarb.investors.ranking import RankingInvestor
 from statarb.investors.simplex import equal_risk, minimise_quadratic
-from statarb.investors.universe import check_universe, choose_coins
+from statarb.investors.universe import check_universe
 
 __all__ = ["EqualRisk", "InverseVolatility", "MinimumVariance", "OneOverN", "Reversal", "VolatilityTarget"]
 
 
 @register("reversal")
 @dataclasses.dataclass(eq=False, repr=False)
-class Reversal(PeriodicInvestor):
+class Reversal(RankingInvestor):
     """Hold the coins that fell most: short-term reversal (Jegadeesh 1990; Lehmann 1990).
 
     The coins are ranked by ``log P(t - skip) - log P(t - skip - lookback)``; the lowest ``top`` get equal weights.
@@ -52,24 +53,9 @@ class Reversal(PeriodicInvestor):
     max_coins: int | None = 100
     max_age: int = 12
 
-    def check(self) -> None:
-        """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
-        super().check()
-        check_integer("lookback", self.lookback, at_least=1)
-        check_integer("top", self.top, at_least=1)
-        check_integer("skip", self.skip, at_least=0)
-        check_universe(self.max_coins, self.max_age)
-
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
         """Return equal weights of the coins with the lowest past return; ``None`` while no coin has one."""
-        column = choose_coins(window, self.max_coins, self.max_age)
-        score = past_return(window, self.lookback, self.skip, self.max_age)
-        weights = best_of(window, column, -score, self.top)
-        if weights is None:
-            return None
-        if self.falling_only:
-            weights[(weights > 0.0) & (score >= 0.0)] = 0.0
-        return weights_of(window, weights)
+        return self.hold_best(window, -1.0, self.falling_only)
 
 
 @register("one_over_n")
@@ -155,7 +141,7 @@ class MinimumVariance(_RiskBased):
 @register("inverse_volatility")
 @dataclasses.dataclass(eq=False, repr=False)
 class InverseVolatility(_RiskBased):
-    """Weights in inverse proportion to volatility: equal risk where all correlations are alike.
+    """Weights in inverse proportion to volatility: equal risk where all correlations are alike (Maillard and others 2010).
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from statarb._numba import kernel
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.forecasting.base import clone
-from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.features import carried
+from statarb.investors.forecasts import forecasts_from
 
 __all__ = ["Edge", "measured_edges", "proven_share"]
 
@@ -74,6 +74,11 @@ def measured_edges(
         Standard errors by which the slope must stand out.
     fee : float
         Cost of a trade, for the choice among horizons.
+
+    Returns
+    -------
+    Edge
+        Of the rows ``first`` to ``last - 1``; what it says of a row rests on rows up to that one.
     """
     takes_horizon = "horizon" in getattr(forecaster, "get_params", dict)()
     spans = tuple(horizons) if takes_horizon else (int(getattr(forecaster, "horizon", 1)),)
@@ -183,18 +188,8 @@ def _from_the_trade_on(
 ) -> FloatArray:
     """Forecast from each row the return from the trade on, (rows, coins)."""
     if not takes_horizon:
-        return _forecast(forecaster, panel, start, last, depth)
-    whole = _forecast(clone(forecaster).set_params(horizon=lag + span), panel, start, last, depth)
+        return forecasts_from(forecaster, panel, start, last, depth)
+    whole = forecasts_from(clone(forecaster).set_params(horizon=lag + span), panel, start, last, depth)
     if lag == 0:
         return whole
-    return whole - _forecast(clone(forecaster).set_params(horizon=lag), panel, start, last, depth)
-
-
-def _forecast(model: Any, panel: Panel, start: int, last: int, depth: int) -> FloatArray:
-    found = np.full((last - start, len(panel.coins)), np.nan)
-    least = int(getattr(model, "min_rows", 1))
-    ready = max(start, least - 1)
-    if ready < last and depth >= least:
-        rows = np.arange(ready, last, dtype=np.int64)
-        found[ready - start :] = forecast_rows(model, panel, rows, depth=depth).forecasts
-    return found
+    return whole - forecasts_from(clone(forecaster).set_params(horizon=lag), panel, start, last, depth)

@@ -13,16 +13,16 @@ from statarb._checks import check_number
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import CrossAssetRidge
-from statarb.investors.base import BaseInvestor, register, weights_of
+from statarb.investors.base import SignalDriven, register, weights_of
+from statarb.investors.forecasts import forecasts_from
 
 __all__ = ["LeadLag", "band_weights"]
 
 
 @register("lead_lag")
 @dataclasses.dataclass(eq=False, repr=False)
-class LeadLag(BaseInvestor):
+class LeadLag(SignalDriven):
     """One-step forecasts with a no-trade band.
 
     A coin is bought up to ``cap`` where its expected log return is above ``entry``, the largest first, as far as the cash goes;
@@ -64,31 +64,13 @@ class LeadLag(BaseInvestor):
         if self.forecaster is not None and not (hasattr(self.forecaster, "fit") and hasattr(self.forecaster, "predict")):
             raise ParameterError(f"forecaster must have fit(window) and predict(window), got {self.forecaster!r}")
 
-    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Forecast from the window, then decide; see :meth:`Investor.decide`."""
-        last = len(window.times) - 1
-        signal = self.signals(window, last, last + 1, last + 1)
-        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
-
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
         """Return the forecasts from the rows ``first`` to ``last - 1``, (rows, coins), NaN where there is none.
 
-        Parameters
-        ----------
-        panel : Panel
-            The market; nothing after row ``last - 1`` is used, nor for any row what comes after it.
-        first, last : int
-            Rows, as positions in ``panel.times``.
-        depth : int
-            Most rows of a window.
+        See :meth:`SignalDriven.signals`.
         """
         model = CrossAssetRidge() if self.forecaster is None else self.forecaster
-        expected = np.full((last - first, len(panel.coins)), np.nan)
-        ready = max(first, int(getattr(model, "min_rows", 1)) - 1)
-        if ready < last and depth >= getattr(model, "min_rows", 1):
-            rows = np.arange(ready, last, dtype=np.int64)
-            expected[ready - first :] = forecast_rows(model, panel, rows, depth=depth).forecasts
-        return {"expected_return": expected}
+        return {"expected_return": forecasts_from(model, panel, first, last, depth)}
 
     def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
         """Return wanted weights given the forecasts of the window's last row; ``None`` where nothing is to be traded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections import Counter, deque
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 from statarb._typing import FloatArray
 from statarb.backtest.account import Account
 from statarb.data.panel import Panel
+from statarb.errors import DataError, InfeasibleError
 from statarb.investors.baselines import EqualWeight, Hold, Momentum
 from statarb.investors.lead_lag import band_weights
 from statarb.investors.stat_arb import StatArb
@@ -71,7 +73,24 @@ class Candidate:
         raise NotImplementedError
 
 
-class Band(Candidate):
+class _Forecasting(Candidate):
+    """Base of the candidates that trade on one source; where it is not believed at all they hold nothing."""
+
+    source: int
+
+    def decide(self, scene: Scene, held: FloatArray, value: float) -> FloatArray | None:
+        """Return wanted weights; see :meth:`Candidate.decide`."""
+        share = scene.shares[self.source]
+        if share <= 0.0:
+            return np.zeros(len(held)) if held.any() else None
+        return self.trade(scene.window, share * scene.forecasts[self.source], held, value)
+
+    def trade(self, window: Panel, expected: FloatArray, held: FloatArray, value: float) -> FloatArray | None:
+        """Return wanted weights given what is believed of the forecasts: expected log returns, (coins,), NaN = none."""
+        raise NotImplementedError
+
+
+class Band(_Forecasting):
     """Buys what is expected to rise by more than a fee, sells what is expected to fall, up to a cap a coin.
 
     Where its source is not believed at all it holds nothing.
@@ -93,16 +112,15 @@ class Band(Candidate):
         self.source, self.cap, self.fee = source, cap, fee
         self.name = f"band {cap:g} on {name}"
 
-    def decide(self, scene: Scene, held: FloatArray, value: float) -> FloatArray | None:
-        """Return wanted weights; see :meth:`Candidate.decide`."""
-        share = scene.shares[self.source]
-        if share <= 0.0:
-            return np.zeros(len(held)) if held.any() else None
-        return band_weights(held, share * scene.forecasts[self.source], self.fee, 0.6 * self.fee, self.cap, self.fee)
+    def trade(self, window: Panel, expected: FloatArray, held: FloatArray, value: float) -> FloatArray | None:
+        """Move the held weights by the band."""
+        return band_weights(held, expected, self.fee, 0.6 * self.fee, self.cap, self.fee)
 
 
-class Optimised(Candidate):
+class Optimised(_Forecasting):
     """The mean-downside-risk problem of :class:`~statarb.investors.stat_arb.StatArb`, at one risk aversion.
+
+    Where its source is not believed at all it holds nothing.
 
     Parameters
     ----------
@@ -122,13 +140,9 @@ class Optimised(Candidate):
         # the account cuts orders to their limit; what is left of one is wanted again at the next row
         self.investor = StatArb(risk_aversion=risk_aversion, max_weight=cap, rules=rules.without_limits())
 
-    def decide(self, scene: Scene, held: FloatArray, value: float) -> FloatArray | None:
-        """Return wanted weights; see :meth:`Candidate.decide`."""
-        share = scene.shares[self.source]
-        if share <= 0.0:
-            return np.zeros(len(held)) if held.any() else None
-        signal = {"expected_return": share * scene.forecasts[self.source]}
-        return _asked(self.investor.decide_on, scene.window, held, value, signal)
+    def trade(self, window: Panel, expected: FloatArray, held: FloatArray, value: float) -> FloatArray | None:
+        """Solve the problem."""
+        return _asked(self.investor.decide_on, window, held, value, {"expected_return": expected})
 
 
 class Plain(Candidate):
@@ -206,7 +220,8 @@ class Shadow:
     Attributes
     ----------
     failures : Counter
-        Decisions that could not be made, by message: the paper holdings were kept.
+        Decisions that could not be made, since the data or the bounds left no answer, by message: the paper holdings were
+        kept. The first one warns. Any other error is a fault of the candidate, and is not caught.
     """
 
     def __init__(self, candidate: Candidate, window: Panel, rules: TradingRules, start: np.datetime64, lag: int) -> None:
@@ -250,8 +265,16 @@ class Shadow:
     def _decided(self, scene: Scene) -> FloatArray | None:
         try:
             wanted = self.candidate.decide(scene, self.account.weights, self.account.value)
-        except Exception as error:  # noqa: BLE001 - one candidate must not stop the others: kept, counted, shown
-            self.failures[f"{type(error).__name__}: {error}"] += 1
+        except (DataError, InfeasibleError, np.linalg.LinAlgError) as error:  # what a problem without an answer raises
+            message = f"{type(error).__name__}: {error}"
+            if not self.failures:
+                warnings.warn(
+                    f"{self.candidate.name} cannot decide at {scene.window.now} ({message}): its paper holdings are kept; "
+                    "further cases are counted in AutonomousInvestor.failures",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self.failures[message] += 1
             return None
         if wanted is None:
             return None

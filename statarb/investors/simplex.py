@@ -7,7 +7,7 @@ import numpy as np
 from statarb._typing import FloatArray, IntArray
 from statarb.errors import DataError
 
-__all__ = ["equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
+__all__ = ["best_corner", "equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
 
 ROUNDING = 1e-12
 """What is taken for zero, relative to the size of the numbers of a problem."""
@@ -38,7 +38,7 @@ def project_simplex(values: FloatArray) -> FloatArray:
 
 
 def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray | None = None) -> FloatArray:
-    """Return ``argmin 1/2 b'Qb - c'b`` over the simplex ``b >= 0, sum(b) = 1``.
+    """Return ``argmin 1/2 b'Qb - c'b``, (n,), over the simplex ``b >= 0, sum(b) = 1``.
 
     A primal active-set method, the one of Lawson and Hanson (1974, chapter 23) with the sum as one equation more: exact up
     to rounding, and quick where few weights are above zero or ``start`` has the right ones. What is returned is certified: by
@@ -122,8 +122,21 @@ def _on_face(matrix: FloatArray, linear: FloatArray, weights: FloatArray) -> tup
         weights[column] = at
 
 
+def best_corner(relatives: FloatArray) -> FloatArray:
+    """Return all weight on the coin that grew most, (n,): the first of equals.
+
+    Parameters
+    ----------
+    relatives : (rows, n)
+        Price relatives, positive.
+    """
+    weights = np.zeros(relatives.shape[1])
+    weights[int(np.argmax(np.log(relatives).sum(axis=0)))] = 1.0
+    return weights
+
+
 def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
-    """Return the constant rebalanced portfolio with the highest growth: ``argmax mean(log(X b))`` over the simplex.
+    """Return the constant rebalanced portfolio with the highest growth, (n,): ``argmax mean(log(X b))`` over the simplex.
 
     Newton's method on the coins in use, each step a quadratic on the simplex; coins come in where the gradient says that
     they help, first by the best of a few mixtures with what was there. It ends with a certificate: no portfolio grows faster
@@ -133,7 +146,7 @@ def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
     Parameters
     ----------
     relatives : (rows, n)
-        X: price relatives, positive.
+        X: price relatives, positive. Without a row all portfolios are alike, and the answer is the uniform one.
     tolerance : float
         Largest gap in log growth a row.
 
@@ -145,8 +158,9 @@ def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
     rows, size = relatives.shape
     if not (np.isfinite(relatives).all() and (relatives > 0.0).all()):
         raise DataError("price relatives must be positive and finite; a price behind them is not")
-    weights = np.zeros(size)
-    weights[int(np.argmax(np.log(relatives).sum(axis=0)))] = 1.0
+    if rows == 0:
+        return np.full(size, 1.0 / size)
+    weights = best_corner(relatives)
     for _ in range(size + 50):
         column = np.flatnonzero(weights)
         growth = relatives[:, column] @ weights[column]
@@ -199,7 +213,7 @@ def _newton(relatives: FloatArray, weights: FloatArray, tolerance: float) -> Flo
 
 
 def equal_risk(covariance: FloatArray) -> FloatArray:
-    """Return the long-only weights of which each carries the same risk: ``b_i (Cb)_i`` equal for all i.
+    """Return the long-only weights, (n,), of which each carries the same risk: ``b_i (Cb)_i`` equal for all i.
 
     Newton's method with a damped step on ``1/2 b'Cb - (1/n) sum(log b_i)`` (Spinu 2013, algorithm 3.4), whose minimum,
     divided by its sum, is the portfolio of equal risk contributions (Maillard, Roncalli, Teiletche 2010).

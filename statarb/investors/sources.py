@@ -11,8 +11,8 @@ import numpy as np
 
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
-from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import CrossAssetRidge, FactorRidge
+from statarb.investors.forecasts import forecasts_from
 
 __all__ = ["SOURCES", "Record", "Source", "forecasts_of"]
 
@@ -85,7 +85,7 @@ def forecasts_of(sources: Sequence[Source], panel: Panel, first: int, last: int,
         deep = min(depth, source.depth)
         key = (source.model, horizon, deep)
         if key not in made:
-            made[key] = _forecast(source.forecaster(horizon), panel, first, last, deep)
+            made[key] = forecasts_from(source.forecaster(horizon), panel, first, last, deep)
         return made[key]
 
     found = np.empty((last - first, len(sources), len(panel.coins)))
@@ -93,15 +93,6 @@ def forecasts_of(sources: Sequence[Source], panel: Panel, first: int, last: int,
         found[:, place] = forecast(source, lag + source.span)
         if lag > 0:
             found[:, place] -= forecast(source, lag)
-    return found
-
-
-def _forecast(model: Any, panel: Panel, first: int, last: int, depth: int) -> FloatArray:
-    found = np.full((last - first, len(panel.coins)), np.nan)
-    ready = max(first, model.min_rows - 1)
-    if ready < last and depth >= model.min_rows:
-        rows = np.arange(ready, last, dtype=np.int64)
-        found[ready - first :] = forecast_rows(model, panel, rows, depth=depth).forecasts
     return found
 
 

@@ -14,8 +14,8 @@ from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.ensemble import linear_ensemble
-from statarb.investors.base import BaseInvestor, register, weights_of
-from statarb.investors.edge import Edge, measured_edges
+from statarb.investors.base import SignalDriven, register, weights_of
+from statarb.investors.edge import measured_edges
 from statarb.investors.scenarios import daily_sigma, residuals, simple_returns
 from statarb.optimization.mean_downside_risk import MeanDownsideRisk
 from statarb.optimization.rolling import RollingMeanDownsideRisk
@@ -26,14 +26,13 @@ __all__ = ["StatArb"]
 KEPT = 1e-9
 """Change of a weight below which the holding is left as it is: the solver's own tolerance, not a trade."""
 
-
 ROUNDING = 1e-12
 """By which the largest order is missed, so that rounding does not make it one that has to be cut."""
 
 
 @register("stat_arb")
 @dataclasses.dataclass(eq=False, repr=False)
-class StatArb(BaseInvestor):
+class StatArb(SignalDriven):
     """Expected returns from forecasts that have proven themselves, traded by a fee-aware mean-downside-risk problem.
 
     At each step::
@@ -127,23 +126,12 @@ class StatArb(BaseInvestor):
         self._seen: np.datetime64 | None = None
         self._sigma: FloatArray | None = None
 
-    def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Forecast from the window, then decide; see :meth:`Investor.decide`."""
-        last = len(window.times) - 1
-        signal = self.signals(window, last, last + 1, last + 1)
-        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
-
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
-        """Return, for the rows ``first`` to ``last - 1``, expected returns, their record, and volatilities where asked for.
+        """Return expected returns and trust, and volatilities where asked for, of the rows ``first`` to ``last - 1``.
 
-        Parameters
-        ----------
-        panel : Panel
-            The market; nothing after row ``last - 1`` is used, nor for any row what comes after it.
-        first, last : int
-            Rows, as positions in ``panel.times``.
-        depth : int
-            Most rows of a window.
+        See :meth:`SignalDriven.signals`. ``expected_return`` (rows, coins) is the expected log return from the trade on, after
+        its record, NaN where no source has a forecast; ``trust`` (rows, sources) the share of each source that is believed;
+        ``sigma`` (rows, coins) the volatility of the next step's return, with ``volatility`` alone.
         """
         main = linear_ensemble() if self.forecaster is None else self.forecaster
         expected = np.zeros((last - first, len(panel.coins)))
@@ -162,17 +150,13 @@ class StatArb(BaseInvestor):
                 evidence=self.evidence,
                 fee=self._rules.fee,
             )
-            self._add(edge, place, expected, trust, known)
+            expected += np.nan_to_num(edge.expected)
+            trust[:, place] = edge.trust
+            known |= ~np.isnan(edge.expected)
         found = {"expected_return": np.where(known, expected, np.nan), "trust": trust}
         if self.volatility is not None:
             found["sigma"] = daily_sigma(panel, first, last, depth, self.volatility)
         return found
-
-    @staticmethod
-    def _add(edge: Edge, place: int, expected: FloatArray, trust: FloatArray, known: Any) -> None:
-        expected += np.nan_to_num(edge.expected)
-        trust[:, place] = edge.trust
-        known |= ~np.isnan(edge.expected)
 
     def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
         """Return wanted weights given the signals of the window's last row; ``None`` where nothing is to be traded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -173,9 +174,15 @@ def called(function: Callable[[Panel], Any], panel: Panel, name: str, change: st
 
 @contextmanager
 def judged(name: str, change: str | None) -> Iterator[None]:
-    """Say what an error of the subject means: one that only a changed future brings about is a look ahead."""
+    """Say what an error of the subject means: one that only a changed future brings about is a look ahead.
+
+    The boundary to other people's code: nothing is swallowed, and what is no answer of the subject (an interruption, a machine
+    short of memory) passes as it is.
+    """
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as error:
         if isinstance(error, ValueError) and "read-only" in str(error):
             raise AssertionError(f"{name} writes to its input, which is read-only; it must work on a copy") from error
@@ -184,6 +191,16 @@ def judged(name: str, change: str | None) -> Iterator[None]:
         raise LookAheadError(
             f"{name} looks ahead: with {change} it fails ({type(error).__name__}: {error}), and without that it does not"
         ) from error
+
+
+def pickled(subject: Any, name: str) -> Any:
+    """Return a copy that went through pickle, as to a worker; what pickling raises is the subject's fault."""
+    try:
+        return pickle.loads(pickle.dumps(subject))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise AssertionError(f"{name} cannot be pickled ({type(error).__name__}: {error}); workers need that") from error
 
 
 def as_frames(name: str, result: Any) -> Frames:

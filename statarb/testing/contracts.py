@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from statarb._checks import check_integer
 from statarb._typing import TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.testing.causality import CheckReport, Frames, assert_same, judged, label, random_cuts
+from statarb.testing.causality import CheckReport, Frames, assert_same, judged, label, pickled, random_cuts
 from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy
 
 __all__ = ["check_forecaster", "check_investor", "fresh"]
@@ -173,7 +172,7 @@ def check_forecaster(
         _fitted(subject, before, name, change)
         held_out = _forecast(subject, now, name, change)
         if change is None:
-            restored = _forecast(_pickled(subject, name), now, name, change)
+            restored = _forecast(pickled(subject, name), now, name, change)
             if not held_out.equals(restored):
                 raise AssertionError(f"{name}, fitted and pickled, predicts otherwise than before pickling at {cut}")
         _fitted(subject, now, name, change)
@@ -232,7 +231,7 @@ def _check(
         for twin, what in (
             (fresh(subject), "a second clone was asked"),
             (copy.deepcopy(subject), "a deep copy was asked"),
-            (_pickled(subject, name), "a pickled copy was asked"),
+            (pickled(subject, name), "a pickled copy was asked"),
         ):
             assert_same(name, expected, walk(twin, original, cut, None, still), None, what)
         for how in FUTURES:
@@ -269,7 +268,9 @@ def _check(
 def _moved_walk(name: str, walk: Walk, subject: Any, market: Panel, cut: pd.Timestamp, moved: pd.Timedelta) -> Frames:
     try:
         return walk(subject, market, cut, None, moved)
-    except Exception as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # the boundary to the subject: whatever it raises is the answer to the question
         raise AssertionError(
             f"{name} depends on the dates themselves: with the same quotes dated {moved.days} days later it fails "
             f"({type(error).__name__}: {error}); does it look into data of its own? (knows_dates=True allows it)"
@@ -383,13 +384,6 @@ def _around(panel: Panel, cut: pd.Timestamp, depth: int) -> Panel:
 def _row_before(panel: Panel, cut: pd.Timestamp) -> pd.Timestamp:
     times = panel.times
     return times[max(int(times.searchsorted(cut)) - 1, 0)]
-
-
-def _pickled(subject: Any, name: str) -> Any:
-    try:
-        return pickle.loads(pickle.dumps(subject))
-    except Exception as error:
-        raise AssertionError(f"{name} cannot be pickled ({type(error).__name__}: {error}); workers need that") from error
 
 
 def _settings(subject: Any) -> Any:

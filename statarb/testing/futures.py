@@ -175,19 +175,7 @@ def _thinned(
 def _assembled(panel: Panel, grid: Any, rows: IntArray, arrays: dict[str, Any], observed: BoolArray | None) -> Panel:
     for values in [*arrays.values(), *([] if observed is None else [observed])]:
         values.flags.writeable = False
-    made = Panel(
-        grid,
-        rows,
-        panel.coins,
-        arrays,
-        observed=observed,
-        table=panel.table,
-        step=panel._step,
-        numeraire=panel.numeraire,
-        imputation=panel.imputation,
-        looks_ahead=panel.looks_ahead,
-        metadata=panel.metadata,
-    )
+    made = panel._like(grid, rows, panel.coins, arrays, observed)
     if panel._now is not None:
         made._now = min(panel._now, grid[-1])
     return made

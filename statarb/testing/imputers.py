@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from statarb._checks import check_integer
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import LookAheadError
-from statarb.testing.causality import CheckReport, as_frames, assert_same, called, check_causal, label, random_cuts
+from statarb.testing.causality import CheckReport, as_frames, assert_same, called, check_causal, label, pickled, random_cuts
 from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy
 
 __all__ = ["check_imputer"]
@@ -76,7 +75,7 @@ def check_imputer(
     filled = _filled(imputer, original, name)
     _assert_only_missing_filled(name, original, filled, longest, bool(getattr(imputer, "fill_start", False)))
     expected = as_frames(name, filled)
-    for twin, what in ((imputer, "it was asked again"), (_pickled(imputer, name), "a pickled copy was asked")):
+    for twin, what in ((imputer, "it was asked again"), (pickled(imputer, name), "a pickled copy was asked")):
         assert_same(name, expected, called(twin, original, name), None, what)
     runs = 3
     if tolerance is not None:
@@ -173,14 +172,6 @@ def _assert_order_free(
     wrong = ~np.isclose(straight, swapped, rtol=tolerance, atol=0.0, equal_nan=True)
     if wrong.any():
         raise AssertionError(f"{name} fills otherwise when the coins change places: {_where(straight, wrong)}")
-
-
-def _pickled(imputer: Callable[[Panel], Panel], name: str) -> Callable[[Panel], Panel]:
-    try:
-        copied: Callable[[Panel], Panel] = pickle.loads(pickle.dumps(imputer))
-    except Exception as error:
-        raise AssertionError(f"{name} cannot be pickled ({type(error).__name__}: {error}); workers need that") from error
-    return copied
 
 
 def _where(frame: pd.DataFrame, cells: np.ndarray[Any, Any]) -> str:

@@ -63,7 +63,13 @@ class Checkpoint:
             temporary.write_bytes(self._seal(data) + data)
 
     def read(self, name: str) -> Any | None:
-        """Return a block, or ``None`` where it is absent or does not match its checksum (then it is removed)."""
+        """Return a block, or ``None`` where it is absent or does not match its checksum (then it is removed).
+
+        Raises
+        ------
+        DataError
+            Where it is there and cannot be read.
+        """
         path = self.folder / name
         try:
             raw = path.read_bytes()
@@ -90,7 +96,13 @@ class Checkpoint:
 
 
 def content_key(parts: Mapping[str, Any]) -> str:
-    """Return a hash of everything that a result depends on: code, parameters, data, window."""
+    """Return a hash of everything that a result depends on: code, parameters, data, window.
+
+    Parameters
+    ----------
+    parts : mapping of str to object
+        What it depends on, by name; see :func:`describe` for what can be described.
+    """
     text = json.dumps({name: describe(part) for name, part in parts.items()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

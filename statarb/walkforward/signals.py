@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -16,7 +17,7 @@ from statarb.data.shared import SharedPanel, shared
 from statarb.errors import ParameterError
 from statarb.walkforward.checkpoint import Checkpoint
 
-__all__ = ["Block", "SignalInvestor", "signal_blocks"]
+__all__ = ["Block", "SignalInvestor", "SignalsFailed", "signal_blocks"]
 
 SignalArrays = Mapping[str, FloatArray]
 
@@ -53,6 +54,10 @@ class SignalInvestor(Protocol):
         ...
 
 
+class SignalsFailed(Exception):
+    """An investor cannot compute its signals in blocks; the text says what it raised, the cause is that error."""
+
+
 class Block:
     """Signals of the rows ``first`` to ``last - 1``, and the seconds that they took.
 
@@ -77,7 +82,7 @@ class Block:
         self.seconds_a_row = seconds / max(last - first, 1)
 
     def row(self, position: int) -> dict[str, FloatArray]:
-        """Return the signal of one row."""
+        """Return the signal of one row: the entries of all arrays at ``position``, a position in ``panel.times``."""
         return {name: values[position - self.first] for name, values in self.arrays.items()}
 
 
@@ -97,6 +102,30 @@ def signal_blocks(
 
     A worker maps the panel from files, and shows the investor only the rows up to the end of its block: what lies after it is
     not there to be seen. It leaves the block in a file too, so that blocks that wait for the reader take no memory.
+
+    Parameters
+    ----------
+    investor : SignalInvestor
+        Whose signals; is not changed.
+    panel : Panel
+        The market.
+    first, last : int
+        Rows, as positions in ``panel.times``.
+    depth : int
+        Most rows that may be used for one answer.
+    block : int
+        Rows of a block; cut at multiples of it, so that the blocks are the same wherever a walk begins.
+    n_jobs : int
+        Processes.
+    store : Checkpoint, optional
+        Where blocks are kept, and read from.
+    show : bool
+        Whether to show a bar on a terminal.
+
+    Raises
+    ------
+    SignalsFailed
+        Whatever the investor raised, when the reader comes to that block; or it cannot be sent to workers.
     """
     edges = [(max(low, first), min(low + block, last)) for low in range(first - first % block, last, block)]
     if joblib.effective_n_jobs(n_jobs) == 1:
@@ -108,11 +137,15 @@ def signal_blocks(
         tasks = (joblib.delayed(_park)(investor, market, low, high, depth, parked) for low, high in edges)
         runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
         done = track(runner(tasks), "signals", total=len(edges), show=show)
-        for (low, high), _ in zip(edges, done, strict=True):
-            found = _compute(investor, panel, low, high, depth, parked)
-            if store is None:
-                parked.remove(_name(low, high))
-            yield found
+        try:
+            for (low, high), _ in zip(edges, done, strict=True):
+                found = _compute(investor, panel, low, high, depth, parked)
+                if store is None:
+                    parked.remove(_name(low, high))
+                yield found
+        except pickle.PicklingError as error:
+            reason = str(error.__cause__ or error).strip('\n"').splitlines()[-1]  # joblib hands on the whole traceback as text
+            raise SignalsFailed(f"workers cannot be sent it: {reason}") from error
 
 
 def _name(low: int, high: int) -> str:
@@ -125,15 +158,26 @@ def _park(investor: SignalInvestor, market: SharedPanel, low: int, high: int, de
 
 
 def _compute(investor: SignalInvestor, panel: Panel, low: int, high: int, depth: int, store: Checkpoint | None) -> Block:
-    """Read a block from the store, or compute it and leave it there."""
+    """Read a block from the store, or compute it and leave it there.
+
+    Raises
+    ------
+    SignalsFailed
+        Whatever the investor raised, or signals that do not have one entry a row. What the store or the panel raise is theirs.
+    """
     name = _name(low, high)
     found = None if store is None else store.read(name)
     if isinstance(found, Block):
         return found
     past = panel.row_slice(0, high)
     started = time.perf_counter()
-    arrays = {key: np.asarray(values) for key, values in investor.signals(past, low, high, depth).items()}
-    made = Block(low, high, arrays, time.perf_counter() - started)
+    try:
+        arrays = {key: np.asarray(values) for key, values in investor.signals(past, low, high, depth).items()}
+        made = Block(low, high, arrays, time.perf_counter() - started)
+    except MemoryError:  # says something about the machine, nothing about the investor
+        raise
+    except Exception as error:  # the boundary to other people's code: the walk warns of it, and asks step by step
+        raise SignalsFailed(f"{type(error).__name__}: {error}") from error
     if store is not None:
         store.write(name, made)
     return made

@@ -25,7 +25,7 @@ from statarb.investors.base import Investor
 from statarb.rules import TradingRules
 from statarb.walkforward.checkpoint import Checkpoint, code_version, content_key
 from statarb.walkforward.run import Decided, Run
-from statarb.walkforward.signals import Block, SignalInvestor, signal_blocks
+from statarb.walkforward.signals import Block, SignalInvestor, SignalsFailed, signal_blocks
 
 __all__ = ["decide_all", "walk_forward"]
 
@@ -54,9 +54,9 @@ def walk_forward(
 
     For the step t the investor sees the rows up to ``t - decision_lag`` steps, and its holdings at that time (with the value
     of the portfolio, in USD, as ``holdings.attrs["value"]``); the weights that it wants are traded at P(t) (case rules,
-    section 4). A decision that cannot be used (an exception, NaN, a negative weight,
-    more than 1 in all, an unknown coin, or more time than a step lasts) keeps the holdings; it is counted, and its reason is
-    in ``Run.failures``.
+    section 4). A decision that cannot be used (an exception, NaN, a negative weight, more than 1 in all, an unknown coin, or
+    more time than a step lasts) keeps the holdings; it is counted, and its reason is in ``Run.failures``. Only what says
+    nothing about the investor, an interruption or a lack of memory, ends the walk; with a checkpoint it can go on from there.
 
     Parameters
     ----------
@@ -238,6 +238,8 @@ class _Walk:
         reason, message, answer = "", "", None
         try:
             answer = self.agent.decide(window, holdings) if signal is None else self.agent.decide_on(window, holdings, signal)
+        except MemoryError:  # says something about the machine: whoever has more of it must get the same run
+            raise
         except Exception as error:  # noqa: BLE001 - the boundary to other people's code: counted, kept, shown
             reason, message = "exception", f"{type(error).__name__}: {error}"
         seconds = time.perf_counter() - started + spent
@@ -324,11 +326,11 @@ class _Signals:
         try:
             while self.block is None or row >= self.block.last:
                 self.block = next(self.blocks)
-        except Exception as error:  # noqa: BLE001 - the boundary to other people's code: warned of, then decided step by step
+        except SignalsFailed as error:
             self.used = False
             warnings.warn(
-                f"the signals of {self.name!r} cannot be computed in blocks ({type(error).__name__}: {error}); deciding step "
-                "by step instead, where each failure is counted",
+                f"the signals of {self.name!r} cannot be computed in blocks ({error}); deciding step by step instead, where "
+                "each failure is counted",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -337,7 +339,20 @@ class _Signals:
 
 
 def as_weights(answer: Any, coins: pd.Index) -> tuple[FloatArray | None, str, str]:
-    """Turn an investor's answer into weights by column; else give the reason why it cannot be used, and the details."""
+    """Turn an investor's answer into weights by column; else give the reason why it cannot be used, and the details.
+
+    Parameters
+    ----------
+    answer : object
+        What :meth:`Investor.decide` returned: a Series or mapping by coin, or an array of one weight a coin.
+    coins : Index
+        Coins of the panel.
+
+    Returns
+    -------
+    (coins,) or None, str, str
+        Weights, whose sum is at most 1; None where the answer cannot be used. Reason and details, empty where it can.
+    """
     if isinstance(answer, dict):
         answer = pd.Series(answer, dtype=object)
     try:

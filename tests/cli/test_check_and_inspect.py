@@ -123,10 +123,16 @@ def test_targets_that_do_not_exist(target: str, message: str) -> None:
     [
         ("def f(:", "cannot be imported: SyntaxError"),
         ("raise RuntimeError('no')", "cannot be imported: RuntimeError: no"),
+        ("raise SystemExit(0)", "cannot be imported: SystemExit: 0"),
         (
             "class A:\n    name = 'a'\n\n    def decide(self, w, h):\n        raise KeyError('b')",
             r"raised KeyError: 'b' \(.*py, line 5\)",
         ),
+        (
+            "class A:\n    name = 'a'\n\n    def decide(self, w, h):\n        assert False",
+            r"raised AssertionError:  \(.*py, line 5\)",
+        ),
+        ("def A(panel):\n    return {}['c']", r"raised KeyError: 'c' \(.*py, line 2\)"),
         ("class A:\n    def __init__(self):\n        raise RuntimeError('no')", "cannot be made: RuntimeError: no"),
     ],
 )
@@ -135,6 +141,22 @@ def test_whatever_the_module_raises_is_shown(text: str, message: str, tmp_path: 
     broken.write_text(text + "\n")
     with pytest.raises((sa.DataError, sa.ParameterError), match=message):
         run("check", f"{broken}:A")
+
+
+def test_a_fault_of_the_check_itself_is_not_laid_at_the_subjects_door(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("a fault of the kit")
+
+    monkeypatch.setattr("statarb.testing.contracts.random_cuts", broken)
+    with pytest.raises(TypeError, match="a fault of the kit"):
+        run("check", f"{own}:Investor")
+
+
+@pytest.mark.parametrize("text", ["raise MemoryError", "class A:\n    def __init__(self):\n        raise MemoryError"])
+def test_a_machine_short_of_memory_is_no_bad_input(text: str, tmp_path: Path) -> None:
+    (tmp_path / f"large_{len(text)}.py").write_text(text + "\n")
+    with pytest.raises(MemoryError):
+        run("check", f"{tmp_path / f'large_{len(text)}.py'}:A")
 
 
 def test_settings_are_for_classes(own: str) -> None:

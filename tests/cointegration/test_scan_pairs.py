@@ -109,7 +109,9 @@ def test_both_kernels_agree_with_the_twin(lags: str | int, criterion: int, degre
 
 def test_lag_is_the_one_that_statsmodels_chooses() -> None:
     frame = market(300, 5, seed=1)
-    for row in sa.scan_pairs(frame, "aic", 8).to_frame().itertuples():
+    scan = sa.scan_pairs(frame, "aic", 8).to_frame()
+    assert len(scan) == 20
+    for row in scan.itertuples():
         x = np.column_stack([frame[row.x], np.ones(300)])
         rest = frame[row.y] - x @ np.linalg.lstsq(x, frame[row.y], rcond=None)[0]
         assert row.lag == adfuller(rest, maxlag=8, regression="n", autolag="AIC", result_object=False)[2]
@@ -118,7 +120,9 @@ def test_lag_is_the_one_that_statsmodels_chooses() -> None:
 def test_correlation_is_that_of_returns() -> None:
     frame = market(200, 4)
     returns = frame.diff().corr()
-    for row in sa.scan_pairs(frame).to_frame().itertuples():
+    scan = sa.scan_pairs(frame).to_frame()
+    assert len(scan) == 12
+    for row in scan.itertuples():
         assert row.correlation == pytest.approx(returns.loc[row.y, row.x], abs=1e-10)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +157,16 @@ def test_bad_calendars_name_the_line(tmp_path: Path) -> None:
     empty = sa.read_events(calendar(tmp_path, "time,coin,benefit\n"), PANEL)
     assert len(empty) == 0
     assert empty.columns.tolist() == ["time", "coin", "kind", "benefit"]
+
+
+def test_a_damaged_archive_of_events_is_one_clear_error(tmp_path: Path) -> None:
+    amounts = np.random.default_rng(0).uniform(size=400)
+    lines = ["time,coin,kind,benefit", *(f"2018-01-25,1442,airdrop,{amount}" for amount in amounts)]
+    whole, path = gzip.compress("\n".join(lines).encode()), tmp_path / "events.csv.gz"
+    for place in range(10, len(whole) - 8, len(whole) // 60):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(sa.DataError, match=r"events\.csv\.gz"):
+            sa.read_events(path)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(sa.DataError, match="cannot be read as CSV"):
+        sa.read_events(path)

@@ -190,3 +190,19 @@ def test_bad_arguments(tmp_path: Path) -> None:
     write(tmp_path, "BTC_USDT-5m.csv")
     with pytest.raises(sa.DataError, match="two files for BTC/USDT"):
         sa.read_ohlcv(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".json.gz", ".csv.gz"])
+def test_a_damaged_archive_is_one_clear_error_wherever_the_damage_is(ending: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    opened = pd.date_range("2018-01-25", periods=400, freq="5min", tz="UTC")
+    many = pd.DataFrame({"date": opened, **{name: rng.uniform(1.0, 2.0, 400) for name in CANDLES.columns[1:]}})
+    path = write(tmp_path, f"BTC_USDT-5m{ending}", many)
+    whole = path.read_bytes()
+    for place in range(64, len(whole) - 8, len(whole) // 60):  # behind the header, which holds a name
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(sa.DataError, match="cannot be read as candles"):
+            sa.read_ohlcv(tmp_path)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(sa.DataError, match="cannot be read as candles"):
+        sa.read_ohlcv(tmp_path)

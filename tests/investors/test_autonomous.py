@@ -245,17 +245,36 @@ def test_a_shadow_earns_what_a_walk_earns(planted: sa.Panel, lag: int) -> None:
     assert run.replay.fees.sum() > 0.0
 
 
-def test_a_candidate_that_fails_stops_nobody(planted: sa.Panel) -> None:
-    class Broken(Candidate):
-        name = "broken"
+class Stuck(Candidate):
+    name = "stuck"
 
-        def decide(self, scene: Scene, held: np.ndarray, value: float) -> np.ndarray | None:
-            raise ZeroDivisionError("no")
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
-    shadow = Shadow(Broken(), planted, sa.TradingRules(), planted._stamps[0], 1)
-    scene = Scene(planted.row_slice(0, 1), np.zeros((1, 5)), np.zeros(1))
-    assert shadow.advance(scene, planted.array("price")[0], True) == 0.0
-    assert shadow.failures == {"ZeroDivisionError: no": 1}
+    def decide(self, scene: Scene, held: np.ndarray, value: float) -> np.ndarray | None:
+        raise self.error
+
+
+def shadow_of(candidate: Candidate, panel: sa.Panel) -> tuple[Shadow, Scene]:
+    scene = Scene(panel.row_slice(0, 1), np.zeros((1, 5)), np.zeros(1))
+    return Shadow(candidate, panel, sa.TradingRules(), panel._stamps[0], 1), scene
+
+
+def test_a_candidate_without_an_answer_stops_nobody_warns_once_and_is_counted(planted: sa.Panel) -> None:
+    shadow, scene = shadow_of(Stuck(sa.InfeasibleError("no point")), planted)
+    with pytest.warns(RuntimeWarning, match="stuck cannot decide at 2018-01-24 00:00:00 .InfeasibleError: no point.") as warned:
+        growth = [shadow.advance(scene, planted.array("price")[0], True) for _ in range(3)]
+    assert growth == [0.0, 0.0, 0.0]
+    assert len(warned) == 1
+    assert shadow.failures == {"InfeasibleError: no point": 3}
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("no"), KeyError("no"), MemoryError()])
+def test_a_fault_of_a_candidate_is_not_hidden(planted: sa.Panel, error: Exception) -> None:
+    shadow, scene = shadow_of(Stuck(error), planted)
+    with pytest.raises(type(error)):
+        shadow.advance(scene, planted.array("price")[0], True)
+    assert not shadow.failures
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize
 
 from statarb import DataError
-from statarb.investors.simplex import equal_risk, log_optimal, minimise_quadratic, project_simplex
+from statarb.investors.simplex import best_corner, equal_risk, log_optimal, minimise_quadratic, project_simplex
 
 
 def projected_by_root(values: np.ndarray) -> np.ndarray:
@@ -148,6 +148,14 @@ def test_log_optimal_is_certified_and_beats_a_general_solver(size: int) -> None:
         method="SLSQP",
     )
     assert np.log(relatives @ best).mean() >= -other.fun - 1e-12
+
+
+def test_without_rows_all_portfolios_are_alike() -> None:
+    np.testing.assert_array_equal(log_optimal(np.empty((0, 4))), np.full(4, 0.25))
+
+
+def test_the_best_corner_is_the_coin_that_grew_most_the_first_of_equals() -> None:
+    np.testing.assert_array_equal(best_corner(np.array([[1.0, 2.0, 0.5], [1.0, 0.9, 3.6]])), [0.0, 1.0, 0.0])
 
 
 def test_log_optimal_with_equal_columns_and_one_row() -> None:

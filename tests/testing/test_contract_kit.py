@@ -112,7 +112,7 @@ def test_honest_investors_pass() -> None:
     [
         (PeekBase(), sa.LookAheadError, "looks ahead: the result at"),
         (PeekGlobalByPlace(), sa.LookAheadError, "in place"),
-        (PeekGlobalByTime(), AssertionError, "dates"),
+        (PeekGlobalByTime(), AssertionError, "dates themselves.* it fails .KeyError"),
         (Writes(), AssertionError, "must work on a copy"),
         (WritesHoldings(), AssertionError, "must work on a copy"),
         (Random(), AssertionError, "not repeatable"),
@@ -165,6 +165,43 @@ def test_dates_may_be_known_on_request() -> None:
     check_investor(Friday(), knows_dates=True)
     with pytest.raises(AssertionError, match="dated 364 days later"):
         check_investor(Friday())
+
+
+class NeedsTheFuture(EqualWeight):
+    """Fails where the row after its window is gone."""
+
+    def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
+        window.array("price").base[len(window.times)]
+        return None
+
+
+class ShortOfMemory(EqualWeight):
+    """Runs out of memory where the row after its window is gone, as by chance."""
+
+    def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
+        if len(window.array("price").base) <= len(window.times):
+            raise MemoryError
+        return None
+
+
+def test_what_fails_only_without_the_future_looks_ahead() -> None:
+    with pytest.raises(sa.LookAheadError, match=r"with rows after .* dropped it fails .IndexError.*without that"):
+        check_investor(NeedsTheFuture(), MARKET)
+
+
+def test_a_machine_short_of_memory_proves_no_look_ahead() -> None:
+    with pytest.raises(MemoryError):
+        check_investor(ShortOfMemory(), MARKET)
+
+
+def test_what_the_subject_raises_on_an_unchanged_market_passes_as_it_is() -> None:
+    with pytest.raises(AttributeError, match="to_numpy"):
+        check_investor(Raises(), MARKET)
+
+
+class Raises(EqualWeight):
+    def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
+        return None.to_numpy()  # type: ignore[attr-defined]
 
 
 class Friday(EqualWeight):

@@ -96,6 +96,53 @@ def test_a_block_that_fails_is_warned_of_and_decided_step_by_step(market, n_jobs
     np.testing.assert_allclose(run.replay.value, whole.replay.value, rtol=1e-9)
 
 
+class Unsendable(LeadLag):
+    """Holds something that no other process can have."""
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError("cannot pickle an open line to the exchange")
+
+
+def test_an_investor_that_no_worker_can_be_sent_decides_step_by_step(market):
+    whole = sa.walk_forward(Unsendable(), market, RULES, n_jobs=1, **WALK)
+    with pytest.warns(RuntimeWarning, match="workers cannot be sent it: TypeError: cannot pickle an open line.*step by step"):
+        run = sa.walk_forward(Unsendable(), market, RULES, n_jobs=2, **WALK)
+    assert len(run.failures) == 0
+    # rolling sums against sums made anew for each window: they differ by rounding
+    np.testing.assert_allclose(run.replay.value, whole.replay.value, rtol=1e-9)
+
+
+class Uneven(LeadLag):
+    """Gives one entry too few."""
+
+    def signals(self, panel, first, last, depth):
+        return {name: values[1:] for name, values in super().signals(panel, first, last, depth).items()}
+
+
+def test_signals_of_the_wrong_length_are_warned_of_by_name_and_rows(market):
+    with pytest.warns(RuntimeWarning, match="'expected_return' must have one entry a row: 25 for the rows 167 to 191, got 24"):
+        run = sa.walk_forward(Uneven(), market, RULES, block=64, **WALK)
+    assert set(run.failures["message"]) == {"IndexError: index 0 is out of bounds for axis 0 with size 0"}
+
+
+def test_a_fault_of_the_store_is_not_taken_for_the_investors(market, tmp_path, monkeypatch):
+    def full(self, name, content):
+        raise sa.DataError("the disk is full")
+
+    monkeypatch.setattr(Checkpoint, "write", full)
+    with pytest.raises(sa.DataError, match="the disk is full"):
+        sa.walk_forward(LeadLag(), market, RULES, checkpoint=tmp_path, **WALK)
+
+
+def test_a_machine_short_of_memory_is_no_fault_of_the_investor(market):
+    class Large(LeadLag):
+        def signals(self, panel, first, last, depth):
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        sa.walk_forward(Large(), market, RULES, **WALK)
+
+
 def test_a_finished_walk_is_read_from_its_checkpoint(market, whole, tmp_path):
     investor = Counting(entry=0.001, exit=0.001)
     Counting.log = str(tmp_path / "log")

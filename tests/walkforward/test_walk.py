@@ -136,6 +136,15 @@ def test_an_unusable_answer_keeps_the_holdings_and_is_counted(answer, reason, wo
     assert (run.replay.turnover.to_numpy()[2:] == 0.0).all()
 
 
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
+def test_what_says_nothing_about_the_investor_ends_the_walk(error):
+    def stop(window, holdings):
+        raise error
+
+    with pytest.raises(error):
+        sa.walk_forward(Scripted(stop), make_panel(60), RULES, start=START)
+
+
 def test_a_decision_that_takes_longer_than_the_step_is_not_used(monkeypatch):
     panel = make_panel(50, missing=0.0, holes=False)
     clock = iter(np.arange(0.0, 1e6, 400.0))

@@ -41,6 +41,7 @@ class AR5X(Imputer):
     """
 
     name: ClassVar[str] = "ar5x"
+    whole_sample: ClassVar[bool] = True
 
     lags: int = 5
 
@@ -48,11 +49,6 @@ class AR5X(Imputer):
         """Check every setting once."""
         super().__post_init__()
         check_integer("lags", self.lags, at_least=1)
-
-    @property
-    def looks_ahead(self) -> bool:
-        """Always: estimated over the whole panel, and led to the quotes after the hole."""
-        return True
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
         """Fill the holes in place; see :meth:`Imputer.fill`."""

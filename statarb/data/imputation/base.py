@@ -45,9 +45,13 @@ class Imputer(ABC):
     ----------
     name : str
         Key in :data:`IMPUTERS`.
+    whole_sample : bool
+        Whether every cell it fills may depend on later ones: through what is estimated over the whole panel, or through the
+        quote at the far side of the hole.
     """
 
     name: ClassVar[str] = ""
+    whole_sample: ClassVar[bool] = False
 
     max_gap: int | None = None
     fill_start: bool = False
@@ -69,7 +73,7 @@ class Imputer(ABC):
     @property
     def looks_ahead(self) -> bool:
         """Whether a cell that it fills on a whole panel may depend on later cells."""
-        return self.max_gap is not None and not self.fill_start
+        return self.whole_sample or (self.max_gap is not None and not self.fill_start)
 
     def __call__(self, panel: Panel) -> Panel:
         """Fill the missing prices (and unrounded prices, where the panel holds them); see :func:`impute`."""

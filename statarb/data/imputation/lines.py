@@ -37,11 +37,7 @@ class LINT(Imputer):
     """
 
     name: ClassVar[str] = "lint"
-
-    @property
-    def looks_ahead(self) -> bool:
-        """Always: the line ends at a later quote."""
-        return True
+    whole_sample: ClassVar[bool] = True
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
         """Fill the holes in place; see :meth:`Imputer.fill`."""

@@ -24,10 +24,7 @@ ROWS_A_BLOCK = 1024
 class _Multivariate(Imputer):
     """Expected returns that are linear in the returns of all coins."""
 
-    @property
-    def looks_ahead(self) -> bool:
-        """Always: estimated over the whole panel, and tied to the quote after the hole."""
-        return True
+    whole_sample: ClassVar[bool] = True
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
         """Fill the holes in place; see :meth:`Imputer.fill`."""

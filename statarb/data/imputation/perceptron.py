@@ -45,6 +45,7 @@ class MLP(Imputer):
     """
 
     name: ClassVar[str] = "mlp"
+    whole_sample: ClassVar[bool] = True
 
     lags: int = 5
     hidden: int = 8
@@ -60,11 +61,6 @@ class MLP(Imputer):
             check_integer(setting, getattr(self, setting), at_least=1)
         check_number("decay", self.decay, at_least=0.0)
         check_integer("seed", self.seed, at_least=0)
-
-    @property
-    def looks_ahead(self) -> bool:
-        """Always: estimated over the whole panel, and tied to the quote after the hole."""
-        return True
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
         """Fill the holes in place; see :meth:`Imputer.fill`."""

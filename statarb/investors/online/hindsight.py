@@ -12,7 +12,7 @@ from statarb._typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import BaseInvestor, register, weights_of
-from statarb.investors.simplex import log_optimal
+from statarb.investors.simplex import best_corner, log_optimal
 from statarb.investors.universe import carried, check_universe, choose_coins, listed
 
 __all__ = ["BestCoin", "BestConstantRebalanced"]
@@ -83,8 +83,6 @@ class BestConstantRebalanced(_Hindsight):
 
     def best(self, relatives: FloatArray) -> FloatArray:
         """Return the log-optimal weights."""
-        if len(relatives) == 0:
-            return np.full(relatives.shape[1], 1.0 / relatives.shape[1])
         return log_optimal(relatives)
 
 
@@ -103,6 +101,4 @@ class BestCoin(_Hindsight):
 
     def best(self, relatives: FloatArray) -> FloatArray:
         """Return 1 for the best coin."""
-        weights = np.zeros(relatives.shape[1])
-        weights[int(np.argmax(np.log(relatives).sum(axis=0)))] = 1.0
-        return weights
+        return best_corner(relatives)

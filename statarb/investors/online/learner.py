@@ -45,7 +45,7 @@ class Market:
     """
 
     def __init__(self, coins: int, labels: IntArray, max_coins: int | None, max_age: int, memory: int, cash: bool) -> None:
-        self._coins, self._labels, self._max_age, self._cash = coins, labels, max_age, cash
+        self._coins, self._labels, self._max_age = coins, labels, max_age
         self._max_coins = coins if max_coins is None else max_coins
         width = coins + cash
         self._price = np.full(width, np.nan)
@@ -102,13 +102,27 @@ class Market:
         return True
 
     def prices(self, rows: int) -> FloatArray:
-        """Return the last ``rows`` rows of carried prices of the columns in play, or fewer where fewer were seen."""
+        """Return the last ``rows`` rows of carried prices, (rows, n), of the columns in play; fewer where fewer were seen.
+
+        NaN before a coin's first price. The newest ``memory + 1`` rows are kept.
+
+        Parameters
+        ----------
+        rows : int
+            At most ``memory + 1``.
+        """
         first = max(self._kept - rows, 0)
         past: FloatArray = self._past[first : self._kept, self.column]
         return past
 
     def relatives(self, rows: int) -> FloatArray:
-        """Return the last ``rows`` rows of price relatives of the columns in play; 1 before a coin's first price."""
+        """Return the last ``rows`` price relatives, (rows, n), of the columns in play; 1 before a coin's first price.
+
+        Parameters
+        ----------
+        rows : int
+            At most ``memory``.
+        """
         price = self.prices(rows + 1)
         relative = price[1:] / price[:-1]
         return np.where(np.isnan(relative), 1.0, relative)
@@ -161,7 +175,15 @@ class MarketInvestor(BaseInvestor):
         self._until = pd.Timestamp.min
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Take in the rows not seen yet, and return the portfolio; ``None`` while no coin is in play."""
+        """Take in the rows not seen yet, and return the portfolio; ``None`` while no coin is in play.
+
+        See :meth:`Investor.decide`.
+
+        Raises
+        ------
+        DataError
+            A window of other coins, or one that ends before the last row seen.
+        """
         times, market = window.times, self._market
         if market is None or self._coins is None:
             ranks = label_ranks(window)
@@ -187,7 +209,13 @@ class MarketInvestor(BaseInvestor):
         return weights_of(window, weights[: len(window.coins)])
 
     def portfolio(self, market: Market) -> FloatArray:
-        """Return the portfolio to hold over the next row, (n,), of the columns in play; on the simplex."""
+        """Return the portfolio to hold over the next row, (n,), of the columns in play; on the simplex.
+
+        Parameters
+        ----------
+        market : Market
+            The rows so far, the newest included.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define portfolio(market)")
 
     def look_back(self) -> int:
@@ -195,14 +223,29 @@ class MarketInvestor(BaseInvestor):
         return 0
 
     def start(self, market: Market, window: Panel) -> int:
-        """Take in the first window, and return the number of rows taken."""
-        for row in range(len(window.times)):
-            market.take(*_row(window, row))
-        market.choose()
-        return len(window.times)
+        """Take in the first window, and return the number of rows taken.
+
+        Parameters
+        ----------
+        market : Market
+            Has seen nothing yet.
+        window : Panel
+            The first one shown; the rows not taken here come by :meth:`step`.
+        """
+        return _taken(market, window, len(window.times))
 
     def step(self, market: Market, window: Panel, row: int) -> None:
-        """Take in one row of a later window."""
+        """Take in one row.
+
+        Parameters
+        ----------
+        market : Market
+            The rows before it.
+        window : Panel
+            A window that shows the row.
+        row : int
+            Its position in the window.
+        """
         market.take(*_row(window, row))
         market.choose()
 
@@ -254,14 +297,17 @@ class OnlineLearner(MarketInvestor):
         raise NotImplementedError(f"{type(self).__name__} must define update(market, portfolio, relative)")
 
     def change_coins(self, before: IntArray, after: IntArray) -> None:
-        """Bring what is learnt besides the portfolio to other columns; called at the start with none before."""
+        """Bring what is learnt besides the portfolio to other columns; called at the start with none before.
+
+        Parameters
+        ----------
+        before, after : (n,), (m,) int64
+            Columns in play so far and from now on, in rising order.
+        """
 
     def start(self, market: Market, window: Panel) -> int:
         """Take in the first window, or with ``pretrain`` its first row alone, and return the number of rows taken."""
-        taken = 1 if self.pretrain else len(window.times)
-        for row in range(taken):
-            market.take(*_row(window, row))
-        market.choose()
+        taken = _taken(market, window, 1 if self.pretrain else len(window.times))
         self._move(market)
         return taken
 
@@ -303,6 +349,14 @@ def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> 
     _, old, fresh = np.intersect1d(before, after, assume_unique=True, return_indices=True)
     moved[fresh] = values[old]
     return moved
+
+
+def _taken(market: Market, window: Panel, rows: int) -> int:
+    """Take in the first rows of a window, and choose the coins in play; return how many rows they were."""
+    for row in range(rows):
+        market.take(*_row(window, row))
+    market.choose()
+    return rows
 
 
 def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None, BoolArray | None]:

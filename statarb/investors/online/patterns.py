@@ -62,11 +62,7 @@ class CORN(MarketInvestor):
     def portfolio(self, market: Market) -> FloatArray:
         """Return the log-optimal portfolio of the rows that followed similar ones."""
         relatives = market.relatives(self.lookback)
-        size = relatives.shape[1]
-        found = similar_rows(relatives, self.window, self.rho)
-        if len(found) == 0:
-            return np.full(size, 1.0 / size)
-        return log_optimal(relatives[found])
+        return log_optimal(relatives[similar_rows(relatives, self.window, self.rho)])
 
 
 def similar_rows(relatives: FloatArray, window: int, rho: float) -> IntArray:

@@ -12,7 +12,7 @@ from statarb._typing import FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, MarketInvestor, OnlineLearner, remap
-from statarb.investors.simplex import log_optimal, minimise_quadratic
+from statarb.investors.simplex import best_corner, log_optimal, minimise_quadratic
 
 __all__ = ["ExponentiatedGradient", "FollowTheLeader", "OnlineNewtonStep", "UniversalPortfolio"]
 
@@ -244,11 +244,4 @@ class FollowTheLeader(MarketInvestor):
     def portfolio(self, market: Market) -> FloatArray:
         """Return the leader; the uniform portfolio before a second row."""
         relatives = market.relatives(self.lookback)
-        size = relatives.shape[1]
-        if len(relatives) == 0:
-            return np.full(size, 1.0 / size)
-        if self.leader == "portfolio":
-            return log_optimal(relatives)
-        best = np.zeros(size)
-        best[int(np.argmax(np.log(relatives).sum(axis=0)))] = 1.0
-        return best
+        return best_corner(relatives) if self.leader == "coin" and len(relatives) else log_optimal(relatives)
