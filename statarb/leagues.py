@@ -259,6 +259,8 @@ def _one(
     panel = market.open() if isinstance(market, SharedPanel) else market
     try:
         decided = decide_all(investor, panel, rules, decision_lag=lag, **settings)
+    except MemoryError:  # says something about the machine, nothing about the investor
+        raise
     except Exception as error:  # noqa: BLE001 - the boundary to other people's code: counted at every step, kept, shown
         in_cash = decide_all(Cash(), panel, rules, decision_lag=lag, **settings)  # raises where the market is at fault
         grid, message = panel.grid, f"{type(error).__name__}: {error}"
