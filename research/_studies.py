@@ -307,7 +307,9 @@ def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False) -> Figur
             ticks = sorted(set(side["setting"]))
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.minorticks_off()
-        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_formatter("{x:,g}")
+        if not side[["low", "G", "high"]].to_numpy().any():  # nobody traded
+            axes.set_ylim(-1.0, 1.0)
         dress(axes, f"lag {lag}: trades {'at the quote looked at' if lag == 0 else 'one step later'}", label)
     panels[0].set_ylabel("G, 95 % interval")
     panels[0].legend(frameon=False, fontsize=8)

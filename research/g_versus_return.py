@@ -63,14 +63,20 @@ def _agreement(found: League, lag: int, market: Market) -> dict[str, object]:
         "lag": lag,
         "tau": f"{found.agreement()[lag]:.2f}",
         "95 % of tau": f"{low:.2f} to {high:.2f}",
-        "best by G": " and ".join(by_score["investor"]),
+        "best by G": _listed(by_score["investor"]),
         "G": plain(by_score["G"].iloc[0]),
         "95 % of G": f"{plain(by_score['G_low'].min())} to {plain(by_score['G_high'].max())}",
         "probability of being best": f"{by_score['p_best'].sum():.2f}",
-        "best by return": " and ".join(by_return["investor"]),
+        "best by return": _listed(by_return["investor"]),
         "return": percent(by_return["total_return"].iloc[0]),
         "overfitting": f"{found.overfitting[lag]:.2f}",
     }
+
+
+def _listed(names: pd.Series) -> str:
+    """Write names as in a sentence."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else str(last)
 
 
 def _winners(row: pd.Series) -> str:
