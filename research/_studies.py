@@ -283,7 +283,7 @@ def verdict(best: pd.Series) -> str:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False) -> Figure:
+def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False, linear_below: float | None = None) -> Figure:
     """Draw G with its interval against a setting, lag 1 and lag 0 side by side, each on its own scale.
 
     Parameters
@@ -294,6 +294,8 @@ def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False) -> Figur
         Of the horizontal axis.
     log : bool
         Whether that axis is logarithmic.
+    linear_below : float, optional
+        Size of G below which its axis is linear, and logarithmic beyond; by default it is linear throughout.
     """
     figure = Figure(figsize=(10.0, 4.2), layout="constrained")
     panels = figure.subplots(1, len(LAGS))
@@ -307,11 +309,14 @@ def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False) -> Figur
             ticks = sorted(set(side["setting"]))
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.minorticks_off()
+        if linear_below is not None:
+            axes.set_yscale("symlog", linthresh=linear_below)
         axes.yaxis.set_major_formatter("{x:,g}")
         if not side[["low", "G", "high"]].to_numpy().any():  # nobody traded
             axes.set_ylim(-1.0, 1.0)
         dress(axes, f"lag {lag}: trades {'at the quote looked at' if lag == 0 else 'one step later'}", label)
-    panels[0].set_ylabel("G, 95 % interval")
+    beyond = "" if linear_below is None else f" (logarithmic beyond {linear_below:g})"
+    panels[0].set_ylabel(f"G, 95 % interval{beyond}")
     panels[0].legend(frameon=False, fontsize=8)
     return figure
 

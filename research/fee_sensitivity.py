@@ -38,7 +38,7 @@ def study(market: Market) -> Outcome:
     table = twins(scores, "fee, %")
     table["fee, %"] = table["fee, %"].map("{:g}".format)
     finding = f"At lag 0 {_limit(scores, 0)}; at lag 1 {_limit(scores, 1)}."
-    return Outcome({"Fee": table}, twin_figure(scores, "fee, % of turnover"), finding)
+    return Outcome({"Fee": table}, twin_figure(scores, "fee, % of turnover", linear_below=100.0), finding)
 
 
 def _limit(scores: pd.DataFrame, lag: int) -> str:
