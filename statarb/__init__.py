@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from statarb.optimization import MeanDownsideRisk as MeanDownsideRisk
     from statarb.optimization import RollingMeanDownsideRisk as RollingMeanDownsideRisk
     from statarb.optimization import batch_solve as batch_solve
+    from statarb.report import write_report as write_report
     from statarb.rules import TradingRules as TradingRules
     from statarb.volatility import fit_garch as fit_garch
     from statarb.volatility import rolling_volatility as rolling_volatility
@@ -75,6 +76,7 @@ _PUBLIC = {
     "optimization": ("MeanDownsideRisk", "RollingMeanDownsideRisk", "batch_solve"),
     "walkforward": ("walk_forward", "Run"),
     "leagues": ("league",),
+    "report": ("write_report",),
 }
 _MODULES = (
     "backtest",

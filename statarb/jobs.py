@@ -1,25 +1,30 @@
-"""The main job: raw quotes in, a league of scored investors and the best one's files out."""
+"""The main job: raw quotes in, a league of scored investors, the best one's files and a report out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import joblib
 import pandas as pd
 
-from statarb._files import atomic_path, output_folder
+from statarb._files import output_folder
 from statarb._progress import fraction
 from statarb._typing import TimeLike
 from statarb.data.embedded import embedded_market
 from statarb.data.panel import Panel
 from statarb.data.readers import ingest_summary, read_quotes
-from statarb.errors import ParameterError
+from statarb.errors import DataError, ParameterError
 from statarb.investors import INVESTORS
 from statarb.leagues import Grid, League, run_league
+from statarb.report import write_report
 from statarb.rules import TradingRules
+from statarb.submission.forecast_job import DAYS, write_level1
+from statarb.submission.forecasts import STEPS
 from statarb.submission.investment import write_run
+from statarb.submission.league_files import write_league
 
 __all__ = ["FIRST_LEAGUE", "league_job", "league_text", "main_job"]
 
@@ -40,13 +45,16 @@ def main_job(
     n_jobs: int = -1,
     progress: bool = False,
 ) -> str:
-    """Ingest quotes, run every investor at decision lags 1 and 0, rank them, and write the results.
+    """Ingest quotes, forecast the test days, run every investor at decision lags 1 and 0, rank them, and write the results.
 
     Parameters
     ----------
     out : path
-        Folder; gets ``market.parquet``, ``rejects.csv``, ``league.csv`` and the files of the best investor by G at lag 1
-        (see :func:`statarb.submission.write_run`).
+        Folder; gets ``market.parquet``, ``rejects.csv``, the files of the league (``league.csv``; see
+        :func:`statarb.submission.league_files.write_league`), those of the best investor by G at lag 1 (see
+        :func:`statarb.submission.investment.write_run`), ``report.html``, and in the folder ``forecast`` the files of level 1
+        (:func:`statarb.submission.forecast_job.write_level1`): the default forecaster on the competition's days that lie in the
+        data, or else on its last whole day.
     quotes, coins : path or sequence of paths, optional
         Quote files and coin table, see :func:`statarb.read_quotes`; by default the embedded market.
     rules : TradingRules, optional
@@ -73,11 +81,27 @@ def main_job(
         panel = read_quotes(quotes, coins=coins, rejects=folder / "rejects.csv", progress=bar)
     panel.save(folder / "market.parquet")
     result = run_league(investors, panel, rules, start=start, end=end, depth=depth, n_jobs=n_jobs, progress=progress)
-    with atomic_path(folder / "league.csv") as temporary:
-        result.table.to_csv(temporary, index=False)
+    write_league(result, folder, panel)
     best = result.best(1)
-    write_run(best, folder)
-    return "\n".join([ingest_summary(panel), "", league_text(result), "", best.summary(), f"written to {folder}"])
+    write_run(best, folder, panel)
+    level1 = _level1(panel, folder / "forecast", depth, n_jobs, progress)
+    page = write_report(folder)
+    parts = [ingest_summary(panel), level1, league_text(result), f"{best.summary()}\nwritten to {folder}\nreport: {page}"]
+    return "\n\n".join(parts)
+
+
+def _level1(panel: Panel, folder: Path, depth: int, n_jobs: int, progress: bool) -> str:
+    """Forecast the competition's days that lie in the data, or else its last whole day; say so where there is none."""
+    first, last = panel.grid[0], panel.grid[-1]
+    length = (STEPS - 1) * panel.step
+    days = [day for day in DAYS if first < pd.Timestamp(day) and pd.Timestamp(day) + length <= last]
+    if not days:
+        days = [str((last - length).floor("D").date())]
+    try:
+        _, summary = write_level1(panel, folder, days=days, depth=depth, n_jobs=n_jobs, progress=progress)
+    except DataError as error:
+        return f"level 1 left out: {error}"
+    return f"level 1, forecasts of {', '.join(days)}\n{summary}"
 
 
 def league_job(
@@ -96,14 +120,14 @@ def league_job(
     cluster: str | None = None,
     progress: bool = False,
 ) -> str:
-    """Run a league, on this machine or on a Dask cluster, and write ``league.csv``.
+    """Run a league, on this machine or on a Dask cluster, and write its files (``league.csv``).
 
     Parameters
     ----------
     panel : Panel
         The market.
     out : path
-        Folder for ``league.csv``.
+        Folder for the files, see :func:`statarb.submission.league_files.write_league`.
     investors : sequence of str, optional
         Registered names; by default all that decide without hindsight, or with a grid those of the grid alone.
     grid, decision_lags, rules, start, end, depth
@@ -143,8 +167,7 @@ def league_job(
             checkpoint=folder / "checkpoint" if resume else None,
             progress=progress,
         )
-    with atomic_path(folder / "league.csv") as temporary:
-        result.table.to_csv(temporary, index=False)
+    write_league(result, folder, panel)
     return "\n".join([league_text(result), f"written to {folder / 'league.csv'}"])
 
 

@@ -22,7 +22,7 @@ from arch import arch_model
 
 import statarb as sa
 from statarb.volatility import kernels
-from statarb.volatility.estimation import box_of, prepare
+from statarb.volatility.estimation import OMEGA_LEAST, OMEGA_SHARE, STALE_SHARE, box_of, least_variance, prepare
 from statarb.volatility.reference import native_parameters
 
 DEPTH = 2016
@@ -56,7 +56,10 @@ def arch_likelihood(am: Any, parameters: np.ndarray) -> float:
 
 
 def sixteen_starts(values: np.ndarray, model: str, distribution: str) -> list[np.ndarray]:
-    """Best of 16 starts by asset, each search begun once more where it ended; arch's parameters of series of unit variance."""
+    """Best of 16 starts by asset, each search begun once more where it ended; arch's parameters of series of unit variance.
+
+    They keep to the rule of :func:`statarb.fit_garch`: below the usual floor of omega no conditional variance may sink to it.
+    """
     data, box = prepare(values), box_of(model, distribution)
     grid = [(a, p) for a in (0.01, 0.05, 0.1, 0.3) for p in (0.8, 0.95, 0.99, 0.999)]
     start = np.array([[0.0, np.log(max(1 - p, 1e-4)), np.log(1 + kernels.SLACK - p), a / p, 0.5, 0.2] for a, p in grid])
@@ -66,6 +69,11 @@ def sixteen_starts(values: np.ndarray, model: str, distribution: str) -> list[np
     arrays = (data.values, data.first, data.count, data.backcast)
     points, _, _ = kernels.fit_lanes(*arrays, task, np.tile(start, (len(usable), 1)), box, *flags)
     points, loss, _ = kernels.fit_lanes(*arrays, task, points, box, *flags)
+    below = box_of(model, distribution, OMEGA_LEAST)
+    deep, lower, _ = kernels.fit_lanes(*arrays, task, points, below, *flags)
+    sound = (least_variance(*arrays, task, deep) >= OMEGA_SHARE) | (data.unchanged[task] <= STALE_SHARE)
+    sound &= lower < loss
+    points[sound], loss[sound] = deep[sound], lower[sound]
     best = loss.reshape(-1, 16).argmin(axis=1)
     found: list[np.ndarray] = [np.zeros(0)] * values.shape[1]
     for k, asset in enumerate(usable):

@@ -20,6 +20,7 @@ from statarb.backtest.kernels import (
     REASON,
     REASONS,
     STOPPED,
+    TALLY,
     TURNOVER,
     UNIT,
     VALUE,
@@ -130,7 +131,7 @@ class Account:
         self._quotes = np.full((1, len(panel.coins)), np.nan)
         self._row = -1
         self._wanted = np.empty(len(panel.coins))
-        self._work_int = np.empty((2, len(panel.coins)), dtype=np.int64)
+        self._work_int = np.empty((2, max(len(panel.coins), TALLY)), dtype=np.int64)
         self._work_float = np.empty((8, len(panel.coins)))
         self._log_int = np.empty((0, 3), dtype=np.int64)
         self._log_float = np.empty((0, 4))

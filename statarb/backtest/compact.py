@@ -1,4 +1,4 @@
-"""Few coins of many: the quotes and weights of the coins that are ever wanted, side by side in memory.
+"""Few coins of many: places side by side in memory for the coins that are ever wanted.
 
 The sums of the kernels run in four lanes, column modulo 4. The places given here keep every coin in its lane, and in order
 within it, so a replay of the few gives the bits of a replay of all. Places left over hold nothing.
@@ -10,10 +10,9 @@ import dataclasses
 
 import numpy as np
 
-from statarb._numba import kernel
-from statarb._typing import FloatArray, IntArray
+from statarb._typing import IntArray
 from statarb.backtest.decisions import Decisions
-from statarb.backtest.kernels import COLUMNS, ROWS, SPARSE
+from statarb.backtest.kernels import SPARSE
 
 __all__ = ["Compact", "compact_columns"]
 
@@ -43,27 +42,6 @@ class Compact:
         """Places that hold a coin."""
         return np.flatnonzero(self.columns >= 0)
 
-    def quotes(self, quotes: FloatArray) -> FloatArray:
-        """Gather the quotes of the few, (rows, places); NaN in empty places."""
-        out = np.full((len(quotes), len(self.columns)), np.nan)
-        _gather_quotes(quotes, self.columns, out)
-        out.flags.writeable = False
-        return out
-
-    def decisions(self, decisions: Decisions) -> Decisions:
-        """Return the same decisions as a full matrix over the places."""
-        rows = len(decisions.kind)
-        values = np.zeros((rows, len(self.columns)))
-        if decisions.layout == SPARSE:
-            row = np.repeat(np.arange(rows), np.diff(decisions.starts))
-            values[row, self.place[decisions.index]] = decisions.data
-        elif decisions.layout == COLUMNS:
-            values[:, self.place[decisions.index]] = decisions.data.reshape(-1, rows).T
-        else:
-            values[:, self.place[decisions.index]] = decisions.data.reshape(rows, -1)
-        index = np.arange(len(self.columns), dtype=np.int64)
-        return Decisions.from_packed(decisions.step, decisions.kind, ROWS, index, decisions.starts, values)
-
 
 def compact_columns(decisions: Decisions, coins: int, numeraire: int) -> Compact | None:
     """Return places for the coins ever wanted, and the numeraire; None where they are not few."""
@@ -85,11 +63,3 @@ def compact_columns(decisions: Decisions, coins: int, numeraire: int) -> Compact
     filled = np.flatnonzero(columns >= 0)
     place[columns[filled]] = filled
     return Compact(columns, place)
-
-
-@kernel()
-def _gather_quotes(quotes: FloatArray, columns: IntArray, out: FloatArray) -> None:
-    for row in range(len(quotes)):
-        for place in range(len(columns)):
-            if columns[place] >= 0:
-                out[row, place] = quotes[row, columns[place]]

@@ -9,17 +9,8 @@ import numpy as np
 import pandas as pd
 
 from statarb._typing import FloatArray, IntArray
-from statarb.backtest.kernels import (
-    COLUMNS,
-    DECIDED,
-    NOTHING,
-    PARTLY_NAN,
-    ROWS,
-    SPARSE,
-    gather_columns,
-    scan_columns,
-    scan_rows,
-)
+from statarb.backtest.kernels import COLUMNS, DECIDED, NOTHING, PARTLY_NAN, ROWS, SPARSE
+from statarb.backtest.scanning import gather_columns, scan_columns, scan_rows
 from statarb.data._time import Stamps, as_stamps
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError

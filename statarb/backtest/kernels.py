@@ -18,14 +18,12 @@ from __future__ import annotations
 import numpy as np
 
 from statarb._numba import kernel
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._typing import FloatArray, IntArray
 
 REASONS = ("executed", "below minimum", "cut to maximum", "no quote", "no cash", "not finite")
 """Reason codes by their number."""
 
 EXECUTED, BELOW_MINIMUM, CUT_TO_MAXIMUM, NO_QUOTE, NO_CASH, NOT_FINITE = range(6)
-
-NO_ORDER = -1
 
 CASH, VALUE, UNIT, FEES, TURNOVER = range(5)
 """Places in ``money``: cash, value before trading, last known price of the numeraire, fees and turnover of the last step."""
@@ -41,6 +39,11 @@ SCALED = REASON + len(REASONS)
 """Place in ``count`` of the orders for want of cash that were executed in part."""
 COUNTS = SCALED + 1
 
+ORDERS, QUOTED, BELOW, SALES, PURCHASES, CUT_SALES, CUT_PURCHASES, DROPPED = range(8)
+"""Places in the tally of one step: orders, those with a quote, below the minimum; sales and purchases that are executed, those
+of them that are cut to the maximum, and purchases dropped for want of cash."""
+TALLY = DROPPED + 1
+
 ROWS, COLUMNS, SPARSE = range(3)
 """Layouts of wanted weights: row by row, column by column, and non-zero cells alone (compressed rows)."""
 
@@ -48,7 +51,7 @@ DECIDED, PARTLY_NAN, NOTHING = range(3)
 """What a row of wanted weights holds: a decision, some NaN (which are listed), nothing that names a coin."""
 
 BLOCK = 32
-"""Rows of a matrix stored by columns that are turned at a time: 32 rows of 1678 coins fit a second-level cache."""
+"""Rows brought near at a time, where cells to be read lie far apart: 32 rows of 1678 coins fit a second-level cache."""
 
 
 @kernel()
@@ -68,6 +71,33 @@ def _sum_all(values: FloatArray, size: int) -> float:
     if even + 2 < size:
         c += values[even + 2]
     return (a + b) + (c + d)
+
+
+@kernel()
+def _sum_both(first: FloatArray, second: FloatArray, size: int) -> tuple[float, float]:
+    """Add up two arrays at once, each with the bits of :func:`_sum_all`; what one waits for, the other one uses."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    e, f, g, h = 0.0, 0.0, 0.0, 0.0
+    even = size - size % 4
+    for k in range(0, even, 4):
+        a += first[k]
+        b += first[k + 1]
+        c += first[k + 2]
+        d += first[k + 3]
+        e += second[k]
+        f += second[k + 1]
+        g += second[k + 2]
+        h += second[k + 3]
+    if even < size:
+        a += first[even]
+        e += second[even]
+    if even + 1 < size:
+        b += first[even + 1]
+        f += second[even + 1]
+    if even + 2 < size:
+        c += first[even + 2]
+        g += second[even + 2]
+    return (a + b) + (c + d), (e + f) + (g + h)
 
 
 @kernel()
@@ -113,7 +143,7 @@ def mark(
         part, line = work_float[0], quotes[row]
         for coin in range(len(units)):
             price, known, own = line[coin], last[coin], units[coin]
-            known = price if (price > 0.0) & (price < np.inf) else known
+            known = price if (price > 0.0) & (price - price == 0.0) else known  # as in _settle
             last[coin] = known
             part[coin] = own * known
         money[VALUE] = money[CASH] + _sum_all(part, len(units))
@@ -188,186 +218,178 @@ def _gather(
 
 
 @kernel()
-def _size_orders(
-    size: int,
-    value: float,
-    lower: float,
-    upper: float,
-    wanted: FloatArray,
-    units: FloatArray,
-    last: FloatArray,
-    price: FloatArray,
-    order: FloatArray,
-    target: FloatArray,
-    sale: FloatArray,
-    purchase: FloatArray,
-    code: IntArray,
-) -> None:
-    """Steps 2 to 4: the order of each coin, whether and in what part it can be executed, and why not."""
-    # Several short loops over few arrays, all cells read first: this the compiler turns into vectors.
+def _settle(
+    size: int, value: float, lower: float, upper: float, wanted: FloatArray, units: FloatArray, last: FloatArray,
+    price: FloatArray, before: FloatArray, sale: FloatArray, purchase: FloatArray, tally: IntArray, limited: int | None,
+) -> int:  # fmt: skip
+    """Steps 2 to 5 of each coin as if cash sufficed; return of how many one is held that was not, or the other way round.
+
+    Writes the units held ``before``, what is sold and what is bought (USD), and counts into ``tally``. ``limited`` is ``None``
+    where there are no order limits: numba then compiles a version without them.
+    """
+    # One loop, all cells read first, no branch: this the compiler turns into vectors. ``x - x == 0`` asks whether x is finite;
+    # a comparison with infinity would be turned into tests of the bits, several times as long.
+    changed, orders, usable, sales, purchases, below, cut_sales, cut_purchases = 0, 0, 0, 0, 0, 0, 0, 0
     for k in range(size):
         goal = min(max(wanted[k], 0.0), 1.0) * value
-        target[k] = goal
-        order[k] = goal - units[k] * last[k]
-    for k in range(size):
-        gap, goal, quote = order[k], target[k], price[k]
+        own, quote, known = units[k], price[k], last[k]
+        gap = goal - own * known
+        whole = goal / quote
+        quoted = (quote > 0.0) & (quote - quote == 0.0) & (gap != 0.0)
+        go = quoted & ((gap - gap) + (whole - whole) == 0.0)
+        selling = gap < 0.0
         amount = abs(gap)
-        reason = CUT_TO_MAXIMUM if amount > upper else EXECUTED
-        reason = BELOW_MINIMUM if amount < lower else reason
-        reason = reason if (amount < np.inf) & (goal / quote < np.inf) else NOT_FINITE
-        reason = reason if (quote > 0.0) & (quote < np.inf) else NO_QUOTE
-        code[k] = NO_ORDER if gap == 0.0 else reason
-    for k in range(size):
-        gap, reason = order[k], code[k]
-        amount = min(abs(gap), upper)
-        traded = amount if (reason == EXECUTED) | (reason == CUT_TO_MAXIMUM) else 0.0
-        sale[k] = traded if gap < 0.0 else 0.0
-        purchase[k] = traded if gap > 0.0 else 0.0
-
-
-@kernel()
-def _scale_purchases(size: int, factor: float, lower: float, purchase: FloatArray, code: IntArray) -> int:
-    """Step 5: multiply all purchases by one factor, drop those that fall below the minimum; return how many did."""
-    dropped = 0
-    for k in range(size):
-        before, reason = purchase[k], code[k]
-        after = before * factor
-        gone = (before > 0.0) & ((after < lower) | (after == 0.0))
-        purchase[k] = 0.0 if gone else after
-        code[k] = NO_CASH if before > 0.0 else reason
-        dropped += gone
-    return dropped
-
-
-@kernel()
-def _execute(
-    size: int,
-    price: FloatArray,
-    target: FloatArray,
-    sale: FloatArray,
-    purchase: FloatArray,
-    code: IntArray,
-    units: FloatArray,
-    last: FloatArray,
-) -> int:
-    """Move the units; return of how many coins one is held that was not, or the other way round."""
-    for k in range(size):
-        goal, difference = target[k], purchase[k] - sale[k]
-        target[k] = (goal if code[k] == EXECUTED else difference) / price[k]
-    changed = 0
-    for k in range(size):
-        before, moved, reason, sold, bought = units[k], target[k], code[k], sale[k], purchase[k]
-        together = before + moved
-        after = max(moved if reason == EXECUTED else together, 0.0)
-        fewer = min(after, before)
-        after = fewer if sold > 0.0 else after
-        after = after if sold + bought > 0.0 else before
-        changed += (after > 0.0) != (before > 0.0)
+        if limited is not None:
+            small, cut = go & (amount < lower), amount > upper
+            go = go & (not small)
+            amount = min(amount, upper)
+            piece = amount / quote
+            part = own - piece if selling else own + piece
+            whole = max(part, 0.0) if cut else whole
+            below += small
+            cut_sales += go & cut & selling
+            cut_purchases += go & cut & (not selling)
+        sold = amount if go & selling else 0.0
+        bought = amount if go & (not selling) else 0.0
+        after = min(whole, own) if selling else whole
+        after = after if go else own
+        orders += gap != 0.0
+        usable += quoted
+        sales += go & selling
+        purchases += go & (not selling)
+        changed += (after > 0.0) != (own > 0.0)
+        before[k] = own
+        sale[k] = sold
+        purchase[k] = bought
         units[k] = after
-    for k in range(size):
-        quote, known, traded = price[k], last[k], sale[k] + purchase[k]
-        last[k] = quote if traded > 0.0 else known
+        last[k] = quote if go else known
+    tally[ORDERS] = orders
+    tally[QUOTED] = usable
+    tally[BELOW] = below
+    tally[SALES] = sales
+    tally[PURCHASES] = purchases
+    tally[CUT_SALES] = cut_sales
+    tally[CUT_PURCHASES] = cut_purchases
     return changed
 
 
 @kernel()
-def _tally(size: int, code: IntArray, purchase: FloatArray, count: IntArray) -> None:
-    """Count the orders by reason."""
-    executed, below, cut, unquoted, short, infinite, scaled = 0, 0, 0, 0, 0, 0, 0
+def _scale(
+    size: int,
+    factor: float,
+    lower: float,
+    price: FloatArray,
+    before: FloatArray,
+    purchase: FloatArray,
+    units: FloatArray,
+    tally: IntArray,
+) -> int:
+    """Step 5 where cash does not suffice: multiply all purchases by one factor, drop those that fall below the minimum by it.
+
+    Counts how many were ``DROPPED``; returns of how many coins one is held that was not, or the other way round.
+    """
+    changed, dropped = 0, 0
     for k in range(size):
-        reason, bought = code[k], purchase[k]
-        executed += reason == EXECUTED
-        below += reason == BELOW_MINIMUM
-        cut += reason == CUT_TO_MAXIMUM
-        unquoted += reason == NO_QUOTE
-        short += reason == NO_CASH
-        infinite += reason == NOT_FINITE
-        scaled += (reason == NO_CASH) & (bought > 0.0)
+        whole, own, quote, held = purchase[k], before[k], price[k], units[k]
+        part = whole * factor
+        gone = (whole > 0.0) & ((part < lower) | (part == 0.0))
+        part = 0.0 if gone else part
+        after = max(own + part / quote, 0.0) if part > 0.0 else own
+        after = after if whole > 0.0 else held
+        dropped += gone
+        changed += (after > 0.0) != (own > 0.0)
+        purchase[k] = part
+        units[k] = after
+    tally[DROPPED] = dropped
+    return changed
+
+
+@kernel()
+def _count(tally: IntArray, short: bool, count: IntArray) -> None:
+    """Add the orders of a step to the counters by reason; ``short`` tells whether purchases were scaled for want of cash."""
+    executed = tally[SALES] + tally[PURCHASES] - tally[CUT_SALES] - tally[CUT_PURCHASES]
+    cut = tally[CUT_SALES] + tally[CUT_PURCHASES]
+    if short:
+        executed -= tally[PURCHASES] - tally[CUT_PURCHASES]
+        cut -= tally[CUT_PURCHASES]
+        count[REASON + NO_CASH] += tally[PURCHASES]
+        count[SCALED] += tally[PURCHASES] - tally[DROPPED]
     count[REASON + EXECUTED] += executed
-    count[REASON + BELOW_MINIMUM] += below
     count[REASON + CUT_TO_MAXIMUM] += cut
-    count[REASON + NO_QUOTE] += unquoted
-    count[REASON + NO_CASH] += short
-    count[REASON + NOT_FINITE] += infinite
-    count[SCALED] += scaled
+    count[REASON + BELOW_MINIMUM] += tally[BELOW]
+    count[REASON + NO_QUOTE] += tally[ORDERS] - tally[QUOTED]
+    count[REASON + NOT_FINITE] += tally[QUOTED] - tally[BELOW] - tally[SALES] - tally[PURCHASES]
+
+
+@kernel()
+def _reason(goal: float, gap: float, quote: float, lower: float, upper: float) -> int:
+    """Return why an order is executed or not, were there cash for it; :func:`_settle` counts by the same rules."""
+    if not 0.0 < quote < np.inf:
+        return NO_QUOTE
+    if not (abs(gap) < np.inf and goal / quote < np.inf):
+        return NOT_FINITE
+    if abs(gap) < lower:
+        return BELOW_MINIMUM
+    return CUT_TO_MAXIMUM if abs(gap) > upper else EXECUTED
 
 
 @kernel()
 def _log(
-    size: int,
-    coins: IntArray,
-    fee: float,
-    price: FloatArray,
-    order: FloatArray,
-    sale: FloatArray,
-    purchase: FloatArray,
-    code: IntArray,
-    count: IntArray,
-    log_int: IntArray,
-    log_float: FloatArray,
-    step: int,
-) -> None:
+    size: int, coins: IntArray, rules: FloatArray, money: FloatArray, short: bool, wanted: FloatArray, last: FloatArray,
+    price: FloatArray, before: FloatArray, sale: FloatArray, purchase: FloatArray, count: IntArray, log_int: IntArray,
+    log_float: FloatArray, step: int,
+) -> None:  # fmt: skip
     """List the orders of a step, sales before purchases."""
     place = count[LOGGED]
+    lower, upper = rules[1] * money[UNIT], rules[2] * money[UNIT]
     for buying in range(2):
         for k in range(size):
-            if code[k] != NO_ORDER and (order[k] > 0.0) == (buying == 1):
+            goal = min(max(wanted[k], 0.0), 1.0) * money[VALUE]
+            # What is held was marked to its quote before; of what was not held, the last price does not matter.
+            gap = goal - before[k] * last[k]
+            if gap != 0.0 and (gap > 0.0) == (buying == 1):
+                reason = _reason(goal, gap, price[k], lower, upper)
+                if short and gap > 0.0 and reason in (EXECUTED, CUT_TO_MAXIMUM):
+                    reason = NO_CASH
                 log_int[place, 0] = step
                 log_int[place, 1] = coins[k]
-                log_int[place, 2] = code[k]
-                log_float[place, 0] = order[k]
+                log_int[place, 2] = reason
+                log_float[place, 0] = gap
                 log_float[place, 1] = sale[k] + purchase[k]
-                log_float[place, 2] = price[k] if code[k] != NO_QUOTE else np.nan
-                log_float[place, 3] = fee * (sale[k] + purchase[k])
+                log_float[place, 2] = price[k] if reason != NO_QUOTE else np.nan
+                log_float[place, 3] = rules[0] * (sale[k] + purchase[k])
                 place += 1
     count[LOGGED] = place
 
 
-@kernel()
-def trade(
-    quotes: FloatArray,
-    row: int,
-    index: IntArray,
-    wanted: FloatArray,
-    rules: FloatArray,
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    money: FloatArray,
-    count: IntArray,
-    work_int: IntArray,
-    work_float: FloatArray,
-    log_int: IntArray,
-    log_float: FloatArray,
-    step: int,
-) -> None:
-    """Trade from what is held to what is wanted, at the quotes of one row, after :func:`mark` has been called for it.
-
-    ``wanted`` are the weights of the columns ``index`` (ascending); all others are wanted at 0. ``rules`` holds the fee, and
-    the limits in units of the numeraire. ``work_int`` (2, coins) and ``work_float`` (8, coins) are scratch.
-    """
+# A call of many arrays costs as much as trading few coins does: what every step calls is inlined.
+@kernel(inline="always")
+def _exchange(
+    size: int, coins: IntArray, everything: bool, wanted: FloatArray, price: FloatArray, rules: FloatArray, units: FloatArray,
+    last: FloatArray, held: IntArray, money: FloatArray, count: IntArray, tally: IntArray, work_float: FloatArray,
+    log_int: IntArray, log_float: FloatArray, step: int,
+) -> None:  # fmt: skip
+    """Trade ``size`` coins, whose columns are ``coins``, ascending; ``everything`` tells whether these are all columns."""
     fee, lower, upper = rules[0], rules[1] * money[UNIT], rules[2] * money[UNIT]
-    coins, code = work_int[0], work_int[1]
-    order, target, sale, purchase = work_float[0], work_float[1], work_float[2], work_float[3]
-    everything = len(index) == len(units) and row >= 0
-    if everything:
-        size = len(units)
-        coins = index
-        weight, have, known, price = wanted, units, last, quotes[row]
+    before, sale, purchase = work_float[0], work_float[1], work_float[2]
+    value = money[VALUE]
+    if lower > 0.0 or upper < np.inf:
+        changed = _settle(size, value, lower, upper, wanted, units, last, price, before, sale, purchase, tally, 1)
     else:
-        size = _gather(index, wanted, quotes, row, units, last, held, count[HELD], work_int[0], work_float)
-        weight, have, known, price = work_float[4], work_float[5], work_float[6], work_float[7]
-    _size_orders(size, money[VALUE], lower, upper, weight, have, known, price, order, target, sale, purchase, code)
+        changed = _settle(size, value, lower, upper, wanted, units, last, price, before, sale, purchase, tally, None)
     if everything:
-        sold, bought = _sum_all(sale, size), _sum_all(purchase, size)
+        sold, bought = _sum_both(sale, purchase, size)
     else:
         sold, bought = _sum_listed(sale, coins, size, money), _sum_listed(purchase, coins, size, money)
     cash = money[CASH] + (sold - fee * sold)
+    short = False
     if bought > 0.0:
         cost = bought + fee * bought
         exhausted = False
         if cost > cash:
-            exhausted = _scale_purchases(size, cash / cost, lower, purchase, code) == 0
+            short = True
+            changed = _scale(size, cash / cost, lower, price, before, purchase, units, tally)
+            exhausted = tally[DROPPED] == 0
             bought = _sum_all(purchase, size) if everything else _sum_listed(purchase, coins, size, money)
         cash -= bought + fee * bought
         # what rounding leaves of the last cent, on either side of zero, is no cash
@@ -376,22 +398,47 @@ def trade(
     money[CASH] = cash
     money[TURNOVER] = sold + bought
     money[FEES] = fee * (sold + bought)
-    _tally(size, code, purchase, count)
+    _count(tally, short, count)
     if len(log_int) > 0:
-        _log(size, coins, fee, price, order, sale, purchase, code, count, log_int, log_float, step)
-    if sold > 0.0 or bought > 0.0:
-        changed = _execute(size, price, target, sale, purchase, code, have, known)
-        if not everything:
-            for k in range(size):
-                units[coins[k]] = have[k]
-                last[coins[k]] = known[k]
-        if changed > 0:
-            owned = 0
-            for k in range(size):
-                if have[k] > 0.0:
-                    held[owned] = coins[k]
-                    owned += 1
-            count[HELD] = owned
+        _log(
+            size, coins, rules, money, short, wanted, last, price, before, sale, purchase, count, log_int, log_float, step,
+        )  # fmt: skip
+    if changed > 0:
+        owned = 0
+        for k in range(size):
+            if units[k] > 0.0:
+                held[owned] = coins[k]
+                owned += 1
+        count[HELD] = owned
+
+
+@kernel(inline="always")
+def trade(
+    quotes: FloatArray, row: int, index: IntArray, wanted: FloatArray, rules: FloatArray, units: FloatArray, last: FloatArray,
+    held: IntArray, money: FloatArray, count: IntArray, work_int: IntArray, work_float: FloatArray, log_int: IntArray,
+    log_float: FloatArray, step: int,
+) -> None:  # fmt: skip
+    """Trade from what is held to what is wanted, at the quotes of one row, after :func:`mark` has been called for it.
+
+    ``wanted`` are the weights of the columns ``index`` (ascending); all others are wanted at 0. ``rules`` holds the fee, and
+    the limits in units of the numeraire. ``work_int`` (2, coins, but at least
+    ``TALLY``) and ``work_float`` (8, coins) are scratch.
+    """
+    if len(index) == len(units) and row >= 0:
+        _exchange(
+            len(units), index, True, wanted, quotes[row], rules, units, last, held, money, count,
+            work_int[1], work_float, log_int, log_float, step,
+        )  # fmt: skip
+        return
+    coins, have, known = work_int[0], work_float[5], work_float[6]
+    size = _gather(index, wanted, quotes, row, units, last, held, count[HELD], coins, work_float)
+    _exchange(
+        size, coins, False, work_float[4], work_float[7], rules, have, known, held, money, count,
+        work_int[1], work_float, log_int, log_float, step,
+    )  # fmt: skip
+    for k in range(size):
+        units[coins[k]] = have[k]
+        last[coins[k]] = known[k]
 
 
 @kernel()
@@ -410,44 +457,60 @@ def _log_missing(
 
 
 @kernel()
+def _bring_near(quotes: FloatArray, columns: IntArray, low: int, near: FloatArray) -> None:
+    """Put the quotes of few coins, of the rows from ``low`` on, side by side; NaN where there is no coin."""
+    for row in range(low, min(low + BLOCK, len(quotes))):
+        for place in range(len(columns)):
+            near[row - low, place] = quotes[row, columns[place]] if columns[place] >= 0 else np.nan
+
+
+@kernel()
+def _spread(
+    decision: int, tall: int, layout: int, index: IntArray, starts: IntArray, data: FloatArray, place: IntArray,
+    wanted: FloatArray,
+) -> None:  # fmt: skip
+    """Put the wanted weights of one decision at the places of their coins; ``wanted`` holds an earlier decision, or zeros."""
+    if layout == SPARSE:
+        wanted[:] = 0.0
+        for k in range(starts[decision], starts[decision + 1]):
+            wanted[place[index[k]]] = data[k]
+    else:
+        first, stride = (decision * len(index), 1) if layout == ROWS else (decision, tall)
+        for k in range(len(index)):
+            wanted[place[index[k]]] = data[first + k * stride]
+
+
+@kernel()
+def _turn(begin: int, tall: int, width: int, data: FloatArray, turned: FloatArray) -> None:
+    """Turn a block of weights that are stored by columns."""
+    for column in range(width):
+        for offset in range(min(BLOCK, tall - begin)):
+            turned[offset, column] = data[column * tall + begin + offset]
+
+
+@kernel()
 def run(
-    first: int,
-    stop: int,
-    quotes: FloatArray,
-    rows: IntArray,
-    decisions: IntArray,
-    layout: int,
-    kinds: IntArray,
-    index: IntArray,
-    starts: IntArray,
-    data: FloatArray,
-    rules: FloatArray,
-    numeraire: int,
-    event_step: IntArray,
-    event_coin: IntArray,
-    event_benefit: FloatArray,
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    money: FloatArray,
-    count: IntArray,
-    out: FloatArray,
-    weights: FloatArray,
-    log_int: IntArray,
-    log_float: FloatArray,
-) -> int:
+    first: int, stop: int, quotes: FloatArray, rows: IntArray, decisions: IntArray, layout: int, kinds: IntArray,
+    index: IntArray, starts: IntArray, data: FloatArray, columns: IntArray, place: IntArray, rules: FloatArray,
+    numeraire: int, event_step: IntArray, event_coin: IntArray, event_benefit: FloatArray, units: FloatArray,
+    last: FloatArray, held: IntArray, money: FloatArray, count: IntArray, out: FloatArray, weights: FloatArray,
+    log_int: IntArray, log_float: FloatArray,
+) -> int:  # fmt: skip
     """Replay the steps [first, stop), or as many as the log has room for; return the step to go on from.
 
     ``rows`` gives the row of ``quotes`` of each step, ``decisions`` the row of wanted weights; -1 is none. ``out`` (steps, 4)
-    takes value, cash, fees and turnover; ``weights`` (stop - first or 0, coins + 1), of zeros, the realised weights.
+    takes value, cash, fees and turnover; ``weights`` (stop - first or 0, coins + 1), of zeros, the realised weights. Where few
+    coins of many are ever wanted, the state has as many places as ``columns``, which holds the column of ``quotes`` of each
+    (-1: none), and ``place`` holds the place of each column; elsewhere both are empty.
     """
     coins = len(units)
-    work_int = np.empty((2, coins), np.int64)
+    work_int = np.empty((2, max(coins, TALLY)), np.int64)
     work_float = np.empty((8, coins))
-    width = len(index)
-    tall = len(kinds)
-    turned = np.empty((BLOCK if layout == COLUMNS else 0, width))
-    block = -1
+    few = len(columns) > 0
+    width, tall = len(index), len(kinds)
+    turned = np.empty((BLOCK if layout == COLUMNS and not few else 0, width))
+    near, spread, places = np.empty((BLOCK if few else 0, coins)), np.zeros(coins if few else 0), np.arange(coins if few else 0)
+    block, near_block = -1, -1
     event = np.searchsorted(event_step, first)
     for step in range(first, stop):
         if len(log_int) > 0 and len(log_int) - count[LOGGED] < coins:
@@ -455,31 +518,35 @@ def run(
         while event < len(event_step) and event_step[event] == step:
             money[CASH] += event_benefit[event] * units[event_coin[event]]
             event += 1
-        row = rows[step]
-        mark(quotes, row, numeraire, units, last, held, money, count, work_float)
+        source, row = quotes, rows[step]
+        if few and row >= 0:
+            if row // BLOCK != near_block:
+                near_block = row // BLOCK
+                _bring_near(quotes, columns, near_block * BLOCK, near)
+            source, row = near, row % BLOCK
+        mark(source, row, numeraire, units, last, held, money, count, work_float)
         decision = decisions[step]
         if decision >= 0 and count[STOPPED] == 0 and kinds[decision] != NOTHING:
-            if layout == SPARSE:
+            if few:
+                _spread(decision, tall, layout, index, starts, data, place, spread)
+                coins_wanted, wanted = places, spread
+            elif layout == SPARSE:
                 low, high = starts[decision], starts[decision + 1]
-                columns, wanted = index[low:high], data[low:high]
+                coins_wanted, wanted = index[low:high], data[low:high]
             elif layout == ROWS:
-                columns, wanted = index, data[decision * width : (decision + 1) * width]
+                coins_wanted, wanted = index, data[decision * width : (decision + 1) * width]
             else:
                 if decision // BLOCK != block:
                     block = decision // BLOCK
-                    begin = block * BLOCK
-                    end = min(begin + BLOCK, tall)
-                    for place in range(width):
-                        for offset in range(end - begin):
-                            turned[offset, place] = data[place * tall + begin + offset]
-                columns, wanted = index, turned[decision % BLOCK]
+                    _turn(block * BLOCK, tall, width, data, turned)
+                coins_wanted, wanted = index, turned[decision % BLOCK]
             if kinds[decision] == DECIDED:
                 trade(
-                    quotes, row, columns, wanted, rules, units, last, held, money, count,
+                    source, row, coins_wanted, wanted, rules, units, last, held, money, count,
                     work_int, work_float, log_int, log_float, step,
                 )  # fmt: skip
             else:
-                _log_missing(columns, wanted, count, log_int, log_float, step)
+                _log_missing(coins_wanted, wanted, count, log_int, log_float, step)
         out[step, 0] = money[VALUE]
         out[step, 1] = money[CASH]
         out[step, 2] = money[FEES]
@@ -487,112 +554,3 @@ def run(
         if len(weights) > 0:
             realised(units, last, held, money, count, work_float, weights[step - first])
     return stop
-
-
-@kernel(fastmath={"reassoc"})
-def _check_row(line: FloatArray, slack: float) -> tuple[float, int, int]:
-    """Return the sum of a row, how many cells are not zero, and how many are numbers within [0, 1]."""
-    amount = 0.0
-    some, inside = 0, 0
-    for k in range(len(line)):
-        value = line[k]
-        amount += value
-        some += value != 0.0
-        inside += (value >= -slack) & (value <= 1.0 + slack)
-    return amount, some, inside
-
-
-@kernel()
-def _find_cells(line: FloatArray, some: int, cells: IntArray, before: int) -> None:
-    """Write the places of the ``some`` cells that are not zero; ``cells`` holds the ``before`` places of the row above."""
-    if some == before:
-        same = 0
-        for k in range(some):
-            same += line[cells[k]] != 0.0
-        if same == some:
-            return
-    chunk = 32
-    found = 0
-    for low in range(0, len(line), chunk):
-        part = line[low : low + chunk]
-        filled = 0
-        for k in range(len(part)):
-            filled += part[k] != 0.0
-        if filled > 0:
-            for k in range(len(part)):
-                if part[k] != 0.0:
-                    cells[found] = low + k
-                    found += 1
-
-
-@kernel()
-def scan_rows(
-    values: FloatArray, columns: IntArray, slack: float, total: FloatArray, fine: BoolArray,
-    starts: IntArray, index: IntArray, data: FloatArray,
-) -> int:  # fmt: skip
-    """Check weights stored row by row, and gather the non-zero ones on the way.
-
-    Writes the sum of each row and whether all its weights are numbers within [0, 1]; returns the number of non-zero weights
-    gathered, or -1 where ``data`` is too short for them (then only the checks are complete).
-    """
-    tall, width = values.shape
-    cells = np.zeros(width, np.int64)
-    before = -1
-    found = 0
-    room = True
-    for row in range(tall):
-        line = values[row]
-        total[row], some, inside = _check_row(line, slack)
-        fine[row] = inside == width
-        starts[row] = found
-        room = room and found + some <= len(data)
-        if room and some > 0:
-            _find_cells(line, some, cells, before)
-            before = some
-            for k in range(some):
-                index[found] = columns[cells[k]]
-                data[found] = line[cells[k]]
-                found += 1
-    starts[tall] = found
-    return found if room else -1
-
-
-@kernel()
-def scan_columns(values: FloatArray, slack: float, total: FloatArray, fine: BoolArray, filled: IntArray) -> None:
-    """Check weights stored column by column, given as (columns, rows); count the non-zero ones of each column."""
-    width, tall = values.shape
-    total[:] = 0.0
-    fine[:] = True
-    for column in range(width):
-        some = 0
-        line = values[column]
-        for row in range(tall):
-            value = line[row]
-            some += value != 0.0
-            fine[row] &= (value >= -slack) & (value <= 1.0 + slack)
-            total[row] += value
-        filled[column] = some
-
-
-@kernel()
-def gather_columns(
-    values: FloatArray, columns: IntArray, filled: IntArray, starts: IntArray, index: IntArray, data: FloatArray
-) -> None:
-    """Gather the non-zero weights of a matrix stored column by column into compressed rows; ``starts`` must hold zeros."""
-    width, tall = values.shape
-    for column in range(width):
-        if filled[column] > 0:
-            for row in range(tall):
-                if values[column, row] != 0.0:
-                    starts[row + 1] += 1
-    for row in range(tall):
-        starts[row + 1] += starts[row]
-    place = starts[:tall].copy()
-    for column in range(width):
-        if filled[column] > 0:
-            for row in range(tall):
-                value = values[column, row]
-                if value != 0.0:
-                    index[place[row]] = columns[column]
-                    data[place[row]] = value
-                    place[row] += 1

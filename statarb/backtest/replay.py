@@ -195,7 +195,7 @@ class _Plan:
     @property
     def width(self) -> int:
         """Number of columns that the kernel works on."""
-        return int(self.quotes.shape[1])
+        return int(self.quotes.shape[1]) if self.compact is None else len(self.compact.columns)
 
     def state(self) -> State:
         return State(self.width, self.rules, self.numeraire, self.unit)
@@ -224,10 +224,12 @@ class _Plan:
     ) -> int:
         """Run the steps [first, stop) from a state, and return the step to go on from."""
         wanted = self.decisions
+        nowhere = np.empty(0, dtype=np.int64)
+        columns, place = (nowhere, nowhere) if self.compact is None else (self.compact.columns, self.compact.place)
         return run(
             first, stop, self.quotes, self.rows, self.decision, wanted.layout, wanted.kind, wanted.index, wanted.starts,
-            wanted.data, state.rules, state.numeraire, *self.events, state.units, state.last, state.held, state.money,
-            state.count, out, weights, *log,
+            wanted.data, columns, place, state.rules, state.numeraire, *self.events, state.units, state.last, state.held,
+            state.money, state.count, out, weights, *log,
         )  # fmt: skip
 
 
@@ -266,7 +268,6 @@ class _Market:
         self._row_of = np.full(len(self._grid), -1, dtype=np.int64)
         self._row_of[panel.rows] = np.arange(len(panel.rows))
         self._events = pack_events(panel, events)
-        self._compacted: dict[bytes, FloatArray] = {}
 
     @property
     def times(self) -> pd.DatetimeIndex:
@@ -294,10 +295,9 @@ class _Market:
         decision[decisions.step - first] = np.arange(len(decisions.step))
         step, coin, benefit = self._events
         kept = (step >= first) & (step < stop)
-        quotes, numeraire = self._quotes, self._numeraire
+        numeraire = self._numeraire
         compact = compact_columns(decisions, len(self._panel.coins), numeraire)
         if compact is not None:
-            quotes, decisions = self._compact_quotes(compact), compact.decisions(decisions)
             numeraire = int(compact.place[numeraire]) if numeraire >= 0 else -1
             kept &= compact.place[coin] >= 0  # nobody ever holds the others
             coin = compact.place[coin]
@@ -306,7 +306,7 @@ class _Market:
                 times=self._grid[first:stop],
                 coins=self._panel.coins,
                 rules=self._rules,
-                quotes=quotes,
+                quotes=self._quotes,
                 rows=self._row_of[first:stop],
                 numeraire=numeraire,
                 unit=unit,
@@ -316,13 +316,6 @@ class _Market:
                 compact=compact,
             )
         )
-
-    def _compact_quotes(self, compact: Compact) -> FloatArray:
-        """Return the quotes of few coins; kept, since many strategies often want the same ones."""
-        key = compact.columns.tobytes()
-        if key not in self._compacted:
-            self._compacted = {key: compact.quotes(self._quotes)}
-        return self._compacted[key]
 
     def _first_unit(self, first: int, decisions: Decisions) -> float:
         """Return the numeraire's last known price before the first step; an error where it has none at the first decision."""
@@ -390,6 +383,21 @@ class Replay:
     def turnover(self) -> pd.Series:
         """Value bought and sold at t, in USD."""
         return self._series(3, "turnover")
+
+    @property
+    def unit(self) -> pd.Series:
+        """Last known price of the numeraire at t, in USD: ``rules.min_order`` and ``max_order`` are measured in it.
+
+        1 where the limits are off or stated in USD; NaN before the numeraire's first quote.
+        """
+        plan = self._plan
+        path = np.full(len(plan.times), np.nan)
+        if plan.numeraire >= 0:
+            quoted = plan.rows >= 0
+            path[quoted] = plan.quotes[plan.rows[quoted], plan.numeraire]
+            path[~((path > 0.0) & np.isfinite(path))] = np.nan
+        series = pd.Series(path, index=self.times, name="unit", copy=False)
+        return series.ffill().fillna(plan.unit)
 
     def _series(self, column: int, name: str) -> pd.Series:
         return pd.Series(self._out[:, column].copy(), index=self.times, name=name, copy=False)

@@ -7,7 +7,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from statarb.cli import check, forecast, ingest, inspect, invest, league, main_job, simulate
+from statarb.cli import check, forecast, ingest, inspect, invest, league, main_job, report, simulate
 from statarb.errors import DataError, InfeasibleError, LookAheadError, ParameterError
 
 __all__ = ["app", "main"]
@@ -26,6 +26,7 @@ app.command("inspect")(inspect.inspect)
 app.command("forecast")(forecast.forecast)
 app.command("invest")(invest.invest)
 app.command("league")(league.league)
+app.command("report")(report.report)
 app.command("run")(main_job.run)
 app.command("check")(check.check)
 

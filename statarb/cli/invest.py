@@ -40,10 +40,11 @@ def invest(
     from statarb.walkforward import walk_forward
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
+    panel = Panel.load(market)
     chosen = make_investor(investor, **options.parameters_of(settings or []))
     run = walk_forward(
         chosen,
-        Panel.load(market),
+        panel,
         rules,
         start=start,
         end=end,
@@ -53,5 +54,5 @@ def invest(
         checkpoint=out / "checkpoint" if resume else None,
         progress=True,
     )
-    write_run(run, out)
+    write_run(run, out, panel)
     typer.echo(run.summary())

@@ -30,7 +30,7 @@ def run(
     numeraire: options.Numeraire = str(RULES.numeraire),
     n_jobs: options.Jobs = -1,
 ) -> None:
-    """Ingest the quotes, run every investor with and without the execution delay, rank them, and write the best one's files."""
+    """Ingest quotes, forecast, rank all investors with and without the execution delay, and write files and a report."""
     from statarb.jobs import main_job
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)

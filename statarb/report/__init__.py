@@ -1,1 +1,36 @@
-"""Reports and figures."""
+"""Reports and figures: the page of a folder of results, and each of its figures for notebooks and scripts."""
+
+from statarb.report.figures import (
+    draw_drawdown,
+    draw_fees,
+    draw_orders,
+    draw_turnover,
+    draw_utilisation,
+    draw_value,
+    draw_weights,
+)
+from statarb.report.forecast_figures import draw_forecasts
+from statarb.report.league_figures import draw_intervals, draw_league
+from statarb.report.page import write_report
+from statarb.report.quality_page import draw_quality, write_quality_page
+from statarb.report.record import Record
+from statarb.report.results import Results, read_results
+
+__all__ = [
+    "Record",
+    "Results",
+    "draw_drawdown",
+    "draw_fees",
+    "draw_forecasts",
+    "draw_intervals",
+    "draw_league",
+    "draw_orders",
+    "draw_quality",
+    "draw_turnover",
+    "draw_utilisation",
+    "draw_value",
+    "draw_weights",
+    "read_results",
+    "write_quality_page",
+    "write_report",
+]

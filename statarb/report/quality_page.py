@@ -14,6 +14,7 @@ import pandas as pd
 from statarb._files import atomic_path, output_folder, write_text
 from statarb._typing import FloatArray
 from statarb.data.quality import QualityReport
+from statarb.report.style import BASE_CSS, INK, MUTED, SECOND, SERIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,22 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_quality", "write_quality_page"]
 
-INK, MUTED, SERIES, SECOND = "#222222", "#777777", "#2a6f97", "#c8553d"
-
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <title>{{ title }}</title>
 <style>
-body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2em auto; padding: 0 1em; }
-img { width: 100%; } h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { padding: 2px 10px 2px 0; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
-th:first-child, td:first-child, td.text, th.text { text-align: left; }
-.wide { overflow-x: auto; max-height: 70vh; overflow-y: auto; }
-thead th { position: sticky; top: 0; background: #fff; }
-</style>
+{{ css }}</style>
 </head>
 <body>
 <h1>{{ title }}</h1>
@@ -80,6 +72,7 @@ def write_quality_page(
         The folder cannot be written to.
     """
     from jinja2 import Environment
+    from markupsafe import Markup
 
     target = output_folder(folder)
     drawn = io.BytesIO()
@@ -93,6 +86,7 @@ def write_quality_page(
     page = Environment(autoescape=True).from_string(PAGE)
     text = page.render(
         title=title,
+        css=Markup(BASE_CSS),
         market=[(name, _cell(value)) for name, value in report.market.items()],
         image=base64.b64encode(drawn.getvalue()).decode(),
         tables=[

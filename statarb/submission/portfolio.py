@@ -21,7 +21,7 @@ from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.submission.portfolio_kernels import EXACT, WIDEST, quantise, read_cells, write_cells
 
-__all__ = ["PortfolioFile", "PortfolioProblem", "read_portfolio", "validate_portfolio", "write_portfolio"]
+__all__ = ["PortfolioFile", "PortfolioProblem", "portfolio_blocks", "read_portfolio", "validate_portfolio", "write_portfolio"]
 
 CASH_NAME = "USD"
 SLACK = 1e-9
@@ -208,16 +208,34 @@ def read_portfolio(path: str | os.PathLike[str]) -> pd.DataFrame:
     DataError
         The file is missing, or not valid.
     """
-    source = Path(path)
-    report = _Report(source)
     names: list[str] = []
     parts: list[FloatArray] = []
-    for block in _blocks(source, report):
-        names = block.names
-        parts.append(block.units / 10.0**EXACT)
-    PortfolioFile(source, 0, (), tuple(report.problems), report.count).require_valid()
+    for block_names, weights in portfolio_blocks(path):
+        names = block_names
+        parts.append(weights)
     labels: list[Hashable] = [int(name) if name.isdecimal() else name for name in names]
     return pd.DataFrame(np.concatenate(parts), columns=labels if all(n.isdecimal() for n in names[:-1]) else names)
+
+
+def portfolio_blocks(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], FloatArray]]:
+    """Read a portfolio file a few megabytes at a time: the names of the header, ``USD`` last, and weights (steps, coins + 1).
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Raises
+    ------
+    DataError
+        The file is missing, or what was read of it so far is not valid.
+    """
+    source = Path(path)
+    report = _Report(source)
+    for block in _blocks(source, report):
+        PortfolioFile(source, 0, (), tuple(report.problems), report.count).require_valid()
+        yield block.names, block.units / 10.0**EXACT
+    PortfolioFile(source, 0, (), tuple(report.problems), report.count).require_valid()
 
 
 @dataclasses.dataclass

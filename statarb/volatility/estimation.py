@@ -12,9 +12,9 @@ from statarb import _checks
 from statarb._numba import kernel
 from statarb._typing import FloatArray, IntArray
 from statarb.volatility.filters import EWMA_DECAY, ewma_parameters
-from statarb.volatility.kernels import SLACK, fit_lanes
+from statarb.volatility.kernels import LOG_OMEGA, SLACK, fit_lanes
 
-__all__ = ["STATUS", "check_jobs", "filter_parameters", "fit_array", "prepare", "start_variance"]
+__all__ = ["STATUS", "check_jobs", "filter_parameters", "fit_array", "least_variance", "prepare", "start_variance"]
 
 STATUS = (
     "converged",
@@ -30,9 +30,12 @@ FITTED, NOT_CONVERGED, OMEGA_FLOOR, TOO_FEW, CONSTANT, NOT_FINITE, EMPTY = range
 
 MIN_NONZERO = 50
 BACKCAST_LENGTH, BACKCAST_DECAY = 75, 0.94
-OMEGA_SHARE = 1e-4
-"""Least omega, as a share of the variance. Runs of unchanged prices would draw it to nought, and a Student-t's likelihood up
-without limit, with nothing learnt about volatility."""
+OMEGA_SHARE, OMEGA_LEAST = 1e-4, 1e-8
+"""Least omega, as a share of the variance: at first, and where a search held back there goes on (arch's bound).
+
+Runs of unchanged prices draw a Student-t's conditional variance to nought and its likelihood up without limit, with nothing
+learnt about volatility. So no fit of such a series may let a conditional variance sink below the first share; an integrated
+model with hardly any omega that keeps above it is a fit like any other."""
 COLUMNS = ("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "nu")
 
 # Starting points (alpha, persistence, omega) of a series with unit variance. Likelihoods of these models have several tops:
@@ -40,7 +43,7 @@ COLUMNS = ("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "nu")
 STARTS = ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05))
 STALE_STARTS = ((0.4, 0.9, 0.1), (0.3, 0.9999, 2e-4))
 STALE_SHARE = 0.1
-"""Share of returns of nought from which on a Student-t is started from ``STALE_STARTS`` as well."""
+"""Share of returns of nought above which a price often stands still: a Student-t is started from ``STALE_STARTS`` as well."""
 START_NU = 5.0
 
 
@@ -59,9 +62,9 @@ class Series:
     status: IntArray
 
 
-def box_of(model: str, distribution: str) -> FloatArray:
+def box_of(model: str, distribution: str, omega: float = OMEGA_SHARE) -> FloatArray:
     """Return the bounds ``(2, 6)`` of ``(mu, log omega, u, s, k, eta)`` for a series of unit variance."""
-    low = [-10.0, np.log(OMEGA_SHARE), np.log(SLACK + 1e-9), 0.0, 0.0, 1.0 / 500.0]
+    low = [-10.0, np.log(omega), np.log(SLACK + 1e-9), 0.0, 0.0, 1.0 / 500.0]
     high = [10.0, np.log(10.0), np.log(1.0 + SLACK), 1.0, 1.0, 1.0 / 2.05]
     if model == "garch":
         low[4] = high[4] = 0.5
@@ -90,14 +93,33 @@ def fit_array(
         chosen = ~is_warm | (extra == -1 or number < extra)
         if number >= len(STARTS):
             chosen &= stale
-        x = [0.0, np.log(omega), np.log(1.0 + SLACK - p), alpha / p, 0.5, 1.0 / START_NU]
+        begin = [0.0, np.log(omega), np.log(1.0 + SLACK - p), alpha / p, 0.5, 1.0 / START_NU]
         tasks = np.append(tasks, usable[chosen])
-        points = np.concatenate([points, np.tile(x, (int(chosen.sum()), 1))])
+        points = np.concatenate([points, np.tile(begin, (int(chosen.sum()), 1))])
     points = np.clip(points, box[0], box[1])
     order = np.argsort(-series.count[tasks], kind="stable")
     tasks, points = tasks[order], points[order]
     found, loss, outcome = _search(series, tasks, points, box, model, distribution, jobs)
-    return _best(series, tasks, found, loss, outcome, distribution)
+    passes = np.zeros(len(series.count), dtype=np.int64)
+    np.add.at(passes, tasks, outcome[:, 1])
+    lead = np.lexsort((loss, tasks))
+    lead = lead[np.append(True, np.diff(tasks[lead]) > 0)] if len(lead) else lead
+    lead = np.sort(lead)  # by length again: neighbours in the next search should be alike
+    chosen, x, lowest, outcome = tasks[lead], found[lead], loss[lead], outcome[lead]
+    status = series.status.copy()
+    status[chosen] = np.where(outcome[:, 0] == 0, FITTED, NOT_CONVERGED)
+    held = x[:, LOG_OMEGA] <= box[0, LOG_OMEGA] + 1e-9
+    if held.any():
+        below = box_of(model, distribution, OMEGA_LEAST)
+        y, deeper, more = _search(series, chosen[held], x[held], below, model, distribution, jobs)
+        passes[chosen[held]] += more[:, 1]
+        least = least_variance(series.values, series.first, series.count, series.backcast, chosen[held], y)
+        sound = (least >= OMEGA_SHARE) | (series.unchanged[chosen[held]] <= STALE_SHARE)
+        status[chosen[held]] = np.where(~sound, OMEGA_FLOOR, np.where(more[:, 0] == 0, FITTED, NOT_CONVERGED))
+        x[held] = np.where(sound[:, None], y, x[held])
+        lowest[held] = np.where(sound, deeper, lowest[held])
+    native, loglikelihood = _in_scale(series, chosen, x, lowest, distribution)
+    return native, loglikelihood, status, passes, series
 
 
 def _search(
@@ -117,30 +139,43 @@ def _search(
     return found, loss, outcome
 
 
-def _best(
-    series: Series, tasks: IntArray, found: FloatArray, loss: FloatArray, outcome: IntArray, distribution: str
-) -> tuple[FloatArray, FloatArray, IntArray, IntArray, Series]:
-    """Keep the best of each asset's searches, in the scale of the returns."""
+@kernel()
+def least_variance(
+    values: FloatArray, first: IntArray, count: IntArray, backcast: FloatArray, series: IntArray, point: FloatArray
+) -> FloatArray:
+    """Return the least conditional variance of each fit, for series of unit variance."""
+    least = np.empty(len(series))
+    for fit in range(len(series)):
+        mu, omega, k = point[fit, 0], math.exp(point[fit, LOG_OMEGA]), point[fit, 4]
+        p = 1.0 + SLACK - math.exp(point[fit, 2])
+        good, bad, beta = 2.0 * k * point[fit, 3] * p, 2.0 * (1.0 - k) * point[fit, 3] * p, (1.0 - point[fit, 3]) * p
+        h = omega + p * backcast[series[fit]]
+        least[fit] = h
+        begin = first[series[fit]]
+        for t in range(begin, begin + count[series[fit]]):
+            e = values[t] - mu
+            h = omega + (bad if e < 0.0 else good) * e * e + beta * h
+            least[fit] = min(least[fit], h)
+    return least
+
+
+def _in_scale(
+    series: Series, chosen: IntArray, x: FloatArray, loss: FloatArray, distribution: str
+) -> tuple[FloatArray, FloatArray]:
+    """Return parameters and loglikelihoods by asset in the scale of the returns."""
     assets = len(series.count)
     native, loglikelihood = np.full((assets, 6), np.nan), np.full(assets, np.nan)
-    status, passes = series.status.copy(), np.zeros(assets, dtype=np.int64)
-    np.add.at(passes, tasks, outcome[:, 1])
-    order = np.lexsort((loss, tasks))
-    lead = order[np.append(True, np.diff(tasks[order]) > 0)] if len(order) else order
-    chosen, x = tasks[lead], found[lead]
     scale = series.scale[chosen]
     p = 1.0 + SLACK - np.exp(x[:, 2])
     news = x[:, 3] * p
     native[chosen, 0] = series.mean[chosen] + scale * x[:, 0]
-    native[chosen, 1] = np.exp(x[:, 1]) * scale**2
+    native[chosen, 1] = np.exp(x[:, LOG_OMEGA]) * scale**2
     native[chosen, 2] = 2.0 * x[:, 4] * news
     native[chosen, 3] = 2.0 * (1.0 - 2.0 * x[:, 4]) * news
     native[chosen, 4] = (1.0 - x[:, 3]) * p
     native[chosen, 5] = 1.0 / x[:, 5] if distribution == "t" else np.nan
-    loglikelihood[chosen] = -loss[lead] - series.count[chosen] * np.log(scale)
-    status[chosen] = np.where(outcome[lead, 0] == 0, FITTED, NOT_CONVERGED)
-    status[chosen[x[:, 1] <= np.log(OMEGA_SHARE) + 1e-9]] = OMEGA_FLOOR
-    return native, loglikelihood, status, passes, series
+    loglikelihood[chosen] = -loss - series.count[chosen] * np.log(scale)
+    return native, loglikelihood
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})

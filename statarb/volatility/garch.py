@@ -66,8 +66,15 @@ def fit_garch(
     return is the average of the first 75 squared deviations from the mean with weights ``0.94^i``, as in ``arch``, so that
     likelihoods are comparable. Series are scaled to unit variance for the search, and parameters scaled back.
 
-    Constraints: ``omega`` at least 1e-4 of the variance, ``alpha, alpha + gamma, beta >= 0``,
-    ``alpha + gamma / 2 + beta <= 1 - 1e-9``, ``2.05 <= nu <= 500``.
+    Constraints: ``alpha, alpha + gamma, beta >= 0``, ``alpha + gamma / 2 + beta <= 1 - 1e-9``, ``2.05 <= nu <= 500``; ``omega``
+    at least 1e-8 of the series' variance. Where more than a tenth of the returns are nought it is at least 1e-4 of it, unless
+    all conditional variances keep above that share without.
+
+    The likelihood of a Student-t has no top where a price often stands still: each return of nought adds to it as the
+    conditional variance sinks, and the few others can be charged to the tails. Such a series has the status ``"omega floor"``.
+    Its ``params`` and ``loglikelihood`` are those at the floor, for the record; its sigma and its forecasts are an
+    exponentially weighted average. A model for it is ``distribution="normal"``, under which returns of nought do no harm and
+    the variance is estimated consistently whatever the distribution (Bollerslev and Wooldridge, 1992).
 
     Examples
     --------
@@ -177,9 +184,10 @@ class GarchPanel:
 
     @property
     def status(self) -> pd.Series:
-        """``"converged"``, or why there is no fit to rely on: ``"not converged"``, ``"omega floor"`` (the variance's constant
-        sank to its floor of 1e-4 of the variance: prices that stand still), ``"too few non-zero returns"`` (fewer than 50),
-        ``"constant"``, ``"variance not finite"``, ``"no returns"``.
+        """``"converged"``, or why there is no fit to rely on: ``"not converged"``, ``"omega floor"`` (prices that stand still:
+        the likelihood of a Student-t rises without limit as omega sinks; that of ``distribution="normal"`` does not), ``"too
+        few non-zero returns"`` (fewer than 50), ``"constant"``, ``"variance not finite"``, ``"no returns"``. All but the first
+        have an exponentially weighted average for volatility.
         """
         return pd.Series([STATUS[code] for code in self._status], index=self.assets, name="status", dtype=object)
 

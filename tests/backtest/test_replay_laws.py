@@ -17,10 +17,10 @@ from statarb.backtest.twin import TwinAccount
 NAN = np.nan
 
 
-def random_case(seed: int) -> tuple[sa.Panel, pd.DataFrame, sa.TradingRules]:
+def random_case(seed: int, most: int = 9) -> tuple[sa.Panel, pd.DataFrame, sa.TradingRules]:
     """A market of prices from 1e-9 to 1e6 with holes and late listings, wanted weights, and rules."""
     rng = np.random.default_rng(seed)
-    steps, coins = int(rng.integers(2, 40)), int(rng.integers(1, 9))
+    steps, coins = int(rng.integers(2, 40)), int(rng.integers(1, most))
     price = 10.0 ** rng.uniform(-9, 6, coins) * np.exp(
         np.cumsum(rng.normal(0, rng.choice([0.001, 0.1, 1.0]), (steps, coins)), axis=0)
     )
@@ -61,7 +61,15 @@ SEEDS = st.integers(0, 2**32 - 1)
 @settings(max_examples=150, deadline=None)
 @given(SEEDS)
 def test_the_kernel_equals_its_numpy_twin_bit_by_bit(seed):
-    panel, frame, rules = random_case(seed)
+    check_against_the_twin(*random_case(seed))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_kernel_equals_its_numpy_twin_where_coins_fill_whole_vectors(seed):
+    check_against_the_twin(*random_case(seed, most=150))
+
+
+def check_against_the_twin(panel: sa.Panel, frame: pd.DataFrame, rules: sa.TradingRules) -> None:
     replay = replayed(panel, frame, rules)
     coins = len(panel.coins)
     twin = TwinAccount(rules.capital, np.zeros(coins), np.zeros(coins), numeraire=0 if rules.numeraire is not None else -1)

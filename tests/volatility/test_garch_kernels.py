@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from statarb.volatility import kernels, reference
-from statarb.volatility.estimation import box_of, prepare
+from statarb.volatility.estimation import box_of, least_variance, prepare
 from statarb.volatility.filters import filter_rows
 
 FLAG = {True: 1, False: None}
@@ -163,6 +163,20 @@ def test_a_fit_has_the_same_bits_whoever_its_neighbours_are():
     for whole, mixed, one in zip(together, shuffled, alone, strict=True):
         assert np.array_equal(whole[order], mixed)
         assert np.array_equal(whole[5:6], one)
+
+
+def test_the_least_variance_is_that_of_the_numpy_twin():
+    rng = np.random.default_rng(9)
+    values = rng.standard_t(4, (300, 5))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    data = prepare(values)
+    box = box_of("gjr", "t", 1e-8)
+    points = box[0] + rng.random((5, 6)) * (np.minimum(box[1], [1, -3, 0, 1, 1, 0.4]) - box[0])
+    got = least_variance(data.values, data.first, data.count, data.backcast, np.arange(5), points)
+    for j, point in enumerate(points):
+        x = data.values[data.first[j] : data.first[j] + data.count[j]]
+        path = reference.variance_path(x, reference.native_parameters(point, False), data.backcast[j])
+        assert got[j] == pytest.approx(path.min(), rel=1e-12)
 
 
 def test_gathering_is_that_of_the_numpy_twin():

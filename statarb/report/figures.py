@@ -1,0 +1,385 @@
+"""Figures of one account or of several through time: value, drawdown, weights, turnover, fees, orders, time of decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from statarb._checks import check_integer
+from statarb._typing import FloatArray
+from statarb.errors import DataError
+from statarb.report.record import OUTCOMES, MeanWeights, Subject, record_of
+from statarb.report.style import CASH, FAINT, INK, MUTED, PALETTE, REST, SECOND, SERIES, axes_of, plain_label, tidy
+from statarb.report.thinning import kept_points
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "draw_drawdown",
+    "draw_fees",
+    "draw_orders",
+    "draw_turnover",
+    "draw_utilisation",
+    "draw_value",
+    "draw_weights",
+]
+
+POINTS = 12_000
+"""Points that all lines of a figure may have together."""
+BENCHMARKS = ("cash", "hold", "equal_weight")
+"""Investors that are drawn in grey, as what the others are measured by."""
+DASHES = {"cash": (0, (1, 2)), "hold": (0, (5, 2)), "equal_weight": (0, (7, 2, 1, 2))}
+OUTCOME_COLOURS = dict(zip(OUTCOMES, (SERIES, PALETTE[4], PALETTE[2], "#d0d0d0", SECOND, "#8a8a8a"), strict=True))
+BELOW = 32.0
+"""Points between an axis and the legend below it: room for the ticks and what stands under them."""
+LOG_FROM = 3.0
+"""Highest over lowest value from which a logarithmic axis shows more than a linear one."""
+
+Values: TypeAlias = Subject | pd.Series | pd.DataFrame
+
+
+def draw_value(subject: Values, ax: Axes | None = None, *, log: bool | None = None, title: str = "Value") -> Axes:
+    """Draw the value of one account, or of several on one time axis.
+
+    Parameters
+    ----------
+    subject : Run, Replay, Record, Series or DataFrame
+        An account, or values by time, in USD; a column an account. The first seven that are no benchmark (``cash``, ``hold``,
+        ``equal_weight``, with or without ``", lag 1"`` behind) are coloured, the further ones grey.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    log : bool, optional
+        Whether the axis is logarithmic; by default where the highest value is more than three times the lowest.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Axes
+        A value of 0 ends a line on a logarithmic axis, and is marked.
+    """
+    values = _values(subject)
+    ax = axes_of(ax)
+    table = values.to_numpy(dtype=np.float64)
+    alive = table[np.isfinite(table) & (table > 0.0)]
+    if log is None:
+        log = len(alive) > 0 and bool(alive.max() > LOG_FROM * alive.min())
+    if log:
+        table = np.where(table > 0.0, table, np.nan)
+    _lines(ax, values.index, table, list(values.columns))
+    if log:
+        _log_axis(ax)
+        for column, path in enumerate(values.to_numpy(dtype=np.float64).T):
+            if (path <= 0.0).any():
+                end = max(int(np.argmax(path <= 0.0)) - 1, 0)
+                ax.plot(_times(values.index)[end], table[end, column], "x", color=INK, markersize=6)
+    ax.set_ylabel("USD, logarithmic" if log else "USD")
+    _thousands(ax)
+    return _time_axis(tidy(ax, title))
+
+
+def draw_drawdown(subject: Values, ax: Axes | None = None, *, title: str = "Drawdown from the highest value so far") -> Axes:
+    """Draw how far below its highest value so far each account stands, in percent.
+
+    Parameters
+    ----------
+    subject : Run, Replay, Record, Series or DataFrame
+        As for :func:`draw_value`.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    title : str
+        Heading.
+    """
+    values = _values(subject)
+    ax = axes_of(ax)
+    path = values.to_numpy(dtype=np.float64)
+    fall = 100.0 * (path / np.maximum.accumulate(path, axis=0) - 1.0)
+    _lines(ax, values.index, fall, list(values.columns))
+    if values.shape[1] == 1:
+        kept = kept_points(fall[:, 0], POINTS // 24)
+        ax.fill_between(_times(values.index)[kept], fall[kept, 0], 0.0, color=SERIES, alpha=0.25, linewidth=0)
+    ax.set_ylabel("%")
+    ax.set_ylim(top=0.0)
+    if not (fall < 0.0).any():
+        ax.set_ylim(bottom=-1.0)
+    return _time_axis(tidy(ax, title))
+
+
+def draw_weights(subject: Subject | MeanWeights, ax: Axes | None = None, *, top: int = 7, title: str = "Weights") -> Axes:
+    """Draw the realised weights over time, stacked: the largest holdings, the other coins together, and cash.
+
+    Parameters
+    ----------
+    subject : Run, Replay, Record or MeanWeights
+        An account, or its weights averaged already (``Record.mean_weights``).
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    top : int
+        Coins that get a colour of their own, by their mean weight; 1 to 7.
+    title : str
+        Heading.
+
+    Raises
+    ------
+    DataError
+        The weights are not known.
+    """
+    top = check_integer("top", top, at_least=1, at_most=len(PALETTE))
+    mean = subject if isinstance(subject, MeanWeights) else record_of(subject).mean_weights()
+    ax = axes_of(ax)
+    weights = 100.0 * mean.weights
+    coins, cash = weights[:, :-1], weights[:, -1]
+    average = coins.mean(axis=0)
+    largest = [int(place) for place in np.argsort(-average, kind="stable")[:top] if average[place] > 0.0]
+    rest = coins.sum(axis=1) - coins[:, largest].sum(axis=1)
+    others = int((average > 0.0).sum()) - len(largest)
+    layers = [coins[:, place] for place in largest]
+    labels = [plain_label(mean.coins[place]) for place in largest]
+    colours = list(PALETTE[: len(largest)])
+    if others:
+        layers, labels, colours = [*layers, rest], [*labels, f"{others:,} other coins"], [*colours, REST]
+    layers, labels, colours = [*layers, cash], [*labels, "cash"], [*colours, CASH]
+    times = _times(mean.times) if isinstance(mean.times, pd.DatetimeIndex) else mean.times.to_numpy()
+    if len(times) == 1:
+        times = np.array([0, 1])
+        layers = [np.repeat(layer, 2) for layer in layers]
+    drawn = ax.stackplot(times, np.vstack(layers), colors=colours, linewidth=0)
+    _legend(ax, list(drawn), labels)
+    ax.set_ylim(0.0, 100.0)
+    ax.set_xlim(times[0], times[-1])
+    ax.set_ylabel("% of the value")
+    tidy(ax, f"{title}, means over {mean.steps} steps" if mean.steps > 1 else title, grid=None)
+    return _time_axis(ax) if isinstance(mean.times, pd.DatetimeIndex) else ax
+
+
+def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Turnover") -> Axes:
+    """Draw the value bought and sold in each day (in each hour, where the account lived less than three days).
+
+    Parameters
+    ----------
+    subject : Run, Replay or Record
+        An account.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    title : str
+        Heading.
+    """
+    paths = record_of(subject).require_paths()
+    ax = axes_of(ax)
+    span = paths.index[-1] - paths.index[0]
+    width, name = (
+        (pd.Timedelta(1, unit="D"), "day") if span > pd.Timedelta(3, unit="D") else (pd.Timedelta(1, unit="h"), "hour")
+    )
+    total = paths["turnover"].groupby(pd.DatetimeIndex(paths.index).floor(width)).sum()
+    starts = _times(pd.DatetimeIndex(total.index))
+    ax.bar(starts, total.to_numpy(), width=0.9 * (width / pd.Timedelta(1, unit="D")), align="edge", color=SERIES)
+    ax.set_ylabel(f"USD a {name}")
+    ax.set_ylim(bottom=0.0, top=None if (total > 0.0).any() else 1.0)
+    _thousands(ax)
+    return _time_axis(tidy(ax, title))
+
+
+def draw_fees(subject: Subject, ax: Axes | None = None, *, title: str = "Fees paid so far") -> Axes:
+    """Draw the sum of the fees paid.
+
+    Parameters
+    ----------
+    subject : Run, Replay or Record
+        An account.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    title : str
+        Heading.
+    """
+    fees = record_of(subject).require_paths()["fees"].cumsum()
+    ax = axes_of(ax)
+    kept = kept_points(fees.to_numpy(), POINTS // 24)
+    ax.plot(_times(fees.index)[kept], fees.to_numpy()[kept], color=SECOND, linewidth=1.2)
+    ax.set_ylabel("USD")
+    ax.set_ylim(bottom=0.0, top=None if (fees > 0.0).any() else 1.0)
+    _thousands(ax)
+    return _time_axis(tidy(ax, title))
+
+
+def draw_orders(subject: Subject, ax: Axes | None = None, *, title: str = "Sizes of the orders wanted") -> Axes:
+    """Draw how many orders of each size were wanted, what became of them, and where the limits stand.
+
+    Parameters
+    ----------
+    subject : Run, Replay or Record
+        An account.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    title : str
+        Heading.
+
+    Raises
+    ------
+    DataError
+        The orders are not known.
+    """
+    sizes = record_of(subject).order_sizes()
+    ax = axes_of(ax)
+    counts = sizes.counts.to_numpy()
+    filled = np.flatnonzero(counts.sum(axis=1))
+    if len(filled) == 0:
+        ax.text(0.5, 0.5, "no orders", ha="center", va="center", transform=ax.transAxes, color=MUTED)
+        ax.set_axis_off()
+        return tidy(ax, title, grid=None)
+    low, high = int(filled[0]), int(filled[-1]) + 1
+    edges, base = sizes.edges[low : high + 1], np.zeros(high - low)
+    handles: list[Artist] = []
+    labels: list[str] = []
+    for place, outcome in enumerate(OUTCOMES):
+        if counts[:, place].any():
+            top = base + counts[low:high, place]
+            handles.append(ax.stairs(top, edges, baseline=base, fill=True, color=OUTCOME_COLOURS[outcome], linewidth=0))
+            base = top
+            labels.append(f"{outcome} ({int(counts[:, place].sum()):,})")
+    ax.set_xscale("log")
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    for limit in sizes.limits or ():
+        if limit > 0.0 and np.isfinite(limit):
+            ax.axvline(limit, color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
+            ax.annotate(f" {limit:g}", (limit, 1.0), xycoords=("data", "axes fraction"), fontsize=9, va="top", color=INK)
+    ax.set_xlabel(f"{plain_label(sizes.unit)}, logarithmic" + ("; dashed: the limits" if sizes.limits else ""))
+    _legend(ax, handles, labels)
+    ax.set_ylabel("orders")
+    ax.set_ylim(top=1.12 * float(base.max()))
+    _thousands(ax)
+    return tidy(ax, title)
+
+
+def draw_utilisation(
+    subject: Subject | pd.Series, ax: Axes | None = None, *, title: str = "Time of each decision, U(t)"
+) -> Axes:
+    """Draw how much of the time between two quotes each decision took, and the limit of 100 %.
+
+    Parameters
+    ----------
+    subject : Run, Record or Series
+        A run, or percentages by time.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    title : str
+        Heading.
+
+    Raises
+    ------
+    DataError
+        The times are not known.
+    """
+    if isinstance(subject, pd.Series):
+        taken: pd.Series | None = subject
+    else:
+        taken = record_of(subject).utilisation
+    if taken is None:
+        raise DataError("the time of each decision is not known (utilisation.csv); draw a Run, or run the investor again")
+    ax = axes_of(ax)
+    percent = taken.to_numpy(dtype=np.float64)
+    shown = np.where(percent > 0.0, percent, np.nan)
+    kept = kept_points(shown, POINTS // 24)
+    ax.plot(_times(taken.index)[kept], shown[kept], color=SERIES, linewidth=0.8)
+    ax.axhline(100.0, color=SECOND, linewidth=1.0, linestyle=(0, (4, 2)))
+    ax.annotate("limit ", (1.0, 100.0), xycoords=("axes fraction", "data"), fontsize=9, va="bottom", ha="right", color=SECOND)
+    _log_axis(ax)
+    ax.set_ylim(top=max(400.0, 2.0 * float(np.nanmax(percent, initial=0.0))))
+    ax.set_ylabel("% of the step, logarithmic")
+    return _time_axis(tidy(ax, title))
+
+
+def _values(subject: Values) -> pd.DataFrame:
+    """Return values by time, a column an account."""
+    if isinstance(subject, pd.Series):
+        subject = subject.to_frame(subject.name if subject.name is not None else "value")
+    if isinstance(subject, pd.DataFrame):
+        if subject.empty or not isinstance(subject.index, pd.DatetimeIndex):
+            raise DataError("values must have at least one row and one column, and times for index")
+        return subject
+    record = record_of(subject)
+    return record.require_paths()[["value"]].rename(columns={"value": record.label})
+
+
+def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) -> None:
+    """Draw thinned lines: benchmarks, and what is beyond the palette, in grey; a legend where there are two or more."""
+    when = _times(index)
+    buckets = max(40, POINTS // (4 * max(len(names), 8)))
+    colours = iter(PALETTE)
+    shown: list[tuple[Artist, str]] = []
+    further = None
+    for place, name in enumerate(names):
+        kept = kept_points(table[:, place], buckets)
+        kind = str(name).rsplit(", lag ", 1)[0]
+        if kind in DASHES and len(names) > 1:
+            style = {"color": MUTED, "linestyle": DASHES[kind], "linewidth": 1.3, "zorder": 2.5}
+        else:
+            colour = next(colours, None)
+            style = {"color": colour or FAINT, "linewidth": 1.2 if colour else 0.8, "zorder": 3 if colour else 1.5}
+        line = ax.plot(when[kept], table[kept, place], **style)[0]  # type: ignore[arg-type]
+        if style["color"] == FAINT:
+            further = line
+        else:
+            shown.append((line, plain_label(name)))
+    if further is not None:
+        count = len(names) - len(shown)
+        shown.append((further, f"{count:,} other{'s' if count > 1 else ''}"))
+    if len(names) > 1:
+        _legend(ax, [line for line, _ in shown], [label for _, label in shown])
+
+
+def _legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+    """Put the legend below the axes, and below what stands there, where it covers nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
+    longest = max((len(name) for name in labels), default=0)
+    columns = max(1, min(len(labels), 70 // (longest + 6)))
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # axes that are drawn on have one
+    below = ScaledTranslation(0.0, -BELOW / 72.0, figure.dpi_scale_trans)
+    ax.legend(
+        handles, labels, loc="upper left", bbox_to_anchor=(-0.01, 0.0), bbox_transform=ax.transAxes + below, ncols=columns,
+        fontsize=9, frameon=False, borderaxespad=0.0,
+        columnspacing=1.2, handlelength=1.8,
+    )  # fmt: skip
+
+
+def _log_axis(ax: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers at its ticks."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    few = high / max(low, 1e-300) < 30.0
+    ax.yaxis.set_major_locator(LogLocator(base=10.0, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,.10g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _thousands(ax: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,.10g}"))
+
+
+def _time_axis(ax: Axes) -> Axes:
+    """Write dates without repeating what neighbouring ticks share."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=True))  # type: ignore[no-untyped-call]
+    ax.xaxis.get_offset_text().set_fontsize(9)
+    ax.margins(x=0.01)
+    return ax
+
+
+def _times(index: pd.Index) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    return index.to_numpy(dtype="datetime64[us]")

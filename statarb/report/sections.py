@@ -1,0 +1,422 @@
+"""The sections of the report: what was run, leagues, single runs, failures, level 1."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from scipy import stats
+
+from statarb.report.figures import (
+    BENCHMARKS,
+    draw_drawdown,
+    draw_fees,
+    draw_orders,
+    draw_turnover,
+    draw_utilisation,
+    draw_value,
+    draw_weights,
+)
+from statarb.report.forecast_figures import draw_forecasts
+from statarb.report.formats import NONE, amount, count, date, decimals, number, ratio, signed_percent
+from statarb.report.headline import Cell, Table, in_full
+from statarb.report.league_figures import MOST_ROWS, draw_intervals, draw_league, league_height
+from statarb.report.record import Record
+from statarb.report.results import ForecastTables, LeagueTables, Results
+from statarb.report.style import svg_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Section", "facts_table", "failure_section", "forecast_section", "league_section", "run_sections"]
+
+MOST_RUNS = 4
+"""Single runs that get figures; the others stand in the tables alone, so that the page stays small."""
+MOST_FAILURES = 20
+SMALL = (5.6, 3.1)
+"""Width and height of a figure of which two stand side by side, in inches."""
+Drawn = tuple[str, str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A part of the page: paragraphs, tables, figures (id, caption, SVG), and tables below them."""
+
+    title: str
+    text: list[str] = dataclasses.field(default_factory=list)
+    tables: list[Table] = dataclasses.field(default_factory=list)
+    figures: list[Drawn] = dataclasses.field(default_factory=list)
+    tables_below: list[Table] = dataclasses.field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not (self.tables or self.figures or self.tables_below)
+
+
+def facts_table(results: Results) -> Table:
+    """Return what was run: a column for each league, run and set of forecasts.
+
+    Parameters
+    ----------
+    results : Results
+        What a folder holds.
+    """
+    parts: list[tuple[str, dict[str, str]]] = []
+    for league in results.leagues:
+        table = league.table
+        lags = ", ".join(str(lag) for lag in sorted(table["decision_lag"].unique(), reverse=True))
+        first = {str(key): value for key, value in table.iloc[0].items()}
+        facts = {
+            "Investor": f"{count(table['investor'].nunique())} investors",
+            "Decision lag": lags,
+            **_span(first),
+            **_about(league.about),
+        }
+        parts.append(("league", facts))
+    for record in sorted(results.records, key=_by_score):
+        lag = record.metrics.get("decision_lag")
+        facts = {"Investor": str(record.metrics.get("investor", NONE)), "Decision lag": NONE if lag is None else str(lag)}
+        parts.append((record.label, {**facts, **_span(record.metrics), **_about(record.about)}))
+    for one in results.forecasts:
+        days = one.metrics.get("days", [])
+        facts = {"Forecaster": one.label, "Test days": ", ".join(str(day) for day in days) or NONE}
+        facts["Coins"] = NONE if one.mape is None else count(len(one.mape))
+        parts.append((f"level 1: {one.label}", facts))
+    names = list(dict.fromkeys(name for _, facts in parts for name in facts))
+    rows = [("", [Cell(name), *(Cell(facts.get(name, "")) for _, facts in parts)]) for name in names]
+    return Table("", ["", *(label for label, _ in parts)], rows, words=1 + len(parts))
+
+
+def _span(metrics: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    if "start" in metrics:
+        found["Decided"] = f"{date(metrics['start'])} to {date(metrics.get('end'))}, {count(metrics.get('steps'))} steps"
+    if "coins" in metrics:
+        found["Coins"] = count(metrics["coins"])
+    return found
+
+
+def _about(about: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    market, rules = about.get("market"), about.get("rules")
+    if market:
+        text = f"{count(market['coins'])} coins, {date(market['first'])} to {date(market['last'])}"
+        found["Market"] = f"{text}, every {market['step_minutes']:g} min"
+        if "quotes" in market:
+            files = ", ".join(market.get("files", []))
+            found["Quotes"] = f"{count(market['quotes'])}" + (f", from {files}" if files else "")
+    if rules:
+        found["Start capital"] = f"{amount(rules['capital'])} USD"
+        found["Fee"] = f"{100.0 * rules['fee']:g} % of the turnover"
+        unit = "USD" if rules["numeraire"] is None else about.get("symbols", {}).get(str(rules["numeraire"]))
+        unit = unit or f"units of coin {rules['numeraire']}"
+        low, high = float(rules["min_order"]), float(rules["max_order"])
+        found["Order size"] = f"{low:g} to {high:g} {unit}" if low > 0.0 or high < float("inf") else "no limits"
+    if "statarb" in about:
+        found["Written by"] = f"statarb {about['statarb']}"
+    return found
+
+
+def league_section(league: LeagueTables, number: int) -> Section:
+    """Return the section of a league: the two rankings, how sure they are, and the value of every investor over time.
+
+    Parameters
+    ----------
+    league : LeagueTables
+        The league.
+    number : int
+        Of the league on the page, for the ids of its figures.
+    """
+    table = league.table
+    lags = sorted((int(lag) for lag in table["decision_lag"].unique()), reverse=True)
+    height = league_height(table["investor"].nunique())
+    figures = []
+    for lag in lags:
+        tau = _tau(table, lag)
+        title = f"Decision lag {lag}: Kendall's tau {decimals(tau)}"
+        drawn = _figure(
+            f"league{number}-ranks{lag}",
+            (SMALL[0], height),
+            lambda ax, lag=lag, title=title: draw_league(table, ax, decision_lag=lag, title=title),
+            f"Rank by G against rank by return at lag {lag}. Blue: G ranks higher than the return does; red, dashed: lower.",
+        )
+        figures.append(drawn)
+    for lag in lags[:3]:
+        drawn = _figure(
+            f"league{number}-G{lag}",
+            (SMALL[0], height),
+            lambda ax, lag=lag: draw_intervals(table, ax, decision_lag=lag, title=f"G at decision lag {lag}"),
+            f"G at lag {lag}, with the 95 % interval of the stationary bootstrap where it was drawn; logarithmic away from 0 "
+            "where some are far larger than others.",
+        )
+        figures.append(drawn)
+    if league.values is not None:
+        for draw, what in ((draw_value, "Value"), (draw_drawdown, "Drawdown")):
+            for lag in lags:
+                rows = table[table["decision_lag"] == lag]  # in the same order, and so in the same colours, at each lag
+                names = {f"{name}, lag {lag}": name for name in rows["investor"]}
+                values = league.values[[name for name in names if name in league.values]].rename(columns=names)
+                title = f"{what} at decision lag {lag}"
+                caption = f"{what} of every investor at lag {lag}; in colour the best by G at lag {lags[0]}, "
+                caption += "in grey dashes the benchmarks."
+                if values.shape[1] > 0:
+                    drawn = _figure(
+                        f"league{number}-{what.lower()}{lag}",
+                        (SMALL[0], 3.8),
+                        lambda ax, draw=draw, values=values, title=title: draw(values, ax, title=title),
+                        caption,
+                    )
+                    figures.append(drawn)
+    most = f" The figures show the first {MOST_ROWS} investors." if table["investor"].nunique() > MOST_ROWS else ""
+    text = ["The ranking by G, set against the ranking by return alone." + most]
+    return Section("League", text, [_agreement(league, lags)], figures, _uncertainty(table))
+
+
+def _tau(table: pd.DataFrame, lag: int) -> float:
+    """Kendall's tau-b between the two rankings."""
+    rows = table[table["decision_lag"] == lag]
+    return float(stats.kendalltau(rows["rank_G"], rows["rank_return"]).statistic) if len(rows) > 1 else float("nan")
+
+
+def _agreement(league: LeagueTables, lags: list[int]) -> Table:
+    overfitting = league.about.get("overfitting", {})
+    rows = []
+    for lag in lags:
+        tau, chance = _tau(league.table, lag), overfitting.get(str(lag))
+        rows.append(("early" if lag == 0 else "", [Cell(str(lag)), Cell(decimals(tau), in_full(tau)), Cell(decimals(chance))]))
+    columns = ["decision lag", "Kendall's tau, rank by G and by return", "probability of backtest overfitting"]
+    return Table("Agreement of the two rankings", columns, rows)
+
+
+def _uncertainty(table: pd.DataFrame) -> list[Table]:
+    if "G_low" not in table:
+        return []
+    rows = []
+    for _, row in table.iterrows():
+        cells = [Cell(str(row["investor"])), Cell(str(row["decision_lag"])), Cell(ratio(row["G"]), in_full(row["G"]))]
+        for stem, write in (("G", ratio), ("return", signed_percent), ("rank", count)):
+            low, high = row.get(f"{stem}_low"), row.get(f"{stem}_high")
+            cells.append(Cell(NONE if pd.isna(low) else f"{write(low)} to {write(high)}"))
+        cells += [Cell(decimals(row.get(name), 3)) for name in ("p_best", "deflated_sharpe", "confidence_set_p")]
+        rows.append(("early" if row["decision_lag"] == 0 else "", cells))
+    columns = ["investor", "lag", "G", "95 % of G", "95 % of return", "95 % of rank by G", "probability of the best G"]
+    columns += ["deflated Sharpe ratio", "p of the model confidence set"]
+    return [Table("How sure the ranking is", columns, rows)]
+
+
+def run_sections(results: Results, missing: list[str]) -> list[Section]:
+    """Return a section with figures for the first few runs: the best by G at a lag of at least 1, each with its twin.
+
+    Parameters
+    ----------
+    results : Results
+        What a folder holds.
+    missing : list of str
+        Gets a line where runs were left out.
+    """
+    chosen = sorted(results.records, key=_by_score)
+    if len(chosen) > MOST_RUNS:
+        names = ", ".join(record.label for record in chosen[MOST_RUNS:])
+        missing.append(f"the figures of {len(chosen) - MOST_RUNS} further runs, so that the page stays small: {names}")
+    sections = [_run_section(record, results, number) for number, record in enumerate(chosen[:MOST_RUNS], start=1)]
+    return [section for section in sections if section is not None]
+
+
+def _by_score(record: Record) -> tuple[bool, float, str, int]:
+    """Order runs: those that can be earned first, by G, the larger lag first; runs at lag 0 last."""
+    g, lag = number(record.metrics.get("G")), record.metrics.get("decision_lag")
+    return lag == 0, float("inf") if g != g else -g, record.label, -(lag or 0)
+
+
+def _run_section(record: Record, results: Results, number: int) -> Section | None:
+    figures: list[Drawn] = []
+
+    def add(kind: str, draw: Callable[[Axes], object], caption: str) -> None:
+        figures.append(_figure(f"run{number}-{kind}", SMALL, draw, caption))
+
+    if record.paths is not None:
+        values = _beside(record, results)
+        beside = ", beside its twin at another lag and the benchmarks as far as they are known" if values.shape[1] > 1 else ""
+        add("value", lambda ax: draw_value(values, ax), f"Value before trading at each time{beside}.")
+        add("drawdown", lambda ax: draw_drawdown(record, ax), "Fall from the highest value so far.")
+    if record.weight_source is not None:
+        mean = record.mean_weights()
+        caption = "Realised weights after trading: the largest holdings, the rest, and cash. "
+        caption += f"On average {mean.held:,.1f} coins are held."
+        add("weights", lambda ax: draw_weights(mean, ax), caption)
+    if record.paths is not None:
+        add("turnover", lambda ax: draw_turnover(record, ax), "Value bought and sold.")
+        add("fees", lambda ax: draw_fees(record, ax), "Sum of the fees paid.")
+    if record.order_source is not None:
+        known = record.limits is not None
+        caption = "Orders by the size that was wanted, and what became of them" + (", against the limits." if known else ".")
+        add("orders", lambda ax: draw_orders(record, ax), caption)
+    if record.utilisation is not None:
+        caption = f"Time to reach each decision; the slowest took {decimals(record.utilisation.max(), 4)} % of the step."
+        add("utilisation", lambda ax: draw_utilisation(record, ax), caption)
+    by_reason = record.metrics.get("orders_by_reason", {})
+    tables = []
+    if sum(by_reason.values()):
+        rows = [("", [Cell(reason), Cell(count(number))]) for reason, number in by_reason.items()]
+        tables.append(Table("Orders by what became of them", ["reason", "orders"], rows))
+    section = Section(f"Run: {record.label}", figures=figures, tables_below=tables)
+    return None if section.empty else section
+
+
+def _beside(record: Record, results: Results) -> pd.DataFrame:
+    """Put the values of the twins and of the benchmarks at the same lag beside those of a run."""
+    columns = {record.label: record.require_paths()["value"]}
+    name, lag = record.metrics.get("investor"), record.metrics.get("decision_lag")
+    for other in results.records:
+        if other is not record and other.paths is not None and other.metrics.get("investor") == name and name is not None:
+            columns[other.label] = other.paths["value"]
+    for league in results.leagues:
+        for column in league.values if league.values is not None else ():
+            who, _, at = str(column).rpartition(", lag ")
+            if (who == name and at != str(lag)) or (who in BENCHMARKS and who != name and at == str(lag)):
+                columns.setdefault(str(column), league.values[column])  # type: ignore[index]
+    frame = pd.DataFrame(columns)
+    return frame[list(columns)]
+
+
+def failure_section(results: Results) -> Section:
+    """Return the section of decisions that could not be used, with their reasons.
+
+    Parameters
+    ----------
+    results : Results
+        What a folder holds.
+    """
+    text, tables = [], []
+    known = 0
+    for league in results.leagues:
+        if league.failures is not None and len(league.failures):
+            rows = [
+                ("", [Cell(str(row.investor)), Cell(str(row.decision_lag)), Cell(str(row.reason)), Cell(count(row.count_)),
+                      Cell(date(row.first_time)), Cell(str(row.first_message))])
+                for row in league.failures.rename(columns={"count": "count_"}).itertuples()
+            ]  # fmt: skip
+            columns = ["investor", "lag", "reason", "decisions", "first at", "what it said then"]
+            tables.append(Table("Failures in the league", columns, rows, words=6))
+            known += len(rows)
+    for record in results.records:
+        by_reason = record.metrics.get("failures_by_reason") or {}
+        if record.failures is not None and len(record.failures):
+            rows = [
+                ("", [Cell(date(row.time)), Cell(str(row.reason)), Cell(str(row.message))])
+                for row in record.failures.head(MOST_FAILURES).itertuples()
+            ]
+            counts = record.failures["reason"].value_counts(sort=False)
+            note = "; ".join(f"{reason}: {number:,}" for reason, number in counts.items())
+            title = f"Failures of {record.label}: {len(record.failures):,}"
+            title += f", the first {MOST_FAILURES}" if len(record.failures) > MOST_FAILURES else ""
+            tables.append(Table(title, ["time", "reason", "what it said"], rows, words=3, note=note))
+            known += len(rows)
+        elif by_reason:
+            rows = [("", [Cell(str(reason)), Cell(count(number))]) for reason, number in by_reason.items()]
+            tables.append(Table(f"Failures of {record.label}", ["reason", "decisions"], rows))
+            known += len(rows)
+    if known:
+        text = ["A decision that could not be used keeps the holdings. It is counted, never hidden."]
+    return Section("Failures", text, tables)
+
+
+def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str]) -> Section:
+    """Return the section of level 1: the summary, and the scores by coin and by day.
+
+    Parameters
+    ----------
+    one : ForecastTables
+        Forecasts.
+    number : int
+        Of the forecasts on the page, for the ids of the figures.
+    symbols : mapping
+        Symbols by coin id, as far as they are known.
+    """
+    one = _named(one, symbols)
+    tables, figures = [], []
+    kinds = [("in the files", one.metrics)] if one.metrics else []
+    kinds += [(name.replace("_", " "), one.metrics[name]) for name in ("raw", "shaped", "last_value") if name in one.metrics]
+    columns = ["Z", "M, %", "D, %", "R", "U, %"]
+    if kinds:
+        rows = [("", [Cell(name), *_scores(part)]) for name, part in kinds]
+        note = (
+            "Z = D - M - R - U. M: mean absolute percentage error; D: steps whose direction is right; R: spread of M over the "
+            "days; U: time of a forecast in percent of the time between two quotes."
+        )
+        tables.append(Table("Scores", ["forecasts", *columns], rows, note=note))
+    if one.league is not None:
+        rows = [("", [Cell(str(row["model"])), *_scores(row)]) for _, row in one.league.iterrows()]
+        tables.append(Table("All forecasters", ["forecaster", *columns], rows))
+    days = [str(day) for day in one.metrics.get("days", [])]
+    for name, scores, unit, what, middle in (
+        ("MAPE", one.mape, "%", "Mean absolute percentage error", None),
+        ("DS", one.directional_symmetry, "% of steps", "Directional symmetry", 50.0),
+    ):
+        if scores is not None and len(scores):
+            figures.append(
+                _figure(
+                    f"level1-{number}-{name}",
+                    (SMALL[0], league_height(len(scores))),
+                    lambda ax, scores=scores, unit=unit, what=what, middle=middle: draw_forecasts(
+                        scores, ax, unit=unit, title=what, reference=middle
+                    ),
+                    f"{what} by coin." + (" Dashed: 50 %. A price that stands still counts as a miss." if middle else ""),
+                )
+            )
+    return Section(f"Level 1: forecasts by {one.label}", [], tables, figures, _by_coin(one, days))
+
+
+def _named(one: ForecastTables, symbols: Mapping[str, str]) -> ForecastTables:
+    """Put symbols behind the ids of coins."""
+
+    def rename(coin: str) -> str:
+        return f"{coin} {symbols[coin]}" if coin in symbols else coin
+
+    return dataclasses.replace(
+        one,
+        mape=None if one.mape is None else one.mape.rename(index=rename),
+        directional_symmetry=None if one.directional_symmetry is None else one.directional_symmetry.rename(index=rename),
+        dispersion=None if one.dispersion is None else one.dispersion.rename(index=rename),
+    )
+
+
+def _scores(part: Mapping[str, Any] | pd.Series) -> list[Cell]:
+    digits = {"Z": 2, "M": 4, "D": 2, "R": 3, "U": 5}
+    return [Cell(decimals(part.get(name), places), in_full(part.get(name))) for name, places in digits.items()]
+
+
+def _by_coin(one: ForecastTables, days: list[str]) -> list[Table]:
+    """Return one table: error and direction of each coin on each day, and R."""
+    parts = [("M, %", one.mape, 4), ("D, %", one.directional_symmetry, 2)]
+    if one.dispersion is not None:
+        parts.append(("R", one.dispersion.to_frame("R"), 3))
+    known = [(name, table, digits) for name, table, digits in parts if table is not None]
+    if not known:
+        return []
+    coins = list(dict.fromkeys(coin for _, table, _ in known for coin in table.index))
+    columns = ["coin"]
+    for name, table, _ in known:
+        for place, period in enumerate(table.columns):
+            day = days[place] if len(days) == table.shape[1] else f"day {period}"
+            columns.append(name if name == "R" else f"{name} {day}")
+    rows = []
+    for coin in coins:
+        cells = [Cell(str(coin))]
+        for _, table, digits in known:
+            values = table.loc[coin].to_numpy(dtype=float) if coin in table.index else [float("nan")] * table.shape[1]
+            cells += [Cell(decimals(value, digits), in_full(float(value))) for value in values]
+        rows.append(("", cells))
+    return [Table("Scores by coin and day", columns, rows)]
+
+
+def _figure(name: str, size: tuple[float, float], draw: Callable[..., object], caption: str) -> Drawn:
+    """Draw one figure for the page."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    draw(figure.subplots())
+    return name, caption, svg_text(figure, name, caption)

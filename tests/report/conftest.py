@@ -1,0 +1,73 @@
+"""A small market, and folders as the verbs leave them."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import statarb as sa
+from statarb.leagues import run_league
+from statarb.submission.forecast_job import write_level1
+from statarb.submission.investment import write_run
+from statarb.submission.league_files import write_league
+
+WALK = {"start": "2018-01-25", "end": "2018-01-26 06:00", "depth": 100}
+ODD = "<script>alert('$1$')</script> & \"mine\""
+"""A name that must reach the page as text alone."""
+
+
+@pytest.fixture(scope="session")
+def panel():
+    return sa.simulate_market(coins=6, days=9.0, seed=4)
+
+
+def picky(window, holdings):
+    """Trade now and then, and fail now and then with a message that is no markup."""
+    place = window.now.hour * 60 + window.now.minute
+    if place % 180 == 0:
+        raise ArithmeticError("<b>no</b> solution & no hope")
+    if place % 45:
+        return None
+    prices = window.price.iloc[-1]
+    weights = pd.Series(np.arange(1.0, len(prices) + 1.0) + place % 4, index=prices.index).where(prices.notna(), 0.0)
+    return 0.9 * weights / weights.sum()
+
+
+@pytest.fixture(scope="session")
+def runs(panel):
+    """The same investor at lags 1 and 0."""
+    investor = sa.investors.from_function(picky, name=ODD)
+    return {lag: sa.walk_forward(investor, panel, decision_lag=lag, **WALK) for lag in (1, 0)}
+
+
+@pytest.fixture(scope="session")
+def league(panel):
+    entered = [sa.investors.from_function(picky, name=ODD), "cash", "hold", "equal_weight", "rebalanced"]
+    return run_league(entered, panel, draws=50, **WALK)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory, panel, runs, league):
+    """Folders that the verbs leave: ``run`` (league and its best run), ``lag1``, ``lag0``, ``forecast``; not to be changed."""
+    base = tmp_path_factory.mktemp("made")
+    for lag, run in runs.items():
+        write_run(run, base / f"lag{lag}", panel)
+    write_league(league, base / "run", panel)
+    write_run(league.best(1), base / "run", panel)
+    write_level1(panel, base / "forecast", model="last_value", days=["2018-01-24", "2018-01-25"], depth=50)
+    return base
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    """Copies of some of the folders, which a test may change: one alone, or several side by side."""
+
+    def take(*names):
+        for name in names:
+            shutil.copytree(made / name, tmp_path if len(names) == 1 else tmp_path / name, dirs_exist_ok=True)
+        return tmp_path
+
+    return take
