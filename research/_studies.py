@@ -19,6 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import statarb as sa
+from statarb._checks import check_integer
+from statarb._files import output_folder
 from statarb.backtest.uncertainty import bootstrap_scores
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import FactorRidge
@@ -47,6 +49,8 @@ class Market:
         Whether to try a few settings only.
     draws, seed : int
         Of the bootstrap.
+    n_jobs : int
+        Processes of a league.
     """
 
     panel: sa.Panel
@@ -54,6 +58,7 @@ class Market:
     quick: bool = False
     draws: int = 1000
     seed: int = 0
+    n_jobs: int = 1
 
     def settings(self, all_of_them: Sequence[Any], quick: Sequence[Any]) -> list[Any]:
         """Return the settings to try."""
@@ -97,13 +102,19 @@ def run_study(study: Callable[[Market], Outcome], about: str | None, arguments: 
     parser.add_argument("--seed", type=int, default=0, help="of the synthetic market and of the bootstrap")
     parser.add_argument("--draws", type=int, default=1000, help="draws of the bootstrap")
     parser.add_argument("--quick", action="store_true", help="try a few settings only")
+    parser.add_argument("--n-jobs", type=int, default=1, help="processes, where the study is a league; -1: one a core")
     parser.add_argument("--out", type=Path, default=Path("runs/studies"), help="folder of tables and figures")
     given = parser.parse_args(arguments)
-    panel, what = load(given.market, given.coins, given.days, given.seed)
     began = time.perf_counter()
-    outcome = study(Market(panel, what, given.quick, given.draws, given.seed))
-    print(f"{what}\n\n{outcome.text()}\n\n({time.perf_counter() - began:.0f} s)")
-    keep(outcome, given.out, f"{Path(study.__code__.co_filename).stem}_{Path(given.market).stem}")
+    try:
+        check_integer("--draws", given.draws, at_least=1)
+        output_folder(given.out)  # before the hours, not after them
+        panel, what = load(given.market, given.coins, given.days, given.seed)
+        outcome = study(Market(panel, what, given.quick, given.draws, given.seed, given.n_jobs))
+        keep(outcome, given.out, f"{Path(study.__code__.co_filename).stem}_{Path(given.market).stem}")
+    except (sa.DataError, sa.ParameterError) as error:
+        parser.error(str(error))
+    print(f"{what}\n\n{outcome.text()}\n\n({time.perf_counter() - began:.0f} s; tables and figure are in {given.out})")
     return outcome
 
 
@@ -122,7 +133,6 @@ def load(market: str, coins: int, days: float, seed: int) -> tuple[sa.Panel, str
 
 def keep(outcome: Outcome, folder: Path, name: str) -> None:
     """Write ``NAME.png`` and the tables, ``NAME.csv``, ``NAME_2.csv``, ..."""
-    folder.mkdir(parents=True, exist_ok=True)
     outcome.figure.savefig(folder / f"{name}.png", dpi=120, metadata={"Software": None})
     for number, table in enumerate(outcome.tables.values(), start=1):
         table.to_csv(folder / f"{name}{'' if number == 1 else f'_{number}'}.csv", index=False)
@@ -273,7 +283,7 @@ def verdict(best: pd.Series) -> str:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False) -> Figure:
+def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False, linear_below: float | None = None) -> Figure:
     """Draw G with its interval against a setting, lag 1 and lag 0 side by side, each on its own scale.
 
     Parameters
@@ -284,6 +294,8 @@ def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False) -> Figur
         Of the horizontal axis.
     log : bool
         Whether that axis is logarithmic.
+    linear_below : float, optional
+        Size of G below which its axis is linear, and logarithmic beyond; by default it is linear throughout.
     """
     figure = Figure(figsize=(10.0, 4.2), layout="constrained")
     panels = figure.subplots(1, len(LAGS))
@@ -297,8 +309,14 @@ def twin_figure(scores: pd.DataFrame, label: str, *, log: bool = False) -> Figur
             ticks = sorted(set(side["setting"]))
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.minorticks_off()
+        if linear_below is not None:
+            axes.set_yscale("symlog", linthresh=linear_below)
+        axes.yaxis.set_major_formatter("{x:,g}")
+        if not side[["low", "G", "high"]].to_numpy().any():  # nobody traded
+            axes.set_ylim(-1.0, 1.0)
         dress(axes, f"lag {lag}: trades {'at the quote looked at' if lag == 0 else 'one step later'}", label)
-    panels[0].set_ylabel("G, 95 % interval")
+    beyond = "" if linear_below is None else f" (logarithmic beyond {linear_below:g})"
+    panels[0].set_ylabel(f"G, 95 % interval{beyond}")
     panels[0].legend(frameon=False, fontsize=8)
     return figure
 

@@ -36,7 +36,7 @@ def study(market: Market) -> Outcome:
             PROVEN: StatArb(),
         }
         for name, investor in investors.items():
-            trials[delay, name, delay] = sa.walk_forward(investor, panel, decision_lag=delay).replay.value
+            trials[delay, name, delay] = sa.walk_forward(investor, panel, decision_lag=delay, progress=True).replay.value
     scores = scored(trials, market.draws, market.seed).sort_values("setting", kind="stable")
     at = scores.set_index(["investor", "setting"])
     first, second = at.loc[(UNAWARE, 0)], at.loc[(UNAWARE, 1)]

@@ -31,12 +31,14 @@ def study(market: Market) -> Outcome:
         for lag in LAGS:
             for how, band in ((KNOWS, fee), (FIXED, CASE)):
                 trader = Recalled(entry=band, exit=EXIT * band, fee=fee, forecasts=forecasts.from_the_trade(1, lag))
-                trials[100.0 * fee, how, lag] = sa.walk_forward(trader, panel, rules, decision_lag=lag).replay.value
+                trials[100.0 * fee, how, lag] = sa.walk_forward(
+                    trader, panel, rules, decision_lag=lag, progress=True
+                ).replay.value
     scores = scored(trials, market.draws, market.seed)
     table = twins(scores, "fee, %")
     table["fee, %"] = table["fee, %"].map("{:g}".format)
     finding = f"At lag 0 {_limit(scores, 0)}; at lag 1 {_limit(scores, 1)}."
-    return Outcome({"Fee": table}, twin_figure(scores, "fee, % of turnover"), finding)
+    return Outcome({"Fee": table}, twin_figure(scores, "fee, % of turnover", linear_below=100.0), finding)
 
 
 def _limit(scores: pd.DataFrame, lag: int) -> str:

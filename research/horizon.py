@@ -32,7 +32,7 @@ def study(market: Market) -> Outcome:
                 if span == 1 and how == EVERY_STEP:  # the same thing
                     trials[span, how, lag] = trials[span, EVERY_L, lag]
                 else:
-                    trials[span, how, lag] = sa.walk_forward(investor, panel, decision_lag=lag).replay.value
+                    trials[span, how, lag] = sa.walk_forward(investor, panel, decision_lag=lag, progress=True).replay.value
     scores = scored(trials, market.draws, market.seed)
     now, late = best_of(scores, 0), best_of(scores, 1)
     finding = (

@@ -58,7 +58,7 @@ def study(market: Market) -> Outcome:
             for how, forecasts in ((ALONE, alone), (ALL, informed)):
                 expected = forecasts.from_the_trade(1, lag)[chosen.coins]
                 trader = Recalled(cap=max(0.1, 1.0 / size), forecasts=expected)
-                trials[size, how, lag] = sa.walk_forward(trader, chosen, decision_lag=lag).replay.value
+                trials[size, how, lag] = sa.walk_forward(trader, chosen, decision_lag=lag, progress=True).replay.value
     scores = scored(trials, market.draws, market.seed)
     now, late = best_of(scores, 0), best_of(scores, 1)
     finding = (

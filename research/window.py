@@ -29,7 +29,7 @@ def study(market: Market) -> Outcome:
             if any(one.isna().all(axis=None) for one in expected.values()):
                 continue  # the window is too short for the model: to stay in cash for that is no choice
             for lag in LAGS:
-                run = sa.walk_forward(Recalled(forecasts=expected[lag]), panel, depth=depth, decision_lag=lag)
+                run = sa.walk_forward(Recalled(forecasts=expected[lag]), panel, depth=depth, decision_lag=lag, progress=True)
                 trials[depth, f"forecasts {span} row{'s' * (span > 1)}", lag] = run.replay.value
     scores = scored(trials, market.draws, market.seed)
     now, late = best_of(scores, 0), best_of(scores, 1)

@@ -18,7 +18,7 @@ from statarb.data.panel import Panel
 from statarb.data.readers import ingest_summary, read_quotes
 from statarb.errors import DataError, ParameterError
 from statarb.investors import INVESTORS
-from statarb.leagues import League, run_league
+from statarb.leagues import Grid, League, run_league
 from statarb.report import write_report
 from statarb.rules import TradingRules
 from statarb.submission.forecast_job import DAYS, write_level1
@@ -109,12 +109,14 @@ def league_job(
     out: str | os.PathLike[str],
     *,
     investors: Sequence[str] | None = None,
+    grid: Grid | None = None,
     decision_lags: Sequence[int] = (1, 0),
     rules: TradingRules | None = None,
     start: TimeLike | None = "2018-01-25",
     end: TimeLike | None = None,
     depth: int = 2016,
     n_jobs: int = -1,
+    resume: bool = False,
     cluster: str | None = None,
     progress: bool = False,
 ) -> str:
@@ -127,11 +129,13 @@ def league_job(
     out : path
         Folder for the files, see :func:`statarb.submission.league_files.write_league`.
     investors : sequence of str, optional
-        Registered names; by default all that decide without hindsight.
-    decision_lags, rules, start, end, depth
+        Registered names; by default all that decide without hindsight, or with a grid those of the grid alone.
+    grid, decision_lags, rules, start, end, depth
         See :func:`statarb.leagues.run_league`.
     n_jobs : int
         Processes; -1 for one a core, or for all workers of the cluster.
+    resume : bool
+        Whether to keep a checkpoint in the folder, and to go on from the one that is there.
     cluster : str, optional
         Address of a Dask scheduler, ``tcp://host:port``. Its workers must see this machine's folder for temporary files.
     progress : bool
@@ -148,17 +152,19 @@ def league_job(
         The cluster does not answer, or the extra ``cluster`` is not installed.
     """
     folder = output_folder(out)
-    names = investors or sorted(name for name, made in INVESTORS.items() if not getattr(made, "hindsight", False))
+    rivals = [] if grid else sorted(name for name, made in INVESTORS.items() if not getattr(made, "hindsight", False))
     with _backend(cluster):
         result = run_league(
-            names,
+            investors or rivals,
             panel,
             rules,
+            grid=grid,
             decision_lags=decision_lags,
             start=start,
             end=end,
             depth=depth,
             n_jobs=n_jobs,
+            checkpoint=folder / "checkpoint" if resume else None,
             progress=progress,
         )
     write_league(result, folder, panel)
@@ -184,39 +190,72 @@ def _backend(cluster: str | None) -> Iterator[None]:
 
 
 def league_text(result: League) -> str:
-    """Render a league as a table of text, lag 0 beside lag 1, with the agreement of the two rankings."""
+    """Render a league as two tables of text, lag 0 beside lag 1: what was earned at which risk and cost, and how sure that is.
+
+    Parameters
+    ----------
+    result : League
+        What :func:`statarb.leagues.run_league` returned.
+    """
     table = result.table
-    shown = pd.DataFrame(
+    rank = {name: table[f"rank_{name}"].astype("string").fillna("-") for name in ("G", "return")}
+    names = table["investor"].where(~table["hindsight"], table["investor"] + " (hindsight)")
+    earned = pd.DataFrame(
         {
-            "investor": table["investor"],
+            "investor": names,
             "lag": table["decision_lag"],
             "return": table["total_return"].map("{:+.2%}".format),
             "G": table["G"].map("{:,.1f}".format),
-            **_interval(table),
-            "rank G": table["rank_G"],
-            "rank return": table["rank_return"],
+            "rank G": rank["G"],
+            "rank return": rank["return"],
+            "downside": table["downside"].map("{:.3%}".format),
             "drawdown": table["maximum_drawdown"].map("{:.1%}".format),
+            "exposure": table["exposure"].map("{:.0%}".format),
+            "turnover": table["turnover"].map("{:,.0f}".format),
             "fees": table["fees_paid"].map("{:,.0f}".format),
             "orders": table["orders"].map("{:,}".format),
+            "dropped": table["orders_dropped"].map("{:,}".format),
             "failures": table["failures"],
             "U max %": table["utilisation_max_percent"].map("{:.4f}".format),
         }
     )
-    lines = [shown.to_string(index=False)]
-    for lag, tau in result.agreement().items():
+    lines = [earned.to_string(index=False)]
+    if "G_low" in table:
+        sure = pd.DataFrame({"investor": names, "lag": table["decision_lag"], **_sureness(table)})
+        lines += ["", sure.to_string(index=False)]
+    lines += ["", *_notes(result)]
+    return "\n".join(lines)
+
+
+def _sureness(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Write intervals and probabilities; a dash where there is none (without a rank, or bankrupt)."""
+    ends = table[["G_low", "G_high", "rank_low", "rank_high"]].itertuples(index=False)
+    written = [
+        ("-", "-") if pd.isna(low) else (f"[{low:,.0f}, {high:,.0f}]", f"{best:.0f} to {worst:.0f}")
+        for low, high, best, worst in ends
+    ]
+    shares = {"P(best)": "p_best", "deflated Sharpe": "deflated_sharpe", "confidence set p": "confidence_set_p"}
+    return {
+        "95 % of G": pd.Series([score for score, _ in written], index=table.index),
+        "95 % of rank": pd.Series([rank for _, rank in written], index=table.index),
+        **{title: table[name].map("{:.2f}".format, na_action="ignore").fillna("-") for title, name in shares.items()},
+    }
+
+
+def _notes(result: League) -> list[str]:
+    """Say what the ranks agree on, how likely the best was luck, what failed, and what lag 0 means."""
+    table = result.table
+    lines = []
+    for lag, tau in result.agreement().dropna().items():
         lines.append(f"Kendall's tau between the ranks by G and by return, lag {lag}: {tau:.2f}")
     for lag, share in result.overfitting.dropna().items():
         lines.append(f"Probability of backtest overfitting when the best of these is chosen, lag {lag}: {share:.2f}")
+    for name, lag, why in table[["investor", "decision_lag", "failure_reasons"]].itertuples(index=False):
+        if why:
+            lines.append(f"{name} at lag {lag} could not decide at every step: {why}")
     if (table["decision_lag"] == 0).any():
         lines.append(
             "A decision at lag 0 trades at the very quote it was made from; at lag 1 it trades one step later. "
             "A gain that only the first has cannot be earned."
         )
-    return "\n".join(lines)
-
-
-def _interval(table: pd.DataFrame) -> dict[str, pd.Series]:
-    if "G_low" not in table:
-        return {}
-    pairs = zip(table["G_low"], table["G_high"], strict=True)
-    return {"95 % of G": pd.Series([f"[{low:,.0f}, {high:,.0f}]" for low, high in pairs], index=table.index)}
+    return lines

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from arch.bootstrap import MCS, StationaryBootstrap, optimal_block_length
 from scipy import stats
 
-from statarb._checks import check_integer, check_number
+from statarb._checks import check_choice, check_integer, check_number
 from statarb._typing import FloatArray
 from statarb.errors import DataError, ParameterError
 
@@ -115,15 +116,11 @@ def bootstrap_scores(
     downside = np.minimum(values, 0.0) ** 2
     both = np.hstack([values, downside])
     width = values.shape[1]
-    total = np.empty((draws, width))
-    below = np.empty((draws, width))
+    sums = np.empty((draws, 2 * width))
     for draw in range(draws):
         counts = np.bincount(sampler.update_indices(), minlength=len(values)).astype(np.float64)
-        sums = counts @ both  # what matters of a resampled path is how often each step stands in it
-        total[draw] = np.expm1(sums[:width])
-        below[draw] = np.sqrt(sums[width:] / len(values))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores = np.where(below > 0.0, total / below, np.where(total > 0.0, np.inf, np.where(total < 0.0, -np.inf, 0.0)))
+        sums[draw] = counts @ both  # what matters of a resampled path is how often each step stands in it
+    scores, total = _score(sums[:, :width], sums[:, width:], len(values)), np.expm1(sums[:, :width])
     names = returns.columns
     return BootstrapScores(pd.DataFrame(scores, columns=names), pd.DataFrame(total, columns=names), float(block))
 
@@ -173,7 +170,7 @@ def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float
     return _psr(ratio, benchmark, len(values), skewness, kurtosis)
 
 
-def deflated_sharpe_ratio(returns: pd.DataFrame) -> pd.Series:
+def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Series:
     """Probabilistic Sharpe ratio against the best Sharpe ratio that as many trials without any skill would have shown.
 
     Bailey and López de Prado (2014, Journal of Portfolio Management 40(5), 94-107): ``SR* = sqrt(V) ((1 - e) Z(1 - 1/N) +
@@ -183,18 +180,27 @@ def deflated_sharpe_ratio(returns: pd.DataFrame) -> pd.Series:
     ----------
     returns : (steps, trials) DataFrame
         Returns a step of every investor that was tried, not of the best alone.
+    others : int
+        Trials that left no returns here (bankrupt, or tried elsewhere) and count all the same. N is their number and that of
+        the columns whose returns vary; trials that resemble each other count in full, which errs on the side of caution.
 
     Returns
     -------
     Series
         By trial; NaN where the returns do not vary (cash).
+
+    Notes
+    -----
+    V is taken for the luck of the trials. That is right for trials that differ in their parameters; where some are ruined by
+    fees and others gain for a reason, V is that difference, and the ratio errs far on the side of caution.
     """
     values = _checked(returns)
     spread = values.std(axis=0, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(spread > 0.0, values.mean(axis=0) / spread, np.nan)
     tried = ratios[~np.isnan(ratios)]
-    threshold = expected_best_sharpe(float(np.var(tried, ddof=1)), len(tried)) if len(tried) > 1 else 0.0
+    count = len(tried) + check_integer("others", others, at_least=0)
+    threshold = expected_best_sharpe(float(np.var(tried, ddof=1)), count) if len(tried) > 1 else 0.0
     found = [probabilistic_sharpe_ratio(column, threshold) for column in values.T]
     return pd.Series(found, index=returns.columns, name="deflated_sharpe")
 
@@ -206,18 +212,22 @@ def expected_best_sharpe(variance: float, trials: int) -> float:
     return float(math.sqrt(variance) * ((1.0 - EULER) * first + EULER * second))
 
 
-def probability_of_backtest_overfitting(returns: pd.DataFrame, *, splits: int = 16) -> float:
+def probability_of_backtest_overfitting(
+    returns: pd.DataFrame, *, splits: int = 16, measure: Literal["sharpe", "G"] = "sharpe"
+) -> float:
     """Probability that the investor chosen as the best on one half of the blocks is below the median on the other half.
 
     Combinatorially symmetric cross-validation of Bailey, Borwein, López de Prado and Zhu (2017, Journal of Computational
-    Finance 20(4), 39-69), with the Sharpe ratio as the measure.
+    Finance 20(4), 39-69).
 
     Parameters
     ----------
     returns : (steps, trials) DataFrame
-        Returns a step of every investor that was tried.
+        Returns a step of every investor that was tried; log returns where the measure is G.
     splits : int
         Even number of blocks of equal length into which the steps are cut; a rest at the beginning is left out.
+    measure : {"sharpe", "G"}
+        By what the best is chosen and judged: the Sharpe ratio of the article, or G.
 
     Returns
     -------
@@ -227,9 +237,10 @@ def probability_of_backtest_overfitting(returns: pd.DataFrame, *, splits: int = 
     Raises
     ------
     ParameterError
-        ``splits`` odd, below 2, above 20 or above the number of steps.
+        ``splits`` odd, below 2, above 20 or above the number of steps, or an unknown measure.
     """
     values = _checked(returns)
+    check_choice("measure", measure, ("sharpe", "G"))
     splits = check_integer("splits", splits, at_least=2, at_most=min(MOST_SPLITS, len(values)))
     if splits % 2:
         raise ParameterError(f"splits must be even, got {splits}")
@@ -238,13 +249,15 @@ def probability_of_backtest_overfitting(returns: pd.DataFrame, *, splits: int = 
         return math.nan
     length = len(values) // splits
     blocks = values[len(values) - splits * length :].reshape(splits, length, trials)
-    first, second = blocks.sum(axis=1), (blocks**2).sum(axis=1)
+    squares = blocks if measure == "sharpe" else np.minimum(blocks, 0.0)
+    first, second = blocks.sum(axis=1), (squares**2).sum(axis=1)
     chosen = np.array(list(itertools.combinations(range(splits), splits // 2)))
     inside = np.zeros((len(chosen), splits))
     np.put_along_axis(inside, chosen, 1.0, axis=1)
     count = length * (splits // 2)
-    train = _sharpe(inside @ first, inside @ second, count)
-    test = _sharpe((1.0 - inside) @ first, (1.0 - inside) @ second, count)
+    score = _sharpe if measure == "sharpe" else _score
+    train = score(inside @ first, inside @ second, count)
+    test = score((1.0 - inside) @ first, (1.0 - inside) @ second, count)
     best = np.argmax(train, axis=1)
     rank = stats.rankdata(test, axis=1)[np.arange(len(best)), best] / (trials + 1.0)
     return float(np.mean(np.log(rank / (1.0 - rank)) <= 0.0))
@@ -295,6 +308,14 @@ def _sharpe(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
     spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     floor = 1e-12 * np.sqrt(np.maximum(squares / count, 0.0))  # what rounding leaves of a spread of zero
     found: FloatArray = np.where(spread > floor, mean / np.where(spread > floor, spread, 1.0), 0.0)
+    return found
+
+
+def _score(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
+    """G from the sum of the log returns and of the squared negative ones; 0 where nothing is gained and nothing risked."""
+    gain, below = np.expm1(total), np.sqrt(squares / count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: FloatArray = np.where(below > 0.0, gain / below, np.where(gain == 0.0, 0.0, np.copysign(np.inf, gain)))
     return found
 
 

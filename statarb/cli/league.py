@@ -16,8 +16,18 @@ def league(
     investors: Annotated[
         list[str] | None, typer.Option("--investor", metavar="NAME", help="Registered name; may be repeated. Default: all.")
     ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="NAME.PARAMETER=V,V,...",
+            help="Values of a parameter to try; may be repeated for more parameters, of which every combination enters. "
+            "Without --investor these alone run.",
+        ),
+    ] = None,
     decision_lags: Annotated[
-        list[int] | None, typer.Option("--decision-lag", help="May be repeated. Default: 1 and 0, side by side.")
+        list[int] | None,
+        typer.Option("--decision-lag", help="May be repeated; 0 brings 1 along. Default: 1 and 0, side by side."),
     ] = None,
     start: options.Start = "2018-01-25",
     end: options.End = None,
@@ -28,6 +38,9 @@ def league(
     max_order: options.MaxOrder = None,
     numeraire: options.Numeraire = str(RULES.numeraire),
     n_jobs: options.Jobs = -1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep a checkpoint in DIR, and go on from the one that is there.")
+    ] = False,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster, for example tcp://host:8786."),
@@ -42,12 +55,14 @@ def league(
         Panel.load(market),
         out,
         investors=investors,
+        grid=options.grid_of(grid or []),
         decision_lags=decision_lags or (1, 0),
         rules=rules,
         start=options.start_of(start),
         end=end,
         depth=depth,
         n_jobs=n_jobs,
+        resume=resume,
         cluster=cluster,
         progress=True,
     )

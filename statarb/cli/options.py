@@ -90,8 +90,34 @@ def parameters_of(words: list[str]) -> dict[str, Any]:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
             raise ParameterError(f"--set must be given as name=value, got {word!r}")
-        try:
-            parameters[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            parameters[name] = value
+        parameters[name] = _value(value)
     return parameters
+
+
+def grid_of(words: list[str]) -> dict[str, dict[str, list[Any]]]:
+    """Read ``investor.parameter=value,value`` words; values are Python literals where they are, else text.
+
+    Raises
+    ------
+    ParameterError
+        A word of another form, or the same parameter twice.
+    """
+    grid: dict[str, dict[str, list[Any]]] = {}
+    for word in words:
+        place, equals, values = word.partition("=")
+        investor, dot, name = place.strip().rpartition(".")
+        if not (equals and dot and investor and name.isidentifier() and values.strip()):
+            raise ParameterError(f"--grid must be given as investor.parameter=value,value, got {word!r}")
+        if name in grid.setdefault(investor, {}):
+            raise ParameterError(f"--grid must name a parameter once, got {investor}.{name} twice; give all its values in one")
+        listed = _value(f"[{values}]")
+        grid[investor][name] = listed if isinstance(listed, list) else [_value(part.strip()) for part in values.split(",")]
+    return grid
+
+
+def _value(word: str) -> Any:
+    """Read a Python literal where it is one, else text."""
+    try:
+        return ast.literal_eval(word)
+    except (ValueError, SyntaxError):
+        return word

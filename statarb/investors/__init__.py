@@ -10,6 +10,7 @@ from statarb.investors.autonomous import AutonomousInvestor
 from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, SignalDriven, make_investor, register
 from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
 from statarb.investors.classic import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, Reversal, VolatilityTarget
+from statarb.investors.grid import RefusedInvestor, parameter_grid
 from statarb.investors.lead_lag import LeadLag
 from statarb.investors.online import (
     CORN,
@@ -58,6 +59,7 @@ __all__ = [
     "Paced",
     "PeriodicInvestor",
     "Rebalanced",
+    "RefusedInvestor",
     "RelativeStrength",
     "Reversal",
     "SignalDriven",
@@ -67,5 +69,6 @@ __all__ = [
     "from_function",
     "from_skfolio",
     "make_investor",
+    "parameter_grid",
     "register",
 ]

@@ -181,6 +181,7 @@ def _rows(table: pd.DataFrame, decision_lag: int | None, columns: tuple[str, ...
     rows = table[table["decision_lag"] == lag]
     if len(rows) == 0:
         raise ParameterError(f"decision_lag must be one of {lags}, got {decision_lag!r}")
+    rows = rows.dropna(subset=["rank_G", "rank_return"])  # hindsight, or no usable decision: without a rank
     rows = rows.sort_values("rank_G", kind="stable").head(MOST_ROWS)
     return lag, rows.astype({"rank_G": int, "rank_return": int})
 

@@ -269,7 +269,8 @@ def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
     table = _csv(path, LEAGUE_COLUMNS, words)
     assert table is not None
     for name in LEAGUE_COLUMNS[1:]:
-        if not pd.api.types.is_numeric_dtype(table[name]) or (name != "G" and table[name].isna().any()):
+        bare = name in ("G", "rank_G", "rank_return")  # whoever is in hindsight, or never decided, has no rank
+        if not pd.api.types.is_numeric_dtype(table[name]) or (not bare and table[name].isna().any()):
             raise DataError(f"{path}: column {name} must hold numbers alone; run `statarb league` again")
     if len(table) == 0:
         raise DataError(f"{path} holds no investor; run `statarb league` again")

@@ -177,7 +177,7 @@ def league_section(league: LeagueTables, number: int) -> Section:
 
 def _tau(table: pd.DataFrame, lag: int) -> float:
     """Kendall's tau-b between the two rankings."""
-    rows = table[table["decision_lag"] == lag]
+    rows = table[table["decision_lag"] == lag].dropna(subset=["rank_G", "rank_return"])
     return float(stats.kendalltau(rows["rank_G"], rows["rank_return"]).statistic) if len(rows) > 1 else float("nan")
 
 

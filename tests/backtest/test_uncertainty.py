@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,26 @@ def test_the_worked_example_of_bailey_and_lopez_de_prado():
     threshold = expected_best_sharpe(0.5 / 250, 100)
     assert threshold == pytest.approx(0.1132, abs=5e-5)
     assert _psr(2.5 / math.sqrt(250), threshold, 1250, -3.0, 10.0) == pytest.approx(0.9004, abs=5e-5)
+
+
+def test_the_deflated_sharpe_ratio_from_the_equations_of_the_article():
+    # written out from the returns on, with the standard library's normal distribution
+    returns = pd.DataFrame(np.random.default_rng(4).standard_t(4, (700, 6)) * 0.01 + 0.0004 * np.arange(6))
+    normal = NormalDist()
+    ratio = [np.mean(one) / math.sqrt(np.sum((one - np.mean(one)) ** 2) / 699.0) for one in returns.to_numpy().T]
+    spread = math.sqrt(sum((one - sum(ratio) / 6.0) ** 2 for one in ratio) / 5.0)
+    for others in (0, 44):
+        count = 6 + others
+        weights = 1.0 - np.euler_gamma, np.euler_gamma
+        bar = spread * (
+            weights[0] * normal.inv_cdf(1.0 - 1.0 / count) + weights[1] * normal.inv_cdf(1.0 - 1.0 / count / math.e)
+        )
+        found = deflated_sharpe_ratio(returns, others=others)
+        for column in range(6):
+            standard = (returns[column] - returns[column].mean()) / returns[column].std(ddof=0)
+            skewness, kurtosis = (standard**3).mean(), (standard**4).mean()
+            error = math.sqrt(1.0 - skewness * ratio[column] + (kurtosis - 1.0) / 4.0 * ratio[column] ** 2)
+            assert found[column] == pytest.approx(normal.cdf((ratio[column] - bar) * math.sqrt(699.0) / error), rel=1e-9)
 
 
 def test_probabilistic_sharpe_ratio_is_a_half_at_its_own_estimate():
@@ -121,6 +142,23 @@ def test_overfitting_against_the_definition_written_out():
     assert probability_of_backtest_overfitting(returns, splits=6) == pytest.approx(np.mean(below))
 
 
+def test_overfitting_of_a_choice_by_g_against_the_definition_written_out():
+    returns = noise(steps=63, investors=5, seed=9)
+    blocks = np.array_split(returns.to_numpy()[3:], 6)
+    below = []
+    for chosen in itertools.combinations(range(6), 3):
+        halves = [[k for k in range(6) if (k in chosen) == inside] for inside in (True, False)]
+        paths = [np.exp(np.cumsum(np.vstack([np.zeros((1, 5)), *(blocks[k] for k in half)]), axis=0)) for half in halves]
+        train, test = (np.array([generalised_asymmetric_return(one) for one in path.T]) for path in paths)
+        rank = (test <= test[np.argmax(train)]).sum() / 6.0
+        below.append(rank <= 0.5)
+    assert 0.0 < np.mean(below) < 1.0
+    assert probability_of_backtest_overfitting(returns, splits=6, measure="G") == np.mean(below)
+    # with cash, G is 0 where nothing is risked, and plus infinity where nothing is lost
+    safe = returns.assign(cash=0.0, riser=0.01)
+    assert probability_of_backtest_overfitting(safe, splits=6, measure="G") == 0.0
+
+
 def test_skill_is_not_overfitting_and_noise_is():
     assert probability_of_backtest_overfitting(noise(investors=10, drift=(0.01,))) == 0.0
     found = [probability_of_backtest_overfitting(noise(investors=10, seed=seed), splits=8) for seed in range(30)]
@@ -138,6 +176,32 @@ def test_the_confidence_set_keeps_what_cannot_be_told_apart():
     assert (model_confidence_set(returns[["i0", "twin"]]) == 1.0).all()
 
 
+def test_the_confidence_set_against_the_article_written_out():
+    # Hansen, Lunde and Nason (2011), section 3.1.2: the range statistic T_R, variances and distribution from the same bootstrap
+    returns = noise(steps=300, investors=5, seed=3, drift=(0.002, -0.001, 0.0, -0.004))
+    from arch.bootstrap import StationaryBootstrap
+
+    sampler = StationaryBootstrap(7, np.arange(300), seed=np.random.default_rng(1))
+    losses = -returns.to_numpy()
+    means = np.array([losses[sampler.update_indices()].mean(axis=0) for _ in range(200)])
+    gap = losses.mean(axis=0)[:, None] - losses.mean(axis=0)[None, :]
+    drawn = means[:, :, None] - means[:, None, :] - gap
+    spread = np.sqrt((drawn**2).mean(axis=0)) + np.eye(5)
+    left, expected, reached = list(range(5)), {}, 0.0
+    while len(left) > 1:
+        inside = np.ix_(left, left)
+        statistic = np.abs(gap / spread)[inside].max()
+        simulated = np.array([np.abs(one / spread)[inside].max() for one in drawn])
+        reached = max(reached, float((simulated > statistic).mean()))
+        worst = left[int(np.argmax((gap / spread)[inside].max(axis=1)))]
+        expected[f"i{worst}"] = reached
+        left.remove(worst)
+    expected[f"i{left[0]}"] = 1.0
+    found = model_confidence_set(returns, block=7, draws=200, seed=1)
+    assert found.to_dict() == pytest.approx(expected, abs=1e-12)
+    assert found.min() < 0.05 < found.drop(found.idxmax()).max()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -146,6 +210,8 @@ def test_the_confidence_set_keeps_what_cannot_be_told_apart():
         (lambda: bootstrap_scores(noise(), draws=0), sa.ParameterError, "draws"),
         (lambda: bootstrap_scores(noise(), block=0.5), sa.ParameterError, "block"),
         (lambda: probability_of_backtest_overfitting(noise(), splits=5), sa.ParameterError, "splits must be even, got 5"),
+        (lambda: probability_of_backtest_overfitting(noise(), measure="return"), sa.ParameterError, "measure must be one of"),
+        (lambda: deflated_sharpe_ratio(noise(), others=-1), sa.ParameterError, "others"),
         (lambda: probability_of_backtest_overfitting(noise(), splits=40), sa.ParameterError, "splits"),
         (lambda: deflated_sharpe_ratio(pd.DataFrame(index=range(5))), sa.DataError, "at least one column"),
     ],

@@ -92,6 +92,24 @@ def test_run_ranks_every_investor_with_and_without_the_delay(market, tmp_path, c
     assert "cannot be earned" in shown
 
 
+def test_a_grid_enters_the_league_point_by_point_and_can_be_resumed(market, tmp_path, capsys):
+    grid = ["--grid", "moving_average_cross.fast=6,48", "--grid", "moving_average_cross.slow=24", "--grid", "hold.coin=1443"]
+    words = ["league", str(market / "market.parquet"), *grid, "--n-jobs", "1", "--resume", "--out", str(tmp_path)]
+    assert main(words) == 0
+    first = pd.read_csv(tmp_path / "league.csv", keep_default_na=False)
+    good, bad = (f"moving_average_cross(fast={fast}, slow=24)" for fast in (6, 48))
+    assert set(first["investor"]) == {good, bad, "hold(coin=1443)"}
+    assert (first.loc[first["investor"] == bad, "rank_G"] == "").all()
+    shown = capsys.readouterr().out
+    assert f"{bad} at lag 1 could not decide at every step" in shown
+    assert "95 % of rank" in shown
+    assert main([*words, "--investor", "cash"]) == 0
+    again = pd.read_csv(tmp_path / "league.csv", keep_default_na=False)
+    assert set(again["investor"]) == {good, bad, "hold(coin=1443)", "cash"}
+    taken = [frame.loc[frame["investor"] == good, "seconds"].tolist() for frame in (first, again)]
+    assert taken[0] == taken[1], "walked once"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -113,6 +131,11 @@ def test_run_ranks_every_investor_with_and_without_the_delay(market, tmp_path, c
         (["invest", "MARKET", "--investor", "cash", "--out", "x", "--n-jobs", "0"], "n_jobs must be a positive integer"),
         (["invest", "MARKET", "--investor", "rebalanced", "--out", "x", "--set", "weights=5"], "weights must be a mapping"),
         (["league", "MARKET", "--out", "x", "--investor", "cash", "--n-jobs", "0"], "n_jobs must be a positive integer"),
+        (["league", "MARKET", "--out", "x", "--grid", "momentum"], "--grid must be given as investor.parameter=value,value"),
+        (["league", "MARKET", "--out", "x", "--grid", "momentum.top="], "--grid must be given as"),
+        (["league", "MARKET", "--out", "x", "--grid", "momntum.top=1"], "did you mean 'momentum'?"),
+        (["league", "MARKET", "--out", "x", "--grid", "momentum.height=1"], "must be one of 'lookback'"),
+        (["league", "MARKET", "--out", "x", *["--grid", "momentum.top=1"] * 2], "momentum.top twice"),
         (["forecast", "MARKET", "--out", "x", "--days", "2018-01-19", "--n-jobs", "0"], "n_jobs must be a positive integer"),
         (["inspect", "MARKET", "--out", "MARKET"], "cannot make the folder"),
         (["ingest", "nowhere/*.csv", "--out", "x/market.parquet"], "nowhere"),

@@ -16,7 +16,7 @@ from statarb.forecasting.linear import FactorRidge
 from statarb.investors import LeadLag
 
 RESEARCH = Path(__file__).resolve().parents[2] / "research"
-STUDIES = ("g_versus_return", "horizon", "window", "fee_sensitivity", "universe_size", "execution_delay")
+STUDIES = ("g_versus_return", "horizon", "window", "fee_sensitivity", "universe_size", "execution_delay", "events")
 NUMBER = re.compile(r"(?<![\w.,])[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 
 
@@ -76,7 +76,7 @@ def test_no_figure_at_lag_0_stands_without_its_twin(outcomes, name):
     assert (first != "").all().all()
 
 
-@pytest.mark.parametrize("name", ["horizon", "window", "fee_sensitivity", "universe_size"])
+@pytest.mark.parametrize("name", ["horizon", "window", "fee_sensitivity", "universe_size", "events"])
 def test_the_figure_draws_the_numbers_of_the_table(outcomes, name):
     _, found = outcomes
     outcome = found[name]
@@ -113,3 +113,46 @@ def test_absent_quotes_are_named(load, tmp_path, monkeypatch):
     monkeypatch.setenv("STATARB_CASE_DATA", str(tmp_path))
     with pytest.raises(SystemExit, match="STATARB_CASE_DATA"):
         load("_studies").load("real", 0, 0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--market", "nothing.parquet"], "no such file: nothing.parquet"),
+        (["--market", "synthetic", "--coins", "0"], "coins must be an integer at least 1"),
+        (["--market", "synthetic", "--coins", "3", "--days", "2"], "no time of the panel lies between start=2018-01-25"),
+        (["--market", "synthetic", "--draws", "0"], "--draws must be an integer at least 1, got 0"),
+        (["--market", "synthetic", "--out", "taken"], "cannot make the folder taken"),
+    ],
+)
+def test_bad_words_are_one_line_and_exit_code_2(load, tmp_path, monkeypatch, capsys, words, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SystemExit) as stopped:
+        load("_studies").run_study(load("window").study, "", ["--quick", *words])
+    assert stopped.value.code == 2
+    assert says in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_calendar_is_collected_just_before_it_pays(load):
+    events = load("events")
+    panel = sa.simulate_market(coins=4, days=8.6, seed=3)
+    calendar = events.planted(panel, 0.05, seed=1)
+    assert sorted(calendar["coin"].tolist()) == sorted([*panel.coins, *panel.coins])
+    assert calendar["time"].is_monotonic_increasing
+    price = panel.price
+    for row in calendar.itertuples():
+        known = price[row.coin].loc[: row.time - pd.Timedelta(days=1)].ffill()
+        assert row.benefit == pytest.approx(0.05 * known.iloc[-1], rel=1e-12)
+    run = sa.walk_forward(events.Collector(calendar), panel)
+    before, after = run.replay, sa.replay(panel, run.wanted, events=calendar, start=run.replay.value.index[0])
+    held = before.weights[list(panel.coins)].gt(0.0)
+    for row in calendar.itertuples():
+        place = held.index.get_loc(row.time)
+        assert held[row.coin].iloc[place - 1], "held when it comes"
+        others = calendar.loc[calendar["coin"] == row.coin, "time"]
+        if not ((others > row.time) & (others <= row.time + 3 * panel.step)).any():
+            assert run.wanted.at[row.time, row.coin] == 0.0, "and to be sold then"
+    assert after.final_value > before.final_value
+    small = events.planted(panel, 0.002, seed=1)  # less than the fees of a purchase and a sale
+    assert len(sa.walk_forward(events.Collector(small), panel).replay.orders) == 0

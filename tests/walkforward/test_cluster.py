@@ -60,9 +60,11 @@ def test_a_walk_on_two_workers_gives_the_same_bytes(client, market):
 
 def test_a_league_on_two_workers_gives_the_same_table(client, market):
     names = ["cash", "hold", "rebalanced"]
+    grid = {"momentum": {"lookback": [12, 36], "top": [1, 2]}}
     with joblib.parallel_config("dask"):
-        spread = run_league(names, market, RULES, n_jobs=-1, **WALK).table
-    alone = run_league(names, market, RULES, n_jobs=1, **WALK).table
+        spread = run_league(names, market, RULES, grid=grid, n_jobs=-1, **WALK).table
+    alone = run_league(names, market, RULES, grid=grid, n_jobs=1, **WALK).table
+    assert len(alone) == 14
     timed = ["seconds", "utilisation_max_percent"]
     pd.testing.assert_frame_equal(spread.drop(columns=timed), alone.drop(columns=timed), check_exact=True)
 
