@@ -34,7 +34,7 @@ FLOOR = {
 TOOLS = {"forecasting", "cointegration", "volatility", "optimization", "backtest"}
 SHARED_WORK = [
     {"statarb.data.panel", "statarb.data.storage"},
-    {"statarb.optimization.frontier", "statarb.optimization.mean_downside_risk", "statarb.optimization.orders"},
+    {"statarb.optimization.efficient", "statarb.optimization.mean_downside_risk", "statarb.optimization.orders"},
     {"statarb.volatility.archmodels", "statarb.volatility.archpanel"},
 ]
 """Files of one part whose class hands some of its methods' work to the others, which return objects of that class. The class

@@ -8,7 +8,6 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 from scipy import stats
 
 import statarb as sa
@@ -21,6 +20,7 @@ from statarb.backtest.uncertainty import (
 from statarb.investors import Momentum, from_function, make_investor, parameter_grid
 from statarb.jobs import league_text
 from statarb.leagues import run_league
+from tests.conftest import make_panel
 
 RULES = sa.TradingRules().without_limits()
 START = "2018-01-25"

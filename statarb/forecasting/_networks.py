@@ -15,7 +15,7 @@ _BATCH = 128
 _RATE = 3e-3
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Networks:
     """Trained networks.
 

@@ -27,7 +27,7 @@ DECADES = (-9, 12)
 CASH_NAME = "USD"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class MeanWeights:
     """Weights of an account, averaged over runs of steps.
 
@@ -52,7 +52,7 @@ class MeanWeights:
     held: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class OrderSizes:
     """How large the orders of an account were, and what became of them.
 
@@ -77,7 +77,7 @@ class OrderSizes:
     unsized: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Record:
     """One account through time. What is not known is None, and said in ``missing``.
 

@@ -31,7 +31,7 @@ ORDER_COLUMNS = ("time", "wanted_value", "traded_value", "reason")
 ORDERS_AT_A_TIME = 1 << 18
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class LeagueTables:
     """A league as its folder holds it.
 
@@ -53,7 +53,7 @@ class LeagueTables:
     about: Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ForecastTables:
     """Forecasts as their folder holds them.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.backtest import Account
+from tests.conftest import make_panel
 
 RULES = sa.TradingRules(capital=1_000.0, min_order=0.01, max_order=2.0)
 

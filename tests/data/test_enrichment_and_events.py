@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.testing import check_causal, example_market
+from tests.conftest import make_panel
 
 PANEL = make_panel(times=120, seed=2)
 

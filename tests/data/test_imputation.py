@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.linalg
-from conftest import make_panel
 from statsmodels.nonparametric.kernel_regression import KernelReg
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
@@ -15,6 +14,7 @@ from statarb.data.imputation import AR5X, IMPUTERS, LVCF, MARX1, MLP, NP100, R1
 from statarb.data.imputation.autoregression import fit_autoregression, most_likely_path
 from statarb.data.imputation.paths import carried_returns, standardised_returns
 from statarb.testing import FUTURES, changed_future, check_causal, example_market
+from tests.conftest import make_panel
 
 METHODS = ("lvcf", "lint", "r1", "np100", "marx1", "ar5x", "mlp")
 MARKET = example_market(times=500, coins=5)

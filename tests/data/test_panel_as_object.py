@@ -9,9 +9,9 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
+from tests.conftest import make_panel
 
 
 def _pickled(panel: sa.Panel) -> sa.Panel:

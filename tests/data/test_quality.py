@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.data.quality import QualityReport
 from statarb.report.quality_page import draw_quality, write_quality_page
 from statarb.testing import example_market
+from tests.conftest import make_panel
 
 NAN = np.nan
 

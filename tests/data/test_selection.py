@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.testing import example_market
+from tests.conftest import make_panel
 
 
 def panel_of(**columns: list[float | None]) -> sa.Panel:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.forecasting.features import CARRY, _returns, carried
 from statarb.forecasting.linear import CrossAssetRidge, FactorRidge
+from tests.conftest import make_panel
 
 DEPTH = 250
 

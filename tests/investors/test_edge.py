@@ -7,13 +7,13 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.linear import FactorRidge
 from statarb.investors.edge import measured_edges, proven_share
+from tests.conftest import make_panel
 
 OPTIONS = {"lag": 0, "record": 50, "evidence": 2.0, "fee": 0.0025}
 

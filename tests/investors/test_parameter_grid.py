@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.forecasting.linear import CrossAssetRidge, FactorRidge
 from statarb.investors import INVESTORS, LeadLag, Momentum, Paced, RefusedInvestor, from_function, make_investor, parameter_grid
 from statarb.walkforward.checkpoint import content_key
+from tests.conftest import make_panel
 
 
 def test_every_combination_stands_under_a_name_that_says_which():

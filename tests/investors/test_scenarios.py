@@ -7,13 +7,13 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
 from statarb.investors.scenarios import LEAST_SIGMA, MEMORY, daily_sigma, residuals, simple_returns
 from statarb.volatility import fit_garch
+from tests.conftest import make_panel
 
 DEPTH = 300
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.forecasting.blocks import forecast_rows
@@ -16,6 +15,7 @@ from statarb.forecasting.linear import CrossAssetRidge
 from statarb.investors import SignalDriven, from_function
 from statarb.investors.base import weights_of
 from statarb.investors.forecasts import forecasts_from
+from tests.conftest import make_panel
 
 RULES = sa.TradingRules().without_limits()
 

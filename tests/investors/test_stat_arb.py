@@ -7,12 +7,12 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.forecasting.linear import CrossAssetRidge
 from statarb.investors import StatArb
 from statarb.optimization import MeanDownsideRisk
+from tests.conftest import make_panel
 
 RULES = sa.TradingRules(max_order=100.0)  # the first coin, in whose units orders are limited, costs about 100 USD here
 WALK = {"start": "2018-01-26 12:00", "depth": 600}

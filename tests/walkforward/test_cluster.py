@@ -9,11 +9,11 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.investors import LeadLag, make_investor
 from statarb.leagues import run_league
+from tests.conftest import make_panel
 
 distributed = pytest.importorskip("distributed")
 RULES = sa.TradingRules()

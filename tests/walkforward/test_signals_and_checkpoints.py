@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.investors import LeadLag
 from statarb.walkforward.checkpoint import Checkpoint, content_key, describe
+from tests.conftest import make_panel
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sa.TradingRules()
@@ -186,7 +186,7 @@ KILLED = """
 import sys, pickle
 sys.path[:0] = [{root!r}, {tests!r}]
 import statarb as sa
-from conftest import make_panel
+from tests.conftest import make_panel
 from statarb.investors import LeadLag
 import time
 class Slow(LeadLag):

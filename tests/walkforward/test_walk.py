@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_panel
 
 import statarb as sa
 from statarb.walkforward.walk import as_weights
+from tests.conftest import make_panel
 
 RULES = sa.TradingRules().without_limits()
 START = "2018-01-24 21:00"
