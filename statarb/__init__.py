@@ -76,6 +76,7 @@ _PUBLIC = {
     "optimization": ("MeanDownsideRisk", "RollingMeanDownsideRisk", "batch_solve"),
     "walkforward": ("walk_forward", "Run"),
     "leagues": ("league",),
+    "investors.grid": ("parameter_grid",),
     "report": ("write_report",),
 }
 _MODULES = (

@@ -120,7 +120,7 @@ def test_absent_quotes_are_named(load, tmp_path, monkeypatch):
     [
         (["--market", "nothing.parquet"], "no such file: nothing.parquet"),
         (["--market", "synthetic", "--coins", "0"], "coins must be an integer at least 1"),
-        (["--market", "synthetic", "--coins", "3", "--days", "2"], "no time of the panel lies between start=2018-01-25"),
+        (["--market", "synthetic", "--coins", "3", "--days", "2"], "no time of the panel lies from 2018-01-25 on"),
         (["--market", "synthetic", "--draws", "0"], "--draws must be an integer at least 1, got 0"),
         (["--market", "synthetic", "--out", "taken"], "cannot make the folder taken"),
     ],
