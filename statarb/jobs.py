@@ -246,9 +246,9 @@ def _notes(result: League) -> list[str]:
     """Say what the ranks agree on, how likely the best was luck, what failed, and what lag 0 means."""
     table = result.table
     lines = []
-    for lag, tau in result.agreement().dropna().items():
+    for lag, tau in result.agreement().dropna().sort_index(ascending=False).items():
         lines.append(f"Kendall's tau between the ranks by G and by return, lag {lag}: {tau:.2f}")
-    for lag, share in result.overfitting.dropna().items():
+    for lag, share in result.overfitting.dropna().sort_index(ascending=False).items():
         lines.append(f"Probability of backtest overfitting when the best of these is chosen, lag {lag}: {share:.2f}")
     for name, lag, why in table[["investor", "decision_lag", "failure_reasons"]].itertuples(index=False):
         if why:

@@ -123,7 +123,7 @@ def run_league(
     rules: TradingRules | None = None,
     *,
     grid: Grid | None = None,
-    decision_lags: Sequence[int] = (1, 0),
+    decision_lags: int | Sequence[int] = (1, 0),
     start: TimeLike | None = "2018-01-25",
     end: TimeLike | None = None,
     depth: int | None = 2016,
@@ -149,7 +149,7 @@ def run_league(
         combination enters, each under a name that says which, in place of the investor of that name, or beside the others
         where none has it. All of them count as trials in the deflated Sharpe ratio, the probability of overfitting and the
         probability of being best.
-    decision_lags : sequence of int
+    decision_lags : int or sequence of int
         Lags at which each of them is run. 0 brings 1 along: no result at lag 0 stands without its twin.
     start, end, depth
         See :func:`~statarb.walkforward.walk_forward`.
@@ -177,7 +177,8 @@ def run_league(
     rules = TradingRules() if rules is None else rules
     check_panel(panel)
     entered = _entered(investors, grid)
-    lags = {check_integer("decision_lags", lag, at_least=0) for lag in decision_lags}
+    given = [decision_lags] if isinstance(decision_lags, int) else decision_lags
+    lags = {check_integer("decision_lags", lag, at_least=0) for lag in given}
     if not lags:
         raise ParameterError("decision_lags must hold at least one lag, got none")
     descending = sorted(lags | ({1} if 0 in lags else set()), reverse=True)
@@ -193,6 +194,8 @@ def _entered(investors: Entrants, grid: Grid | None) -> dict[str, Any]:
     """Return the investors by name, the points of a grid in place of the investor that it is of."""
     if isinstance(investors, str):
         raise ParameterError(f"investors must be a list, got {investors!r}; give [{investors!r}]")
+    if not isinstance(investors, Iterable):
+        raise ParameterError(f"investors must be a list, got one {type(investors).__name__}; give it in brackets")
     named = investors.items() if isinstance(investors, Mapping) else ((None, one) for one in investors)
     grids = dict(grid or {})
     pairs: list[tuple[str, Any]] = []

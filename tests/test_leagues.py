@@ -310,6 +310,7 @@ def test_a_bankrupt_investor_keeps_its_run_ranks_last_and_counts_as_a_trial():
     ("call", "error", "words"),
     [
         (lambda market: sa.league([], market), sa.ParameterError, "at least one investor, got none"),
+        (lambda market: sa.league(make_investor("cash"), market), sa.ParameterError, "got one Cash; give it in brackets"),
         (lambda market: sa.league("cash", market), sa.ParameterError, r"must be a list, got 'cash'; give \['cash'\]"),
         (lambda market: sa.league(["cash", "cash"], market), sa.ParameterError, "must differ, got 'cash' twice"),
         (lambda market: sa.league(["cahs"], market), sa.ParameterError, "did you mean 'cash'"),

@@ -16,7 +16,16 @@ from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["BaseForecaster", "BlockForecaster", "Forecaster", "clone", "forecaster_names", "make_forecaster", "register"]
+__all__ = [
+    "BaseForecaster",
+    "BlockForecaster",
+    "Forecaster",
+    "as_forecaster",
+    "clone",
+    "forecaster_names",
+    "make_forecaster",
+    "register",
+]
 
 F = TypeVar("F")
 
@@ -265,6 +274,29 @@ def make_forecaster(name: str, **params: Any) -> Forecaster:
         for given in params:
             check_choice(f"parameter of {name!r}", given, list(accepted))
     return cast(Forecaster, factory(**params))
+
+
+def as_forecaster(forecaster: Any) -> Forecaster:
+    """Return a forecaster as it is, or make one of a registered name.
+
+    Parameters
+    ----------
+    forecaster : Forecaster or str
+        An object with ``fit`` and ``predict``, or one of :func:`forecaster_names`.
+
+    Raises
+    ------
+    ParameterError
+        Anything else; says what to do with a class.
+    """
+    if isinstance(forecaster, str):
+        return make_forecaster(forecaster)
+    if isinstance(forecaster, type):
+        name = forecaster.__name__
+        raise ParameterError(f"forecaster must be an object, got the class {name}; give {name}(), or a registered name")
+    if not (callable(getattr(forecaster, "fit", None)) and callable(getattr(forecaster, "predict", None))):
+        raise ParameterError(f"forecaster must have fit(window) and predict(window), got {forecaster!r}")
+    return cast(Forecaster, forecaster)
 
 
 def names_of(forecasters: Iterable[object]) -> list[str]:

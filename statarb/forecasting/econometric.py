@@ -429,6 +429,7 @@ class ErrorCorrection(BaseForecaster):
         self.columns_ = columns
         self.rank_ = 0
         if len(columns) < 2:
+            self.columns_ = columns[:0]
             return self
         values = logs[:, columns]
         try:

@@ -12,7 +12,7 @@ from statarb._checks import check_choice, check_integer
 from statarb._typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.base import BaseForecaster, Forecaster, clone, make_forecaster
+from statarb.forecasting.base import BaseForecaster, Forecaster, as_forecaster, clone
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.features import known_prices
 
@@ -206,7 +206,7 @@ def _quoted(panel: Panel) -> BoolArray:
 def _members(members: Sequence[Forecaster | str]) -> tuple[Forecaster, ...]:
     if isinstance(members, str) or len(members) == 0:
         raise ParameterError(f"members must be a sequence of at least one forecaster, got {members!r}")
-    return tuple(make_forecaster(one) if isinstance(one, str) else one for one in members)
+    return tuple(as_forecaster(one) for one in members)
 
 
 def _require_one_horizon(members: Sequence[Forecaster]) -> None:

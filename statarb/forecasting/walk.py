@@ -18,7 +18,7 @@ from statarb.data._time import as_stamp
 from statarb.data.panel import Panel
 from statarb.data.shared import SharedPanel, shared
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting.base import Forecaster, clone
+from statarb.forecasting.base import Forecaster, as_forecaster, clone
 from statarb.forecasting.blocks import BlockResult, forecast_rows
 from statarb.forecasting.features import known_prices
 from statarb.forecasting.shaping import DirectionShaped, shape_directions
@@ -54,7 +54,7 @@ class ForecastRun:
 
 
 def forecast_walk(
-    forecaster: Forecaster,
+    forecaster: Forecaster | str,
     panel: Panel,
     start: TimeLike = "2018-01-25",
     end: TimeLike | None = None,
@@ -68,8 +68,8 @@ def forecast_walk(
 
     Parameters
     ----------
-    forecaster : Forecaster
-        Is copied, not changed.
+    forecaster : Forecaster or str
+        Is copied, not changed; or a registered name.
     panel : Panel
         Prices; forecasts are of the quoted price.
     start, end : time
@@ -94,14 +94,14 @@ def forecast_walk(
     DataError
         ``start`` outside the panel, or so early that the first window is too short for the forecaster.
     ParameterError
-        ``refit_every`` or ``depth`` below 1, ``start`` after ``end``.
+        ``refit_every`` or ``depth`` below 1, ``start`` after ``end``, an unknown name, or an object that does not forecast.
     """
     run = run_forecasts(forecaster, panel, start, end, depth=depth, refit_every=refit_every, n_jobs=n_jobs, progress=progress)
     return run.forecasts
 
 
 def run_forecasts(
-    forecaster: Forecaster,
+    forecaster: Forecaster | str,
     panel: Panel,
     start: TimeLike = "2018-01-25",
     end: TimeLike | None = None,
@@ -123,6 +123,7 @@ def run_forecasts(
     DataError, ParameterError
         As for :func:`forecast_walk`.
     """
+    forecaster = as_forecaster(forecaster)
     check_panel(panel)
     depth = check_integer("depth", depth, at_least=1)
     refit_every = check_integer("refit_every", refit_every, at_least=1)

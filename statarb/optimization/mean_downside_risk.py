@@ -256,7 +256,7 @@ class MeanDownsideRisk:
         start : (N,), optional
             Weights to start from. They change the time taken, not the result beyond the tolerance.
         solver : str, optional
-            A cvxpy solver (``"CLARABEL"``, ``"SCS"``, ...) in place of the fast path.
+            A cvxpy solver (``"CLARABEL"``, ``"SCS"``, ..., in capitals or not) in place of the fast path.
         constraints : iterable of cvxpy constraints
             Further constraints, or functions of the weights that return them; they go through cvxpy. See :meth:`variable`.
         **solver_options
@@ -286,7 +286,7 @@ class MeanDownsideRisk:
         first = None if start is None else by_asset("start", start, program.labels, program.assets, default=0.0, at_least=0.0)
         added = list(constraints)
         if solver is not None or added or self.measure != "downside":
-            solution = self._through_cvxpy(program, solver or "CLARABEL", added, solver_options)
+            solution = self._through_cvxpy(program, (solver or "CLARABEL").upper(), added, solver_options)
         else:
             if solver_options:
                 raise ParameterError(

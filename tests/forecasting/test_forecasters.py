@@ -253,6 +253,8 @@ def test_error_correction_against_statsmodels():
     assert np.isfinite(collinear.predict(sa.Panel.from_frame(twins))).all()
     with pytest.raises(ParameterError, match="from 2 to 12"):
         ErrorCorrection(group=("a",))
+    alone = panel.select(["a"])  # nothing to be tied to: the last value
+    assert (ErrorCorrection().fit(alone).predict(alone) == 0.0).all()
 
 
 def planted(times: int = 900) -> tuple[sa.Panel, np.ndarray]:

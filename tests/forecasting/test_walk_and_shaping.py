@@ -88,6 +88,17 @@ def test_what_a_walk_refuses():
         sa.forecast_walk(CrossAssetRidge(), panel, "2018-01-25")
     with pytest.raises(ParameterError, match="start must not be after end"):
         sa.forecast_walk(LastValue(), panel, START, "2018-01-24")
+    with pytest.raises(ParameterError, match=r"got the class LastValue; give LastValue\(\)"):
+        sa.forecast_walk(LastValue, panel, START)
+    with pytest.raises(ParameterError, match="forecaster must be one of"):
+        sa.forecast_walk("lost_value", panel, START)
+    with pytest.raises(ParameterError, match=r"must have fit\(window\) and predict\(window\), got 3"):
+        sa.forecast_walk(3, panel, START)
+
+
+def test_a_walk_takes_a_registered_name():
+    panel = make_panel(300, 3)
+    pd.testing.assert_frame_equal(sa.forecast_walk("last_value", panel, START), sa.forecast_walk(LastValue(), panel, START))
 
 
 prices = st.lists(st.floats(0.5, 2.0) | st.just(np.nan), min_size=12, max_size=12)

@@ -284,6 +284,9 @@ class TestStatement:
             found = statement.solve(program, "CLARABEL").weights
             assert program.utility(found) == pytest.approx(problem().solve(mu, RETURNS).objective, abs=1e-8)
 
+    def test_solvers_are_known_in_small_letters_too(self):
+        assert problem().solve(MU, RETURNS, solver="clarabel").solver == "CLARABEL"
+
     @pytest.mark.parametrize("solver", ["CLARABEL", "SCS"])
     def test_any_solver(self, solver):
         options = {"eps": 1e-8} if solver == "SCS" else {}
