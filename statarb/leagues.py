@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
@@ -237,7 +239,8 @@ def _walk_all(
 ) -> list[Decided]:
     """Walk in parallel; what cannot be sent to another process is run in this one. Results in the order of the tasks."""
     alone = joblib.effective_n_jobs(n_jobs) == 1
-    sent = [place for place, (_, one, _) in enumerate(tasks) if alone or _can_be_sent(one)]
+    whole = {name: alone or _can_be_sent(name, one) for name, one in {name: one for name, one, _ in tasks}.items()}
+    sent = [place for place, (name, _, _) in enumerate(tasks) if whole[name]]
     kept = [place for place in range(len(tasks)) if place not in set(sent)]
     with nullcontext(panel) if alone else shared(panel) as market:
         calls = [joblib.delayed(_one)(*tasks[place], market, rules, settings) for place in sent]
@@ -247,10 +250,13 @@ def _walk_all(
     return [found[place] for place in np.argsort([*sent, *kept], kind="stable")]
 
 
-def _can_be_sent(investor: Any) -> bool:
+def _can_be_sent(name: str, investor: Any) -> bool:
     try:
-        joblib.externals.cloudpickle.dumps(investor)
-    except Exception:  # noqa: BLE001 - the boundary to other people's code: it is run in this process instead
+        cloudpickle.dumps(investor)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary to other people's code: shown, and run in this process instead
+        warnings.warn(f"{name} cannot be sent to workers and runs in this process ({error})", stacklevel=2)
         return False
     return True
 

@@ -207,7 +207,12 @@ def test_names_of_ones_own(market):
 def test_the_table_is_the_same_for_every_number_of_processes(market):
     entrants = ["hold", Sometimes(), Locked(), Uncopiable()]
     grid = {"momentum": {"lookback": [12], "top": [1, -1]}}
-    one, two = (sa.league(entrants, market, RULES, grid=grid, n_jobs=n_jobs, **QUICK) for n_jobs in (1, 2))
+    one = sa.league(entrants, market, RULES, grid=grid, n_jobs=1, **QUICK)
+    with pytest.warns(UserWarning, match="cannot be sent to workers and runs in this process") as warned:
+        two = sa.league(entrants, market, RULES, grid=grid, n_jobs=2, **QUICK)
+    assert [str(one.message).split(" and ")[0] for one in warned] == [
+        f"{broken.name} cannot be sent to workers" for broken in entrants[2:]
+    ]
     pd.testing.assert_frame_equal(untimed(one), untimed(two), check_exact=True)
 
 

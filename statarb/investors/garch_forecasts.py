@@ -14,7 +14,7 @@ from statarb.errors import ParameterError
 from statarb.forecasting.base import BaseForecaster, clone
 from statarb.forecasting.features import moves
 from statarb.forecasting.linear import CrossAssetRidge
-from statarb.volatility.estimation import filter_parameters, fit_array, start_variance
+from statarb.volatility.estimation import fitted_recursion
 from statarb.volatility.filters import filter_rows
 
 __all__ = ["GarchStandardised"]
@@ -90,10 +90,7 @@ class GarchStandardised(BaseForecaster):
         self._require_rows(len(window.times))
         self.coins_ = window.coins
         returns = _returns(window)
-        native, _, status, _, series = fit_array(returns, self.model, self.distribution, None, 0, 1)
-        self.parameters_ = filter_parameters(native, status)
-        _, omega, alpha, gamma, beta = self.parameters_
-        self._start = omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
+        self.parameters_, self._start = fitted_recursion(returns, self.model, self.distribution)
         within: Any = self._within()
         self.forecaster_ = within.fit(self._with_sigma(window, returns))
         self.failed_ = np.broadcast_to(getattr(self.forecaster_, "failed_", np.False_), (len(window.coins),))

@@ -7,7 +7,7 @@ import numpy as np
 from statarb._numba import kernel
 from statarb._typing import FloatArray
 from statarb.data.panel import Panel
-from statarb.volatility.estimation import filter_parameters, fit_array, start_variance
+from statarb.volatility.estimation import fitted_recursion
 from statarb.volatility.filters import filter_rows
 
 __all__ = ["daily_sigma", "residuals", "simple_returns"]
@@ -138,10 +138,7 @@ def filtered(returns: FloatArray, train: int, model: str, after: FloatArray, bef
     before : (1, coins), optional
         Filled with that of the first return.
     """
-    native, _, status, _, series = fit_array(returns[:train], model, "normal", None, 0, 1)
-    parameters = filter_parameters(native, status)
-    _, omega, alpha, gamma, beta = parameters
-    variance = omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
+    parameters, variance = fitted_recursion(returns[:train], model, "normal")
     if before is not None:
         before[0] = np.sqrt(variance)
     filter_rows(returns, parameters, variance, after)

@@ -14,7 +14,16 @@ from statarb._typing import FloatArray, IntArray
 from statarb.volatility.filters import EWMA_DECAY, ewma_parameters
 from statarb.volatility.kernels import LOG_OMEGA, SLACK, fit_lanes
 
-__all__ = ["STATUS", "check_jobs", "filter_parameters", "fit_array", "least_variance", "prepare", "start_variance"]
+__all__ = [
+    "STATUS",
+    "check_jobs",
+    "filter_parameters",
+    "fit_array",
+    "fitted_recursion",
+    "least_variance",
+    "prepare",
+    "start_variance",
+]
 
 STATUS = (
     "converged",
@@ -244,6 +253,20 @@ def prepare(values: FloatArray) -> Series:
 def start_variance(series: Series, status: IntArray) -> FloatArray:
     """Return the variance before the first return: of a fit as it was fitted, else of the squared returns themselves."""
     return np.where(status == FITTED, series.backcast * series.scale**2, series.raw_backcast)
+
+
+def fitted_recursion(returns: FloatArray, model: str, distribution: str) -> tuple[FloatArray, FloatArray]:
+    """Fit ``returns`` (rows, assets) and return what a filter over them starts from.
+
+    Returns
+    -------
+    (5, assets), (assets,)
+        Parameters, and the variance of the first return.
+    """
+    native, _, status, _, series = fit_array(returns, model, distribution, None, 0, 1)
+    parameters = filter_parameters(native, status)
+    _, omega, alpha, gamma, beta = parameters
+    return parameters, omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
 
 
 def _to_search(native: FloatArray, series: Series, box: FloatArray) -> FloatArray:
