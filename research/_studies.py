@@ -19,8 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import statarb as sa
-from statarb._checks import check_integer
-from statarb._files import output_folder
+from statarb._core.checks import check_integer
+from statarb._core.files import output_folder
 from statarb.backtest.uncertainty import bootstrap_scores
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import FactorRidge

@@ -19,7 +19,7 @@ from scipy import stats
 
 from statarb.backtest.uncertainty import bootstrap_scores
 from statarb.investors import INVESTORS
-from statarb.leagues import League, run_league
+from statarb.walk.league import League, run_league
 
 QUICK = ("cash", "hold", "equal_weight", "momentum", "reversal", "eg", "lead_lag", "stat_arb")
 

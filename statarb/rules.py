@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Hashable
 
-from statarb._checks import check_number
+from statarb._core.checks import check_number
 from statarb.errors import ParameterError
 
 __all__ = ["TradingRules"]

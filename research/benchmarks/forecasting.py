@@ -20,7 +20,7 @@ from sklearn.linear_model import Ridge
 
 import statarb as sa
 from statarb.forecasting import Arima, Autoregression, CrossAssetRidge, FactorRidge, forecast_rows
-from statarb.forecasting._rolling import ANCHOR, RollingMoments, rolling_ridge
+from statarb.forecasting._engine.rolling import ANCHOR, RollingMoments, rolling_ridge
 
 DEPTH = 2016
 

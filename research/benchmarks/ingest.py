@@ -25,7 +25,7 @@ DAYS = 65 + (2 * 60 + 35) / 1440  # 2018-01-17 11:25 to 2018-03-23 14:00
 
 def make(folder: Path, coins: int, days: float) -> None:
     import statarb as sa
-    from statarb.data.writers import write_quotes
+    from statarb.data.ingest.writers import write_quotes
 
     write_quotes(sa.simulate_market(coins=coins, days=days, seed=0), folder, compress=False)
 
@@ -55,7 +55,7 @@ def measure(which: str, file: Path, out: Path) -> None:
 
     import pandas as pd
 
-    import statarb.data.readers  # noqa: F401  (imports are not part of the time, but of the memory)
+    import statarb.data.ingest.readers  # noqa: F401  (imports are not part of the time, but of the memory)
 
     way = with_statarb if which == "statarb" else with_pandas
     way(out / "small" / "quotes.csv")  # compiled kernels are loaded from their cache, and pandas warms up as well

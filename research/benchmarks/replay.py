@@ -24,7 +24,7 @@ import pandas as pd
 
 import statarb as sa
 from statarb.backtest import Account
-from statarb.submission import validate_portfolio, write_portfolio
+from statarb.results import validate_portfolio, write_portfolio
 
 FEE = 0.0025
 HELD = 20

@@ -21,9 +21,9 @@ import pandas as pd
 from arch import arch_model
 
 import statarb as sa
-from statarb.volatility import kernels
+from statarb.volatility._engine import kernels
+from statarb.volatility._engine.reference import native_parameters
 from statarb.volatility.estimation import OMEGA_LEAST, OMEGA_SHARE, STALE_SHARE, box_of, least_variance, prepare
-from statarb.volatility.reference import native_parameters
 
 DEPTH = 2016
 KINDS = [("garch", "normal"), ("gjr", "normal"), ("garch", "t"), ("gjr", "t")]

@@ -8,10 +8,10 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_number
-from statarb._typing import FloatArray, IntArray, TimeLike
-from statarb.backtest.decisions import SLACK
-from statarb.backtest.kernels import (
+from statarb._core.checks import check_number
+from statarb._core.time import as_stamp
+from statarb._core.typing import FloatArray, IntArray, TimeLike
+from statarb.backtest._engine.kernels import (
     CASH,
     COUNTS,
     FEES,
@@ -28,8 +28,8 @@ from statarb.backtest.kernels import (
     trade,
     worth,
 )
-from statarb.backtest.kernels import mark as mark_kernel
-from statarb.data._time import as_stamp
+from statarb.backtest._engine.kernels import mark as mark_kernel
+from statarb.backtest.decisions import SLACK
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.rules import TradingRules

@@ -8,10 +8,10 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 
-from statarb._typing import FloatArray, IntArray
-from statarb.backtest.kernels import COLUMNS, DECIDED, NOTHING, PARTLY_NAN, ROWS, SPARSE
-from statarb.backtest.scanning import gather_columns, scan_columns, scan_rows
-from statarb.data._time import Stamps, as_stamps, step_text
+from statarb._core.time import Stamps, as_stamps, step_text
+from statarb._core.typing import FloatArray, IntArray
+from statarb.backtest._engine.kernels import COLUMNS, DECIDED, NOTHING, PARTLY_NAN, ROWS, SPARSE
+from statarb.backtest._engine.scanning import gather_columns, scan_columns, scan_rows
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 

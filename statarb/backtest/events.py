@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_number
-from statarb._typing import FloatArray, IntArray
-from statarb.data._time import as_stamp
+from statarb._core.checks import check_number
+from statarb._core.time import as_stamp
+from statarb._core.typing import FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_number
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_number
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 
 __all__ = [

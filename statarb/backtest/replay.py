@@ -14,15 +14,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from statarb._files import atomic_path, output_folder
-from statarb._typing import FloatArray, IntArray, TimeLike
+from statarb._core.files import atomic_path, output_folder
+from statarb._core.time import Stamps, as_stamp, as_stamps
+from statarb._core.typing import FloatArray, IntArray, TimeLike
+from statarb.backtest._engine.compact import Compact, compact_columns
+from statarb.backtest._engine.kernels import DECIDED, LOGGED, REASON, REASONS, SCALED, run
 from statarb.backtest.account import State, last_unit, numeraire_column, observed_quotes
-from statarb.backtest.compact import Compact, compact_columns
 from statarb.backtest.decisions import CASH_NAME, Decisions
 from statarb.backtest.events import pack_events
-from statarb.backtest.kernels import DECIDED, LOGGED, REASON, REASONS, SCALED, run
 from statarb.backtest.performance import Score, score_path
-from statarb.data._time import Stamps, as_stamp, as_stamps
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.rules import TradingRules

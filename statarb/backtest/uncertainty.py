@@ -12,8 +12,8 @@ import pandas as pd
 from arch.bootstrap import MCS, StationaryBootstrap, optimal_block_length
 from scipy import stats
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError, ParameterError
 
 __all__ = [

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from statarb.cli import check, forecast, ingest, inspect, invest, league, main_job, report, simulate
+from statarb.cli import check, forecast, ingest, inspect, invest, league, report, run, simulate
 from statarb.errors import DataError, InfeasibleError, LookAheadError, ParameterError
 
 __all__ = ["app", "main"]
@@ -28,7 +28,7 @@ app.command("forecast")(forecast.forecast)
 app.command("invest")(invest.invest)
 app.command("league")(league.league)
 app.command("report")(report.report)
-app.command("run")(main_job.run)
+app.command("run")(run.run)
 app.command("check")(check.check)
 
 INTERRUPTED = 130
@@ -38,7 +38,7 @@ BAD_INPUT = 2
 @app.callback(invoke_without_command=True)
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
     if version:
-        from statarb import __version__
+        from statarb._core.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit

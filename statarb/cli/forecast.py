@@ -36,7 +36,7 @@ def forecast(
 ) -> None:
     """Forecast the test days one step ahead, score them, and write the files of level 1."""
     from statarb.data.panel import Panel
-    from statarb.submission.forecast_job import write_level1
+    from statarb.pipelines.level1 import write_level1
 
     place, summary = write_level1(
         Panel.load(market),

@@ -22,9 +22,9 @@ def ingest(
     ] = None,
 ) -> None:
     """Read raw quotes, say what was rejected and why, and write a panel."""
-    from statarb._files import output_folder
-    from statarb._progress import fraction
-    from statarb.data.readers import ingest_summary, read_quotes
+    from statarb._core.files import output_folder
+    from statarb._core.progress import fraction
+    from statarb.data.ingest.readers import ingest_summary, read_quotes
 
     if out.is_dir():
         raise ParameterError(f"--out must name the file to write, got the folder {out}; give {out / 'market.parquet'}")

@@ -23,7 +23,7 @@ def inspect(
     ] = 10.0,
 ) -> None:
     """Report coverage, holes, ticks, still and outlying quotes of every coin, and of the market."""
-    from statarb._files import output_folder
+    from statarb._core.files import output_folder
     from statarb.data.panel import Panel
     from statarb.data.quality import quality_report
     from statarb.report.quality_page import write_quality_page

@@ -34,11 +34,11 @@ def invest(
     ] = False,
 ) -> None:
     """Run one investor through time under the rules, and write what it earned."""
-    from statarb._files import output_folder
+    from statarb._core.files import output_folder
     from statarb.data.panel import Panel
     from statarb.investors import make_investor
-    from statarb.submission.investment import write_run
-    from statarb.walkforward import walk_forward
+    from statarb.results.run_files import write_run
+    from statarb.walk import walk_forward
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
     chosen = make_investor(investor, **options.parameters_of(settings or []))

@@ -48,7 +48,7 @@ def league(
 ) -> None:
     """Run investors with and without the execution delay, rank them, and write league.csv."""
     from statarb.data.panel import Panel
-    from statarb.jobs import league_job
+    from statarb.pipelines.full import league_job
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
     text = league_job(

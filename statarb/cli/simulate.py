@@ -16,9 +16,9 @@ def simulate(
     seed: Annotated[int, typer.Option("--seed", help="Seed; the same seed gives the same bytes.")] = 0,
 ) -> None:
     """Simulate a market and write its quotes and coin table to DIR."""
-    from statarb._files import output_folder
-    from statarb.data.synthetic import simulate_market
-    from statarb.data.writers import write_quotes
+    from statarb._core.files import output_folder
+    from statarb.data.ingest.writers import write_quotes
+    from statarb.data.synthetic.market import simulate_market
 
     folder = output_folder(out)
     panel = simulate_market(coins=coins, days=days, seed=seed)

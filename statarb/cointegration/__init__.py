@@ -1,14 +1,14 @@
 """Cointegrated pairs and baskets, and their spreads."""
 
-from statarb.cointegration._inputs import log_prices
-from statarb.cointegration.engle_granger import scan_pairs
 from statarb.cointegration.hedge import Hedge, KalmanHedge, hedge_ratio, kalman_hedge_ratio, rolling_hedge_ratio
+from statarb.cointegration.inputs import log_prices
 from statarb.cointegration.johansen import JohansenResult, JohansenScan, johansen, scan_johansen
 from statarb.cointegration.ornstein_uhlenbeck import OrnsteinUhlenbeck, Thresholds, fit_ou
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.pairs import PairsSignal
 from statarb.cointegration.phillips_ouliaris import phillips_ouliaris
 from statarb.cointegration.pvalues import adjust_pvalues, mackinnon_pvalue
+from statarb.cointegration.scan import scan_pairs
 from statarb.cointegration.selection import (
     PrincipalResiduals,
     cluster_pairs,

@@ -12,10 +12,10 @@ from scipy.linalg import eigh
 from scipy.optimize import minimize
 from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._numba import kernel
-from statarb._typing import FloatArray
-from statarb.cointegration._inputs import as_series
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numba import kernel
+from statarb._core.typing import FloatArray
+from statarb.cointegration.inputs import as_series
 from statarb.errors import DataError
 
 __all__ = ["Hedge", "KalmanHedge", "hedge_ratio", "kalman_hedge_ratio", "rolling_hedge_ratio"]

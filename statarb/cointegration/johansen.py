@@ -11,12 +11,12 @@ import pandas as pd
 from statsmodels.tsa.coint_tables import c_sjt
 from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import FloatArray, IntArray
-from statarb.cointegration._inputs import LogPrices, as_levels
-from statarb.cointegration.johansen_kernels import johansen_block, johansen_list
-from statarb.cointegration.kernels import OK, OVERLAP, RECOMPUTE, STATUS
-from statarb.cointegration.samples import detrended, rectangles, tiles
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.typing import FloatArray, IntArray
+from statarb.cointegration._engine.johansen import johansen_block, johansen_list
+from statarb.cointegration._engine.kernels import OK, OVERLAP, RECOMPUTE, STATUS
+from statarb.cointegration._engine.samples import detrended, rectangles, tiles
+from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["JohansenResult", "JohansenScan", "johansen", "scan_johansen"]

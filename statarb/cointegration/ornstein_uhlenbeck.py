@@ -12,9 +12,9 @@ from scipy.integrate import cumulative_simpson, simpson
 from scipy.optimize import brentq
 from scipy.special import dawsn, erfi, log_ndtr
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import FloatArray
-from statarb.cointegration._inputs import as_series
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import FloatArray
+from statarb.cointegration.inputs import as_series
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["OrnsteinUhlenbeck", "Thresholds", "fit_ou"]

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from statarb._checks import check_integer
-from statarb._files import atomic_path
-from statarb._typing import BoolArray, FloatArray
-from statarb.cointegration.kernels import OK, STATUS
+from statarb._core.checks import check_integer
+from statarb._core.files import atomic_path
+from statarb._core.typing import BoolArray, FloatArray
+from statarb.cointegration._engine.kernels import OK, STATUS
 from statarb.errors import ParameterError
 
 __all__ = ["PairScan"]

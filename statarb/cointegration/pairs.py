@@ -8,10 +8,10 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray, TimeLike
-from statarb.cointegration.engle_granger import scan_pairs
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.cointegration.pair_scan import PairScan
+from statarb.cointegration.scan import scan_pairs
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 

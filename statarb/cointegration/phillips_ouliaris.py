@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice
-from statarb.cointegration._inputs import LogPrices, as_levels
+from statarb._core.checks import check_choice
+from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["phillips_ouliaris"]

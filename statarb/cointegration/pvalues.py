@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import ndtr
 from statsmodels.tsa import adfvalues
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 
 __all__ = ["adjust_pvalues", "mackinnon_pvalue"]

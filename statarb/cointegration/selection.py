@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import FloatArray, IntArray
-from statarb.cointegration._inputs import LogPrices, as_levels
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.typing import FloatArray, IntArray
+from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["PrincipalResiduals", "cluster_pairs", "correlation_pairs", "distance_pairs", "principal_residuals"]

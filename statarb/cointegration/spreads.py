@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from statsmodels.tsa.stattools import coint
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray
-from statarb.cointegration._inputs import LogPrices, as_levels, as_series
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray
 from statarb.cointegration.hedge import hedge_ratio, kalman_hedge_ratio
+from statarb.cointegration.inputs import LogPrices, as_levels, as_series
 from statarb.cointegration.ornstein_uhlenbeck import OrnsteinUhlenbeck, Thresholds, fit_ou
 from statarb.errors import DataError, ParameterError
 

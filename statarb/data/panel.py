@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
-from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._frames import carry_forward, check_rows, closed, coin_table_of, gridded_arrays
-from statarb.data._time import Stamps, as_stamp, step_text, usual_step
-from statarb.data.enrichment import joined_field
+from statarb._core.checks import check_integer
+from statarb._core.time import Stamps, as_stamp, step_text, usual_step
+from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
+from statarb.data.asof import joined_field
+from statarb.data.frames import carry_forward, check_rows, closed, coin_table_of, gridded_arrays
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["Panel", "carry_forward"]

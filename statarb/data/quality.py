@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer, check_number, check_panel
-from statarb._files import atomic_path, output_folder, write_json
-from statarb._typing import FloatArray, IntArray
-from statarb.data._quality_kernels import COIN_FIGURES, MAX_DECIMALS, coin_figures, market_rows
+from statarb._core.checks import check_integer, check_number, check_panel
+from statarb._core.files import atomic_path, output_folder, write_json
+from statarb._core.typing import FloatArray, IntArray
+from statarb.data._engine.quality import COIN_FIGURES, MAX_DECIMALS, coin_figures, market_rows
 from statarb.data.panel import Panel
 
 __all__ = ["QualityReport", "quality_report"]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer, check_number, check_panel
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_integer, check_number, check_panel
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 

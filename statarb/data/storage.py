@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from statarb._files import atomic_path
-from statarb.data._frames import closed
+from statarb._core.files import atomic_path
+from statarb.data.frames import closed
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 

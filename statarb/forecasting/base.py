@@ -11,8 +11,8 @@ from typing import Any, Protocol, Self, TypeVar, cast, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
@@ -51,7 +51,7 @@ _REGISTRY: dict[str, tuple[str, str]] = {
     "exponential_smoothing": ("statarb.forecasting.econometric", "ExponentialSmoothing"),
     "var": ("statarb.forecasting.econometric", "VectorAutoregression"),
     "vecm": ("statarb.forecasting.econometric", "ErrorCorrection"),
-    "garch_ridge": ("statarb.investors.garch_forecasts", "GarchStandardised"),
+    "garch_ridge": ("statarb.investors.stat_arb.garch_forecasts", "GarchStandardised"),
 }
 """Where each name lives: module and class, imported when the name is first asked for. What needs another tool beside this one
 lives above both."""

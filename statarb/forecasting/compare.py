@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting.scores import ForecastScore, Period, dispersion, forecast_score
 

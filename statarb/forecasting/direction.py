@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
-from statarb.forecasting._networks import Networks, train_networks
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
+from statarb.forecasting._engine.networks import Networks, train_networks
 from statarb.forecasting.innovations import InnovationRidge, second_pass
 from statarb.forecasting.lags import Design
 from statarb.forecasting.learned import DIGITS, moves_of_quotes

@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting.base import BaseForecaster

@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.base import BaseForecaster, Forecaster, as_forecaster, clone

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from statarb._numba import kernel
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.numba import kernel
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from statarb._checks import check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.forecasting.features import CARRY, lagged
 from statarb.forecasting.lags import Design
 from statarb.forecasting.learned import LearnedForecaster

@@ -8,11 +8,11 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting._rolling import ANCHOR
+from statarb.forecasting._engine.rolling import ANCHOR
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.features import CARRY, check_fields, lagged, moves, quote_gap, standardised_field
 

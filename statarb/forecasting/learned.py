@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.features import quote_gap

@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
-from statarb.forecasting._rolling import ANCHOR, RollingMoments, rolling_ridge
+from statarb.forecasting._engine.rolling import ANCHOR, RollingMoments, rolling_ridge
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.features import known_prices, quote_gap
 from statarb.forecasting.lags import LEADERS, Design, LagForecaster
@@ -74,7 +74,7 @@ class CrossAssetRidge(LagForecaster):
     The workhorse. Each return is divided by the root mean square of the coin's last ``scale_rows`` returns, and clipped, so
     that quiet and wild hours weigh alike and one jump does not decide. The moments of the training window are carried along
     by adding the newest row and taking the oldest away, so that a walk refits at every row for the price of one update and
-    one small solve (:mod:`statarb.forecasting._rolling`).
+    one small solve (:mod:`statarb.forecasting._engine.rolling`).
 
     Parameters
     ----------

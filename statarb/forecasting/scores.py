@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_number
-from statarb._typing import BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._time import as_stamp, as_stamps
+from statarb._core.checks import check_number
+from statarb._core.time import as_stamp, as_stamps
+from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.errors import DataError, ParameterError
 
 __all__ = [

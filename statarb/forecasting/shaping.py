@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._numba import kernel
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numba import kernel
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.forecasting.base import BaseForecaster, Forecaster, clone
 from statarb.forecasting.blocks import forecast_rows

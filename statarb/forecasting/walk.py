@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from statarb._checks import check_integer, check_jobs, check_panel
-from statarb._progress import track
-from statarb._typing import BoolArray, IntArray, TimeLike
-from statarb.data._time import as_stamp
+from statarb._core.checks import check_integer, check_jobs, check_panel
+from statarb._core.progress import track
+from statarb._core.time import as_stamp
+from statarb._core.typing import BoolArray, IntArray, TimeLike
 from statarb.data.panel import Panel
-from statarb.data.shared import SharedPanel, shared
+from statarb.data.shared_memory import SharedPanel, shared
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting.base import Forecaster, as_forecaster, clone
 from statarb.forecasting.blocks import BlockResult, forecast_rows

@@ -6,12 +6,19 @@ Importing the package registers every investor of the library; see :func:`make_i
 from __future__ import annotations
 
 from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, Paced, from_function, from_skfolio
-from statarb.investors.autonomous import AutonomousInvestor
+from statarb.investors.autonomous.investor import AutonomousInvestor
 from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, SignalDriven, make_investor, register
-from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
-from statarb.investors.classic import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, Reversal, VolatilityTarget
+from statarb.investors.benchmarks.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
+from statarb.investors.benchmarks.classic import (
+    EqualRisk,
+    InverseVolatility,
+    MinimumVariance,
+    OneOverN,
+    Reversal,
+    VolatilityTarget,
+)
+from statarb.investors.benchmarks.robots import ChannelBreakout, MovingAverageCross, RelativeStrength
 from statarb.investors.grid import RefusedInvestor, parameter_grid
-from statarb.investors.lead_lag import LeadLag
 from statarb.investors.online import (
     CORN,
     CWMR,
@@ -25,8 +32,8 @@ from statarb.investors.online import (
     OnlineNewtonStep,
     UniversalPortfolio,
 )
-from statarb.investors.robots import ChannelBreakout, MovingAverageCross, RelativeStrength
-from statarb.investors.stat_arb import StatArb
+from statarb.investors.stat_arb.investor import StatArb
+from statarb.investors.stat_arb.lead_lag import LeadLag
 
 __all__ = [
     "CORN",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
+from statarb._core.checks import check_integer
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.investors.base import PeriodicInvestor, fresh_copy, weights_of

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.base import BaseForecaster
@@ -309,7 +309,7 @@ class SignalDriven(BaseInvestor):
     """An investor whose view of the market, its signals, does not depend on what it holds.
 
     A walk computes the signals of many rows at once, in parallel, and asks :meth:`decide_on` step by step (see
-    :class:`statarb.walkforward.signals.SignalInvestor`); :meth:`decide` is the same in one. A subclass gives :meth:`signals`
+    :class:`statarb.walk.signals.SignalInvestor`); :meth:`decide` is the same in one. A subclass gives :meth:`signals`
     and :meth:`decide_on`.
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice
+from statarb._core.checks import check_choice
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import BaseInvestor, fresh_copy, make_investor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from statarb._typing import FloatArray, IntArray
+from statarb._core.typing import FloatArray, IntArray
 from statarb.errors import DataError
 
 __all__ = ["best_corner", "equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]

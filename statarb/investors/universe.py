@@ -6,8 +6,8 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from statarb._checks import check_integer
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_integer
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 
 __all__ = ["carried", "check_universe", "choose_coins", "default_coin", "label_ranks", "largest", "last_prices", "listed"]

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from statarb.optimization.certificate import certify_min_risk as certify_min_risk
     from statarb.optimization.certificate import certify_ratio as certify_ratio
     from statarb.optimization.certificate import certify_utility as certify_utility
-    from statarb.optimization.efficient import Frontier as Frontier
-    from statarb.optimization.efficient import frontier as frontier
-    from statarb.optimization.efficient import sensitivity as sensitivity
+    from statarb.optimization.cvxpy_problem import Statement as Statement
+    from statarb.optimization.frontier import Frontier as Frontier
+    from statarb.optimization.frontier import frontier as frontier
+    from statarb.optimization.frontier import sensitivity as sensitivity
     from statarb.optimization.inputs import Scenarios as Scenarios
     from statarb.optimization.inputs import read_scenarios as read_scenarios
     from statarb.optimization.mean_downside_risk import MeanDownsideRisk as MeanDownsideRisk
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from statarb.optimization.rolling import RollingMeanDownsideRisk as RollingMeanDownsideRisk
     from statarb.optimization.solution import Solution as Solution
     from statarb.optimization.solver import FastSolver as FastSolver
-    from statarb.optimization.statement import Statement as Statement
 
 _HOME = {
     "MeanDownsideRisk": "mean_downside_risk",
@@ -41,16 +41,16 @@ _HOME = {
     "read_scenarios": "inputs",
     "Program": "program",
     "FastSolver": "solver",
-    "Statement": "statement",
+    "Statement": "cvxpy_problem",
     "Certificate": "certificate",
     "certify_min_risk": "certificate",
     "certify_ratio": "certificate",
     "certify_utility": "certificate",
     "BatchProblem": "batch",
     "batch_solve": "batch",
-    "Frontier": "efficient",
-    "frontier": "efficient",
-    "sensitivity": "efficient",
+    "Frontier": "frontier",
+    "frontier": "frontier",
+    "sensitivity": "frontier",
     "order_limits": "orders",
     "PortfolioRisk": "risk",
     "asset_risk": "risk",

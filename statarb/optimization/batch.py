@@ -12,12 +12,12 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_jobs
-from statarb._typing import FloatArray
+from statarb._core.checks import check_jobs
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError, InfeasibleError, ParameterError
-from statarb.optimization.forms import NoGain
 from statarb.optimization.inputs import ByAsset, Scenarios, Vector
 from statarb.optimization.mean_downside_risk import MeanDownsideRisk
+from statarb.optimization.objectives import NoGain
 from statarb.optimization.solution import Solution, infeasible_solution
 
 __all__ = ["BatchProblem", "batch_solve"]

@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from statarb._typing import FloatArray
-from statarb.optimization.pricing import mean_square
+from statarb._core.typing import FloatArray
+from statarb.optimization._engine.pricing import mean_square
 from statarb.optimization.program import Program
 
 __all__ = ["Certificate", "best_linear", "certify_min_risk", "certify_ratio", "certify_utility"]

@@ -9,13 +9,13 @@ from typing import Any
 import cvxpy
 import numpy as np
 
-from statarb._typing import FloatArray
+from statarb._core.typing import FloatArray
 from statarb.errors import InfeasibleError
 from statarb.optimization.certificate import Certificate, certify_min_risk, certify_ratio, certify_utility
-from statarb.optimization.forms import Answer
+from statarb.optimization.cvxpy_problem import Constraint, Statement, StatementAnswer
+from statarb.optimization.objectives import Answer
 from statarb.optimization.program import Measure, Objective, Program
 from statarb.optimization.solution import Status
-from statarb.optimization.statement import Constraint, Statement, StatementAnswer
 
 __all__ = ["solve_fallback", "solve_statement"]
 

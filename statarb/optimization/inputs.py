@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
+from statarb.optimization._engine.sliding import transpose_clean
 from statarb.optimization.labels import shown, shown_at
-from statarb.optimization.window import transpose_clean
 
 __all__ = ["ByAsset", "MissingPolicy", "Scenarios", "Vector", "asset_labels", "by_asset", "read_scenarios", "row_weights"]
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_number
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_choice, check_number
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
-from statarb.optimization.forms import Answer, solve_form
 from statarb.optimization.inputs import (
     ByAsset,
     MissingPolicy,
@@ -27,6 +26,7 @@ from statarb.optimization.inputs import (
     row_weights,
 )
 from statarb.optimization.labels import shown_at
+from statarb.optimization.objectives import Answer, solve_form
 from statarb.optimization.program import Measure, Objective, Program
 from statarb.optimization.solution import Solution, Status, made_solution
 from statarb.optimization.solver import FastSolver
@@ -35,8 +35,8 @@ from statarb.rules import TradingRules
 if TYPE_CHECKING:
     import cvxpy
 
-    from statarb.optimization.efficient import Frontier
-    from statarb.optimization.statement import Constraint
+    from statarb.optimization.cvxpy_problem import Constraint
+    from statarb.optimization.frontier import Frontier
 
 __all__ = ["MeanDownsideRisk"]
 
@@ -209,7 +209,7 @@ class MeanDownsideRisk:
         n : int
             Number of points, at least 2.
         """
-        from statarb.optimization.efficient import frontier
+        from statarb.optimization.frontier import frontier
 
         return frontier(self, expected_return, scenarios, n, previous, max_trade, volatility=volatility)
 
@@ -500,7 +500,7 @@ class MeanDownsideRisk:
         answer, status, certified = solve_statement(
             program, self.objective, self.measure, self.cvar_level, solver, added, options, variable
         )
-        from statarb.optimization.statement import measure_of
+        from statarb.optimization.cvxpy_problem import measure_of
 
         risk = measure_of(program, answer.weights, self.measure, self.cvar_level)
         solution = self._solution(program, answer, status, answer.reason, time.perf_counter(), solver)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from statarb._checks import check_number
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_number
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import ParameterError
 from statarb.optimization.program import Program
 from statarb.optimization.solution import Solution

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from statarb._typing import FloatArray, IntArray
+from statarb._core.typing import FloatArray, IntArray
 from statarb.errors import InfeasibleError
+from statarb.optimization._engine.pricing import combine
 from statarb.optimization.labels import shown_at
-from statarb.optimization.pricing import combine
 
 __all__ = ["Measure", "Objective", "Program"]
 

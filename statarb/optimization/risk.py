@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 from statarb.optimization.inputs import Vector, by_asset
 from statarb.optimization.labels import shown_at

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_integer
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
 from statarb.optimization.inputs import ByAsset, Vector, by_asset
 from statarb.optimization.labels import shown, shown_at

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from statarb._typing import FloatArray
+from statarb._core.typing import FloatArray
 from statarb.optimization.program import Program
 
 __all__ = ["Solution", "Status"]

@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from statarb._typing import BoolArray, Float32Array, FloatArray, IntArray
+from statarb._core.typing import BoolArray, Float32Array, FloatArray, IntArray
+from statarb.optimization._engine.newton import admit, newton
+from statarb.optimization._engine.pricing import combine, price
+from statarb.optimization._engine.sliding import keep_only, slide
 from statarb.optimization.certificate import best_linear
-from statarb.optimization.newton import admit, newton
-from statarb.optimization.pricing import combine, price
 from statarb.optimization.program import Program
-from statarb.optimization.window import keep_only, slide
 
 __all__ = ["FastSolver", "UtilityPoint"]
 

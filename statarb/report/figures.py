@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
-from statarb._typing import FloatArray
+from statarb._core.checks import check_integer
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError
-from statarb.report.record import OUTCOMES, MeanWeights, Subject, record_of
 from statarb.report.style import CASH, FAINT, INK, MUTED, PALETTE, REST, SECOND, SERIES, axes_of, plain_label, tidy
-from statarb.report.thinning import kept_points
+from statarb.results.downsample import kept_points
+from statarb.results.record import OUTCOMES, MeanWeights, Subject, record_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

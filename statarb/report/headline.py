@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from statarb.report.formats import NONE, count, decimals, money, percent, ratio, signed_percent
-from statarb.report.record import Record
-from statarb.report.results import Results
+from statarb.results.read import Results
+from statarb.results.record import Record
 
 __all__ = ["Cell", "Table", "headline_tables", "in_full", "lonely_keys", "missing_twins"]
 

@@ -6,10 +6,9 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from statarb import __version__
-from statarb._files import output_folder, write_text
+from statarb._core.files import output_folder, write_text
+from statarb._core.version import __version__
 from statarb.report.headline import headline_tables, missing_twins
-from statarb.report.results import Results, read_results
 from statarb.report.sections import (
     Section,
     facts_table,
@@ -19,6 +18,7 @@ from statarb.report.sections import (
     run_sections,
 )
 from statarb.report.style import BASE_CSS, drawing
+from statarb.results.read import Results, read_results
 
 __all__ = ["write_report"]
 
@@ -71,7 +71,7 @@ def write_report(folder: str | os.PathLike[str], out: str | os.PathLike[str] | N
     --------
     >>> import statarb as sa, tempfile
     >>> from statarb.investors import make_investor
-    >>> from statarb.submission.investment import write_run
+    >>> from statarb.results.run_files import write_run
     >>> panel = sa.simulate_market(coins=3, days=9, seed=0)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     run = sa.walk_forward(make_investor("hold"), panel, start="2018-01-26", depth=100)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from statarb._files import atomic_path, output_folder, write_text
-from statarb._typing import FloatArray
+from statarb._core.files import atomic_path, output_folder, write_text
+from statarb._core.typing import FloatArray
 from statarb.data.quality import QualityReport
 from statarb.report.style import BASE_CSS, INK, MUTED, SECOND, SERIES
 

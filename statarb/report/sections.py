@@ -23,9 +23,9 @@ from statarb.report.forecast_figures import draw_forecasts
 from statarb.report.formats import NONE, amount, count, date, decimals, number, ratio, signed_percent
 from statarb.report.headline import Cell, Table, in_full
 from statarb.report.league_figures import MOST_ROWS, draw_intervals, draw_league, league_height
-from statarb.report.record import Record
-from statarb.report.results import ForecastTables, LeagueTables, Results
 from statarb.report.style import svg_text
+from statarb.results.read import ForecastTables, LeagueTables, Results
+from statarb.results.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

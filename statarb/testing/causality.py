@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
-from statarb._typing import IntArray, TimeLike
-from statarb.data._time import as_stamp
+from statarb._core.checks import check_integer
+from statarb._core.time import as_stamp
+from statarb._core.typing import IntArray, TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import LookAheadError, ParameterError
 from statarb.testing.futures import FUTURES, changed_future, changed_in_place, example_market, read_only_copy

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
-from statarb._typing import TimeLike
+from statarb._core.checks import check_integer
+from statarb._core.typing import TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import LookAheadError, ParameterError
 from statarb.testing.causality import CheckReport, Frames, assert_same, judged, label, pickled, random_cuts

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import AnyFloatArray, BoolArray, IntArray, TimeLike
-from statarb.data._time import as_stamp
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.time import as_stamp
+from statarb._core.typing import AnyFloatArray, BoolArray, IntArray, TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 

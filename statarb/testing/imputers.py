@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
-from statarb._typing import FloatArray
+from statarb._core.checks import check_integer
+from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import LookAheadError
 from statarb.testing.causality import CheckReport, as_frames, assert_same, called, check_causal, label, pickled, random_cuts

@@ -1,7 +1,7 @@
 """Volatility of many series at once: GARCH in batches, every model of arch, measures, and how good a forecast was."""
 
-from statarb.volatility.archmodels import ArchForecaster, arch_forecaster
-from statarb.volatility.archpanel import ArchPanel
+from statarb.volatility.arch_fit import ArchPanel
+from statarb.volatility.arch_models import ArchForecaster, arch_forecaster
 from statarb.volatility.evaluation import (
     CoverageTest,
     MincerZarnowitz,

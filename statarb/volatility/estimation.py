@@ -8,11 +8,11 @@ import math
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from statarb import _checks
-from statarb._numba import kernel
-from statarb._typing import FloatArray, IntArray
+from statarb._core import checks
+from statarb._core.numba import kernel
+from statarb._core.typing import FloatArray, IntArray
+from statarb.volatility._engine.kernels import LOG_OMEGA, SLACK, fit_lanes
 from statarb.volatility.filters import EWMA_DECAY, ewma_parameters
-from statarb.volatility.kernels import LOG_OMEGA, SLACK, fit_lanes
 
 __all__ = [
     "STATUS",
@@ -84,7 +84,7 @@ def box_of(model: str, distribution: str, omega: float = OMEGA_SHARE) -> FloatAr
 
 def check_jobs(n_jobs: int) -> int:
     """Return the number of threads meant by ``n_jobs``."""
-    return int(effective_n_jobs(_checks.check_jobs(n_jobs)))
+    return int(effective_n_jobs(checks.check_jobs(n_jobs)))
 
 
 def fit_array(

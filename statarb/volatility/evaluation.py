@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import stats
 from scipy.special import xlogy
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
-from statarb.volatility._input import as_returns, like_input
+from statarb.volatility.inputs import as_returns, like_input
 
 __all__ = [
     "CoverageTest",

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from statarb._checks import check_number
-from statarb._numba import kernel
-from statarb._typing import FloatArray
-from statarb.volatility._input import as_returns, like_input
+from statarb._core.checks import check_number
+from statarb._core.numba import kernel
+from statarb._core.typing import FloatArray
+from statarb.volatility.inputs import as_returns, like_input
 
 __all__ = ["EWMA_DECAY", "ewma", "filter_rows"]
 

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.typing import FloatArray, IntArray
 from statarb.errors import DataError
-from statarb.volatility._input import aligned_row, as_returns, labels_of, next_label
 from statarb.volatility.estimation import COLUMNS, FITTED, STATUS, check_jobs, filter_parameters, fit_array, start_variance
 from statarb.volatility.filters import filter_rows
+from statarb.volatility.inputs import aligned_row, as_returns, labels_of, next_label
 
 __all__ = ["GarchPanel", "fit_garch"]
 

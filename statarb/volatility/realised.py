@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from statarb._typing import FloatArray
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError, ParameterError
-from statarb.volatility._input import as_returns, like_input
+from statarb.volatility.inputs import as_returns, like_input
 
 __all__ = [
     "bipower_variation",

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray, IntArray
 from statarb.data.panel import Panel, carry_forward
 from statarb.errors import DataError, ParameterError
-from statarb.volatility.archmodels import ArchForecaster
+from statarb.volatility.arch_models import ArchForecaster
 from statarb.volatility.estimation import (
     FITTED,
     MIN_NONZERO,

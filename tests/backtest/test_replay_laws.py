@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import statarb as sa
 from statarb.backtest import Account
-from statarb.backtest.twin import TwinAccount
+from statarb.backtest._engine.reference import TwinAccount
 
 NAN = np.nan
 

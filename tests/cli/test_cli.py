@@ -68,7 +68,7 @@ def test_invest_writes_the_files_of_a_run(market, tmp_path, capsys):
     assert utilisation["utilisation_percent"].max() == pytest.approx(metrics["utilisation_max_percent"])
     for name in ("portfolio_sim.csv", "value.parquet", "orders.parquet", "failures.csv"):
         assert (tmp_path / name).is_file()
-    assert sa.submission.validate_portfolio(tmp_path / "portfolio_sim.csv").valid
+    assert sa.results.validate_portfolio(tmp_path / "portfolio_sim.csv").valid
     assert "momentum(top=2), decision lag 1" in capsys.readouterr().out
 
 

@@ -29,7 +29,7 @@ def complaint(capsys) -> str:
 
 @pytest.mark.parametrize("verb", ["invest", "forecast"])
 def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(verb, market, capsys, monkeypatch):
-    for target in ("statarb.walkforward.walk_forward", "statarb.submission.forecast_job.forecast_days"):
+    for target in ("statarb.walk.walk_forward", "statarb.pipelines.level1.forecast_days"):
         monkeypatch.setattr(target, lambda *_, **__: pytest.fail("the work was begun"))
     words = {"invest": ["--investor", "cash"], "forecast": ["--model", "drift", "--days", "2018-01-24"]}[verb]
     assert main([verb, str(market), *words, "--out", str(market)]) == 2
@@ -40,7 +40,7 @@ def test_a_folder_without_room_is_refused(market, capsys, monkeypatch):
     def full(**_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("statarb._files.tempfile.TemporaryFile", full)
+    monkeypatch.setattr("statarb._core.files.tempfile.TemporaryFile", full)
     assert main(["invest", str(market), "--investor", "cash", "--out", str(market.parent / "runs")]) == 2
     assert "cannot write to the folder" in complaint(capsys)
 
@@ -63,7 +63,7 @@ def test_what_the_machine_or_the_user_does_is_said_in_one_line(error, status, wo
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("statarb.walkforward.walk_forward", fail)
+    monkeypatch.setattr("statarb.walk.walk_forward", fail)
     assert main(["invest", str(market), "--investor", "cash", "--out", str(tmp_path)]) == status
     assert words in complaint(capsys)
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from statarb.cli import main
-from statarb.jobs import main_job
+from statarb.pipelines.full import main_job
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from statsmodels.tsa.statespace.mlemodel import MLEModel
 
 from statarb.cointegration import fit_ou, hedge_ratio, kalman_hedge_ratio, rolling_hedge_ratio
+from statarb.cointegration._engine.reference import kalman_twin
 from statarb.cointegration.hedge import START, kalman_filter
-from statarb.cointegration.twins import kalman_twin
 from statarb.errors import DataError, ParameterError
 
 

@@ -13,8 +13,8 @@ from statsmodels.tsa.stattools import adfuller, coint
 
 import statarb as sa
 from statarb.cointegration import PairScan, log_prices
-from statarb.cointegration.kernels import AIC, BIC, FIXED
-from statarb.cointegration.twins import engle_granger_twin
+from statarb.cointegration._engine.kernels import AIC, BIC, FIXED
+from statarb.cointegration._engine.reference import engle_granger_twin
 from statarb.errors import DataError, ParameterError
 
 COLUMNS = ["y", "x", "hedge_ratio", "tau", "pvalue", "pvalue_adjusted", "lag", "half_life", "correlation"]

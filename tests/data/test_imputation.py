@@ -12,7 +12,7 @@ from statsmodels.tsa.statespace.sarimax import SARIMAX
 import statarb as sa
 from statarb.data.imputation import AR5X, IMPUTERS, LVCF, MARX1, MLP, NP100, R1
 from statarb.data.imputation.autoregression import fit_autoregression, most_likely_path
-from statarb.data.imputation.paths import carried_returns, standardised_returns
+from statarb.data.imputation.returns import carried_returns, standardised_returns
 from statarb.testing import FUTURES, changed_future, check_causal, example_market
 from tests.conftest import make_panel
 

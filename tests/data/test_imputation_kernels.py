@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from statarb.data.imputation.holes import blank_long_holes, carry, interpolate, tie_paths
+from statarb.data.imputation._engine.gap_fill import blank_long_holes, carry, interpolate, tie_paths
 
 tables = hnp.arrays(
     np.float64,

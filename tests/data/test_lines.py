@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from statarb.data._fields import parse_coin, parse_number, parse_stamp, split_line
-from statarb.data._lines import (
+from statarb.data.ingest._engine.fields import parse_coin, parse_number, parse_stamp, split_line
+from statarb.data.ingest._engine.lines import (
     COIN,
     NO_STAMP,
     PRICE,

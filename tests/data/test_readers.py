@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
-from statarb.data import _blocks, readers
-from statarb.data._fields import parse_stamp
-from statarb.data.readers import ingest_summary
-from statarb.data.rejects import Reason
+from statarb.data.ingest import readers
+from statarb.data.ingest._engine import blocks as _blocks
+from statarb.data.ingest._engine.fields import parse_stamp
+from statarb.data.ingest.readers import ingest_summary
+from statarb.data.ingest.rejects import Reason
 
 DISTRIBUTED = ",time,refID_coin,price,marketCap,CirculatingSupply,Volume24h,Movement1h,Movement24h"
 TRANSCRIPT = "ID,refID_coin,marketCap,price,CirculatingSupply,Volume24h,Movement1h,Movement24h,Movement7d,rowCreation"

@@ -10,7 +10,7 @@ import pytest
 from statsmodels.tsa.stattools import coint
 
 import statarb as sa
-from statarb.data._market import (
+from statarb.data.synthetic._engine.market import (
     ALPHA,
     BETA,
     LARGEST_VARIANCE,

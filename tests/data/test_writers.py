@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
-from statarb.data.writers import write_quotes
+from statarb.data.ingest.writers import write_quotes
 
 
 def back(panel: sa.Panel, folder: Path, *, compress: bool = True) -> sa.Panel:

@@ -20,7 +20,7 @@ from statarb.forecasting import (
     clone,
     make_forecaster,
 )
-from statarb.forecasting._networks import Networks, train_networks
+from statarb.forecasting._engine.networks import Networks, train_networks
 from statarb.forecasting.direction import _log_odds
 from statarb.forecasting.features import lagged, moves
 from tests.conftest import make_panel

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 import statarb as sa
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting import CrossAssetRidge, Drift, LastValue, clone, forecast_rows
-from statarb.forecasting._rolling import rolling_ridge, rolling_ridge_plain
+from statarb.forecasting._engine.rolling import rolling_ridge, rolling_ridge_plain
 from statarb.forecasting.features import CARRY, carried, lagged, moves, rolling_mean
 from tests.conftest import make_panel
 

@@ -11,8 +11,8 @@ import pytest
 
 import statarb as sa
 from statarb.investors import AutonomousInvestor, make_investor
-from statarb.investors.shadow import Band, Candidate, Scene, Shadow
-from statarb.investors.sources import SOURCES, Record
+from statarb.investors.autonomous.paper_account import Band, Candidate, Scene, Shadow
+from statarb.investors.autonomous.sources import SOURCES, Record
 from statarb.testing import check_investor
 
 BEGIN = pd.Timestamp("2018-01-24 00:00")
@@ -37,7 +37,7 @@ def planted() -> sa.Panel:
 
 
 @pytest.fixture(scope="module")
-def planted_run(planted: sa.Panel) -> sa.walkforward.Run:
+def planted_run(planted: sa.Panel) -> sa.Run:
     return sa.walk_forward(AutonomousInvestor(), planted, start=START, decision_lag=0)
 
 
@@ -55,14 +55,14 @@ def holed(panel: sa.Panel) -> sa.Panel:
 # -- what it is for -----------------------------------------------------------------------------------------------------
 
 
-def test_it_learns_to_trade_a_planted_lead(planted_run: sa.walkforward.Run) -> None:
+def test_it_learns_to_trade_a_planted_lead(planted_run: sa.Run) -> None:
     figures = planted_run.metrics()
     assert figures["total_return"] > 0.5
     assert figures["maximum_drawdown"] < 0.1
     assert figures["failures"] == 0
 
 
-def test_it_says_why(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None:
+def test_it_says_why(planted: sa.Panel, planted_run: sa.Run) -> None:
     investor = AutonomousInvestor(decision_lag=0).watch(planted, START)
     log = investor.log_frame()
     assert log["leader"].iloc[0] == "cash"
@@ -134,7 +134,7 @@ def test_what_it_learns_survives_holes_late_listings_and_missing_quotes(planted:
     assert run.metrics()["total_return"] > 0.05
 
 
-def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None:
+def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.Run) -> None:
     cut = planted.grid[640]
     for how in ("multiplied", "dropped"):
         changed = sa.testing.changed_future(planted, cut, how, seed=3)
@@ -142,7 +142,7 @@ def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.walkf
         pd.testing.assert_frame_equal(run.wanted, planted_run.wanted.loc[:cut])
 
 
-def test_jobs_blocks_and_checkpoints_change_nothing(planted: sa.Panel, planted_run: sa.walkforward.Run, tmp_path: Path) -> None:
+def test_jobs_blocks_and_checkpoints_change_nothing(planted: sa.Panel, planted_run: sa.Run, tmp_path: Path) -> None:
     end = planted.grid[620]
     expected = planted_run.wanted.loc[:end]
     assert len(expected)

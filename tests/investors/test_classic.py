@@ -11,7 +11,7 @@ from sklearn.covariance import ledoit_wolf
 
 import statarb as sa
 from statarb.investors import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, VolatilityTarget
-from statarb.investors.moments import covariance, recent_returns
+from statarb.investors.benchmarks.moments import covariance, recent_returns
 
 
 def market(rows: int = 400, coins: int = 6, seed: int = 0) -> sa.Panel:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.linear import FactorRidge
-from statarb.investors.edge import measured_edges, proven_share
+from statarb.investors.stat_arb.edge import measured_edges, proven_share
 from tests.conftest import make_panel
 
 OPTIONS = {"lag": 0, "record": 50, "evidence": 2.0, "fee": 0.0025}

@@ -9,7 +9,7 @@ import statarb as sa
 from statarb.errors import ParameterError
 from statarb.forecasting import CrossAssetRidge, InnovationRidge, LastValue, clone, make_forecaster
 from statarb.forecasting.features import moves
-from statarb.investors.garch_forecasts import FIELD, GarchStandardised
+from statarb.investors.stat_arb.garch_forecasts import FIELD, GarchStandardised
 from tests.conftest import make_panel
 
 

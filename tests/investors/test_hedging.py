@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import statarb as sa
-from statarb.investors.hedging import FixedShareHedge, Proof, chance_bound
+from statarb.investors.autonomous.hedging import FixedShareHedge, Proof, chance_bound
 
 
 def restated(losses: np.ndarray, share: float, first_gap: float) -> tuple[np.ndarray, list[float]]:

@@ -9,7 +9,7 @@ import pytest
 import statarb as sa
 from statarb.forecasting.linear import CrossAssetRidge, FactorRidge
 from statarb.investors import INVESTORS, LeadLag, Momentum, Paced, RefusedInvestor, from_function, make_investor, parameter_grid
-from statarb.walkforward.checkpoint import content_key
+from statarb.walk.checkpoint import content_key
 from tests.conftest import make_panel
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
-from statarb.investors.scenarios import LEAST_SIGMA, MEMORY, daily_sigma, residuals, simple_returns
+from statarb.investors.stat_arb.scenarios import LEAST_SIGMA, MEMORY, daily_sigma, residuals, simple_returns
 from statarb.volatility import fit_garch
 from tests.conftest import make_panel
 

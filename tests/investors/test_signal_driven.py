@@ -14,7 +14,7 @@ from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import CrossAssetRidge
 from statarb.investors import SignalDriven, from_function
 from statarb.investors.base import weights_of
-from statarb.investors.forecasts import forecasts_from
+from statarb.investors.stat_arb.forecasts import forecasts_from
 from tests.conftest import make_panel
 
 RULES = sa.TradingRules().without_limits()

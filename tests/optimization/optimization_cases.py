@@ -8,8 +8,8 @@ import numpy as np
 
 from statarb.optimization import MeanDownsideRisk
 from statarb.optimization.certificate import best_linear
+from statarb.optimization.cvxpy_problem import Statement
 from statarb.optimization.program import Program
-from statarb.optimization.statement import Statement
 
 TIGHT = {"tol_gap_abs": 1e-13, "tol_gap_rel": 1e-13, "tol_feas": 1e-13, "max_iter": 500}
 

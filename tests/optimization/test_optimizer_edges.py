@@ -9,7 +9,7 @@ import pytest
 import statarb as sa
 from statarb.optimization import BatchProblem, batch_solve, frontier, portfolio_risk
 from statarb.optimization.certificate import _best_price, _linear_loss
-from statarb.optimization.forms import _Ratio
+from statarb.optimization.objectives import _Ratio
 from statarb.optimization.program import Program
 
 

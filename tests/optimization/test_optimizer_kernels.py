@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from statarb.optimization import newton, pricing, window
+from statarb.optimization._engine import newton, pricing
+from statarb.optimization._engine import sliding as window
 from statarb.optimization.certificate import best_linear
 from statarb.optimization.program import Program
 from statarb.optimization.solver import FastSolver

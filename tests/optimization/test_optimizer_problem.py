@@ -11,7 +11,7 @@ import pytest
 
 import statarb as sa
 from statarb.optimization import Statement, read_scenarios
-from statarb.optimization.statement import measure_of
+from statarb.optimization.cvxpy_problem import measure_of
 
 RNG = np.random.default_rng(7)
 COINS = pd.Index([1442, 1443, 1444, 1445, 1446, 1447])
@@ -345,7 +345,8 @@ class TestStatement:
 
 
 def test_a_failing_fast_path_falls_back_and_says_so(monkeypatch):
-    from statarb.optimization import forms, solver
+    from statarb.optimization import objectives as forms
+    from statarb.optimization import solver
 
     right = solver.FastSolver.solve
 

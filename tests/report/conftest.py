@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import statarb as sa
-from statarb.leagues import run_league
-from statarb.submission.forecast_job import write_level1
-from statarb.submission.investment import write_run
-from statarb.submission.league_files import write_league
+from statarb.pipelines.level1 import write_level1
+from statarb.results.league_files import write_league
+from statarb.results.run_files import write_run
+from statarb.walk.league import run_league
 
 WALK = {"start": "2018-01-25", "end": "2018-01-26 06:00", "depth": 100}
 ODD = "<script>alert('$1$')</script> & \"mine\""

@@ -14,7 +14,7 @@ import statarb as sa
 from statarb import report
 from statarb.report.figures import POINTS
 from statarb.report.league_figures import MOST_ROWS, league_height
-from statarb.report.record import OUTCOMES, record_of
+from statarb.results.record import OUTCOMES, record_of
 
 TIMES = pd.date_range("2018-01-25", periods=2000, freq="5min", unit="us")
 

@@ -22,7 +22,7 @@ from statarb.report import formats, read_results, write_report
 from statarb.report.headline import missing_twins
 from statarb.report.sections import league_section
 from statarb.report.style import drawing
-from statarb.submission.investment import write_run
+from statarb.results.run_files import write_run
 
 VOID = {"meta", "br", "img", "link"}
 

@@ -20,7 +20,7 @@ from statarb.investors.base import INVESTORS, BaseInvestor, make_investor
 from statarb.testing import check_forecaster, check_imputer, check_investor, example_market
 
 MARKET = example_market()
-UPPER_FLOORS = {"__main__", "cli", "jobs", "report", "submission"}
+UPPER_FLOORS = {"__main__", "cli", "pipelines", "report", "results"}
 SMALL = example_market(times=400, coins=4)
 QUICK: dict[str, Any] = {"cuts": 2}
 SLOW: dict[str, Any] = {"cuts": 1, "panel": SMALL, "depth": 270, "start": SMALL.times[275]}

@@ -9,7 +9,7 @@ from arch import arch_model
 
 import statarb as sa
 from statarb.volatility import arch_forecaster
-from statarb.volatility.archmodels import MODELS
+from statarb.volatility.arch_models import MODELS
 
 
 @pytest.fixture(scope="module")

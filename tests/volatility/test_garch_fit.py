@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import statarb as sa
-from statarb.volatility.reference import filter_series, variance_path
+from statarb.volatility._engine.reference import filter_series, variance_path
 
 KINDS = [("garch", "normal"), ("gjr", "normal"), ("garch", "t"), ("gjr", "t")]
 

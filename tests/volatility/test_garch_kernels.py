@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from statarb.volatility import kernels, reference
+from statarb.volatility._engine import kernels, reference
 from statarb.volatility.estimation import box_of, least_variance, prepare
 from statarb.volatility.filters import filter_rows
 

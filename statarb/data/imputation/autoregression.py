@@ -9,12 +9,12 @@ import numpy as np
 import scipy.linalg
 from joblib import Parallel, delayed
 
-from statarb._checks import check_integer
-from statarb._numba import kernel
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_integer
+from statarb._core.numba import kernel
+from statarb._core.typing import BoolArray, FloatArray
+from statarb.data.imputation._engine.gap_fill import interpolate
 from statarb.data.imputation.base import Imputer
-from statarb.data.imputation.holes import interpolate
-from statarb.data.imputation.paths import MIN_RETURNS
+from statarb.data.imputation.returns import MIN_RETURNS
 
 __all__ = ["AR5X", "fit_autoregression", "most_likely_path"]
 

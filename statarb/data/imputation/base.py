@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from statarb._checks import check_choice, check_integer, check_jobs, check_panel
-from statarb._typing import AnyFloatArray, BoolArray, FloatArray
-from statarb.data.imputation.holes import blank_long_holes
+from statarb._core.checks import check_choice, check_integer, check_jobs, check_panel
+from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray
+from statarb.data.imputation._engine.gap_fill import blank_long_holes
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.imputation.base import Imputer
-from statarb.data.imputation.paths import carried_returns, fill_by_steps
+from statarb.data.imputation.returns import carried_returns, fill_by_steps
 
 __all__ = ["NP100"]
 

@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 from joblib import Parallel, delayed
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.data.imputation.base import Imputer
-from statarb.data.imputation.paths import MIN_RETURNS, fill_by_steps, standardised_returns
+from statarb.data.imputation.returns import MIN_RETURNS, fill_by_steps, standardised_returns
 
 __all__ = ["MLP"]
 

@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 import pandas as pd
 
-from statarb._typing import FloatArray
+from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import BaseInvestor, register, weights_of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray
+from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 from statarb.investors.base import BaseInvestor, weights_of

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, OnlineLearner, remap
 from statarb.investors.simplex import project_simplex

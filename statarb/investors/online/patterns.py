@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, MarketInvestor
 from statarb.investors.simplex import log_optimal

@@ -7,8 +7,8 @@ import hashlib
 
 import numpy as np
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, MarketInvestor, OnlineLearner, remap

@@ -1,0 +1,177 @@
+"""Common samples: which pairs of coins are observed on the same rows, so that one Gram matrix serves them all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from statarb._core.typing import BoolArray, FloatArray, IntArray
+
+__all__ = ["Rectangle", "Sample", "rectangles"]
+
+WORTH_A_SAMPLE = 64
+"""Fewer pairs than this on a sample of their own are cheaper one by one; so are pairs of very few coins with many."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rectangle:
+    """All pairs of ``first`` x ``second`` share the rows ``rows``; ``second`` None stands for the pairs within ``first``."""
+
+    rows: IntArray
+    first: IntArray
+    second: IntArray | None
+
+
+def rectangles(
+    observed: BoolArray, min_overlap: int, suffix: BoolArray | None = None, late: BoolArray | None = None
+) -> tuple[list[Rectangle], list[tuple[IntArray, IntArray]]]:
+    """Split all unordered pairs of coins by their common sample.
+
+    Coins observed on the same rows form a group. Two groups of which one holds all rows of the other (a late listing) share
+    the sample of the smaller one; other groups have a sample of their own.
+
+    Parameters
+    ----------
+    observed : (coins, times)
+        Which cells hold a number.
+    min_overlap : int
+        Groups with a smaller common sample go to the list, where they are given their status.
+    suffix, late : (coins,), optional
+        Coins quoted to the end, and late ones among them: pairs of a late coin with one quoted to the end are left out.
+
+    Returns
+    -------
+    rectangles : list of Rectangle
+        Worth a Gram matrix.
+    rest : list of (first, second)
+        Sets of coins whose pairs are to be done one by one.
+    """
+    packed = np.packbits(observed, axis=1)
+    _, example, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    members = _members(group.ravel(), len(example))
+    masks = packed[example]
+    sizes = observed[example].sum(axis=1)
+    by_size = np.argsort(-sizes, kind="stable")
+    blocks: list[Rectangle] = []
+    rest: list[tuple[IntArray, IntArray]] = []
+    ends = np.zeros(len(example), dtype=np.bool_) if suffix is None else suffix[example]
+    newer = np.zeros(len(example), dtype=np.bool_) if late is None else late[example]
+    for place, own in enumerate(by_size):
+        coins = members[own]
+        rows = np.flatnonzero(observed[example[own]])
+        enough = len(rows) >= min_overlap
+        if newer[own]:
+            pass  # among themselves they are done
+        elif len(coins) > 1 and enough:
+            blocks.append(Rectangle(rows, coins, None))
+        elif len(coins) > 1:
+            rest.append((coins, coins))
+        larger = by_size[:place]
+        larger = larger[~((newer[own] & ends[larger]) | (ends[own] & newer[larger]))]
+        common = masks[larger] & masks[own]
+        inside = (common == masks[own]).all(axis=1)
+        if inside.any():
+            others = np.concatenate([members[other] for other in larger[inside]])
+            if enough and _worth(len(coins), len(others)):
+                blocks.append(Rectangle(rows, coins, others))
+            else:
+                rest.append((coins, others))
+        for other, mask in zip(larger[~inside], common[~inside], strict=True):
+            if _worth(len(coins), len(members[other])):
+                shared = np.flatnonzero(np.unpackbits(mask, count=observed.shape[1]))
+                if len(shared) >= min_overlap:
+                    blocks.append(Rectangle(shared, coins, members[other]))
+                    continue
+            rest.append((coins, members[other]))
+    return blocks, rest
+
+
+def _worth(one: int, other: int) -> bool:
+    return one * other >= WORTH_A_SAMPLE and min(one, other) >= 5
+
+
+def _members(group: npt.NDArray[np.intp], groups: int) -> list[IntArray]:
+    order = np.argsort(group, kind="stable").astype(np.int64)
+    return np.split(order, np.cumsum(np.bincount(group, minlength=groups))[:-1])
+
+
+class Sample:
+    """Detrended levels and differences of some coins on one common sample, with the moments of each coin alone.
+
+    Parameters
+    ----------
+    levels : (coins, rows)
+        Log prices, none missing. Changed in place.
+    max_lags : int
+        Largest lag of the moments.
+    trend : int
+        Degree of the polynomial that is removed.
+    """
+
+    def __init__(self, levels: FloatArray, max_lags: int, trend: int) -> None:
+        constant = levels.max(axis=1) == levels.min(axis=1)
+        self.levels = detrended(levels, trend)
+        self.levels[constant] = 0.0
+        self.changes: FloatArray = np.diff(self.levels, axis=1)
+        self.max_lags = max_lags
+        self.squares: FloatArray = np.einsum("ct,ct->c", self.levels, self.levels)
+        self.autocovariance: FloatArray = np.stack(
+            [
+                np.einsum("ct,ct->c", self.changes[:, m:], self.changes[:, : self.changes.shape[1] - m])
+                for m in range(max_lags + 1)
+            ]
+        )
+        depth = max_lags + 2
+        self.head: FloatArray = np.ascontiguousarray(self.levels[:, :depth].T)
+        self.tail: FloatArray = np.ascontiguousarray(self.levels[:, ::-1][:, :depth].T)
+        self.drift: FloatArray = (self.levels[:, -1] - self.levels[:, 0]) / self.changes.shape[1]
+
+    def cross_moments(self, other: Sample, i: slice, j: slice) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Moments of the pairs of two tiles.
+
+        Returns
+        -------
+        gram : (I, J)
+            Products of levels.
+        cross : (lags + 1, I, J)
+            ``sum_t Di_t Dj_{t-m} + Dj_t Di_{t-m}``.
+        correlation : (I, J)
+            Of the differences.
+        """
+        gram = self.levels[i] @ other.levels[j].T
+        a, b = self.changes[i], other.changes[j]
+        n = a.shape[1]
+        cross = np.empty((self.max_lags + 1, *gram.shape))
+        product = a @ b.T
+        cross[0] = 2.0 * product
+        for m in range(1, self.max_lags + 1):
+            # one product of sums in place of two products: (a_t + a_{t-m})(b_t + b_{t-m}), less what does not cross
+            np.matmul(a[:, m:] + a[:, : n - m], (b[:, m:] + b[:, : n - m]).T, out=cross[m])
+            cross[m] -= cross[0]
+            cross[m] += a[:, :m] @ b[:, :m].T + a[:, n - m :] @ b[:, n - m :].T
+        covariance = product - n * np.outer(self.drift[i], other.drift[j])
+        variance_a = self.autocovariance[0, i] - n * self.drift[i] ** 2
+        variance_b = other.autocovariance[0, j] - n * other.drift[j] ** 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correlation = covariance / np.sqrt(np.outer(variance_a, variance_b))
+        return gram, cross, correlation
+
+
+def detrended(levels: FloatArray, degree: int) -> FloatArray:
+    """Remove a polynomial of degree 0, 1 or 2 in time from each row, in place."""
+    levels -= levels.mean(axis=1, keepdims=True)
+    levels -= levels.mean(axis=1, keepdims=True)  # removes the rounding of the first mean
+    count = levels.shape[1]
+    line = np.arange(count) - 0.5 * (count - 1.0)
+    for basis in (line, line**2 - (count**2 - 1.0) / 12.0)[:degree]:
+        levels -= np.outer(levels @ basis / (basis @ basis), basis)
+    return levels
+
+
+def tiles(count: int, size: int) -> Iterator[slice]:
+    """Cut ``range(count)`` into slices of at most ``size``."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
