@@ -1,7 +1,9 @@
-"""Figures of PyPortfolioOpt and skfolio that the tests of the optimizer compare with; prints them as Python.
+"""Figures of PyPortfolioOpt and skfolio that the tests of the optimizer compare with; prints them
+as Python.
 
-The data are the monthly factor returns of French's library that ship with arch (market, size, value), and cash-like bills, in
-parts of one. Needs the extra ``bench``: python research/optimizer_references.py
+The data are the monthly factor returns of French's library that ship with arch (market, size,
+value), and cash-like bills, in parts of one. Needs the extra ``bench``: python
+research/optimizer_references.py
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ def main() -> None:
     mu = table.mean()
 
     def pypfopt() -> EfficientSemivariance:
-        return EfficientSemivariance(mu, table, frequency=1, solver="CLARABEL", solver_options=TIGHT)
+        return EfficientSemivariance(
+            mu, table, frequency=1, solver="CLARABEL", solver_options=TIGHT
+        )
 
     model = pypfopt()
     model.min_semivariance()
@@ -44,7 +48,11 @@ def main() -> None:
     ):
         measure = RiskMeasure.SEMI_DEVIATION if name == "ratio" else RiskMeasure.SEMI_VARIANCE
         model = MeanRisk(
-            objective_function=objective, risk_measure=measure, min_acceptable_return=0.0, solver_params=TIGHT, **options
+            objective_function=objective,
+            risk_measure=measure,
+            min_acceptable_return=0.0,
+            solver_params=TIGHT,
+            **options,
         )
         print("skfolio", name, model.fit(table).weights_.tolist())
 

@@ -1,6 +1,7 @@
 """Statistical arbitrage research on large universes of 5-minute quotes.
 
-Usual import: ``import statarb as sa``. Names are loaded when they are first used, so that importing is quick.
+Usual import: ``import statarb as sa``. Names are loaded when they are first used, so that importing
+is quick.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from statarb import testing as testing
     from statarb import volatility as volatility
     from statarb.backtest.performance import Score as Score
-    from statarb.backtest.performance import generalised_asymmetric_return as generalised_asymmetric_return
+    from statarb.backtest.performance import (
+        generalised_asymmetric_return as generalised_asymmetric_return,
+    )
     from statarb.backtest.replay import Replay as Replay
     from statarb.backtest.replay import replay as replay
     from statarb.cointegration import PairsSignal as PairsSignal
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from statarb.data.ingest.writers import write_quotes as write_quotes
     from statarb.data.panel import Panel as Panel
     from statarb.data.quality import quality_report as quality_report
-    from statarb.data.selection import select_coins as select_coins
+    from statarb.data.selection import select_assets as select_assets
     from statarb.data.synthetic.market import simulate_market as simulate_market
     from statarb.errors import DataError as DataError
     from statarb.errors import InfeasibleError as InfeasibleError
@@ -64,7 +67,7 @@ _PUBLIC = {
     "data.synthetic.market": ("simulate_market",),
     "data.ingest.writers": ("write_quotes",),
     "data.quality": ("quality_report",),
-    "data.selection": ("select_coins",),
+    "data.selection": ("select_assets",),
     "data.imputation": ("impute",),
     "data.ingest.ohlcv": ("read_ohlcv",),
     "data.ingest.events": ("read_events",),

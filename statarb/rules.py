@@ -16,7 +16,8 @@ __all__ = ["TradingRules"]
 class TradingRules:
     """Start capital, fee and order limits. The same object serves the optimizer and the replay.
 
-    The defaults are those of the competition case: 10,000 USD, 0.25 % of turnover, orders from 0.001 to 0.5 BTC.
+    The defaults are those of the competition case: 10,000 USD, 0.25 % of turnover, orders from
+    0.001 to 0.5 BTC.
 
     Parameters
     ----------
@@ -25,12 +26,14 @@ class TradingRules:
     fee : float
         Share of each trade's value that is paid, in [0, 1).
     min_order, max_order : float
-        Smallest and largest value of one order, in units of the numeraire. An order below ``min_order`` is dropped, one above
-        ``max_order`` is cut to it. ``0`` and ``inf`` switch the limits off.
+        Smallest and largest value of one order, in units of the numeraire. An order below
+        ``min_order`` is dropped, one above ``max_order`` is cut to it. ``0`` and ``inf`` switch the
+        limits off.
     numeraire : label or None
-        Coin in whose units the limits are stated (1442 is BTC); ``None`` states them in the currency of the prices: give
-        ``min_order`` and ``max_order`` too then, since 0.5 is half a bitcoin or half a dollar. Another market without limits:
-        ``TradingRules(capital=..., fee=...).without_limits()``.
+        Asset in whose units the limits are stated (1442 is BTC); ``None`` states them in the
+        currency of the prices: give ``min_order`` and ``max_order`` too then, since 0.5 is half a
+        bitcoin or half a dollar. Another market without limits: ``TradingRules(capital=...,
+        fee=...).without_limits()``.
 
     Examples
     --------
@@ -57,7 +60,8 @@ class TradingRules:
             object.__setattr__(self, name, value)
         if self.min_order > self.max_order:
             raise ParameterError(
-                f"min_order must be at most max_order, got min_order={self.min_order:g} and max_order={self.max_order:g}"
+                f"min_order must be at most max_order, got min_order={self.min_order:g} and "
+                f"max_order={self.max_order:g}"
             )
 
     @property

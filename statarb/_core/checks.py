@@ -23,10 +23,17 @@ def check_number(
     below: float | None = None,
     finite: bool = True,
 ) -> float:
-    """Return ``value`` as a float, or raise :class:`ParameterError` naming the argument and the range allowed."""
+    """Return ``value`` as a float, or raise :class:`ParameterError` naming the argument and the
+    range allowed.
+    """
     words = [
         f"{word} {bound:g}"
-        for word, bound in (("at least", at_least), ("above", above), ("at most", at_most), ("below", below))
+        for word, bound in (
+            ("at least", at_least),
+            ("above", above),
+            ("at most", at_most),
+            ("below", below),
+        )
         if bound is not None
     ]
     allowed = ("a finite number " if finite else "a number ") + " and ".join(words)
@@ -46,9 +53,17 @@ def check_number(
     return number
 
 
-def check_integer(name: str, value: Any, *, at_least: int | None = None, at_most: int | None = None) -> int:
-    """Return ``value`` as an int, or raise :class:`ParameterError` naming the argument and the range allowed."""
-    words = [f"{word} {bound}" for word, bound in (("at least", at_least), ("at most", at_most)) if bound is not None]
+def check_integer(
+    name: str, value: Any, *, at_least: int | None = None, at_most: int | None = None
+) -> int:
+    """Return ``value`` as an int, or raise :class:`ParameterError` naming the argument and the
+    range allowed.
+    """
+    words = [
+        f"{word} {bound}"
+        for word, bound in (("at least", at_least), ("at most", at_most))
+        if bound is not None
+    ]
     allowed = ("an integer " + " and ".join(words)).strip()
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ParameterError(f"{name} must be {allowed}, got {value!r}")
@@ -59,24 +74,38 @@ def check_integer(name: str, value: Any, *, at_least: int | None = None, at_most
 
 
 def check_jobs(n_jobs: Any) -> int:
-    """Return ``n_jobs`` where joblib can read it: a number of processes, or -1 for one a core (-2: all but one, ...)."""
+    """Return ``n_jobs`` where joblib can read it: a number of processes, or -1 for one a core (-2:
+    all but one, ...).
+    """
     jobs = check_integer("n_jobs", n_jobs)
     if jobs == 0:
-        raise ParameterError("n_jobs must be a positive integer, or -1 for one process a core, got 0")
+        raise ParameterError(
+            "n_jobs must be a positive integer, or -1 for one process a core, got 0"
+        )
     return jobs
 
 
 def check_panel(panel: Any) -> None:
-    """Raise :class:`ParameterError` where ``panel`` is something else, such as a table of prices."""
+    """Raise :class:`ParameterError` where ``panel`` is something else, such as a table of
+    prices.
+    """
     if not hasattr(panel, "observed_array"):
-        raise ParameterError(f"panel must be a Panel, got {type(panel).__name__}; make one with Panel.from_frame(prices)")
+        raise ParameterError(
+            f"panel must be a Panel, got {type(panel).__name__}; make one with "
+            "Panel.from_frame(prices)"
+        )
 
 
 def check_choice(name: str, value: T, allowed: Iterable[T]) -> T:
-    """Return ``value`` where it is one of ``allowed``, or raise :class:`ParameterError` that lists them."""
+    """Return ``value`` where it is one of ``allowed``, or raise :class:`ParameterError` that lists
+    them.
+    """
     choices = list(allowed)
     if value in choices:
         return value
     close = difflib.get_close_matches(str(value), [str(choice) for choice in choices], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise ParameterError(f"{name} must be one of {', '.join(repr(choice) for choice in choices)}, got {value!r}{hint}")
+    raise ParameterError(
+        f"{name} must be one of {', '.join(repr(choice) for choice in choices)}, got "
+        f"{value!r}{hint}"
+    )

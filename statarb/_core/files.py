@@ -18,7 +18,8 @@ __all__ = ["atomic_path", "output_folder", "write_json", "write_text"]
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; on success it takes the final name, on failure it is removed.
+    """Give a temporary name beside ``path``; on success it takes the final name, on failure it is
+    removed.
 
     A reader therefore sees the old file or the whole new one, never a half.
 
@@ -31,7 +32,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.tmp-", dir=final.parent)
     except OSError as error:
-        raise DataError(f"cannot write {final}: {error.strerror}; give a folder that exists and is writable") from error
+        raise DataError(
+            f"cannot write {final}: {error.strerror}; give a folder that exists and is writable"
+        ) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -43,13 +46,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(final)
     except OSError as error:
-        raise DataError(f"cannot write {final}: {error.strerror or error}; nothing was changed") from error
+        raise DataError(
+            f"cannot write {final}: {error.strerror or error}; nothing was changed"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
-    """Make the folder ``path`` where it does not exist yet, see that it can be written to, and return it.
+    """Make the folder ``path`` where it does not exist yet, see that it can be written to, and
+    return it.
 
     Raises
     ------
@@ -61,12 +67,15 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f"cannot make the folder {folder}: {error.strerror}; give a path that is writable and not a file"
+            f"cannot make the folder {folder}: {error.strerror}; give a path that is writable and "
+            "not a file"
         ) from error
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise DataError(f"cannot write to the folder {folder}: {error.strerror}; give another one") from error
+        raise DataError(
+            f"cannot write to the folder {folder}: {error.strerror}; give another one"
+        ) from error
     return folder
 
 
@@ -77,7 +86,9 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write ``content`` as indented JSON (numbers that JSON has no word for become ``null``), whole or not at all."""
+    """Write ``content`` as indented JSON (numbers that JSON has no word for become ``null``), whole
+    or not at all.
+    """
     write_text(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
 
 

@@ -14,13 +14,14 @@ R = TypeVar("R")
 def kernel(**options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function of arrays with numba, in no-python mode.
 
-    Compiled code is cached beside the source and keyed by that one file. A kernel therefore calls only kernels of its own
-    file: numba does not notice a change behind an import.
+    Compiled code is cached beside the source and keyed by that one file. A kernel therefore calls
+    only kernels of its own file: numba does not notice a change behind an import.
 
     Parameters
     ----------
     **options
-        Passed on to :func:`numba.njit`; ``cache=True``, ``nogil=True`` and ``error_model="numpy"`` are the defaults.
+        Passed on to :func:`numba.njit`; ``cache=True``, ``nogil=True`` and ``error_model="numpy"``
+        are the defaults.
     """
     settings: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", **options}
 

@@ -10,8 +10,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], what: str, *, total: int | None = None, show: bool = True) -> Iterator[T]:
-    """Go through ``items``, with a bar on standard error where that is a terminal and ``show`` is set.
+def track(
+    items: Iterable[T], what: str, *, total: int | None = None, show: bool = True
+) -> Iterator[T]:
+    """Go through ``items``, with a bar on standard error where that is a terminal and ``show`` is
+    set.
 
     Parameters
     ----------
@@ -28,7 +31,14 @@ def track(items: Iterable[T], what: str, *, total: int | None = None, show: bool
         yield from items
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
@@ -43,7 +53,8 @@ def track(items: Iterable[T], what: str, *, total: int | None = None, show: bool
 
 @contextmanager
 def fraction(what: str, *, show: bool = True) -> Iterator[Callable[[float], None] | None]:
-    """Give a function that takes the share that is done, 0 to 1, and shows it as a bar; ``None`` off a terminal.
+    """Give a function that takes the share that is done, 0 to 1, and shows it as a bar; ``None``
+    off a terminal.
 
     Parameters
     ----------

@@ -26,11 +26,15 @@ def as_stamp(name: str, value: TimeLike) -> np.datetime64:
         Where ``value`` is no time; names the argument.
     """
     if isinstance(value, numbers.Number):  # pandas would read it as nanoseconds since 1970
-        raise ParameterError(f"{name} must be a time such as '2018-01-25 00:00', got the number {value!r}")
+        raise ParameterError(
+            f"{name} must be a time such as '2018-01-25 00:00', got the number {value!r}"
+        )
     try:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError) as error:
-        raise ParameterError(f"{name} must be a time such as '2018-01-25 00:00', got {value!r}") from error
+        raise ParameterError(
+            f"{name} must be a time such as '2018-01-25 00:00', got {value!r}"
+        ) from error
     if pd.isna(stamp):
         raise ParameterError(f"{name} must be a time such as '2018-01-25 00:00', got {value!r}")
     if stamp.tzinfo is not None:
@@ -44,7 +48,8 @@ def as_stamps(name: str, index: Any) -> Stamps:
     Raises
     ------
     DataError
-        Where the index holds no times, a missing time, a time twice, or times out of order; names the first such row.
+        Where the index holds no times, a missing time, a time twice, or times out of order; names
+        the first such row.
     """
     if not isinstance(index, pd.DatetimeIndex):
         if isinstance(index, pd.Index) and pd.api.types.is_numeric_dtype(index.dtype):
@@ -55,18 +60,23 @@ def as_stamps(name: str, index: Any) -> Stamps:
         try:
             index = pd.DatetimeIndex(pd.to_datetime(index, utc=True, format="ISO8601"))
         except (ValueError, TypeError) as error:
-            raise DataError(f"{name} must be indexed by times (a DatetimeIndex): {error}") from error
+            raise DataError(
+                f"{name} must be indexed by times (a DatetimeIndex): {error}"
+            ) from error
     if index.tz is not None:
         index = index.tz_convert("UTC").tz_localize(None)
     stamps: Stamps = index.to_numpy().astype("datetime64[us]")
     if np.isnat(stamps).any():
-        raise DataError(f"{name} has a missing time (NaT) in row {int(np.flatnonzero(np.isnat(stamps))[0])}")
+        raise DataError(
+            f"{name} has a missing time (NaT) in row {int(np.flatnonzero(np.isnat(stamps))[0])}"
+        )
     steps = np.diff(stamps.astype(np.int64))
     if (steps <= 0).any():
         row = int(np.flatnonzero(steps <= 0)[0]) + 1
         what = "has a duplicated time" if steps[row - 1] == 0 else "is not in order of time"
         raise DataError(
-            f"{name} {what}: row {row} is {pd.Timestamp(stamps[row])}, the row before it {pd.Timestamp(stamps[row - 1])}; "
+            f"{name} {what}: row {row} is {pd.Timestamp(stamps[row])}, the row before it "
+            f"{pd.Timestamp(stamps[row - 1])}; "
             "sort the index and keep one row a time"
         )
     return stamps
@@ -83,16 +93,26 @@ def as_width(name: str, value: str | pd.Timedelta) -> int:
     try:
         width = int(pd.Timedelta(value) // pd.Timedelta(1, unit="us"))
     except (ValueError, TypeError) as error:
-        raise ParameterError(f"{name} must be a positive time span such as '5min', got {value!r}") from error
+        raise ParameterError(
+            f"{name} must be a positive time span such as '5min', got {value!r}"
+        ) from error
     if width <= 0:
         raise ParameterError(f"{name} must be a positive time span such as '5min', got {value!r}")
     return width
 
 
 def step_text(step: pd.Timedelta) -> str:
-    """Return a time span as people say it: ``5 min``, ``1 h``, ``31 d``; in the largest unit that divides it."""
+    """Return a time span as people say it: ``5 min``, ``1 h``, ``31 d``; in the largest unit that
+    divides it.
+    """
     microseconds = int(step // pd.Timedelta(1, unit="us"))
-    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000)):
+    for unit, size in (
+        ("d", 86_400_000_000),
+        ("h", 3_600_000_000),
+        ("min", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1_000),
+    ):
         if microseconds % size == 0:
             return f"{microseconds // size} {unit}"
     return f"{microseconds} us"

@@ -42,10 +42,10 @@ class State:
 
     __slots__ = ("count", "held", "last", "money", "numeraire", "rules", "units")
 
-    def __init__(self, coins: int, rules: TradingRules, numeraire: int, unit: float) -> None:
-        self.units = np.zeros(coins)
-        self.last = np.zeros(coins)
-        self.held = np.empty(coins, dtype=np.int64)
+    def __init__(self, assets: int, rules: TradingRules, numeraire: int, unit: float) -> None:
+        self.units = np.zeros(assets)
+        self.last = np.zeros(assets)
+        self.held = np.empty(assets, dtype=np.int64)
         self.money = np.zeros(MONEY)
         self.money[[CASH, VALUE, UNIT]] = rules.capital, rules.capital, unit
         self.count = np.zeros(COUNTS, dtype=np.int64)
@@ -54,29 +54,35 @@ class State:
 
 
 def numeraire_column(panel: Panel, rules: TradingRules) -> int:
-    """Return the column of the coin in whose units the order limits are stated; -1 where there is none.
+    """Return the column of the asset in whose units the order limits are stated; -1 where there is
+    none.
 
     Raises
     ------
     ParameterError
-        Limits in units of a coin that the panel does not have.
+        Limits in units of an asset that the panel does not have.
     """
     if not rules.limited or rules.numeraire is None:
         return -1
-    column = int(panel.coins.get_indexer(pd.Index([rules.numeraire]))[0])
+    column = int(panel.assets.get_indexer(pd.Index([rules.numeraire]))[0])
     if column < 0:
         alike = panel.table.index[panel.table["symbol"] == str(rules.numeraire)].tolist()
         raise ParameterError(
-            f"numeraire {rules.numeraire!r} is not a coin of the panel"
-            f"{f' (did you mean {alike[0]!r}?)' if alike else ''}, so orders cannot be measured in it; trade without limits "
-            "(rules.without_limits(), on the command line --numeraire none), or give TradingRules(numeraire=...) one of the "
-            "panel's coins; with None min_order and max_order are amounts in the currency of the prices"
+            f"numeraire {rules.numeraire!r} is not an asset of the panel"
+            f"{f' (did you mean {alike[0]!r}?)' if alike else ''}, so orders cannot be measured in "
+            "it; trade without limits "
+            "(rules.without_limits(), on the command line --numeraire none), or give "
+            "TradingRules(numeraire=...) one of the "
+            "panel's assets; with None min_order and max_order are amounts in the currency of the "
+            "prices"
         )
     return column
 
 
 def observed_quotes(panel: Panel) -> FloatArray:
-    """Return the quotes that can be traded, rows x coins, read-only: NaN where nothing was observed, imputed or not."""
+    """Return the quotes that can be traded, rows x assets, read-only: NaN where nothing was
+    observed, imputed or not.
+    """
     price = panel.array("price")
     if panel._observed is not None:
         price = np.where(panel.observed_array, price, np.nan)
@@ -86,7 +92,9 @@ def observed_quotes(panel: Panel) -> FloatArray:
 
 
 def last_unit(quotes: FloatArray, column: int, stop: int) -> float:
-    """Return the last quote of the numeraire before row ``stop``; 1 where there is no numeraire, NaN where no quote."""
+    """Return the last quote of the numeraire before row ``stop``; 1 where there is no numeraire,
+    NaN where no quote.
+    """
     if column < 0:
         return 1.0
     for low in range(stop, 0, -1024):
@@ -98,15 +106,15 @@ def last_unit(quotes: FloatArray, column: int, stop: int) -> float:
 
 
 class Account:
-    """A portfolio of coins and cash that trades by the rules of the case, one step at a time.
+    """A portfolio of assets and cash that trades by the rules of the case, one step at a time.
 
-    The batch form is :func:`statarb.replay`; the same calls in the same order give the same bits here. Use it where a
-    decision needs to know what is really held.
+    The batch form is :func:`statarb.replay`; the same calls in the same order give the same bits
+    here. Use it where a decision needs to know what is really held.
 
     Parameters
     ----------
     panel : Panel
-        Its coins give the columns; quotes before ``start`` give the numeraire's last known price.
+        Its assets give the columns; quotes before ``start`` give the numeraire's last known price.
     rules : TradingRules
         Start capital, fee and order limits.
     start : time, optional
@@ -115,7 +123,8 @@ class Account:
     Examples
     --------
     >>> import pandas as pd, statarb as sa
-    >>> panel = sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0]}, index=pd.date_range("2018", periods=2, freq="5min")))
+    >>> times = pd.date_range("2018", periods=2, freq="5min")
+    >>> panel = sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0]}, index=times))
     >>> account = Account(panel, sa.TradingRules(capital=100.0, fee=0.0).without_limits())
     >>> account.mark([1.0]), account.trade([0.5])
     (100.0, True)
@@ -123,27 +132,39 @@ class Account:
     (150.0, 50.0)
     """
 
-    def __init__(self, panel: Panel, rules: TradingRules | None = None, *, start: TimeLike | None = None) -> None:
+    def __init__(
+        self, panel: Panel, rules: TradingRules | None = None, *, start: TimeLike | None = None
+    ) -> None:
         self.rules = TradingRules() if rules is None else rules
-        self.coins = panel.coins
+        self.assets = panel.assets
         column = numeraire_column(panel, self.rules)
-        before = 0 if start is None else int(np.searchsorted(panel.times.to_numpy(), as_stamp("start", start)))
-        self._state = State(len(panel.coins), self.rules, column, last_unit(observed_quotes(panel), column, before))
-        self._everything = np.arange(len(panel.coins), dtype=np.int64)
-        self._quotes = np.full((1, len(panel.coins)), np.nan)
+        before = (
+            0
+            if start is None
+            else int(np.searchsorted(panel.times.to_numpy(), as_stamp("start", start)))
+        )
+        self._state = State(
+            len(panel.assets), self.rules, column, last_unit(observed_quotes(panel), column, before)
+        )
+        self._everything = np.arange(len(panel.assets), dtype=np.int64)
+        self._quotes = np.full((1, len(panel.assets)), np.nan)
         self._row = -1
-        self._wanted = np.empty(len(panel.coins))
-        self._work_int = np.empty((2, max(len(panel.coins), TALLY)), dtype=np.int64)
-        self._work_float = np.empty((8, len(panel.coins)))
+        self._wanted = np.empty(len(panel.assets))
+        self._work_int = np.empty((2, max(len(panel.assets), TALLY)), dtype=np.int64)
+        self._work_float = np.empty((8, len(panel.assets)))
         self._log_int = np.empty((0, 3), dtype=np.int64)
         self._log_float = np.empty((0, 4))
         self.failures = 0
 
-    def credit(self, coin: Hashable, benefit: float) -> None:
-        """Add ``benefit`` (USD a unit, at least 0) times the units held of a coin to the cash; call it before :meth:`mark`."""
-        column = int(self.coins.get_indexer(pd.Index([coin]))[0])
+    def credit(self, asset: Hashable, benefit: float) -> None:
+        """Add ``benefit`` (USD a unit, at least 0) times the units held of an asset to the cash;
+        call it before :meth:`mark`.
+        """
+        column = int(self.assets.get_indexer(pd.Index([asset]))[0])
         if column < 0:
-            raise ParameterError(f"coin {coin!r} is not in the account's panel of {len(self.coins)} coins")
+            raise ParameterError(
+                f"asset {asset!r} is not in the account's panel of {len(self.assets)} assets"
+            )
         check_number("benefit", benefit, at_least=0.0)
         self._state.money[CASH] += benefit * self._state.units[column]
 
@@ -152,8 +173,9 @@ class Account:
 
         Parameters
         ----------
-        quotes : (coins,), optional
-            Observed quotes in the panel's order of coins, NaN where there is none; ``None`` where nothing was quoted.
+        quotes : (assets,), optional
+            Observed quotes in the panel's order of assets, NaN where there is none; ``None`` where
+            nothing was quoted.
 
         Returns
         -------
@@ -182,9 +204,9 @@ class Account:
 
         Parameters
         ----------
-        wanted : (coins,)
-            Weights in the panel's order of coins; cash is the rest. With a NaN in it nothing is traded, and the failure is
-            counted.
+        wanted : (assets,)
+            Weights in the panel's order of assets; cash is the rest. With a NaN in it nothing is
+            traded, and the failure is counted.
 
         Returns
         -------
@@ -194,7 +216,8 @@ class Account:
         Raises
         ------
         DataError
-            A weight outside [0, 1], a sum above 1, or limits in units of a coin that has had no quote yet.
+            A weight outside [0, 1], a sum above 1, or limits in units of an asset that has had no
+            quote yet.
         """
         state, weights = self._state, self._wanted
         weights[:] = wanted
@@ -206,16 +229,22 @@ class Account:
         if low < -SLACK or high > 1.0 + SLACK or total > 1.0 + SLACK:
             place = int(np.argmin(weights) if low < -SLACK else np.argmax(weights))
             raise DataError(
-                f"wanted weights must lie in [0, 1] and sum to at most 1, got {weights[place]:g} for coin "
-                f"{self.coins.tolist()[place]!r} and a sum of {total:.12g}"
+                f"wanted weights must lie in [0, 1] and sum to at most 1, got {weights[place]:g} "
+                "for asset "
+                f"{self.assets.tolist()[place]!r} and a sum of {total:.12g}"
             )
         if math.isnan(state.money[UNIT]):
-            raise DataError(f"numeraire {self.rules.numeraire!r} has had no quote yet, so no order can be measured in it")
+            raise DataError(
+                f"numeraire {self.rules.numeraire!r} has had no quote yet, so no order can be "
+                "measured in it"
+            )
         if state.count[STOPPED]:
             return False
         trade(
-            self._quotes, self._row, self._everything, weights, state.rules, state.units, state.last, state.held,
-            state.money, state.count, self._work_int, self._work_float, self._log_int, self._log_float, 0,
+            self._quotes, self._row, self._everything, weights, state.rules, state.units,
+            state.last, state.held,
+            state.money, state.count, self._work_int, self._work_float, self._log_int,
+            self._log_float, 0,
         )  # fmt: skip
         return True
 
@@ -223,7 +252,9 @@ class Account:
     def value(self) -> float:
         """Cash plus units at the last known prices, now."""
         state = self._state
-        return worth(state.units, state.last, state.held, state.money, state.count, self._work_float)
+        return worth(
+            state.units, state.last, state.held, state.money, state.count, self._work_float
+        )
 
     @property
     def cash(self) -> float:
@@ -252,23 +283,23 @@ class Account:
 
     @property
     def units(self) -> FloatArray:
-        """Units held, (coins,), a copy."""
+        """Units held, (assets,), a copy."""
         return self._state.units.copy()
 
     @property
     def held(self) -> IntArray:
-        """Columns of the coins held, ascending, a copy."""
+        """Columns of the assets held, ascending, a copy."""
         return self._state.held[: self._state.count[HELD]].copy()
 
     @property
     def weights(self) -> FloatArray:
-        """Weights now, (coins,), at the last known prices; cash is the rest."""
+        """Weights now, (assets,), at the last known prices; cash is the rest."""
         return self._weights()[:-1]
 
     @property
     def holdings(self) -> pd.Series:
-        """Weights now by coin; cash is the rest."""
-        return pd.Series(self.weights, index=self.coins, copy=False)
+        """Weights now by asset; cash is the rest."""
+        return pd.Series(self.weights, index=self.assets, copy=False)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -278,5 +309,7 @@ class Account:
     def _weights(self) -> FloatArray:
         state = self._state
         out = np.zeros(len(state.units) + 1)
-        realised(state.units, state.last, state.held, state.money, state.count, self._work_float, out)
+        realised(
+            state.units, state.last, state.held, state.money, state.count, self._work_float, out
+        )
         return out

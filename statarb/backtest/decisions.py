@@ -21,7 +21,9 @@ CASH_NAME = "USD"
 """Name of the column of cash."""
 
 SLACK = 1e-9
-"""By how much a weight may lie outside [0, 1], or a row sum above 1, before it is an error and not rounding."""
+"""By how much a weight may lie outside [0, 1], or a row sum above 1, before it is an error and not
+rounding.
+"""
 
 DENSE_FROM = 8
 """Weights are kept as non-zero cells alone where fewer than one in this many is non-zero."""
@@ -42,7 +44,8 @@ class Decisions:
     index, starts, data : arrays
         Columns of the panel (ascending) and weights, by layout.
     owner : DataFrame, optional
-        Keeps the arrays of a frame from being written to: pandas copies a frame that someone else still holds on to.
+        Keeps the arrays of a frame from being written to: pandas copies a frame that someone else
+        still holds on to.
     """
 
     step: IntArray
@@ -60,21 +63,26 @@ class Decisions:
 
     @classmethod
     def from_frame(cls, panel: Panel, weights: pd.DataFrame) -> Decisions:
-        """Check a table of wanted weights, time x coin, against a panel, and pack it.
+        """Check a table of wanted weights, time x asset, against a panel, and pack it.
 
         Raises
         ------
         DataError
-            Times out of order, twice, or not on the panel's grid; a column twice; a weight that is negative, above 1 or no
-            number; a row that sums above 1.
+            Times out of order, twice, or not on the panel's grid; a column twice; a weight that is
+            negative, above 1 or no number; a row that sums above 1.
         ParameterError
-            A coin that the panel does not have.
+            An asset that the panel does not have.
         """
         if not isinstance(weights, pd.DataFrame):
-            raise ParameterError(f"weights must be a DataFrame, time x coin, got {type(weights).__name__}")
+            raise ParameterError(
+                f"weights must be a DataFrame, time x asset, got {type(weights).__name__}"
+            )
         stamps = as_stamps("weights", weights.index)
         if not weights.columns.is_unique:
-            raise DataError(f"weights has the column {weights.columns[weights.columns.duplicated()].tolist()[0]!r} twice")
+            raise DataError(
+                "weights has the column "
+                f"{weights.columns[weights.columns.duplicated()].tolist()[0]!r} twice"
+            )
         owner = weights.copy(deep=False)
         try:
             values = owner.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -84,8 +92,12 @@ class Decisions:
         return packed if packed.layout == SPARSE else dataclasses.replace(packed, owner=owner)
 
     @classmethod
-    def from_array(cls, panel: Panel, values: FloatArray, stamps: Stamps, columns: pd.Index) -> Decisions:
-        """Check wanted weights, (times, coins), and pack them; the array is kept where its layout allows."""
+    def from_array(
+        cls, panel: Panel, values: FloatArray, stamps: Stamps, columns: pd.Index
+    ) -> Decisions:
+        """Check wanted weights, (times, assets), and pack them; the array is kept where its layout
+        allows.
+        """
         grid = panel.grid.to_numpy()
         step = np.searchsorted(grid, stamps)
         on_grid = step < len(grid)
@@ -93,16 +105,22 @@ class Decisions:
         if not on_grid.all():
             missing = pd.Timestamp(stamps[int(np.argmin(on_grid))])
             raise DataError(
-                f"weights has a row for {missing}, which is no time of the panel's grid ({pd.Timestamp(grid[0])} to "
+                f"weights has a row for {missing}, which is no time of the panel's grid "
+                f"({pd.Timestamp(grid[0])} to "
                 f"{pd.Timestamp(grid[-1])}, every {step_text(panel.step)})"
             )
-        position = panel.coins.get_indexer(columns)
+        position = panel.assets.get_indexer(columns)
         unknown = position < 0
         if unknown.any():
-            names = [name for name, absent in zip(columns.tolist(), unknown, strict=True) if absent and name != CASH_NAME]
+            names = [
+                name
+                for name, absent in zip(columns.tolist(), unknown, strict=True)
+                if absent and name != CASH_NAME
+            ]
             if names:
                 raise ParameterError(
-                    f"weights has the coin {names[0]!r}, which is not in the panel of {len(panel.coins)} coins; "
+                    f"weights has the asset {names[0]!r}, which is not in the panel of "
+                    f"{len(panel.assets)} assets; "
                     f"drop the column (cash is the rest, or a column {CASH_NAME!r})"
                 )
         stored, order = _usable(values), np.argsort(position, kind="stable").astype(np.int64)
@@ -122,9 +140,11 @@ class Decisions:
             found = scan_rows(_read_only(stored), position, SLACK, total, fine, starts, index, data)
         kind = _kinds(stored, total, fine, stamps, columns.tolist())
         if unknown.any():
-            # a column of cash has been checked with the others; it is the rest, and no coin
+            # a column of cash has been checked with the others; it is the rest, and no asset
             kept = order[1:]
-            return cls.from_packed(step, kind, ROWS, position[kept], starts, np.ascontiguousarray(stored[:, kept]))
+            return cls.from_packed(
+                step, kind, ROWS, position[kept], starts, np.ascontiguousarray(stored[:, kept])
+            )
         ascending = bool((np.diff(position) > 0).all())
         if found >= 0 and ascending and by_columns:
             gather_columns(lines, position, filled, starts, index, data)
@@ -134,31 +154,59 @@ class Decisions:
             stored, position = np.ascontiguousarray(stored[:, order]), position[order]
             by_columns = False
         return cls.from_packed(
-            step, kind, COLUMNS if by_columns else ROWS, position, starts, stored.T if by_columns else stored
+            step,
+            kind,
+            COLUMNS if by_columns else ROWS,
+            position,
+            starts,
+            stored.T if by_columns else stored,
         )
 
     @classmethod
-    def from_sparse(cls, step: IntArray, starts: IntArray, index: IntArray, data: FloatArray) -> Decisions:
-        """Take checked decisions in compressed rows: weights above 0 alone, columns ascending in each row."""
-        return cls.from_packed(step, np.full(len(step), DECIDED, dtype=np.int64), SPARSE, index, starts, data)
+    def from_sparse(
+        cls, step: IntArray, starts: IntArray, index: IntArray, data: FloatArray
+    ) -> Decisions:
+        """Take checked decisions in compressed rows: weights above 0 alone, columns ascending in
+        each row.
+        """
+        return cls.from_packed(
+            step, np.full(len(step), DECIDED, dtype=np.int64), SPARSE, index, starts, data
+        )
 
     @classmethod
     def from_packed(
-        cls, step: IntArray, kind: IntArray, layout: int, index: IntArray, starts: IntArray, data: FloatArray
+        cls,
+        step: IntArray,
+        kind: IntArray,
+        layout: int,
+        index: IntArray,
+        starts: IntArray,
+        data: FloatArray,
     ) -> Decisions:
         """Wrap arrays that are checked already."""
-        return cls(step.astype(np.int64), kind, layout, _read_only(index), _read_only(starts), _read_only(data.reshape(-1)))
+        return cls(
+            step.astype(np.int64),
+            kind,
+            layout,
+            _read_only(index),
+            _read_only(starts),
+            _read_only(data.reshape(-1)),
+        )
 
 
 def _usable(values: FloatArray) -> FloatArray:
-    """Return the array itself where it is stored by rows or by columns without gaps, else a copy by rows."""
+    """Return the array itself where it is stored by rows or by columns without gaps, else a copy by
+    rows.
+    """
     values = np.asarray(values, dtype=np.float64)
     if values.flags.c_contiguous or values.flags.f_contiguous:
         return values
     return np.ascontiguousarray(values)
 
 
-def _kinds(values: FloatArray, total: FloatArray, fine: np.ndarray, stamps: Stamps, columns: list[Hashable]) -> IntArray:
+def _kinds(
+    values: FloatArray, total: FloatArray, fine: np.ndarray, stamps: Stamps, columns: list[Hashable]
+) -> IntArray:
     """Tell decisions from rows that are not computable; raise for rows that are neither."""
     kind = np.full(len(total), DECIDED, dtype=np.int64)
     for row in np.flatnonzero(~fine):
@@ -168,8 +216,9 @@ def _kinds(values: FloatArray, total: FloatArray, fine: np.ndarray, stamps: Stam
         if wrong.any():
             place = int(np.argmax(wrong))
             raise DataError(
-                f"weights must lie in [0, 1] (long only, no margin), got {line[place]:g} at {pd.Timestamp(stamps[row])}, "
-                f"coin {columns[place]!r}"
+                f"weights must lie in [0, 1] (long only, no margin), got {line[place]:g} at "
+                f"{pd.Timestamp(stamps[row])}, "
+                f"asset {columns[place]!r}"
             )
         kind[row] = NOTHING if missing.all() else PARTLY_NAN
     over = fine & (total > 1.0 + SLACK)
@@ -177,8 +226,10 @@ def _kinds(values: FloatArray, total: FloatArray, fine: np.ndarray, stamps: Stam
         row = np.flatnonzero(over)[0]
         place = int(np.argmax(values[row]))
         raise DataError(
-            f"weights must sum to at most 1, the rest being cash, got a sum of {total[row]:.12g} at "
-            f"{pd.Timestamp(stamps[row])} (the largest: {values[row, place]:g} of coin {columns[place]!r}); "
+            f"weights must sum to at most 1, the rest being cash, got a sum of {total[row]:.12g} "
+            "at "
+            f"{pd.Timestamp(stamps[row])} (the largest: {values[row, place]:g} of asset "
+            f"{columns[place]!r}); "
             "divide the row by its sum"
         )
     return kind

@@ -1,4 +1,4 @@
-"""Events: benefits per unit that are credited to whoever holds a coin."""
+"""Events: benefits per unit that are credited to whoever holds an asset."""
 
 from __future__ import annotations
 
@@ -22,37 +22,47 @@ def pack_events(panel: Panel, events: pd.DataFrame | None) -> tuple[IntArray, In
     Raises
     ------
     DataError
-        A column is absent, a benefit is negative or no number, a time lies outside the panel's grid.
+        A column is absent, a benefit is negative or no number, a time lies outside the panel's
+        grid.
     ParameterError
-        A coin that the panel does not have.
+        An asset that the panel does not have.
     """
     if events is None:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0)
     if not isinstance(events, pd.DataFrame):
         raise ParameterError(f"events must be a DataFrame or None, got {type(events).__name__}")
-    absent = [name for name in ("time", "coin", "benefit") if name not in events.columns]
+    absent = [name for name in ("time", "asset", "benefit") if name not in events.columns]
     if absent:
         raise DataError(
-            f"events must have the columns 'time', 'coin' and 'benefit' ('kind' is optional); {absent[0]!r} is absent, "
+            "events must have the columns 'time', 'asset' and 'benefit' ('kind' is optional); "
+            f"{absent[0]!r} is absent, "
             f"got {list(events.columns)}"
         )
     grid = panel.grid.to_numpy()
     steps, columns, benefits = [], [], []
-    rows = zip(events["time"].tolist(), events["coin"].tolist(), events["benefit"].tolist(), strict=True)
-    for number, (time, coin, benefit) in enumerate(rows):
+    rows = zip(
+        events["time"].tolist(), events["asset"].tolist(), events["benefit"].tolist(), strict=True
+    )
+    for number, (time, asset, benefit) in enumerate(rows):
         stamp = as_stamp(f"events time of row {number}", time)
-        column = int(panel.coins.get_indexer(pd.Index([coin]))[0])
+        column = int(panel.assets.get_indexer(pd.Index([asset]))[0])
         if column < 0:
-            raise ParameterError(f"events row {number} ({stamp}): coin {coin!r} is not in the panel")
+            raise ParameterError(
+                f"events row {number} ({stamp}): asset {asset!r} is not in the panel"
+            )
         if not grid[0] <= stamp <= grid[-1]:
             raise DataError(
-                f"events row {number} (coin {coin!r}): {pd.Timestamp(stamp)} is off the panel's span, "
-                f"{pd.Timestamp(grid[0])} to {pd.Timestamp(grid[-1])}; leave out events that cannot count"
+                f"events row {number} (asset {asset!r}): {pd.Timestamp(stamp)} is off the panel's "
+                "span, "
+                f"{pd.Timestamp(grid[0])} to {pd.Timestamp(grid[-1])}; leave out events that "
+                "cannot count"
             )
         try:
             benefits.append(check_number("benefit", benefit, at_least=0.0))
         except ParameterError as error:
-            raise DataError(f"events row {number} (coin {coin!r}, {pd.Timestamp(stamp)}): {error}") from error
+            raise DataError(
+                f"events row {number} (asset {asset!r}, {pd.Timestamp(stamp)}): {error}"
+            ) from error
         steps.append(int(np.searchsorted(grid, stamp)))
         columns.append(column)
     order = np.argsort(np.array(steps, dtype=np.int64), kind="stable")

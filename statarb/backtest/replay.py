@@ -43,7 +43,7 @@ def replay(
     end: TimeLike | None = ...,
     events: pd.DataFrame | None = ...,
     times: Any = ...,
-    coins: Any = ...,
+    assets: Any = ...,
 ) -> Replay: ...
 @overload
 def replay(
@@ -55,7 +55,7 @@ def replay(
     end: TimeLike | None = ...,
     events: pd.DataFrame | None = ...,
     times: Any = ...,
-    coins: Any = ...,
+    assets: Any = ...,
 ) -> list[Replay]: ...
 @overload
 def replay(
@@ -67,7 +67,7 @@ def replay(
     end: TimeLike | None = ...,
     events: pd.DataFrame | None = ...,
     times: Any = ...,
-    coins: Any = ...,
+    assets: Any = ...,
 ) -> dict[Any, Replay]: ...
 def replay(
     panel: Panel,
@@ -78,43 +78,52 @@ def replay(
     end: TimeLike | None = None,
     events: pd.DataFrame | None = None,
     times: Any = None,
-    coins: Any = None,
+    assets: Any = None,
 ) -> Any:
     """Replay wanted weights through the quotes of a panel, exactly by the rules of the case.
 
     At each time t of the panel's grid, in this order:
 
-    1. Benefits of events are credited, and the account is valued: ``V(t)`` = cash + sum of units x price, at the last known
-       price where a coin has no quote at t.
-    2. Where ``weights`` has a row for t: wanted units = wanted weight x V(t) / P(t), order = wanted - held.
-    3. A coin without an observed quote at t is not traded (``"no quote"``). A price that was imputed is no quote.
-    4. An order whose value in units of the numeraire (at its last known price) is below ``rules.min_order`` is dropped
-       (``"below minimum"``), also the sale of all that is held; above ``rules.max_order`` it is cut (``"cut to maximum"``).
-    5. Sales are executed, then purchases. Each trade costs ``rules.fee`` of its value, out of cash. Where cash does not cover
-       all purchases with their fees, all are multiplied by one factor, cash / cost; those that fall below the minimum by it
-       are dropped (both: ``"no cash"``). What a dropped one leaves over stays cash: there is no second round.
+    1. Benefits of events are credited, and the account is valued: ``V(t)`` = cash + sum of units x
+    price, at the last known
+       price where an asset has no quote at t.
+    2. Where ``weights`` has a row for t: wanted units = wanted weight x V(t) / P(t), order = wanted
+    - held. 3. An asset without an observed quote at t is not traded (``"no quote"``). A price that
+    was imputed is no quote. 4. An order whose value in units of the numeraire (at its last known
+    price) is below ``rules.min_order`` is dropped
+       (``"below minimum"``), also the sale of all that is held; above ``rules.max_order`` it is cut
+       (``"cut to maximum"``).
+    5. Sales are executed, then purchases. Each trade costs ``rules.fee`` of its value, out of cash.
+    Where cash does not cover
+       all purchases with their fees, all are multiplied by one factor, cash / cost; those that fall
+       below the minimum by it are dropped (both: ``"no cash"``). What a dropped one leaves over
+       stays cash: there is no second round.
     6. The realised weights after trading are row t of :attr:`Replay.weights`.
 
-    A row with a NaN is a decision that was not computable: the holdings are kept, and it is counted in
-    :attr:`Replay.failures`. A time without a row is no decision, and no failure. Once V is 0, trading ends.
+    A row with a NaN is a decision that was not computable: the holdings are kept, and it is counted
+    in :attr:`Replay.failures`. A time without a row is no decision, and no failure. Once V is 0,
+    trading ends.
 
     Parameters
     ----------
     panel : Panel
         Quotes. Everything runs over its grid, times without any quote included.
     weights : DataFrame, or a list, a mapping or an array of several
-        Wanted weights in [0, 1], time x coin; the coins may be some of the panel's, the rest of a row is cash (a column
-        ``"USD"`` is taken for that rest). Several at once: a list or mapping of frames, or an array (strategies, times, coins).
+        Wanted weights in [0, 1], time x asset; the assets may be some of the panel's, the rest of a
+        row is cash (a column ``"USD"`` is taken for that rest). Several at once: a list or mapping
+        of frames, or an array (strategies, times, assets).
     rules : TradingRules, optional
         Start capital, fee and order limits; by default those of the case.
     start, end : time, optional
-        First and last time; by default that of the first decision, and the last of the grid. Times between two of the grid
-        mean the later (``start``) and the earlier one (``end``).
+        First and last time; by default that of the first decision, and the last of the grid. Times
+        between two of the grid mean the later (``start``) and the earlier one (``end``).
     events : DataFrame, optional
-        Columns ``time``, ``coin``, ``benefit`` (USD per unit, not negative) and, if you like, ``kind``: an airdrop of z USD a
-        unit adds z times the units held at that time to the cash. By default nothing happens.
-    times, coins : sequence, optional
-        Labels of an array of weights; by default the grid from ``start`` to ``end``, and the panel's coins.
+        Columns ``time``, ``asset``, ``benefit`` (USD per unit, not negative) and, if you like,
+        ``kind``: an airdrop of z USD a unit adds z times the units held at that time to the cash.
+        By default nothing happens.
+    times, assets : sequence, optional
+        Labels of an array of weights; by default the grid from ``start`` to ``end``, and the
+        panel's assets.
 
     Returns
     -------
@@ -124,14 +133,17 @@ def replay(
     Raises
     ------
     DataError
-        A weight that is negative or above 1, a row that sums above 1 (by more than 1e-9), a time that is not on the grid, out
-        of order or twice, a decision before the numeraire has a price, an event off the panel's span.
+        A weight that is negative or above 1, a row that sums above 1 (by more than 1e-9), a time
+        that is not on the grid, out of order or twice, a decision before the numeraire has a price,
+        an event off the panel's span.
     ParameterError
-        A coin or numeraire that the panel does not have; ``start`` after ``end``, or after the first decision.
+        An asset or numeraire that the panel does not have; ``start`` after ``end``, or after the
+        first decision.
 
     Notes
     -----
-    The sums over coins run in the order of the panel's columns, so a result is the same for every layout of ``weights``.
+    The sums over assets run in the order of the panel's columns, so a result is the same for every
+    layout of ``weights``.
 
     Examples
     --------
@@ -146,32 +158,45 @@ def replay(
     if not isinstance(rules, TradingRules):
         raise ParameterError(f"rules must be a TradingRules, got {type(rules).__name__}")
     if not isinstance(panel, Panel):
-        raise ParameterError(f"panel must be a Panel, got {type(panel).__name__}; make one with Panel.from_frame(prices)")
+        raise ParameterError(
+            f"panel must be a Panel, got {type(panel).__name__}; make one with "
+            "Panel.from_frame(prices)"
+        )
     market = _Market(panel, rules, start, end, events)
     if isinstance(weights, Decisions):
         return market.replay(weights)
     if isinstance(weights, pd.DataFrame):
         return market.replay(Decisions.from_frame(panel, weights))
     if isinstance(weights, Mapping):
-        return {name: market.replay(Decisions.from_frame(panel, frame)) for name, frame in weights.items()}
+        return {
+            name: market.replay(Decisions.from_frame(panel, frame))
+            for name, frame in weights.items()
+        }
     if isinstance(weights, np.ndarray):
         stamps = as_stamps("times", market.times if times is None else pd.Index(times))
-        columns = panel.coins if coins is None else pd.Index(coins)
+        columns = panel.assets if assets is None else pd.Index(assets)
         shape = (len(stamps), len(columns))
         if weights.ndim not in (2, 3) or weights.shape[-2:] != shape:
             raise DataError(
-                f"an array of weights must have the shape ([strategies,] times, coins) = ([...,] {shape[0]}, {shape[1]}), got "
-                f"{weights.shape}; label its axes with times= and coins="
+                "an array of weights must have the shape ([strategies,] times, assets) = ([...,] "
+                f"{shape[0]}, {shape[1]}), got "
+                f"{weights.shape}; label its axes with times= and assets="
             )
         if weights.ndim == 2:
-            return market.replay(Decisions.from_array(panel, np.array(weights, dtype=np.float64), stamps, columns))
+            return market.replay(
+                Decisions.from_array(panel, np.array(weights, dtype=np.float64), stamps, columns)
+            )
         return [
-            market.replay(Decisions.from_array(panel, np.array(each, dtype=np.float64), stamps, columns)) for each in weights
+            market.replay(
+                Decisions.from_array(panel, np.array(each, dtype=np.float64), stamps, columns)
+            )
+            for each in weights
         ]
     if isinstance(weights, Sequence) and not isinstance(weights, (str, bytes)):
         return [market.replay(Decisions.from_frame(panel, frame)) for frame in weights]
     raise ParameterError(
-        "weights must be a DataFrame (time x coin), a list or mapping of them, or an array (strategies, times, coins), "
+        "weights must be a DataFrame (time x asset), a list or mapping of them, or an array "
+        "(strategies, times, assets), "
         f"got {type(weights).__name__}"
     )
 
@@ -181,7 +206,7 @@ class _Plan:
     """All that a run of the kernel needs; the same plan gives the same bits every time."""
 
     times: Stamps
-    coins: pd.Index
+    assets: pd.Index
     rules: TradingRules
     quotes: FloatArray
     rows: IntArray
@@ -208,27 +233,39 @@ class _Plan:
         return np.arange(self.width) if self.compact is None else self.compact.columns
 
     def weights(self, state: State, scratch: FloatArray, first: int, stop: int) -> FloatArray:
-        """Run the steps [first, stop) and return the realised weights, (steps, coins + 1)."""
+        """Run the steps [first, stop) and return the realised weights, (steps, assets + 1)."""
         block = np.zeros((stop - first, self.width + 1))
         self.run(state, scratch, block, _log_room(0), first, stop)
         if self.compact is None:
             return block
-        whole = np.zeros((stop - first, len(self.coins) + 1))
+        whole = np.zeros((stop - first, len(self.assets) + 1))
         filled = self.compact.filled
         whole[:, self.compact.columns[filled]] = block[:, filled]
         whole[:, -1] = block[:, -1]
         return whole
 
     def run(
-        self, state: State, out: FloatArray, weights: FloatArray, log: tuple[IntArray, FloatArray], first: int, stop: int
+        self,
+        state: State,
+        out: FloatArray,
+        weights: FloatArray,
+        log: tuple[IntArray, FloatArray],
+        first: int,
+        stop: int,
     ) -> int:
         """Run the steps [first, stop) from a state, and return the step to go on from."""
         wanted = self.decisions
         nowhere = np.empty(0, dtype=np.int64)
-        columns, place = (nowhere, nowhere) if self.compact is None else (self.compact.columns, self.compact.place)
+        columns, place = (
+            (nowhere, nowhere)
+            if self.compact is None
+            else (self.compact.columns, self.compact.place)
+        )
         return run(
-            first, stop, self.quotes, self.rows, self.decision, wanted.layout, wanted.kind, wanted.index, wanted.starts,
-            wanted.data, columns, place, state.rules, state.numeraire, *self.events, state.units, state.last, state.held,
+            first, stop, self.quotes, self.rows, self.decision, wanted.layout, wanted.kind,
+            wanted.index, wanted.starts,
+            wanted.data, columns, place, state.rules, state.numeraire, *self.events, state.units,
+            state.last, state.held,
             state.money, state.count, out, weights, *log,
         )  # fmt: skip
 
@@ -247,20 +284,31 @@ class _Market:
         self._panel = panel
         self._rules = rules
         self._grid: Stamps = panel.grid.to_numpy()
-        self._first = None if start is None else int(np.searchsorted(self._grid, as_stamp("start", start)))
+        self._first = (
+            None if start is None else int(np.searchsorted(self._grid, as_stamp("start", start)))
+        )
         self._stop = len(self._grid)
         if end is not None:
             self._stop = int(np.searchsorted(self._grid, as_stamp("end", end), side="right"))
-        if start is not None and end is not None and as_stamp("start", start) > as_stamp("end", end):
+        if (
+            start is not None
+            and end is not None
+            and as_stamp("start", start) > as_stamp("end", end)
+        ):
             raise ParameterError(f"start must not be after end, got start={start} and end={end}")
         for name, given, empty in (
             ("start", start, self._first is not None and self._first >= len(self._grid)),
             ("end", end, self._stop == 0),
-            ("start and end", f"{start} and {end}", self._first is not None and self._first >= self._stop),
+            (
+                "start and end",
+                f"{start} and {end}",
+                self._first is not None and self._first >= self._stop,
+            ),
         ):
             if empty:
                 raise ParameterError(
-                    f"{name} must leave a time of the panel's grid, {pd.Timestamp(self._grid[0])} to "
+                    f"{name} must leave a time of the panel's grid, {pd.Timestamp(self._grid[0])} "
+                    "to "
                     f"{pd.Timestamp(self._grid[-1])}, got {given}"
                 )
         self._numeraire = numeraire_column(panel, rules)
@@ -282,35 +330,42 @@ class _Market:
         elif len(decisions.step):
             first = int(decisions.step[0])
         else:
-            raise DataError("weights has no row, so there is no first decision; give start= to replay cash")
-        for name, wrong in (("before start", decisions.step < first), ("after end", decisions.step >= stop)):
+            raise DataError(
+                "weights has no row, so there is no first decision; give start= to replay cash"
+            )
+        for name, wrong in (
+            ("before start", decisions.step < first),
+            ("after end", decisions.step >= stop),
+        ):
             if wrong.any():
                 there = pd.Timestamp(self._grid[decisions.step[int(np.argmax(wrong))]])
                 raise ParameterError(
-                    f"weights has a decision for {there}, {name} (the replay runs from {pd.Timestamp(self._grid[first])} to "
-                    f"{pd.Timestamp(self._grid[stop - 1])}); cut the frame with weights.loc[start:end]"
+                    f"weights has a decision for {there}, {name} (the replay runs from "
+                    f"{pd.Timestamp(self._grid[first])} to "
+                    f"{pd.Timestamp(self._grid[stop - 1])}); cut the frame with "
+                    "weights.loc[start:end]"
                 )
         unit = self._first_unit(first, decisions)
         decision = np.full(stop - first, -1, dtype=np.int64)
         decision[decisions.step - first] = np.arange(len(decisions.step))
-        step, coin, benefit = self._events
+        step, asset, benefit = self._events
         kept = (step >= first) & (step < stop)
         numeraire = self._numeraire
-        compact = compact_columns(decisions, len(self._panel.coins), numeraire)
+        compact = compact_columns(decisions, len(self._panel.assets), numeraire)
         if compact is not None:
             numeraire = int(compact.place[numeraire]) if numeraire >= 0 else -1
-            kept &= compact.place[coin] >= 0  # nobody ever holds the others
-            coin = compact.place[coin]
+            kept &= compact.place[asset] >= 0  # nobody ever holds the others
+            asset = compact.place[asset]
         return Replay(
             _Plan(
                 times=self._grid[first:stop],
-                coins=self._panel.coins,
+                assets=self._panel.assets,
                 rules=self._rules,
                 quotes=self._quotes,
                 rows=self._row_of[first:stop],
                 numeraire=numeraire,
                 unit=unit,
-                events=(step[kept] - first, coin[kept], benefit[kept]),
+                events=(step[kept] - first, asset[kept], benefit[kept]),
                 decisions=decisions,
                 decision=decision,
                 compact=compact,
@@ -318,16 +373,22 @@ class _Market:
         )
 
     def _first_unit(self, first: int, decisions: Decisions) -> float:
-        """Return the numeraire's last known price before the first step; an error where it has none at the first decision."""
+        """Return the numeraire's last known price before the first step; an error where it has none
+        at the first decision.
+        """
         rows = self._panel.rows
         unit = last_unit(self._quotes, self._numeraire, int(np.searchsorted(rows, first)))
         decided = decisions.step[decisions.kind == DECIDED]
         if math.isnan(unit) and len(decided):
-            known = last_unit(self._quotes, self._numeraire, int(np.searchsorted(rows, decided[0], side="right")))
+            known = last_unit(
+                self._quotes, self._numeraire, int(np.searchsorted(rows, decided[0], side="right"))
+            )
             if math.isnan(known):
                 raise DataError(
-                    f"numeraire {self._rules.numeraire!r} has no price at or before the first decision, "
-                    f"{pd.Timestamp(self._grid[decided[0]])}, so orders cannot be measured in it; start later, or choose "
+                    f"numeraire {self._rules.numeraire!r} has no price at or before the first "
+                    "decision, "
+                    f"{pd.Timestamp(self._grid[decided[0]])}, so orders cannot be measured in it; "
+                    "start later, or choose "
                     "another numeraire with TradingRules(numeraire=...)"
                 )
         return unit
@@ -336,28 +397,28 @@ class _Market:
 class Replay:
     """What a replay gave: value, cash, fees, turnover, realised weights and orders.
 
-    Made by :func:`replay`. The realised weights and the list of orders are computed when they are asked for, by running the
-    same replay again; everything else is kept.
+    Made by :func:`replay`. The realised weights and the list of orders are computed when they are
+    asked for, by running the same replay again; everything else is kept.
 
     Attributes
     ----------
     rules : TradingRules
         The rules that it ran under.
-    coins : Index
-        Coins of the panel.
+    assets : Index
+        Assets of the panel.
     """
 
     def __init__(self, plan: _Plan) -> None:
         self._plan = plan
         self.rules = plan.rules
-        self.coins = plan.coins
+        self.assets = plan.assets
         steps = len(plan.times)
         self._out = np.empty((steps, 4))
         state = plan.state()
         plan.run(state, self._out, plan.no_weights(), _log_room(0), 0, steps)
         self._count = state.count
 
-    # -- paths ----------------------------------------------------------------------------------------------------------
+    # -- paths -------------------------------------------------------------------------------------
 
     @cached_property
     def times(self) -> pd.DatetimeIndex:
@@ -386,7 +447,8 @@ class Replay:
 
     @property
     def unit(self) -> pd.Series:
-        """Last known price of the numeraire at t, in USD: ``rules.min_order`` and ``max_order`` are measured in it.
+        """Last known price of the numeraire at t, in USD: ``rules.min_order`` and ``max_order`` are
+        measured in it.
 
         1 where the limits are off or stated in USD; NaN before the numeraire's first quote.
         """
@@ -420,25 +482,30 @@ class Replay:
 
     @cached_property
     def weights(self) -> pd.DataFrame:
-        """Realised weights after trading, time x coin, cash (``USD``) last; dense, and kept once computed.
+        """Realised weights after trading, time x asset, cash (``USD``) last; dense, and kept once
+        computed.
 
         See :meth:`weight_blocks` for a way that needs little memory.
         """
         dense = self._plan.weights(self._plan.state(), np.empty_like(self._out), 0, len(self._out))
-        return pd.DataFrame(dense, index=self.times, columns=[*self.coins, CASH_NAME], copy=False)
+        return pd.DataFrame(dense, index=self.times, columns=[*self.assets, CASH_NAME], copy=False)
 
     def weight_blocks(self, steps: int = 1024) -> Iterator[FloatArray]:
-        """Give the realised weights block by block: arrays (up to ``steps``, coins + 1), cash last."""
+        """Give the realised weights block by block: arrays (up to ``steps``, assets + 1), cash
+        last.
+        """
         state, scratch = self._plan.state(), np.empty_like(self._out)
         for first in range(0, len(scratch), steps):
             yield self._plan.weights(state, scratch, first, min(first + steps, len(scratch)))
 
-    # -- orders ---------------------------------------------------------------------------------------------------------
+    # -- orders ------------------------------------------------------------------------------------
 
     @property
     def counts(self) -> pd.Series:
         """Number of orders by reason; those executed in full are ``"executed"``."""
-        return pd.Series(self._count[REASON : REASON + len(REASONS)].copy(), index=list(REASONS), name="orders")
+        return pd.Series(
+            self._count[REASON : REASON + len(REASONS)].copy(), index=list(REASONS), name="orders"
+        )
 
     @property
     def orders_executed(self) -> int:
@@ -470,10 +537,11 @@ class Replay:
     def orders(self) -> pd.DataFrame:
         """Every order, executed or not, in the order in which it was handled.
 
-        Columns ``time``, ``coin``, ``side`` (buy, sell), ``wanted_value`` and ``traded_value`` (USD), ``price`` (NaN without a
-        quote), ``fee`` (USD), ``reason``: ``executed`` (in full), ``below minimum``, ``cut to maximum``, ``no quote``,
-        ``no cash`` (in part, or not at all where ``traded_value`` is 0), ``not finite``. A cell with a NaN in a row that names
-        other coins is listed as ``not finite``, with a NaN for its side.
+        Columns ``time``, ``asset``, ``side`` (buy, sell), ``wanted_value`` and ``traded_value``
+        (USD), ``price`` (NaN without a quote), ``fee`` (USD), ``reason``: ``executed`` (in full),
+        ``below minimum``, ``cut to maximum``, ``no quote``, ``no cash`` (in part, or not at all
+        where ``traded_value`` is 0), ``not finite``. A cell with a NaN in a row that names other
+        assets is listed as ``not finite``, with a NaN for its side.
         """
         return pd.concat(list(self.order_blocks()), ignore_index=True)
 
@@ -490,17 +558,18 @@ class Replay:
                 yield self._orders(log[0][:listed], log[1][:listed])
 
     def _orders(self, log_int: IntArray, log_float: FloatArray) -> pd.DataFrame:
-        coin = self._plan.columns()[log_int[:, 1]]
+        asset = self._plan.columns()[log_int[:, 1]]
         if self._plan.compact is not None:
-            # back from the order of places to that of coins, among the sales and among the purchases of a step
-            order = np.lexsort((coin, log_float[:, 0] > 0.0, log_int[:, 0]))
-            log_int, log_float, coin = log_int[order], log_float[order], coin[order]
+            # back from the order of places to that of assets, among the sales and among the
+            # purchases of a step
+            order = np.lexsort((asset, log_float[:, 0] > 0.0, log_int[:, 0]))
+            log_int, log_float, asset = log_int[order], log_float[order], asset[order]
         wanted = log_float[:, 0]
         side = np.where(np.isnan(wanted), -1, np.where(wanted > 0.0, 0, 1))
         return pd.DataFrame(
             {
                 "time": self._plan.times[log_int[:, 0]],
-                "coin": self.coins.take(coin),
+                "asset": self.assets.take(asset),
                 "side": pd.Categorical.from_codes(side, categories=pd.Index(["buy", "sell"])),
                 "wanted_value": np.abs(wanted),
                 "traded_value": np.abs(log_float[:, 1]),
@@ -510,23 +579,37 @@ class Replay:
             }
         )
 
-    # -- scores and files -----------------------------------------------------------------------------------------------
+    # -- scores and files --------------------------------------------------------------------------
 
     def score(self, **options: Any) -> Score:
-        """Return G and the other scores of the value path; ``options`` as in :func:`statarb.backtest.score_path`."""
-        return score_path(self.value, cash=self.cash, fees=self.fees, turnover=self.turnover, **options)
+        """Return G and the other scores of the value path; ``options`` as in
+        :func:`statarb.backtest.score_path`.
+        """
+        return score_path(
+            self.value, cash=self.cash, fees=self.fees, turnover=self.turnover, **options
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``value.parquet`` (time, value, cash, fees, turnover) and ``orders.parquet`` into a folder.
+        """Write ``value.parquet`` (time, value, cash, fees, turnover) and ``orders.parquet`` into a
+        folder.
 
         Each appears whole or not at all; the folder is made where it does not exist.
         """
         target = output_folder(folder)
-        columns = {name: self._out[:, place] for place, name in enumerate(("value", "cash", "fees", "turnover"))}
+        columns = {
+            name: self._out[:, place]
+            for place, name in enumerate(("value", "cash", "fees", "turnover"))
+        }
         with atomic_path(target / "value.parquet") as temporary:
-            pq.write_table(pa.table({"time": pa.array(self._plan.times), **columns}), temporary, compression="zstd")
+            pq.write_table(
+                pa.table({"time": pa.array(self._plan.times), **columns}),
+                temporary,
+                compression="zstd",
+            )
         with atomic_path(target / "orders.parquet") as temporary:
-            blocks = (pa.Table.from_pandas(block, preserve_index=False) for block in self.order_blocks())
+            blocks = (
+                pa.Table.from_pandas(block, preserve_index=False) for block in self.order_blocks()
+            )
             first = next(blocks)
             with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
                 writer.write_table(first)
@@ -535,7 +618,8 @@ class Replay:
 
     def __repr__(self) -> str:
         return (
-            f"Replay({self.times[0]} to {self.times[-1]}, {self.rules.capital:,.2f} to {self.final_value:,.2f} USD, "
+            f"Replay({self.times[0]} to {self.times[-1]}, {self.rules.capital:,.2f} to "
+            f"{self.final_value:,.2f} USD, "
             f"{self.orders_executed} orders executed, {self.orders_dropped} dropped)"
         )
 

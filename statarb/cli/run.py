@@ -16,10 +16,14 @@ def run(
     quotes: Annotated[
         list[str] | None,
         typer.Option(
-            "--quotes", metavar="QUOTES", help="Quote file, glob or folder; may be repeated. Default: the embedded market."
+            "--quotes",
+            metavar="QUOTES",
+            help="Quote file, glob or folder; may be repeated. Default: the embedded market.",
         ),
     ] = None,
-    coins: Annotated[Path | None, typer.Option("--coins", metavar="FILE", help="Coin table (CSVData_coin.csv).")] = None,
+    coins: Annotated[
+        Path | None, typer.Option("--coins", metavar="FILE", help="Coin table (CSVData_coin.csv).")
+    ] = None,
     start: options.Start = "2018-01-25",
     end: options.End = None,
     depth: options.Depth = 2016,
@@ -30,11 +34,13 @@ def run(
     numeraire: options.Numeraire = str(RULES.numeraire),
     n_jobs: options.Jobs = -1,
 ) -> None:
-    """Ingest quotes, forecast, rank all investors with and without the execution delay, and write files and a report."""
-    from statarb.pipelines.full import main_job
+    """Ingest quotes, forecast, rank all investors with and without the execution delay, and write
+    files and a report.
+    """
+    from statarb.pipelines.full import run_full
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
-    result = main_job(
+    result = run_full(
         out,
         quotes=quotes,
         coins=coins,

@@ -1,6 +1,12 @@
 """Cointegrated pairs and baskets, and their spreads."""
 
-from statarb.cointegration.hedge import Hedge, KalmanHedge, hedge_ratio, kalman_hedge_ratio, rolling_hedge_ratio
+from statarb.cointegration.hedge import (
+    Hedge,
+    KalmanHedge,
+    hedge_ratio,
+    kalman_hedge_ratio,
+    rolling_hedge_ratio,
+)
 from statarb.cointegration.inputs import log_prices
 from statarb.cointegration.johansen import JohansenResult, JohansenScan, johansen, scan_johansen
 from statarb.cointegration.ornstein_uhlenbeck import OrnsteinUhlenbeck, Thresholds, fit_ou

@@ -1,4 +1,6 @@
-"""Hedge ratios: how much of the other coins offsets one coin, fixed, rolling or followed by a Kalman filter."""
+"""Hedge ratios: how much of the other assets offsets one asset, fixed, rolling or followed by a
+Kalman filter.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from statarb.errors import DataError
 __all__ = ["Hedge", "KalmanHedge", "hedge_ratio", "kalman_hedge_ratio", "rolling_hedge_ratio"]
 
 START = 100.0
-"""Variance of a state before the first row: slopes and intercepts of log prices lie within a few units of 0."""
+"""Variance of a state before the first row: slopes and intercepts of log prices lie within a few
+units of 0.
+"""
 
 Method = Literal["ols", "tls", "johansen", "minimum_half_life"]
 
@@ -33,7 +37,7 @@ class Hedge:
     Parameters
     ----------
     slopes : Series
-        One number a coin of x.
+        One number an asset of x.
     intercept : float
         Makes the mean of the residual 0 over the sample.
     method : str
@@ -45,7 +49,9 @@ class Hedge:
     method: str
 
 
-def hedge_ratio(y: pd.Series, x: pd.Series | pd.DataFrame, method: Method = "ols", *, lags: int = 1) -> Hedge:
+def hedge_ratio(
+    y: pd.Series, x: pd.Series | pd.DataFrame, method: Method = "ols", *, lags: int = 1
+) -> Hedge:
     """Fit the relation between log y and one or more log x over a whole sample.
 
     Parameters
@@ -53,20 +59,21 @@ def hedge_ratio(y: pd.Series, x: pd.Series | pd.DataFrame, method: Method = "ols
     y : Series
         Log price.
     x : Series or DataFrame
-        Log prices of the coins that explain. Rows in which anything is missing are left out.
+        Log prices of the assets that explain. Rows in which anything is missing are left out.
     method : {"ols", "tls", "johansen", "minimum_half_life"}
-        ``"ols"``: least squares in y. ``"tls"``: least squares of the distance from the line, which treats all coins alike, so
-        that x on y is the same relation. ``"johansen"``: the strongest relation of Johansen's test. ``"minimum_half_life"``:
-        the combination with the smallest first-order autocorrelation, that is the fastest reversion; an eigenvalue problem (Box
-        and Tiao 1977, Biometrika 64, 355-365; d'Aspremont 2011, Quant. Finance 11, 351-364). It also finds bounce between bid
-        and ask, which reverts at once and cannot be traded.
+        ``"ols"``: least squares in y. ``"tls"``: least squares of the distance from the line, which
+        treats all assets alike, so that x on y is the same relation. ``"johansen"``: the strongest
+        relation of Johansen's test. ``"minimum_half_life"``: the combination with the smallest
+        first-order autocorrelation, that is the fastest reversion; an eigenvalue problem (Box and
+        Tiao 1977, Biometrika 64, 355-365; d'Aspremont 2011, Quant. Finance 11, 351-364). It also
+        finds bounce between bid and ask, which reverts at once and cannot be traded.
     lags : int
         Lagged differences for ``"johansen"``.
 
     Raises
     ------
     DataError
-        Fewer complete rows than the fit needs, a constant coin, collinear coins.
+        Fewer complete rows than the fit needs, a constant asset, collinear assets.
     ParameterError
         Another method.
     """
@@ -121,12 +128,16 @@ def rolling_hedge_ratio(y: pd.Series, x: pd.Series, window: int) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        Columns ``slope``, ``intercept``; index of the rows that ``y`` and ``x`` share. NaN in the first ``window - 1`` complete
-        rows, where a price is missing, and where x did not move.
+        Columns ``slope``, ``intercept``; index of the rows that ``y`` and ``x`` share. NaN in the
+        first ``window - 1`` complete rows, where a price is missing, and where x did not move.
     """
     window = check_integer("window", window, at_least=3)
     values, _, index = _aligned(y, x, at_least=1, varied=False)
-    out = pd.DataFrame(np.nan, index=as_series("y", y).index.union(as_series("x", x).index), columns=["slope", "intercept"])
+    out = pd.DataFrame(
+        np.nan,
+        index=as_series("y", y).index.union(as_series("x", x).index),
+        columns=["slope", "intercept"],
+    )
     if len(values) < window:
         return out
     centre = values.mean(axis=0)  # cancels but for rounding: keeps the digits of prices far from 1
@@ -142,7 +153,10 @@ def rolling_hedge_ratio(y: pd.Series, x: pd.Series, window: int) -> pd.DataFrame
             ratio = np.einsum("wt,wt->w", a, b) / np.einsum("wt,wt->w", b, b)
             slopes[start : start + block] = np.where(moved, ratio, np.nan)
     means += centre
-    fitted = pd.DataFrame({"slope": slopes, "intercept": means[:, 0] - slopes * means[:, 1]}, index=index[window - 1 :])
+    fitted = pd.DataFrame(
+        {"slope": slopes, "intercept": means[:, 0] - slopes * means[:, 1]},
+        index=index[window - 1 :],
+    )
     return fitted.reindex(out.index)
 
 
@@ -153,9 +167,10 @@ class KalmanHedge:
     Parameters
     ----------
     states : DataFrame
-        Times x (coins of x, ``intercept``): filtered.
+        Times x (assets of x, ``intercept``): filtered.
     innovation : Series
-        y less what slopes, intercept and x were expected to give from the row before: the deviation to trade on.
+        y less what slopes, intercept and x were expected to give from the row before: the deviation
+        to trade on.
     innovation_sd : Series
         Its standard deviation.
     drift : Series
@@ -180,7 +195,11 @@ class KalmanHedge:
 
 
 def kalman_hedge_ratio(
-    y: pd.Series, x: pd.Series | pd.DataFrame, *, drift: float | None = None, noise: float | None = None
+    y: pd.Series,
+    x: pd.Series | pd.DataFrame,
+    *,
+    drift: float | None = None,
+    noise: float | None = None,
 ) -> KalmanHedge:
     """Follow slopes and intercept as random walks.
 
@@ -189,22 +208,26 @@ def kalman_hedge_ratio(
     y : Series
         Log price.
     x : Series or DataFrame
-        Log prices of the coins that explain. In a row with something missing the states wander on.
+        Log prices of the assets that explain. In a row with something missing the states wander on.
     drift : float, optional
-        Standard deviation of a step of each state. Estimated (one for the slopes, one for the intercept) where not given.
+        Standard deviation of a step of each state. Estimated (one for the slopes, one for the
+        intercept) where not given.
     noise : float, optional
-        Standard deviation of the observation. Estimated where not given. Estimates are maximum likelihood over the whole
-        sample: for use in a simulation through time, estimate on a past one and pass the numbers on.
+        Standard deviation of the observation. Estimated where not given. Estimates are maximum
+        likelihood over the whole sample: for use in a simulation through time, estimate on a past
+        one and pass the numbers on.
 
     Raises
     ------
     DataError
-        Fewer than 20 complete rows, infinite values, a constant coin.
+        Fewer than 20 complete rows, infinite values, a constant asset.
 
     Notes
     -----
-    Model: ``y_t - y_0 = (x_t - x_0)' b_t + a_t + noise``, with row 0 the first complete one, b and a random walks (Elliott, van
-    der Hoek and Malcolm 2005, Quant. Finance 5, 271-276, treat the spread likewise). States start at 0 with variance 100. The
+    Model: ``y_t - y_0 = (x_t - x_0)' b_t + a_t + noise``, with row 0 the first complete one, b and
+    a random walks (Elliott, van
+    der Hoek and Malcolm 2005, Quant. Finance 5, 271-276, treat the spread likewise). States start
+    at 0 with variance 100. The
     intercept given back is ``a_t + y_0 - x_0' b_t``.
     """
     for name, value in (("drift", drift), ("noise", noise)):
@@ -225,9 +248,17 @@ def kalman_hedge_ratio(
         steps = np.append(np.full(states - 1, variances[0]), variances[1])
         return kalman_filter(target, design, steps, float(variances[2]), START)
 
-    known = np.log([np.nan if drift is None else drift, np.nan if drift is None else drift, np.nan if noise is None else noise])
+    known = np.log(
+        [
+            np.nan if drift is None else drift,
+            np.nan if drift is None else drift,
+            np.nan if noise is None else noise,
+        ]
+    )
     free = np.isnan(known)
-    parameters = np.where(free, np.log([1e-3 * scale, 1e-1 * scale, scale]), np.maximum(known, -350.0))
+    parameters = np.where(
+        free, np.log([1e-3 * scale, 1e-1 * scale, scale]), np.maximum(known, -350.0)
+    )
     if free.any():
 
         def loss(some: FloatArray) -> float:
@@ -235,7 +266,12 @@ def kalman_hedge_ratio(
             trial[free] = np.clip(some, -30.0, 10.0)
             return -filtered(trial)[3]
 
-        best = minimize(loss, parameters[free], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-6, "maxiter": 2000})
+        best = minimize(
+            loss,
+            parameters[free],
+            method="Nelder-Mead",
+            options={"xatol": 1e-4, "fatol": 1e-6, "maxiter": 2000},
+        )
         parameters[free] = np.clip(best.x, -30.0, 10.0)
     path, innovation, variance, likelihood = filtered(parameters)
     path[:, -1] += origin[0] - path[:, :-1] @ origin[1:]
@@ -273,7 +309,8 @@ def kalman_filter(
     Returns
     -------
     path, innovation, variance, loglikelihood
-        (times, states), (times,), (times,), and the sum over the observed rows after the first ``states`` rows.
+        (times, states), (times,), (times,), and the sum over the observed rows after the first
+        ``states`` rows.
     """
     times, states = design.shape
     path = np.empty((times, states))
@@ -313,7 +350,9 @@ def _joined(y: Any, x: Any) -> pd.DataFrame:
     """Put y and the columns of x side by side, y first."""
     explained = as_series("y", y)
     if isinstance(x, pd.DataFrame):
-        others: dict[Any, pd.Series] = {name: as_series(f"x[{name!r}]", x[name]) for name in x.columns}
+        others: dict[Any, pd.Series] = {
+            name: as_series(f"x[{name!r}]", x[name]) for name in x.columns
+        }
     else:
         series = as_series("x", x)
         others = {"x" if series.name is None else series.name: series}
@@ -323,22 +362,31 @@ def _joined(y: Any, x: Any) -> pd.DataFrame:
     return frame
 
 
-def _aligned(y: Any, x: Any, *, at_least: int, varied: bool = True) -> tuple[FloatArray, list[Any], pd.Index]:
+def _aligned(
+    y: Any, x: Any, *, at_least: int, varied: bool = True
+) -> tuple[FloatArray, list[Any], pd.Index]:
     """Complete rows of y and x, the names of x, and the index of the rows."""
     frame = _joined(y, x)
     names = frame.attrs["names"]
     complete = frame.dropna()
     values = complete.to_numpy(dtype=np.float64)
     if len(values) < at_least + frame.shape[1]:
-        raise DataError(f"{len(values)} rows have y and all of x; a hedge ratio needs at least {at_least + frame.shape[1]}")
+        raise DataError(
+            f"{len(values)} rows have y and all of x; a hedge ratio needs at least "
+            f"{at_least + frame.shape[1]}"
+        )
     if varied:
         still = np.ptp(values, axis=0) == 0.0
         if still.any():
             place = int(np.argmax(still))
             raise DataError(
-                f"{'y' if place == 0 else f'x[{names[place - 1]!r}]'} is constant; a hedge ratio needs prices that move"
+                f"{'y' if place == 0 else f'x[{names[place - 1]!r}]'} is constant; a hedge ratio "
+                "needs prices that move"
             )
         centred = values[:, 1:] - values[:, 1:].mean(axis=0)
-        if np.linalg.matrix_rank(centred / centred.std(axis=0), tol=1e-8 * len(values)) < centred.shape[1]:
-            raise DataError(f"the coins {names} are collinear: leave out one of them")
+        if (
+            np.linalg.matrix_rank(centred / centred.std(axis=0), tol=1e-8 * len(values))
+            < centred.shape[1]
+        ):
+            raise DataError(f"the assets {names} are collinear: leave out one of them")
     return values, names, complete.index

@@ -15,16 +15,16 @@ from statarb.errors import DataError
 __all__ = ["LogPrices", "as_levels", "log_prices"]
 
 LogPrices = pd.DataFrame | npt.NDArray[np.float64] | Panel
-"""Log prices, times x coins; of a panel the logs of its prices are taken."""
+"""Log prices, times x assets; of a panel the logs of its prices are taken."""
 
 
 def log_prices(prices: pd.DataFrame | Panel) -> pd.DataFrame:
-    """Natural logarithms of prices, times x coins.
+    """Natural logarithms of prices, times x assets.
 
     Parameters
     ----------
     prices : DataFrame or Panel
-        Times x coins; NaN where there is no quote. A panel gives its rows.
+        Times x assets; NaN where there is no quote. A panel gives its rows.
 
     Raises
     ------
@@ -32,50 +32,65 @@ def log_prices(prices: pd.DataFrame | Panel) -> pd.DataFrame:
         A price that is zero, negative or infinite; names the first one.
     """
     if isinstance(prices, Panel):
-        return pd.DataFrame(np.log(prices.array("price"), dtype=np.float64), index=prices.times, columns=prices.coins)
+        return pd.DataFrame(
+            np.log(prices.array("price"), dtype=np.float64),
+            index=prices.times,
+            columns=prices.assets,
+        )
     if not isinstance(prices, pd.DataFrame):
-        raise DataError(f"prices must be a DataFrame, times x coins, or a Panel, got {type(prices).__name__}")
+        raise DataError(
+            f"prices must be a DataFrame, times x assets, or a Panel, got {type(prices).__name__}"
+        )
     values = _numbers("prices", prices)
     bad = (values <= 0.0) | np.isinf(values)
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
-            f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
-            f"{values[row, column]} at {prices.index[row]}, coin {prices.columns[column]!r}; "
+            f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are "
+            "not, the first is "
+            f"{values[row, column]} at {prices.index[row]}, asset {prices.columns[column]!r}; "
             "set them to NaN with prices.where(prices > 0)"
         )
     return pd.DataFrame(np.log(values), index=prices.index, columns=prices.columns)
 
 
 def as_levels(data: LogPrices, *, at_least: int = 2) -> tuple[FloatArray, pd.Index, pd.Index]:
-    """Return log prices as (coins, times), C order, with the labels of coins and times.
+    """Return log prices as (assets, times), C order, with the labels of assets and times.
 
     Raises
     ------
     DataError
-        No table of numbers, a label twice, an infinite value, fewer than ``at_least`` coins.
+        No table of numbers, a label twice, an infinite value, fewer than ``at_least`` assets.
     """
     if isinstance(data, Panel):
         data = log_prices(data)
     if isinstance(data, np.ndarray):
         if data.ndim != 2:
-            raise DataError(f"log_prices must have two dimensions, times x coins, got the shape {data.shape}")
+            raise DataError(
+                f"log_prices must have two dimensions, times x assets, got the shape {data.shape}"
+            )
         data = pd.DataFrame(data)
     if not isinstance(data, pd.DataFrame):
-        raise DataError(f"log_prices must be a DataFrame, times x coins, an array or a Panel, got {type(data).__name__}")
+        raise DataError(
+            "log_prices must be a DataFrame, times x assets, an array or a Panel, got "
+            f"{type(data).__name__}"
+        )
     if not data.columns.is_unique:
         raise DataError(
-            f"log_prices has the column {data.columns[data.columns.duplicated()][0]!r} twice; a coin has one column"
+            f"log_prices has the column {data.columns[data.columns.duplicated()][0]!r} twice; an "
+            "asset has one column"
         )
     if data.shape[1] < at_least:
-        raise DataError(f"log_prices must have at least {at_least} coins, got {data.shape[1]}")
+        raise DataError(f"log_prices must have at least {at_least} assets, got {data.shape[1]}")
     values = _numbers("log_prices", data)
     bad = np.isinf(values)
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
-            f"log_prices must be finite, or NaN where there is no quote; {int(bad.sum())} are not, the first is "
-            f"{values[row, column]} at {data.index[row]}, coin {data.columns[column]!r}; the log of a price that is zero is "
+            f"log_prices must be finite, or NaN where there is no quote; {int(bad.sum())} are not, "
+            "the first is "
+            f"{values[row, column]} at {data.index[row]}, asset {data.columns[column]!r}; the log "
+            "of a price that is zero is "
             "-inf: take logs with statarb.cointegration.log_prices, which names such prices"
         )
     return np.ascontiguousarray(values.T), data.columns, data.index
@@ -95,7 +110,10 @@ def as_series(name: str, data: Any) -> pd.Series:
     series = series.astype(np.float64)
     bad = np.isinf(series.to_numpy())
     if bad.any():
-        raise DataError(f"{name} must be finite, or NaN where missing; it is {series[bad].iloc[0]} at {series.index[bad][0]}")
+        raise DataError(
+            f"{name} must be finite, or NaN where missing; it is {series[bad].iloc[0]} at "
+            f"{series.index[bad][0]}"
+        )
     return series
 
 

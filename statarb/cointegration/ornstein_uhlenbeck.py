@@ -1,4 +1,6 @@
-"""Ornstein-Uhlenbeck process: exact fit, forecasts, and the thresholds at which trading it pays most."""
+"""Ornstein-Uhlenbeck process: exact fit, forecasts, and the thresholds at which trading it pays
+most.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,18 @@ class OrnsteinUhlenbeck:
     mean : float
         Level that the process returns to.
     speed : float
-        Per step; 0 or less where the sample does not revert, ``inf`` where one step takes back all or more.
+        Per step; 0 or less where the sample does not revert, ``inf`` where one step takes back all
+        or more.
     sigma : float
         Per square root of a step; NaN where ``speed`` is not a positive finite number.
     autoregression : float
-        ``exp(-speed)``: coefficient of the first-order autoregression that the steps follow exactly.
+        ``exp(-speed)``: coefficient of the first-order autoregression that the steps follow
+        exactly.
     residual_sd : float
         Standard deviation of a step's surprise.
     standard_errors : Series
-        Of ``mean``, ``speed``, ``sigma`` and ``autoregression``; NaN where the process does not revert.
+        Of ``mean``, ``speed``, ``sigma`` and ``autoregression``; NaN where the process does not
+        revert.
     observations : int
         Steps that the fit used.
     """
@@ -66,7 +71,9 @@ class OrnsteinUhlenbeck:
 
     @property
     def half_life(self) -> float:
-        """Steps until half of a deviation is expected to be gone; inf where the process does not revert."""
+        """Steps until half of a deviation is expected to be gone; inf where the process does not
+        revert.
+        """
         if self.speed <= 0.0:
             return math.inf
         return math.log(2.0) / self.speed
@@ -77,7 +84,8 @@ class OrnsteinUhlenbeck:
         return self.sigma / math.sqrt(2.0 * self.speed) if self.reverts else math.nan
 
     def expected_change(self, value: Any, steps: int = 1) -> Any:
-        """Expected change over ``steps`` from ``value`` on: ``(autoregression^steps - 1) (value - mean)``.
+        """Expected change over ``steps`` from ``value`` on: ``(autoregression^steps - 1) (value -
+        mean)``.
 
         0 where the process does not revert.
         """
@@ -85,8 +93,11 @@ class OrnsteinUhlenbeck:
         share = self.autoregression**steps - 1.0 if self.autoregression < 1.0 else 0.0
         return share * (value - self.mean)
 
-    def simulate(self, steps: int, *, seed: int | np.random.Generator, start: float | None = None) -> FloatArray:
-        """Draw a path of ``steps`` values, from ``start`` (not part of it) or from the long-run distribution.
+    def simulate(
+        self, steps: int, *, seed: int | np.random.Generator, start: float | None = None
+    ) -> FloatArray:
+        """Draw a path of ``steps`` values, from ``start`` (not part of it) or from the long-run
+        distribution.
 
         Raises
         ------
@@ -97,7 +108,9 @@ class OrnsteinUhlenbeck:
         steps = check_integer("steps", steps, at_least=1)
         random = np.random.default_rng(seed)
         shocks = self.residual_sd * random.standard_normal(steps)
-        deviation = self.stationary_sd * random.standard_normal() if start is None else start - self.mean
+        deviation = (
+            self.stationary_sd * random.standard_normal() if start is None else start - self.mean
+        )
         path = np.empty(steps)
         for t in range(steps):
             deviation = self.autoregression * deviation + shocks[t]
@@ -110,8 +123,8 @@ class OrnsteinUhlenbeck:
         Parameters
         ----------
         cost : float
-            Of buying and selling the spread once, in its own unit (a share of the value traded, for log prices): for a pair
-            with weights w and a fee on turnover, ``2 fee sum |w|``.
+            Of buying and selling the spread once, in its own unit (a share of the value traded, for
+            log prices): for a pair with weights w and a fee on turnover, ``2 fee sum |w|``.
 
         Raises
         ------
@@ -120,17 +133,28 @@ class OrnsteinUhlenbeck:
 
         Notes
         -----
-        Bertram (2010), Physica A 389, 2234-2243: buy at ``mean - a``, sell at ``mean + a``. A cycle takes
+        Bertram (2010), Physica A 389, 2234-2243: buy at ``mean - a``, sell at ``mean + a``. A cycle
+        takes
         ``2 pi / speed erfi(a sqrt(speed) / sigma)`` steps on average and earns ``2 a - cost``. The
-        best ``z = a sqrt(speed) / sigma`` solves ``z - D(z) = cost sqrt(speed) / (2 sigma)``, with D Dawson's integral: the
-        derivative of the ratio, divided by ``exp(z^2)``. The variance of a cycle is twice that of one passage, from its moments
+        best ``z = a sqrt(speed) / sigma`` solves ``z - D(z) = cost sqrt(speed) / (2 sigma)``, with
+        D Dawson's integral: the
+        derivative of the ratio, divided by ``exp(z^2)``. The variance of a cycle is twice that of
+        one passage, from its moments
         (Siegert 1951, Phys. Rev. 81, 617-623).
         """
         self._must_revert()
         cost = check_number("cost", cost, above=0.0)
         unit = self.sigma / math.sqrt(self.speed)
         target = 0.5 * cost / unit
-        z = float(brentq(lambda trial: trial - float(dawsn(trial)) - target, 0.0, target + 1.0, xtol=1e-15, rtol=1e-14))
+        z = float(
+            brentq(
+                lambda trial: trial - float(dawsn(trial)) - target,
+                0.0,
+                target + 1.0,
+                xtol=1e-15,
+                rtol=1e-14,
+            )
+        )
         with np.errstate(over="ignore"):
             length = 2.0 * math.pi / self.speed * float(erfi(z))
         gain = 2.0 * z * unit - cost
@@ -149,7 +173,8 @@ class OrnsteinUhlenbeck:
     def _must_revert(self) -> None:
         if not self.reverts:
             raise ParameterError(
-                f"the process does not revert (speed {self.speed:g} a step): it has no long-run distribution and no thresholds"
+                f"the process does not revert (speed {self.speed:g} a step): it has no long-run "
+                "distribution and no thresholds"
             )
 
 
@@ -163,14 +188,15 @@ class Thresholds:
     Parameters
     ----------
     entry, exit : float
-        Levels of the spread: buy at or below ``entry``, sell at or above ``exit``. A short trade does the reverse.
+        Levels of the spread: buy at or below ``entry``, sell at or above ``exit``. A short trade
+        does the reverse.
     cost : float
         Of a round trip, in the unit of the spread.
     gain : float
         Of a cycle, net of cost.
     cycle, cycle_sd : float
-        Mean and standard deviation of the steps from one entry to the next. ``inf`` where costs are so high that a cycle never
-        comes round.
+        Mean and standard deviation of the steps from one entry to the next. ``inf`` where costs are
+        so high that a cycle never comes round.
     gain_per_step, variance_per_step : float
         Long-run mean and variance of the gain a step.
     """
@@ -207,7 +233,8 @@ def fit_ou(values: Any) -> OrnsteinUhlenbeck:
     Parameters
     ----------
     values : Series or array
-        The spread, one value a step. Missing values are left out, the value before the hole is the one before.
+        The spread, one value a step. Missing values are left out, the value before the hole is the
+        one before.
 
     Raises
     ------
@@ -216,8 +243,10 @@ def fit_ou(values: Any) -> OrnsteinUhlenbeck:
 
     Notes
     -----
-    The steps are a first-order autoregression, exactly, so that least squares is maximum likelihood; no discretisation error.
-    Standard errors by the delta method. Short samples overstate the speed (Kendall 1954, Biometrika 41, 403-404): by about
+    The steps are a first-order autoregression, exactly, so that least squares is maximum
+    likelihood; no discretisation error.
+    Standard errors by the delta method. Short samples overstate the speed (Kendall 1954, Biometrika
+    41, 403-404): by about
     ``(1 + 3 b) / n`` in the autoregression b.
     """
     series = as_series("values", values).dropna().to_numpy()
@@ -245,5 +274,7 @@ def fit_ou(values: Any) -> OrnsteinUhlenbeck:
         slope = 1.0 / (b * math.log(b)) + 2.0 * b / (1.0 - b * b)  # of log sigma^2 in b
         errors["speed"] = error_b / b
         errors["sigma"] = 0.5 * sigma * math.sqrt(2.0 / steps + (slope * error_b) ** 2)
-        errors["mean"] = math.sqrt(variance / steps + ((level - centre) / (1.0 - b) * error_b) ** 2) / (1.0 - b)
+        errors["mean"] = math.sqrt(
+            variance / steps + ((level - centre) / (1.0 - b) * error_b) ** 2
+        ) / (1.0 - b)
     return OrnsteinUhlenbeck(mean, speed, sigma, b, math.sqrt(variance), errors, steps)

@@ -19,21 +19,33 @@ from statarb.errors import ParameterError
 
 __all__ = ["PairScan"]
 
-COLUMNS = ("y", "x", "hedge_ratio", "tau", "pvalue", "pvalue_adjusted", "lag", "half_life", "correlation")
+COLUMNS = (
+    "y",
+    "x",
+    "hedge_ratio",
+    "tau",
+    "pvalue",
+    "pvalue_adjusted",
+    "lag",
+    "half_life",
+    "correlation",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class PairScan:
-    """Engle-Granger tests of ordered pairs, sorted by p-value; arrays of one length, about 60 bytes a test.
+    """Engle-Granger tests of ordered pairs, sorted by p-value; arrays of one length, about 60 bytes
+    a test.
 
-    Made by :func:`statarb.scan_pairs`. Tests that could not be made stand last, with NaN, lag -1 and a status.
+    Made by :func:`statarb.scan_pairs`. Tests that could not be made stand last, with NaN, lag -1
+    and a status.
 
     Parameters
     ----------
-    coins : Index
+    assets : Index
         Labels; ``y`` and ``x`` are positions in it.
     y, x : (tests,) int32
-        Explained and explaining coin.
+        Explained and explaining asset.
     hedge_ratio : (tests,)
         Slope of log y on log x: units of log x to sell against one of log y.
     tau : (tests,)
@@ -45,8 +57,8 @@ class PairScan:
     lag : (tests,) int16
         Lagged differences in the regression; -1 where there was none.
     half_life : (tests,)
-        Half-life in steps of the first-order autoregression of the residual; inf where it does not revert. Quote noise makes it
-        too short.
+        Half-life in steps of the first-order autoregression of the residual; inf where it does not
+        revert. Quote noise makes it too short.
     correlation : (tests,)
         Correlation of the one-step log returns, of the common sample, each less its trend.
     observations : (tests,) int32
@@ -54,10 +66,11 @@ class PairScan:
     status : (tests,) int8
         Position in :attr:`meaning`.
     settings : dict
-        What :func:`statarb.scan_pairs` was called with, and the number of tests that the adjustment counted.
+        What :func:`statarb.scan_pairs` was called with, and the number of tests that the adjustment
+        counted.
     """
 
-    coins: pd.Index
+    assets: pd.Index
     y: npt.NDArray[np.int32]
     x: npt.NDArray[np.int32]
     hedge_ratio: FloatArray
@@ -77,15 +90,22 @@ class PairScan:
         return len(self.tau)
 
     def __getitem__(self, key: slice | BoolArray | npt.NDArray[np.integer[Any]]) -> PairScan:
-        """Return some of the tests, in this order; p-values stay adjusted for all tests of the scan."""
+        """Return some of the tests, in this order; p-values stay adjusted for all tests of the
+        scan.
+        """
         if not isinstance(key, (slice, np.ndarray)):
-            raise ParameterError(f"a scan is indexed by a slice or an array, got {key!r}; for one pair use scan.pair(y, x)")
+            raise ParameterError(
+                f"a scan is indexed by a slice or an array, got {key!r}; for one pair use "
+                "scan.pair(y, x)"
+            )
         arrays = {name: getattr(self, name)[key] for name in (*COLUMNS, "observations", "status")}
         return dataclasses.replace(self, **arrays)
 
     def __repr__(self) -> str:
-        words = ", ".join(f"{count} {name}" for name, count in self.status_counts().items() if count)
-        return f"PairScan({len(self)} tests of {len(self.coins)} coins: {words})"
+        words = ", ".join(
+            f"{count} {name}" for name, count in self.status_counts().items() if count
+        )
+        return f"PairScan({len(self)} tests of {len(self.assets)} assets: {words})"
 
     def head(self, count: int = 10) -> PairScan:
         """Return the first ``count`` tests."""
@@ -99,7 +119,7 @@ class PairScan:
         ParameterError
             Where the scan holds no such test.
         """
-        place = self.coins.get_indexer(pd.Index([y, x]))
+        place = self.assets.get_indexer(pd.Index([y, x]))
         found = np.flatnonzero((self.y == place[0]) & (self.x == place[1]) & (place.min() >= 0))
         if len(found) == 0:
             raise ParameterError(f"the scan holds no test of {y!r} on {x!r}")
@@ -130,18 +150,26 @@ class PairScan:
         for name, bound in (("pvalue", pvalue), ("pvalue_adjusted", pvalue_adjusted)):
             if bound is not None:
                 keep &= getattr(self, name) <= bound
-        for name, limits in (("half_life", half_life), ("hedge_ratio", hedge_ratio), ("correlation", correlation)):
+        for name, limits in (
+            ("half_life", half_life),
+            ("hedge_ratio", hedge_ratio),
+            ("correlation", correlation),
+        ):
             if limits is None:
                 continue
             low, high = limits
             if not low <= high:
-                raise ParameterError(f"{name} must be (low, high) with low at most high, got {limits!r}")
+                raise ParameterError(
+                    f"{name} must be (low, high) with low at most high, got {limits!r}"
+                )
             values = getattr(self, name)
             keep &= (values >= low) & (values <= high)
         chosen = np.flatnonzero(keep)
         if one_direction:
             y, x = self.y[chosen].astype(np.int64), self.x[chosen].astype(np.int64)
-            _, first = np.unique(np.minimum(y, x) * len(self.coins) + np.maximum(y, x), return_index=True)
+            _, first = np.unique(
+                np.minimum(y, x) * len(self.assets) + np.maximum(y, x), return_index=True
+            )
             chosen = chosen[np.sort(first)]
         return self[chosen]
 
@@ -153,7 +181,8 @@ class PairScan:
     def to_frame(self, limit: int | None = None, *, details: bool = False) -> pd.DataFrame:
         """Return a table, best first.
 
-        The columns are ``y, x, hedge_ratio, tau, pvalue, pvalue_adjusted, lag, half_life, correlation``.
+        The columns are ``y, x, hedge_ratio, tau, pvalue, pvalue_adjusted, lag, half_life,
+        correlation``.
 
         Parameters
         ----------
@@ -164,20 +193,27 @@ class PairScan:
         """
         part = self if limit is None else self.head(limit)
         columns: dict[str, Any] = {name: getattr(part, name) for name in COLUMNS}
-        columns["y"], columns["x"] = self.coins.take(part.y), self.coins.take(part.x)
+        columns["y"], columns["x"] = self.assets.take(part.y), self.assets.take(part.x)
         if details:
             columns["observations"] = part.observations
             columns["status"] = np.array(STATUS)[part.status]
         return pd.DataFrame(columns)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
-        """Write the table with its details to a Parquet file, whole or not at all; label columns are dictionaries."""
+        """Write the table with its details to a Parquet file, whole or not at all; label columns
+        are dictionaries.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        labels = pa.array(self.coins)
-        columns: dict[str, Any] = {name: pa.array(getattr(self, name)) for name in (*COLUMNS[2:], "observations")}
+        labels = pa.array(self.assets)
+        columns: dict[str, Any] = {
+            name: pa.array(getattr(self, name)) for name in (*COLUMNS[2:], "observations")
+        }
         columns["status"] = pa.DictionaryArray.from_arrays(pa.array(self.status), pa.array(STATUS))
-        sides = {name: pa.DictionaryArray.from_arrays(pa.array(getattr(self, name)), labels) for name in ("y", "x")}
+        sides = {
+            name: pa.DictionaryArray.from_arrays(pa.array(getattr(self, name)), labels)
+            for name in ("y", "x")
+        }
         with atomic_path(path) as temporary:
             pq.write_table(pa.table({**sides, **columns}), temporary)

@@ -22,47 +22,55 @@ def phillips_ouliaris(
     test: Literal["Zt", "Za", "Pu", "Pz"] = "Zt",
     trend: Literal["c", "ct", "ctt"] = "c",
 ) -> pd.DataFrame:
-    """Test named pairs (y, x) for cointegration without choosing lags: serial correlation enters by a long-run variance.
+    """Test named pairs (y, x) for cointegration without choosing lags: serial correlation enters by
+    a long-run variance.
 
     Parameters
     ----------
     log_prices : DataFrame, array or Panel
-        Logs of prices, times x coins. A pair is tested on the rows that have both coins.
+        Logs of prices, times x assets. A pair is tested on the rows that have both assets.
     pairs : iterable of (y, x)
         Ordered pairs. A test takes milliseconds: meant for the best pairs of a scan.
     test : {"Zt", "Za", "Pu", "Pz"}
-        Statistic; ``"Pz"`` does not depend on which coin is y.
+        Statistic; ``"Pz"`` does not depend on which asset is y.
     trend : {"c", "ct", "ctt"}
         Deterministic terms.
 
     Returns
     -------
     DataFrame
-        Columns ``y, x, statistic, pvalue, observations, status``, in the order of ``pairs``; NaN and a status where the test
-        could not be made.
+        Columns ``y, x, statistic, pvalue, observations, status``, in the order of ``pairs``; NaN
+        and a status where the test could not be made.
 
     Raises
     ------
     DataError
         Infinite values, labels that stand twice.
     ParameterError
-        A coin that is not there, an option that does not exist.
+        An asset that is not there, an option that does not exist.
 
     Notes
     -----
-    Phillips, P. C. B. and Ouliaris, S. (1990), Asymptotic properties of residual based tests for cointegration, Econometrica
+    Phillips, P. C. B. and Ouliaris, S. (1990), Asymptotic properties of residual based tests for
+    cointegration, Econometrica
     58, 165-193. Bartlett kernel with the bandwidth that arch chooses from the data.
     """
-    from arch.unitroot.cointegration import phillips_ouliaris as arch_phillips_ouliaris  # slow to import
+    # slow to import
+    from arch.unitroot.cointegration import (
+        phillips_ouliaris as arch_phillips_ouliaris,
+    )
 
     check_choice("test", test, ("Zt", "Za", "Pu", "Pz"))
     check_choice("trend", trend, ("c", "ct", "ctt"))
-    levels, coins, _ = as_levels(log_prices)
+    levels, assets, _ = as_levels(log_prices)
     rows = []
     for y, x in pairs:
-        place = coins.get_indexer(pd.Index([y, x]))
+        place = assets.get_indexer(pd.Index([y, x]))
         if (place < 0).any():
-            raise ParameterError(f"pairs names the coin {(y, x)[int(np.argmax(place < 0))]!r}, which log_prices does not have")
+            raise ParameterError(
+                f"pairs names the asset {(y, x)[int(np.argmax(place < 0))]!r}, which log_prices "
+                "does not have"
+            )
         both = levels[place][:, ~np.isnan(levels[place]).any(axis=0)]
         statistic, pvalue, status = np.nan, np.nan, "ok"
         if both.shape[1] < 30:

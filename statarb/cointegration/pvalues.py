@@ -36,8 +36,10 @@ def mackinnon_pvalue(tau: FloatArray, *, trend: str = "c", variables: int = 2) -
 
     Notes
     -----
-    Response surface of MacKinnon (1994), J. Bus. Econ. Stat. 12, 167-176, tables 3 and 4, with the coefficients that
-    statsmodels carries. It was simulated for p from about .0001 to .9999: a p near 1e-8 is an extrapolation and says "very
+    Response surface of MacKinnon (1994), J. Bus. Econ. Stat. 12, 167-176, tables 3 and 4, with the
+    coefficients that
+    statsmodels carries. It was simulated for p from about .0001 to .9999: a p near 1e-8 is an
+    extrapolation and says "very
     small", not how small. Beyond the range of the surface p is exactly 0 or 1.
     """
     check_choice("trend", trend, ("n", "c", "ct", "ctt"))
@@ -55,16 +57,18 @@ def mackinnon_pvalue(tau: FloatArray, *, trend: str = "c", variables: int = 2) -
 
 
 def adjust_pvalues(pvalues: FloatArray, method: FDR | None = "bh") -> FloatArray:
-    """Adjust p-values for the number of tests, so that those below q hold at most a share q of false discoveries.
+    """Adjust p-values for the number of tests, so that those below q hold at most a share q of
+    false discoveries.
 
     Parameters
     ----------
     pvalues : (tests,)
         NaN for a test that could not be made; it does not count.
     method : {"bh", "by", None}
-        ``"bh"``: Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57, 289-300; holds for independent and positively dependent
-        tests. ``"by"``: Benjamini and Yekutieli (2001), Ann. Stat. 29, 1165-1188; holds for any dependence, and is stricter by
-        the factor ``1 + 1/2 + ... + 1/tests``. ``None`` returns the p-values as they are.
+        ``"bh"``: Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57, 289-300; holds for
+        independent and positively dependent tests. ``"by"``: Benjamini and Yekutieli (2001), Ann.
+        Stat. 29, 1165-1188; holds for any dependence, and is stricter by the factor ``1 + 1/2 + ...
+        + 1/tests``. ``None`` returns the p-values as they are.
 
     Returns
     -------

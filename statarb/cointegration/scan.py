@@ -1,4 +1,4 @@
-"""Engle-Granger tests of every ordered pair of coins, from Gram matrices."""
+"""Engle-Granger tests of every ordered pair of assets, from Gram matrices."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer
 from statarb._core.typing import FloatArray, IntArray
-from statarb.cointegration._engine.kernels import AIC, BIC, FIXED, OVERLAP, RECOMPUTE, scan_block, scan_list
-from statarb.cointegration._engine.late_listings import LatePairs, late_coins, late_pairs
+from statarb.cointegration._engine.kernels import (
+    AIC,
+    BIC,
+    FIXED,
+    OVERLAP,
+    RECOMPUTE,
+    scan_block,
+    scan_list,
+)
+from statarb.cointegration._engine.late_listings import LateListings, late_assets, late_pairs
 from statarb.cointegration._engine.samples import Rectangle, Sample, rectangles, tiles
 from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.cointegration.pair_scan import PairScan
@@ -37,34 +45,39 @@ def scan_pairs(
     pairs: Iterable[tuple[Hashable, Hashable]] | None = None,
     n_jobs: int = 1,
 ) -> PairScan:
-    """Test every ordered pair of coins for cointegration, exactly, at a few microseconds a test.
+    """Test every ordered pair of assets for cointegration, exactly, at a few microseconds a test.
 
-    Each test is that of Engle and Granger (1987): log y is regressed on a constant and log x, and the residual tested for a
-    unit root by an augmented Dickey-Fuller regression without constant. The statistics are those of statsmodels' ``coint``, to
-    rounding; they come from moments that all pairs share.
+    Each test is that of Engle and Granger (1987): log y is regressed on a constant and log x, and
+    the residual tested for a unit root by an augmented Dickey-Fuller regression without constant.
+    The statistics are those of statsmodels' ``coint``, to rounding; they come from moments that all
+    pairs share.
 
     Parameters
     ----------
     log_prices : DataFrame, array or Panel
-        Logs of prices, times x coins, at least two coins; NaN where missing. Of a panel, the logs of its prices are taken.
+        Logs of prices, times x assets, at least two assets; NaN where missing. Of a panel, the logs
+        of its prices are taken.
     lags : {"aic", "bic"} or int
-        Lagged differences in the Dickey-Fuller regression: a number, or chosen for each test from 0 to ``max_lags`` by Akaike's
-        or Schwarz's criterion on a common sample, then fitted again on the whole one. Quotes that bounce between bid and ask
-        make tests with 0 or 1 lag reject almost always; ``"aic"`` holds its size best.
+        Lagged differences in the Dickey-Fuller regression: a number, or chosen for each test from 0
+        to ``max_lags`` by Akaike's or Schwarz's criterion on a common sample, then fitted again on
+        the whole one. Quotes that bounce between bid and ask make tests with 0 or 1 lag reject
+        almost always; ``"aic"`` holds its size best.
     max_lags : int
         Most lags that a criterion may choose.
     fdr : {"bh", "by", None}
-        Adjustment of the p-values for their number: Benjamini-Hochberg, Benjamini-Yekutieli, or none (then
-        ``pvalue_adjusted`` equals ``pvalue``). Pairs share coins, so that tests depend on each other; only ``"by"`` is proven
-        for that.
+        Adjustment of the p-values for their number: Benjamini-Hochberg, Benjamini-Yekutieli, or
+        none (then ``pvalue_adjusted`` equals ``pvalue``). Pairs share assets, so that tests depend
+        on each other; only ``"by"`` is proven for that.
     min_overlap : int, optional
-        Smallest common sample of a pair; pairs with less get the status "too few common observations". By default 100, or all
-        rows where there are fewer. At least ``2 * max_lags + 4``.
+        Smallest common sample of a pair; pairs with less get the status "too few common
+        observations". By default 100, or all rows where there are fewer. At least ``2 * max_lags +
+        4``.
     tile : int
-        Coins a side of the tiles that are worked on at a time; moments take ``8 (lags + 2) tile^2`` bytes.
+        Assets a side of the tiles that are worked on at a time; moments take ``8 (lags + 2)
+        tile^2`` bytes.
     trend : {"c", "ct", "ctt"}
         What the first regression holds beside x: a constant, and a line, and a parabola.
-    pairs : iterable of (coin, coin), optional
+    pairs : iterable of (asset, asset), optional
         Unordered pairs to test, both ways; by default all. The adjustment counts the tests made.
     n_jobs : int
         Threads. Results do not depend on it.
@@ -77,24 +90,31 @@ def scan_pairs(
     Raises
     ------
     DataError
-        Infinite values, labels that stand twice, fewer than two coins, fewer rows than the lags need.
+        Infinite values, labels that stand twice, fewer than two assets, fewer rows than the lags
+        need.
     ParameterError
         An option that does not exist.
 
     Notes
     -----
-    A pair is tested on the rows at which both coins have a price; a missing row is left out, the row before it is lag 1. Coins
-    with the same rows share their Gram matrices, as does a late listing with those listed before it. Pairs in which nearly
-    all variance cancels (less than 1e-4 remains in the residual, or in its differences) are computed from the residual itself.
+    A pair is tested on the rows at which both assets have a price; a missing row is left out, the
+    row before it is lag 1. Assets
+    with the same rows share their Gram matrices, as does a late listing with those listed before
+    it. Pairs in which nearly
+    all variance cancels (less than 1e-4 remains in the residual, or in its differences) are
+    computed from the residual itself.
 
-    The two directions of a pair are two tests; the smaller p-value of both rejects more often than its level says. Clusters of
-    volatility make all tests of this kind reject too often, in the far tail most of all, and so do the discoveries among many:
-    ``research/cointegration.py`` measures it. A pair is worth belief when a later sample shows it again.
+    The two directions of a pair are two tests; the smaller p-value of both rejects more often than
+    its level says. Clusters of volatility make all tests of this kind reject too often, in the far
+    tail most of all, and so do the discoveries among many: ``research/cointegration.py`` measures
+    it. A pair is worth belief when a later sample shows it again.
 
     References
     ----------
-    Engle, R. F. and Granger, C. W. J. (1987), Co-integration and error correction, Econometrica 55, 251-276.
-    MacKinnon, J. G. (1994), Approximate asymptotic distribution functions for unit-root and cointegration tests, J. Bus. Econ.
+    Engle, R. F. and Granger, C. W. J. (1987), Co-integration and error correction, Econometrica 55,
+    251-276.
+    MacKinnon, J. G. (1994), Approximate asymptotic distribution functions for unit-root and
+    cointegration tests, J. Bus. Econ.
     Stat. 12, 167-176.
     """
     most, criterion = _lag_rule(lags, max_lags)
@@ -102,25 +122,27 @@ def scan_pairs(
     check_choice("fdr", fdr, ("bh", "by", None))
     tile = check_integer("tile", tile, at_least=1)
     n_jobs = check_integer("n_jobs", n_jobs, at_least=1)
-    levels, coins, _ = as_levels(log_prices)
+    levels, assets, _ = as_levels(log_prices)
     overlap = _overlap(min_overlap, most, levels.shape[1])
     scan = _Scan(levels, most, criterion, degree, overlap)
     if pairs is None:
         scan.run_all(tile, n_jobs)
-        y, x = np.nonzero(~np.eye(len(coins), dtype=np.bool_))
+        y, x = np.nonzero(~np.eye(len(assets), dtype=np.bool_))
         columns = {name: values[y, x] for name, values in scan.results.items()}
     else:
-        first, second = _named_pairs(pairs, coins)
+        first, second = _named_pairs(pairs, assets)
         y, x = np.concatenate([first, second]), np.concatenate([second, first])
         columns = scan.listed(y, x)
     settings = {"lags": lags, "max_lags": most, "fdr": fdr, "min_overlap": overlap, "trend": trend}
-    return _sorted(coins, y, x, columns, fdr, trend, settings)
+    return _sorted(assets, y, x, columns, fdr, trend, settings)
 
 
 class _Scan:
-    """Results of one scan as matrices, coins x coins, filled block by block at [y, x]."""
+    """Results of one scan as matrices, assets x assets, filled block by block at [y, x]."""
 
-    def __init__(self, levels: FloatArray, max_lags: int, criterion: int, degree: int, overlap: int) -> None:
+    def __init__(
+        self, levels: FloatArray, max_lags: int, criterion: int, degree: int, overlap: int
+    ) -> None:
         self.levels = levels
         self.max_lags = max_lags
         self.criterion = criterion
@@ -128,7 +150,8 @@ class _Scan:
         self.overlap = overlap
         shape = (len(levels), len(levels))
         self.results: dict[str, Any] = {
-            name: np.full(shape, np.nan) for name in ("tau", "hedge_ratio", "half_life", "correlation")
+            name: np.full(shape, np.nan)
+            for name in ("tau", "hedge_ratio", "half_life", "correlation")
         }
         self.results["lag"] = np.full(shape, -1, dtype=np.int16)
         self.results["status"] = np.full(shape, OVERLAP, dtype=np.int8)
@@ -137,11 +160,13 @@ class _Scan:
     def run_all(self, tile: int, n_jobs: int) -> None:
         """Test all pairs: those that share samples by Gram matrices, the others one by one."""
         observed = ~np.isnan(self.levels)
-        suffix, late = late_coins(observed)
+        suffix, late = late_assets(observed)
         if self.degree > 0:
             late[:] = False  # a trend starts anew with every sample
         rows = observed.sum(axis=1).astype(np.int32)
-        self.results["observations"][np.ix_(suffix, suffix)] = np.minimum.outer(rows[suffix], rows[suffix])
+        self.results["observations"][np.ix_(suffix, suffix)] = np.minimum.outer(
+            rows[suffix], rows[suffix]
+        )
         blocks, rest = rectangles(observed, self.overlap, suffix, late)
         for pairs in late_pairs(self.levels, suffix, late, self.max_lags, self.overlap, tile):
             self._late(pairs)
@@ -149,7 +174,9 @@ class _Scan:
             for block in blocks:
                 first = self._sample(block.rows, block.first)
                 second = first if block.second is None else self._sample(block.rows, block.second)
-                list(pool.map(lambda job: self._block(*job), _tile_pairs(block, first, second, tile)))
+                list(
+                    pool.map(lambda job: self._block(*job), _tile_pairs(block, first, second, tile))
+                )
         again = np.nonzero(self.results["status"] == RECOMPUTE)
         self._put(again[0].astype(np.int64), again[1].astype(np.int64))
         for one, other in rest:
@@ -161,22 +188,43 @@ class _Scan:
     def listed(self, y: IntArray, x: IntArray) -> dict[str, Any]:
         """Test pairs one by one, from their residuals."""
         count = len(y)
-        out: dict[str, Any] = {name: np.empty(count) for name in ("tau", "hedge_ratio", "half_life", "correlation")}
+        out: dict[str, Any] = {
+            name: np.empty(count) for name in ("tau", "hedge_ratio", "half_life", "correlation")
+        }
         out["lag"] = np.empty(count, dtype=np.int16)
         out["status"] = np.empty(count, dtype=np.int8)
         out["observations"] = np.empty(count, dtype=np.int32)
-        scan_list(self.levels, y, x, self.degree, self.overlap, self.max_lags, self.criterion, *out.values())
+        scan_list(
+            self.levels,
+            y,
+            x,
+            self.degree,
+            self.overlap,
+            self.max_lags,
+            self.criterion,
+            *out.values(),
+        )
         return out
 
     def _put(self, y: IntArray, x: IntArray) -> None:
         for name, values in self.listed(y, x).items():
             self.results[name][y, x] = values
 
-    def _sample(self, rows: IntArray, coins: IntArray) -> Sample:
-        part = self.levels[coins]
-        return Sample(part if len(rows) == part.shape[1] else part[:, rows], self.max_lags, self.degree)
+    def _sample(self, rows: IntArray, assets: IntArray) -> Sample:
+        part = self.levels[assets]
+        return Sample(
+            part if len(rows) == part.shape[1] else part[:, rows], self.max_lags, self.degree
+        )
 
-    def _block(self, first: Sample, second: Sample, i: slice, j: slice, coins_i: IntArray, coins_j: IntArray) -> None:
+    def _block(
+        self,
+        first: Sample,
+        second: Sample,
+        i: slice,
+        j: slice,
+        assets_i: IntArray,
+        assets_j: IntArray,
+    ) -> None:
         gram, cross, correlation = first.cross_moments(second, i, j)
         rows = first.levels.shape[1]
         scan_block(
@@ -190,17 +238,17 @@ class _Scan:
             np.ascontiguousarray(second.head[:, j]),
             np.ascontiguousarray(first.tail[:, i]),
             np.ascontiguousarray(second.tail[:, j]),
-            coins_i,
-            coins_j,
+            assets_i,
+            assets_j,
             first is second and i == j,
             rows,
             self.max_lags,
             self.criterion,
             *(self.results[name] for name in ("tau", "hedge_ratio", "half_life", "lag", "status")),
         )
-        self._note(coins_i, coins_j, correlation, rows)
+        self._note(assets_i, assets_j, correlation, rows)
 
-    def _late(self, pairs: LatePairs) -> None:
+    def _late(self, pairs: LateListings) -> None:
         (square, acov, head, tail), (squares, acovs, heads, tails) = pairs.own, pairs.other
         scan_block(
             pairs.gram,
@@ -213,7 +261,7 @@ class _Scan:
             heads,
             tail,
             tails,
-            pairs.coin,
+            pairs.asset,
             pairs.others,
             False,
             pairs.rows,
@@ -221,15 +269,22 @@ class _Scan:
             self.criterion,
             *(self.results[name] for name in ("tau", "hedge_ratio", "half_life", "lag", "status")),
         )
-        self._note(pairs.coin, pairs.others, pairs.correlation[None], pairs.rows)
+        self._note(pairs.asset, pairs.others, pairs.correlation[None], pairs.rows)
 
-    def _note(self, coins_i: IntArray, coins_j: IntArray, correlation: FloatArray, rows: int) -> None:
-        for name, values in (("correlation", correlation), ("observations", np.full(correlation.shape, rows))):
-            self.results[name][np.ix_(coins_i, coins_j)] = values
-            self.results[name][np.ix_(coins_j, coins_i)] = values.T
+    def _note(
+        self, assets_i: IntArray, assets_j: IntArray, correlation: FloatArray, rows: int
+    ) -> None:
+        for name, values in (
+            ("correlation", correlation),
+            ("observations", np.full(correlation.shape, rows)),
+        ):
+            self.results[name][np.ix_(assets_i, assets_j)] = values
+            self.results[name][np.ix_(assets_j, assets_i)] = values.T
 
 
-def _tile_pairs(block: Rectangle, first: Sample, second: Sample, tile: int) -> list[tuple[Any, ...]]:
+def _tile_pairs(
+    block: Rectangle, first: Sample, second: Sample, tile: int
+) -> list[tuple[Any, ...]]:
     other = block.first if block.second is None else block.second
     return [
         (first, second, i, j, block.first[i], other[j])
@@ -247,68 +302,92 @@ def _lag_rule(lags: Any, max_lags: int) -> tuple[int, int]:
     try:
         return check_integer("lags", lags, at_least=0, at_most=100), FIXED
     except ParameterError:
-        raise ParameterError(f"lags must be 'aic', 'bic' or an integer from 0 to 100, got {lags!r}") from None
+        raise ParameterError(
+            f"lags must be 'aic', 'bic' or an integer from 0 to 100, got {lags!r}"
+        ) from None
 
 
 def _overlap(min_overlap: int | None, most: int, rows: int) -> int:
     """Return the smallest common sample."""
     needed = 2 * most + 4
     if rows < needed:
-        raise DataError(f"log_prices has {rows} rows; {most} lags need at least {needed}: give more rows, or fewer lags")
+        raise DataError(
+            f"log_prices has {rows} rows; {most} lags need at least {needed}: give more rows, or "
+            "fewer lags"
+        )
     if min_overlap is None:
         return max(needed, min(100, rows))
     overlap = check_integer("min_overlap", min_overlap, at_least=needed)
     if overlap > rows:
-        raise DataError(f"log_prices has {rows} rows, fewer than min_overlap={overlap}: no pair could be tested")
+        raise DataError(
+            f"log_prices has {rows} rows, fewer than min_overlap={overlap}: no pair could be tested"
+        )
     return overlap
 
 
-def _named_pairs(pairs: Iterable[tuple[Hashable, Hashable]], coins: pd.Index) -> tuple[IntArray, IntArray]:
-    """Return the positions of the coins of unordered pairs, each pair once."""
+def _named_pairs(
+    pairs: Iterable[tuple[Hashable, Hashable]], assets: pd.Index
+) -> tuple[IntArray, IntArray]:
+    """Return the positions of the assets of unordered pairs, each pair once."""
     wanted = [tuple(pair) for pair in pairs]
     for pair in wanted:
         if len(pair) != 2:
-            raise ParameterError(f"pairs must hold tuples of two coins, got {pair!r}")
+            raise ParameterError(f"pairs must hold tuples of two assets, got {pair!r}")
     names = [name for pair in wanted for name in pair]
     if not names:
         raise ParameterError("pairs must hold at least one pair, got none")
-    place = coins.get_indexer(pd.Index(names)).astype(np.int64)
+    place = assets.get_indexer(pd.Index(names)).astype(np.int64)
     if (place < 0).any():
         raise ParameterError(
-            f"pairs names the coin {names[int(np.flatnonzero(place < 0)[0])]!r}, which log_prices does not have"
+            f"pairs names the asset {names[int(np.flatnonzero(place < 0)[0])]!r}, which log_prices "
+            "does not have"
         )
     sides = place.reshape(-1, 2)
     if (sides[:, 0] == sides[:, 1]).any():
-        raise ParameterError(f"pairs holds {wanted[int(np.flatnonzero(sides[:, 0] == sides[:, 1])[0])]!r}: a coin with itself")
+        raise ParameterError(
+            f"pairs holds {wanted[int(np.flatnonzero(sides[:, 0] == sides[:, 1])[0])]!r}: an asset "
+            "with itself"
+        )
     unique = np.unique(np.sort(sides, axis=1), axis=0)
     return np.ascontiguousarray(unique[:, 0]), np.ascontiguousarray(unique[:, 1])
 
 
 def _sorted(
-    coins: pd.Index, y: Any, x: Any, columns: dict[str, Any], fdr: FDR | None, trend: str, settings: dict[str, Any]
+    assets: pd.Index,
+    y: Any,
+    x: Any,
+    columns: dict[str, Any],
+    fdr: FDR | None,
+    trend: str,
+    settings: dict[str, Any],
 ) -> PairScan:
     """Sort by p-value, ties by statistic and then by position; adjust."""
     order = _order(columns["tau"])
     pvalue = mackinnon_pvalue(columns["tau"][order], trend=trend)
-    if np.any(
-        np.diff(pvalue[: np.count_nonzero(~np.isnan(pvalue))]) < 0.0
-    ):  # the surface has a step of 1e-4 where its halves meet
+    # the surface has a step of 1e-4 where its halves meet
+    if np.any(np.diff(pvalue[: np.count_nonzero(~np.isnan(pvalue))]) < 0.0):
         again = np.argsort(pvalue, kind="stable")
         order, pvalue = order[again], pvalue[again]
     tests = int(np.count_nonzero(~np.isnan(pvalue)))
     return PairScan(
-        coins=coins,
+        assets=assets,
         y=y[order].astype(np.int32),
         x=x[order].astype(np.int32),
         pvalue=pvalue,
         pvalue_adjusted=adjust_sorted(pvalue, fdr),
-        settings={**settings, "tests": tests, "expected_by_chance_at_5_percent": math.floor(0.05 * tests)},
+        settings={
+            **settings,
+            "tests": tests,
+            "expected_by_chance_at_5_percent": math.floor(0.05 * tests),
+        },
         **{name: values[order] for name, values in columns.items()},
     )
 
 
 def _order(values: FloatArray) -> IntArray:
-    """Positions in increasing order, equal values and NaN by position; a stable sort takes three times as long."""
+    """Positions in increasing order, equal values and NaN by position; a stable sort takes three
+    times as long.
+    """
     order: IntArray = np.argsort(values)
     made = int(np.count_nonzero(~np.isnan(values)))
     if np.any(np.diff(values[order[:made]]) == 0.0):

@@ -16,7 +16,11 @@ RESERVED = ("price", "unrounded", "observed", "time")
 
 
 def joined_field(
-    rows: Stamps, coins: pd.Index, name: str, frame: pd.DataFrame | pd.Series, max_age: str | pd.Timedelta | None = None
+    rows: Stamps,
+    assets: pd.Index,
+    name: str,
+    frame: pd.DataFrame | pd.Series,
+    max_age: str | pd.Timedelta | None = None,
 ) -> FloatArray:
     """Return a further field for the rows of a panel; see :meth:`statarb.Panel.with_field`.
 
@@ -24,18 +28,18 @@ def joined_field(
     ----------
     rows : (rows,) datetime64[us]
         Times of the panel's rows.
-    coins : Index
-        Its coins.
+    assets : Index
+        Its assets.
     name : str
         Name of the field.
     frame : DataFrame or Series
-        Times x coins, or a Series by time that holds for all coins.
+        Times x assets, or a Series by time that holds for all assets.
     max_age : str or Timedelta, optional
         Oldest value that still counts.
 
     Returns
     -------
-    (rows, coins)
+    (rows, assets)
         The last number stamped at or before each row; NaN where there is none, or it is too old.
 
     Raises
@@ -43,20 +47,27 @@ def joined_field(
     ParameterError
         A name that is taken, or an age that is no time span.
     DataError
-        A frame whose times or coins do not meet those of the panel, or that holds anything but numbers.
+        A frame whose times or assets do not meet those of the panel, or that holds anything but
+        numbers.
     """
     if not name or name in RESERVED:
-        raise ParameterError(f"name must be text other than {', '.join(map(repr, RESERVED))}, got {name!r}")
+        raise ParameterError(
+            f"name must be text other than {', '.join(map(repr, RESERVED))}, got {name!r}"
+        )
     oldest = _age(max_age)
     if not isinstance(frame, (pd.DataFrame, pd.Series)):
-        raise DataError(f"field {name!r} must be a DataFrame (times x coins) or a Series by time, got {type(frame).__name__}")
+        raise DataError(
+            f"field {name!r} must be a DataFrame (times x assets) or a Series by time, got "
+            f"{type(frame).__name__}"
+        )
     stamps = as_stamps(f"field {name!r}", frame.index)
     if len(stamps) == 0 or stamps[0] > rows[-1]:
         first = f"its first time is {pd.Timestamp(stamps[0])}" if len(stamps) else "it is empty"
         raise DataError(
-            f"field {name!r} has no value up to the panel's end, {pd.Timestamp(rows[-1])}: {first}; align the times"
+            f"field {name!r} has no value up to the panel's end, {pd.Timestamp(rows[-1])}: "
+            f"{first}; align the times"
         )
-    values = _values(coins, name, frame)
+    values = _values(assets, name, frame)
     numbers = ~np.isnan(values)
     if not numbers.any():
         raise DataError(f"field {name!r} holds no number")
@@ -64,32 +75,40 @@ def joined_field(
     np.maximum.accumulate(latest, axis=0, out=latest)
     place = np.searchsorted(stamps, rows, side="right") - 1
     source = np.where(place[:, None] >= 0, latest[place], -1)
-    joined = np.where(source >= 0, np.take_along_axis(values, np.maximum(source, 0), axis=0), np.nan)
+    joined = np.where(
+        source >= 0, np.take_along_axis(values, np.maximum(source, 0), axis=0), np.nan
+    )
     if oldest is not None:
         too_old: BoolArray = rows[:, None] - stamps[np.maximum(source, 0)] > oldest
         joined[too_old] = np.nan
-    return np.ascontiguousarray(np.broadcast_to(joined, (len(rows), len(coins))))
+    return np.ascontiguousarray(np.broadcast_to(joined, (len(rows), len(assets))))
 
 
-def _values(coins: pd.Index, name: str, frame: pd.DataFrame | pd.Series) -> FloatArray:
-    """Return a frame's numbers as (times, coins), or (times, 1) for a Series."""
+def _values(assets: pd.Index, name: str, frame: pd.DataFrame | pd.Series) -> FloatArray:
+    """Return a frame's numbers as (times, assets), or (times, 1) for a Series."""
     if isinstance(frame, pd.DataFrame):
         if not frame.columns.is_unique:
             twice = frame.columns[frame.columns.duplicated()].tolist()[0]
-            raise DataError(f"field {name!r} has the column {twice!r} twice; a coin has one column")
-        known = coins.intersection(frame.columns)
+            raise DataError(
+                f"field {name!r} has the column {twice!r} twice; an asset has one column"
+            )
+        known = assets.intersection(frame.columns)
         if len(known) == 0:
             raise DataError(
-                f"field {name!r} has none of the panel's coins: its columns are {frame.columns[:3].tolist()}, the coins "
-                f"{coins[:3].tolist()}; name the columns by coin id, or give a Series that holds for all coins"
+                f"field {name!r} has none of the panel's assets: its columns are "
+                f"{frame.columns[:3].tolist()}, the assets "
+                f"{assets[:3].tolist()}; name the columns by asset, or give a Series that holds "
+                "for all assets"
             )
-        frame = frame.reindex(columns=coins)
+        frame = frame.reindex(columns=assets)
     else:
         frame = frame.to_frame()
     values = as_floats(f"field {name!r}", frame)
     if np.isinf(values).any():
         row = int(np.flatnonzero(np.isinf(values).any(axis=1))[0])
-        raise DataError(f"field {name!r} holds an infinite value at {frame.index[row]}; set it to NaN")
+        raise DataError(
+            f"field {name!r} holds an infinite value at {frame.index[row]}; set it to NaN"
+        )
     return values
 
 
@@ -99,7 +118,9 @@ def _age(max_age: str | pd.Timedelta | None) -> np.timedelta64 | None:
     try:
         age = pd.Timedelta(max_age)
     except (ValueError, TypeError) as error:
-        raise ParameterError(f"max_age must be a time span such as '1h', got {max_age!r}") from error
+        raise ParameterError(
+            f"max_age must be a time span such as '1h', got {max_age!r}"
+        ) from error
     if not age >= pd.Timedelta(0):
         raise ParameterError(f"max_age must be a time span of at least 0, got {max_age!r}")
     return np.timedelta64(int(age // pd.Timedelta(1, unit="us")), "us")

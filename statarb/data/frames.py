@@ -1,4 +1,6 @@
-"""Tables of prices into arrays: numbers, labels and times checked, rows put on a regular grid, holes carried over."""
+"""Tables of prices into arrays: numbers, labels and times checked, rows put on a regular grid,
+holes carried over.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ def gridded_arrays(
     Raises
     ------
     DataError
-        What is no table of positive prices by increasing times, or labels that do not agree; names the first place.
+        What is no table of positive prices by increasing times, or labels that do not agree; names
+        the first place.
     ParameterError
         A step that is no positive time span.
     """
@@ -55,7 +58,9 @@ def gridded_arrays(
     if "unrounded" in arrays:
         exact = arrays["unrounded"]
         require_positive("unrounded", exact, stamps, prices.columns)
-        arrays["unrounded"] = np.where(np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact)
+        arrays["unrounded"] = np.where(
+            np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact
+        )
     grid, rows = gridded(stamps, step)
     if len(rows) != len(np.unique(rows)):
         arrays = {name: last_of_cell(values, rows) for name, values in arrays.items()}
@@ -78,10 +83,13 @@ def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
 
 
 def closed(arrays: dict[str, AnyFloatArray]) -> dict[str, AnyFloatArray]:
-    """Close arrays that belong to nobody else to writing, so that no view of them can be opened again; return them."""
+    """Close arrays that belong to nobody else to writing, so that no view of them can be opened
+    again; return them.
+    """
     for values in arrays.values():
         owner: Any = values
-        while isinstance(owner, np.ndarray):  # what numpy gives back may itself be a view of what it has allocated
+        # what numpy gives back may itself be a view of what it has allocated
+        while isinstance(owner, np.ndarray):
             owner.flags.writeable = False
             owner = owner.base
     return arrays
@@ -90,31 +98,44 @@ def closed(arrays: dict[str, AnyFloatArray]) -> dict[str, AnyFloatArray]:
 def same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with the columns of ``prices``, whose index it must have."""
     if not frame.index.equals(prices.index):
-        raise DataError(f"{name} must have the index of prices; align it first with {name}.reindex(prices.index)")
+        raise DataError(
+            f"{name} must have the index of prices; align it first with "
+            f"{name}.reindex(prices.index)"
+        )
     absent = prices.columns.difference(frame.columns)
     if len(absent):
-        raise DataError(f"{name} has no column {absent.tolist()[0]!r}; it must have the columns of prices")
+        raise DataError(
+            f"{name} has no column {absent.tolist()[0]!r}; it must have the columns of prices"
+        )
     return frame[list(prices.columns)]
 
 
 def check_rows(grid: Stamps, rows: IntArray) -> None:
-    """Raise :class:`DataError` where a grid does not increase, or rows are no increasing positions in it."""
+    """Raise :class:`DataError` where a grid does not increase, or rows are no increasing positions
+    in it.
+    """
     if len(rows) == 0:
         raise DataError("a panel has at least one row, got none")
     if (np.diff(grid.astype(np.int64)) <= 0).any():
         raise DataError("the times of the grid must be strictly increasing")
     if (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(grid):
-        raise DataError(f"rows must be strictly increasing positions in the grid of {len(grid)} times")
+        raise DataError(
+            f"rows must be strictly increasing positions in the grid of {len(grid)} times"
+        )
 
 
 def require_frame(name: str, table: Any) -> None:
-    """Raise :class:`DataError` where a table is no DataFrame of one level of columns; says how to make it one."""
+    """Raise :class:`DataError` where a table is no DataFrame of one level of columns; says how to
+    make it one.
+    """
     if isinstance(table, pd.DataFrame):
         if table.columns.nlevels > 1:
             label = table.columns.tolist()[0]
             raise DataError(
-                f"{name} has columns of {table.columns.nlevels} levels, the first {label!r}; an asset has one label: "
-                f"choose a part, for example {name}[{label[0]!r}] or {name}.xs({label[0]!r}, axis=1)"
+                f"{name} has columns of {table.columns.nlevels} levels, the first {label!r}; an "
+                "asset has one label: "
+                f"choose a part, for example {name}[{label[0]!r}] or {name}.xs({label[0]!r}, "
+                "axis=1)"
             )
         return
     kind = f"{type(table).__module__.partition('.')[0]}.{type(table).__qualname__}"
@@ -135,14 +156,18 @@ def require_positive(name: str, values: AnyFloatArray, stamps: Stamps, labels: p
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
-            f"{name} must be positive and finite, or NaN where there is none; {int(bad.sum())} are not, the first is "
-            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset {labels.tolist()[column]!r}; "
+            f"{name} must be positive and finite, or NaN where there is none; {int(bad.sum())} are "
+            "not, the first is "
+            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset "
+            f"{labels.tolist()[column]!r}; "
             f"set them to NaN with {name}.where({name} > 0)"
         )
 
 
 def gridded(stamps: Stamps, step: str | pd.Timedelta | None) -> tuple[Stamps, IntArray]:
-    """Return a regular grid over the stamps, and the place of each in it; without a step the stamps themselves."""
+    """Return a regular grid over the stamps, and the place of each in it; without a step the stamps
+    themselves.
+    """
     if step is None:
         return stamps, np.arange(len(stamps), dtype=np.int64)
     width = as_width("step", step)
@@ -152,7 +177,7 @@ def gridded(stamps: Stamps, step: str | pd.Timedelta | None) -> tuple[Stamps, In
 
 
 def last_of_cell(values: AnyFloatArray, position: IntArray) -> AnyFloatArray:
-    """Merge the rows of one cell: for every coin the last number counts."""
+    """Merge the rows of one cell: for every asset the last number counts."""
     starts = np.flatnonzero(np.append(True, np.diff(position) > 0))
     merged = np.array(values[starts])
     ends = np.append(starts[1:], len(position))
@@ -171,15 +196,20 @@ def carry_forward(values: AnyFloatArray) -> None:
             values[row, hole] = values[row - 1, hole]
 
 
-def coin_table_of(table: pd.DataFrame | None, coins: pd.Index) -> pd.DataFrame:
-    """Return symbol and name of each coin; the id stands in where a table has none."""
-    blank = pd.DataFrame({"symbol": [str(coin) for coin in coins], "name": [str(coin) for coin in coins]}, index=coins)
+def coin_table_of(table: pd.DataFrame | None, assets: pd.Index) -> pd.DataFrame:
+    """Return symbol and name of each asset; the id stands in where a table has none."""
+    blank = pd.DataFrame(
+        {"symbol": [str(asset) for asset in assets], "name": [str(asset) for asset in assets]},
+        index=assets,
+    )
     if table is None:
         return blank
     missing = {"symbol", "name"} - set(table.columns)
     if missing:
-        raise DataError(f"the coin table must have the columns 'symbol' and 'name', got {list(table.columns)}")
-    if table.index is coins:
+        raise DataError(
+            f"the coin table must have the columns 'symbol' and 'name', got {list(table.columns)}"
+        )
+    if table.index is assets:
         return table
-    known = table[["symbol", "name"]].reindex(coins)
+    known = table[["symbol", "name"]].reindex(assets)
     return known.where(known.notna(), blank)

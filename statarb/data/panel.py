@@ -19,20 +19,23 @@ from statarb.errors import DataError, ParameterError
 __all__ = ["Panel", "carry_forward"]
 
 BITCOIN = 1442
-"""Coin id of BTC in the case's data, in whose units its order limits are stated."""
+"""Id of BTC in the case's data, in whose units its order limits are stated."""
 
 
 class Panel:
-    """Prices of many coins over time, on a grid, with the mask of what was observed.
+    """Prices of many assets over time, on a grid, with the mask of what was observed.
 
-    A panel has a *grid* of times, and *rows*: those times of the grid at which at least one coin has a price. Only rows are
-    stored, as float64 arrays, time x coin, C order, read-only. The frames (:attr:`price` and its like) show the whole grid,
-    with NaN where nothing was observed; the arrays (:meth:`array`) show the rows alone. After a hole the last row is lag 1.
+    A panel has a *grid* of times, and *rows*: those times of the grid at which at least one asset
+    has a price. Only rows are stored, as float64 arrays, time x asset, C order, read-only. The
+    frames (:attr:`price` and its like) show the whole grid, with NaN where nothing was observed;
+    the arrays (:meth:`array`) show the rows alone. After a hole the last row is lag 1.
 
-    A *window* of a panel is a panel too: read-only views of at most ``depth`` rows, nothing after its end (:meth:`window`).
-    The grid of a window is its rows; it has all columns of the panel, and no metadata, which tells of the whole panel.
+    A *window* of a panel is a panel too: read-only views of at most ``depth`` rows, nothing after
+    its end (:meth:`window`). The grid of a window is its rows; it has all columns of the panel, and
+    no metadata, which tells of the whole panel.
 
-    Panels are made by :func:`statarb.read_quotes`, :meth:`from_frame`, :meth:`load` or :func:`statarb.simulate_market`.
+    Panels are made by :func:`statarb.read_quotes`, :meth:`from_frame`, :meth:`load` or
+    :func:`statarb.simulate_market`.
 
     Parameters
     ----------
@@ -40,19 +43,19 @@ class Panel:
         Strictly increasing, UTC.
     rows : (rows,) int64
         Positions in ``grid`` of the stored rows, strictly increasing.
-    coins : Index
-        Coin ids, unique.
-    arrays : mapping of str to (rows, coins) array
-        ``price`` (float64) and, where known, ``unrounded`` (float64), ``volume``, ``market_cap`` and any further field.
-        NaN where missing.
-    observed : (rows, coins) bool, optional
+    assets : Index
+        Asset labels, unique.
+    arrays : mapping of str to (rows, assets) array
+        ``price`` (float64) and, where known, ``unrounded`` (float64), ``volume``, ``market_cap``
+        and any further field. NaN where missing.
+    observed : (rows, assets) bool, optional
         What was quoted; by default every cell with a price. It differs after an imputation.
     table : DataFrame, optional
-        Columns ``symbol`` and ``name`` by coin id.
+        Columns ``symbol`` and ``name`` by asset.
     step : timedelta64, optional
         Distance between neighbouring times of the grid; by default the most common one.
     numeraire : label, optional
-        Coin in whose units order limits are usually stated.
+        Asset in whose units order limits are usually stated.
     imputation : str, optional
         Method that filled missing cells.
     looks_ahead : bool
@@ -69,7 +72,7 @@ class Panel:
         self,
         grid: Stamps,
         rows: IntArray,
-        coins: pd.Index,
+        assets: pd.Index,
         arrays: Mapping[str, AnyFloatArray],
         *,
         observed: BoolArray | None = None,
@@ -80,22 +83,33 @@ class Panel:
         looks_ahead: bool = False,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        shape = (len(rows), len(coins))
+        shape = (len(rows), len(assets))
         if "price" not in arrays:
             raise DataError(f"a panel needs the array 'price', got {sorted(arrays)}")
-        for name, values in [*arrays.items(), *([("observed", observed)] if observed is not None else [])]:
+        for name, values in [
+            *arrays.items(),
+            *([("observed", observed)] if observed is not None else []),
+        ]:
             if values.shape != shape:
-                raise DataError(f"array {name!r} must have the shape (rows, coins) = {shape}, got {values.shape}")
-        if not coins.is_unique:
-            raise DataError(f"coin {coins[coins.duplicated()].tolist()[0]!r} stands twice; a coin has one column")
+                raise DataError(
+                    f"array {name!r} must have the shape (rows, assets) = {shape}, got "
+                    f"{values.shape}"
+                )
+        if not assets.is_unique:
+            raise DataError(
+                f"asset {assets[assets.duplicated()].tolist()[0]!r} stands twice; an asset has one "
+                "column"
+            )
         self._grid: Stamps = np.asarray(grid, dtype="datetime64[us]")
         self._rows: IntArray = np.asarray(rows, dtype=np.int64)
         check_rows(self._grid, self._rows)
         self._stamps: Stamps = self._grid[self._rows]
-        self._coins = coins
-        self._arrays: dict[str, AnyFloatArray] = {name: _read_only(values) for name, values in arrays.items()}
+        self._assets = assets
+        self._arrays: dict[str, AnyFloatArray] = {
+            name: _read_only(values) for name, values in arrays.items()
+        }
         self._observed: BoolArray | None = None if observed is None else _read_only(observed)
-        self._table = coin_table_of(table, coins)
+        self._table = coin_table_of(table, assets)
         self._step = usual_step(self._grid) if step is None else np.timedelta64(step, "us")
         self._now: np.datetime64 | None = None
         self.numeraire: Hashable | None = numeraire
@@ -103,7 +117,7 @@ class Panel:
         self.looks_ahead = looks_ahead
         self.metadata: dict[str, Any] = dict(metadata or {})
 
-    # -- making ---------------------------------------------------------------------------------------------------------
+    # -- making ------------------------------------------------------------------------------------
 
     @classmethod
     def from_frame(
@@ -123,15 +137,16 @@ class Panel:
         Parameters
         ----------
         prices : DataFrame
-            Times x assets. Positive; NaN where there was no quote. The index is a strictly increasing DatetimeIndex; naive
-            times are UTC. It becomes the panel's grid as it is, unless ``step`` is given.
+            Times x assets. Positive; NaN where there was no quote. The index is a strictly
+            increasing DatetimeIndex; naive times are UTC. It becomes the panel's grid as it is,
+            unless ``step`` is given.
         unrounded, volume, market_cap : DataFrame, optional
             Further fields with the same index and columns.
         table : DataFrame, optional
             Columns ``symbol`` and ``name``, indexed by the columns of ``prices``.
         step : str or Timedelta, optional
-            Puts the rows on a regular grid of this step from the first time to the last: times are floored to it, the last
-            row of a cell counts, and cells without a row are missing.
+            Puts the rows on a regular grid of this step from the first time to the last: times are
+            floored to it, the last row of a cell counts, and cells without a row are missing.
         numeraire : label, optional
             Asset in whose units order limits are stated.
         metadata : mapping, optional
@@ -140,14 +155,16 @@ class Panel:
         Raises
         ------
         DataError
-            Index not increasing, duplicated columns, a price that is zero, negative or infinite, no price at all; a field
-            with another index, or without one of the columns; a numeraire that is no column.
+            Index not increasing, duplicated columns, a price that is zero, negative or infinite, no
+            price at all; a field with another index, or without one of the columns; a numeraire
+            that is no column.
         ParameterError
             A step that is no positive time span.
 
         Notes
         -----
-        A row stamped t must be known at t. Stamp daily closes by the close (or the day after), not by the day's start, and
+        A row stamped t must be known at t. Stamp daily closes by the close (or the day after), not
+        by the day's start, and
         candles by their end: :func:`statarb.read_ohlcv` does it.
 
         Examples
@@ -156,23 +173,26 @@ class Panel:
 
         >>> import pandas as pd
         >>> days = pd.date_range("2020-01-01 22:00", periods=4, freq="D")
-        >>> prices = pd.DataFrame({"gold": [10.0, 11.0, 10.5, 10.0], "wood": [None, 2.0, 2.1, 2.2]}, index=days)
+        >>> quotes = {"gold": [10.0, 11.0, 10.5, 10.0], "wood": [None, 2.0, 2.1, 2.2]}
+        >>> prices = pd.DataFrame(quotes, index=days)
         >>> panel = Panel.from_frame(prices)
         >>> panel.shape, panel.step
         ((4, 2), Timedelta('1 days 00:00:00'))
         >>> panel.observed["wood"].tolist()
         [False, True, True, True]
 
-        Ticks at odd times go on a regular grid: times are floored, the last price of a cell counts, empty cells are missing.
-        (A price that is to be used at its cell's time must be known by then: shift the index by a step where that matters.)
+        Ticks at odd times go on a regular grid: times are floored, the last price of a cell counts,
+        empty cells are missing. (A price that is to be used at its cell's time must be known by
+        then: shift the index by a step where that matters.)
 
-        >>> when = pd.to_datetime(["2020-01-01 09:00:07", "2020-01-01 09:04:30", "2020-01-01 09:11:00"])
+        >>> clock = ["09:00:07", "09:04:30", "09:11:00"]
+        >>> when = pd.to_datetime([f"2020-01-01 {time}" for time in clock])
         >>> ticks = pd.DataFrame({"gold": [10.0, 10.1, 10.3]}, index=when)
         >>> Panel.from_frame(ticks, step="5min").price["gold"].tolist()
         [10.1, nan, 10.3]
 
-        A decision at t looks at a window, which shows nothing after t; what a trade costs stands in its own object, and the
-        limits of the case are off for assets that it does not know:
+        A decision at t looks at a window, which shows nothing after t; what a trade costs stands in
+        its own object, and the limits of the case are off for assets that it does not know:
 
         >>> panel.window(days[2], depth=2).price["gold"].tolist()
         [11.0, 10.5]
@@ -180,11 +200,13 @@ class Panel:
         >>> TradingRules(capital=1_000.0, fee=0.001).without_limits().limited
         False
 
-        From long rows (time, asset, price) ``frame.pivot(index="time", columns="asset", values="price")`` makes the table.
-        A further series joins by :meth:`with_field`.
+        From long rows (time, asset, price) ``frame.pivot(index="time", columns="asset",
+        values="price")`` makes the table. A further series joins by :meth:`with_field`.
         """
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
-        grid, rows, arrays = gridded_arrays(prices, {name: frame for name, frame in extra.items() if frame is not None}, step)
+        grid, rows, arrays = gridded_arrays(
+            prices, {name: frame for name, frame in extra.items() if frame is not None}, step
+        )
         if numeraire is not None and numeraire not in prices.columns:
             raise DataError(f"numeraire {numeraire!r} is not a column of prices")
         if numeraire is None and BITCOIN in prices.columns:
@@ -195,21 +217,23 @@ class Panel:
             prices.columns.rename(None),
             arrays,
             table=table,
-            step=None if step is None else pd.Timedelta(step).to_timedelta64().astype("timedelta64[us]"),
+            step=None
+            if step is None
+            else pd.Timedelta(step).to_timedelta64().astype("timedelta64[us]"),
             numeraire=numeraire,
             metadata=metadata,
         )
 
-    # -- what it holds --------------------------------------------------------------------------------------------------
+    # -- what it holds -----------------------------------------------------------------------------
 
     @property
-    def coins(self) -> pd.Index:
-        """Coin ids, in the order of the columns."""
-        return self._coins
+    def assets(self) -> pd.Index:
+        """Asset labels, in the order of the columns."""
+        return self._assets
 
     @property
     def table(self) -> pd.DataFrame:
-        """Coin table: columns ``symbol`` and ``name`` by coin id."""
+        """Asset table: columns ``symbol`` and ``name`` by asset."""
         return self._table
 
     @property
@@ -219,7 +243,7 @@ class Panel:
 
     @property
     def times(self) -> pd.DatetimeIndex:
-        """Times of the rows: those at which at least one coin has a price."""
+        """Times of the rows: those at which at least one asset has a price."""
         return pd.DatetimeIndex(self._stamps)
 
     @property
@@ -246,8 +270,8 @@ class Panel:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of times of the grid, and of coins."""
-        return len(self._grid), len(self._coins)
+        """Number of times of the grid, and of assets."""
+        return len(self._grid), len(self._assets)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -256,26 +280,28 @@ class Panel:
 
     @property
     def price(self) -> pd.DataFrame:
-        """Quoted price, grid x coin; NaN where there is none."""
+        """Quoted price, grid x asset; NaN where there is none."""
         return self.field("price")
 
     @property
     def unrounded(self) -> pd.DataFrame:
-        """Market capitalisation over circulating supply where both are given, else the quoted price; grid x coin."""
+        """Market capitalisation over circulating supply where both are given, else the quoted
+        price; grid x asset.
+        """
         return self._on_grid(self.array("unrounded"), np.nan)
 
     @property
     def observed(self) -> pd.DataFrame:
-        """Whether the cell was quoted (and not filled by an imputation), grid x coin."""
+        """Whether the cell was quoted (and not filled by an imputation), grid x asset."""
         return self._on_grid(self.observed_array, False)
 
     @property
     def observed_array(self) -> BoolArray:
-        """Whether the cell was quoted, rows x coins."""
+        """Whether the cell was quoted, rows x assets."""
         return self._observed if self._observed is not None else ~np.isnan(self._arrays["price"])
 
     def field(self, name: str) -> pd.DataFrame:
-        """Return one field on the grid, grid x coin; NaN where missing.
+        """Return one field on the grid, grid x asset; NaN where missing.
 
         Raises
         ------
@@ -285,7 +311,8 @@ class Panel:
         return self._on_grid(self.array(name), np.nan)
 
     def array(self, name: str = "price") -> AnyFloatArray:
-        """Return one field as stored, rows x coins, read-only; ``unrounded`` is the price where a panel has none.
+        """Return one field as stored, rows x assets, read-only; ``unrounded`` is the price where a
+        panel has none.
 
         Raises
         ------
@@ -297,10 +324,13 @@ class Panel:
             return found
         if name == "unrounded":
             return self._arrays["price"]
-        raise ParameterError(f"field must be one of {', '.join(map(repr, self.fields))}, got {name!r}")
+        raise ParameterError(
+            f"field must be one of {', '.join(map(repr, self.fields))}, got {name!r}"
+        )
 
     def last_known(self, name: str = "price") -> FloatArray:
-        """Return one field with the last value carried forward, rows x coins; NaN before a coin's first value.
+        """Return one field with the last value carried forward, rows x assets; NaN before an
+        asset's first value.
 
         A new array at every call. Row i depends on rows up to i alone.
         """
@@ -308,7 +338,7 @@ class Panel:
         carry_forward(values)
         return values
 
-    # -- parts ----------------------------------------------------------------------------------------------------------
+    # -- parts -------------------------------------------------------------------------------------
 
     def between(self, start: TimeLike | None = None, end: TimeLike | None = None) -> Panel:
         """Return the panel from ``start`` to ``end``, both included, as views.
@@ -323,27 +353,36 @@ class Panel:
         first = self._grid[0] if start is None else as_stamp("start", start)
         last = self._grid[-1] if end is None else as_stamp("end", end)
         if first > last:
-            raise ParameterError(f"start must not be after end, got start={pd.Timestamp(first)} and end={pd.Timestamp(last)}")
+            raise ParameterError(
+                f"start must not be after end, got start={pd.Timestamp(first)} and "
+                f"end={pd.Timestamp(last)}"
+            )
         low = int(np.searchsorted(self._grid, first, side="left"))
         high = int(np.searchsorted(self._grid, last, side="right"))
         low_row = int(np.searchsorted(self._rows, low, side="left"))
         high_row = int(np.searchsorted(self._rows, high, side="left"))
         if low_row >= high_row:
             raise DataError(
-                f"no quote between {pd.Timestamp(first)} and {pd.Timestamp(last)}; the panel runs from "
+                f"no quote between {pd.Timestamp(first)} and {pd.Timestamp(last)}; the panel runs "
+                "from "
                 f"{pd.Timestamp(self._grid[0])} to {pd.Timestamp(self._grid[-1])}"
             )
-        return self._part(self._grid[low:high], self._rows[low_row:high_row] - low, low_row, high_row, None)
+        return self._part(
+            self._grid[low:high], self._rows[low_row:high_row] - low, low_row, high_row, None
+        )
 
     def window(self, t: TimeLike, depth: int | None = 2016) -> Panel:
-        """Return what is known at ``t``: the last ``depth`` rows up to and with ``t``, as read-only views.
+        """Return what is known at ``t``: the last ``depth`` rows up to and with ``t``, as read-only
+        views.
 
         Parameters
         ----------
         t : time
-            End of the window. A row at ``t`` is part of it; nothing after ``t`` is. A window of a window ends no later than it.
+            End of the window. A row at ``t`` is part of it; nothing after ``t`` is. A window of a
+            window ends no later than it.
         depth : int or None
-            Largest number of rows (times at which something was quoted); ``None`` gives all of the past.
+            Largest number of rows (times at which something was quoted); ``None`` gives all of the
+            past.
 
         Raises
         ------
@@ -360,52 +399,67 @@ class Panel:
         return self._window(stamp, depth)
 
     def row_slice(self, first: int, last: int) -> Panel:
-        """Return the rows ``first`` to ``last - 1`` (positions in :attr:`times`) as a window that ends at the last of them."""
+        """Return the rows ``first`` to ``last - 1`` (positions in :attr:`times`) as a window that
+        ends at the last of them.
+        """
         return self._part(self._stamps[first:last], None, first, last, self._stamps[last - 1])
 
-    def select(self, coins: Iterable[Hashable]) -> Panel:
-        """Return the panel with these coins alone, in this order. Rows in which none of them has a price are no rows.
+    def select(self, assets: Iterable[Hashable]) -> Panel:
+        """Return the panel with these assets alone, in this order. Rows in which none of them has a
+        price are no rows.
 
         Raises
         ------
         ParameterError
-            A coin that the panel does not have, or has been named twice; no coin.
+            An asset that the panel does not have, or has been named twice; no asset.
         DataError
-            None of the coins has a price.
+            None of the assets has a price.
         """
-        if isinstance(coins, str) or not isinstance(coins, Iterable):
-            raise ParameterError(f"coins must be a list of coin ids, got {coins!r}; give [{coins!r}]")
-        wanted = pd.Index(list(coins))
+        if isinstance(assets, str) or not isinstance(assets, Iterable):
+            raise ParameterError(
+                f"assets must be a list of labels, got {assets!r}; give [{assets!r}]"
+            )
+        wanted = pd.Index(list(assets))
         if len(wanted) == 0:
-            raise ParameterError("coins must name at least one coin, got none")
+            raise ParameterError("assets must name at least one asset, got none")
         if not wanted.is_unique:
-            raise ParameterError(f"coins names {wanted[wanted.duplicated()].tolist()[0]!r} twice")
+            raise ParameterError(f"assets names {wanted[wanted.duplicated()].tolist()[0]!r} twice")
         column = self.columns_of(wanted)
-        arrays = {name: np.ascontiguousarray(values[:, column]) for name, values in self._arrays.items()}
-        observed = None if self._observed is None else np.ascontiguousarray(self._observed[:, column])
+        arrays = {
+            name: np.ascontiguousarray(values[:, column]) for name, values in self._arrays.items()
+        }
+        observed = (
+            None if self._observed is None else np.ascontiguousarray(self._observed[:, column])
+        )
         some = ~np.isnan(arrays["price"]).all(axis=1)
         if not some.any():
-            raise DataError(f"none of the coins {list(wanted)[:5]} has a price in the panel")
+            raise DataError(f"none of the assets {list(wanted)[:5]} has a price in the panel")
         if not some.all():
             arrays = {name: values[some] for name, values in arrays.items()}
             observed = None if observed is None else observed[some]
         numeraire = self.numeraire if self.numeraire in wanted else None
-        return self._like(self._grid, self._rows[some], wanted, closed(arrays), observed, numeraire=numeraire)
+        return self._like(
+            self._grid, self._rows[some], wanted, closed(arrays), observed, numeraire=numeraire
+        )
 
-    def columns_of(self, coins: Sequence[Hashable] | pd.Index) -> IntArray:
-        """Return the positions of coins in the columns.
+    def columns_of(self, assets: Sequence[Hashable] | pd.Index) -> IntArray:
+        """Return the positions of assets in the columns.
 
         Raises
         ------
         ParameterError
-            A coin that the panel does not have; names the first such one.
+            An asset that the panel does not have; names the first such one.
         """
-        column = self._coins.get_indexer(pd.Index(coins))
+        column = self._assets.get_indexer(pd.Index(assets))
         if (column < 0).any():
-            missing = pd.Index(coins).tolist()[int(np.flatnonzero(column < 0)[0])]
-            alike = self._coins[(self._table["symbol"] == str(missing)) | (self._coins.map(str) == str(missing))].tolist()
-            known = f"{len(self._coins)} coins, {_some(self._coins)}" + (f"; did you mean {alike[0]!r}?" if alike else "")
-            raise ParameterError(f"coin {missing!r} is not in the panel ({known})")
+            missing = pd.Index(assets).tolist()[int(np.flatnonzero(column < 0)[0])]
+            alike = self._assets[
+                (self._table["symbol"] == str(missing)) | (self._assets.map(str) == str(missing))
+            ].tolist()
+            known = f"{len(self._assets)} assets, {_some(self._assets)}" + (
+                f"; did you mean {alike[0]!r}?" if alike else ""
+            )
+            raise ParameterError(f"asset {missing!r} is not in the panel ({known})")
         return column.astype(np.int64)
 
     def with_arrays(
@@ -422,11 +476,12 @@ class Panel:
 
         Parameters
         ----------
-        arrays : mapping of str to (rows, coins) array
+        arrays : mapping of str to (rows, assets) array
             Fields that are new or replaced; NaN where missing.
         rows : (rows,) int64, optional
-            Positions in the grid of other rows than now. All arrays are new then: fields that are not given are dropped.
-        observed : (rows, coins) bool, optional
+            Positions in the grid of other rows than now. All arrays are new then: fields that are
+            not given are dropped.
+        observed : (rows, assets) bool, optional
             What was quoted; with ``rows``, by default every cell with a price.
         imputation : str, optional
             Method that filled missing cells.
@@ -444,7 +499,7 @@ class Panel:
         return self._like(
             self._grid,
             self._rows if rows is None else rows,
-            self._coins,
+            self._assets,
             {**kept, **arrays},
             self._observed if observed is None and rows is None else observed,
             imputation=self.imputation if imputation is None else imputation,
@@ -452,19 +507,28 @@ class Panel:
             metadata={**self.metadata, **(metadata or {})},
         )
 
-    def with_field(self, name: str, frame: pd.DataFrame | pd.Series, *, max_age: str | pd.Timedelta | None = None) -> Panel:
-        """Return the panel with a further field, joined as of its times: a value stamped s is known from s on.
+    def with_field(
+        self,
+        name: str,
+        frame: pd.DataFrame | pd.Series,
+        *,
+        max_age: str | pd.Timedelta | None = None,
+    ) -> Panel:
+        """Return the panel with a further field, joined as of its times: a value stamped s is known
+        from s on.
 
-        Each cell takes the last number of ``frame`` stamped at or before the cell's time, never a later one. Stamp a value by
-        the time at which it was published: the close of a day is known when the day is over.
+        Each cell takes the last number of ``frame`` stamped at or before the cell's time, never a
+        later one. Stamp a value by the time at which it was published: the close of a day is known
+        when the day is over.
 
         Parameters
         ----------
         name : str
             Name of the field; one of that name is replaced.
         frame : DataFrame or Series
-            Times x coins (columns are coin ids; coins that it lacks get NaN, columns that are no coins are left out), or a
-            Series by time that holds for every coin, such as an index. Any step; strictly increasing times.
+            Times x assets (columns are labels; assets that it lacks get NaN, columns that are no
+            assets are left out), or a Series by time that holds for every asset, such as an index.
+            Any step; strictly increasing times.
         max_age : str or Timedelta, optional
             Oldest value that still counts; by default a value counts until the next one.
 
@@ -473,19 +537,24 @@ class Panel:
         ParameterError
             A name that is reserved, or an age that is no time span.
         DataError
-            Times or coins that do not meet those of the panel; anything but finite numbers and NaN.
+            Times or assets that do not meet those of the panel; anything but finite numbers and
+            NaN.
 
         Examples
         --------
         >>> import pandas as pd
-        >>> panel = Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=pd.date_range("2020-01-01", periods=3)))
-        >>> mood = pd.Series([0.5, -0.5], index=pd.to_datetime(["2020-01-01 18:00", "2020-01-03 00:00"]))
+        >>> days = pd.date_range("2020-01-01", periods=3)
+        >>> panel = Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=days))
+        >>> asked = pd.to_datetime(["2020-01-01 18:00", "2020-01-03 00:00"])
+        >>> mood = pd.Series([0.5, -0.5], index=asked)
         >>> panel.with_field("mood", mood).field("mood")["a"].tolist()
         [nan, 0.5, -0.5]
         """
-        return self.with_arrays({name: joined_field(self._stamps, self._coins, name, frame, max_age)})
+        return self.with_arrays(
+            {name: joined_field(self._stamps, self._assets, name, frame, max_age)}
+        )
 
-    # -- storage --------------------------------------------------------------------------------------------------------
+    # -- storage -----------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the panel to one Parquet file, with a checksum; whole or not at all."""
@@ -507,43 +576,56 @@ class Panel:
         return load_panel(path)
 
     def digest(self) -> str:
-        """Return a hash of all that the panel holds; equal panels have equal digests on every machine."""
+        """Return a hash of all that the panel holds; equal panels have equal digests on every
+        machine.
+        """
         from statarb.data.storage import panel_digest
 
         return panel_digest(self)
 
     def equals(self, other: object) -> bool:
-        """Whether ``other`` is a panel with the same grid, coins, arrays and mask, bit for bit."""
+        """Whether ``other`` is a panel with the same grid, assets, arrays and mask, bit for bit."""
         return (
             isinstance(other, Panel)
             and np.array_equal(self._grid, other._grid)
             and np.array_equal(self._rows, other._rows)
-            and self._coins.equals(other._coins)
+            and self._assets.equals(other._assets)
             and self._arrays.keys() == other._arrays.keys()
-            and all(np.array_equal(values, other._arrays[name], equal_nan=True) for name, values in self._arrays.items())
+            and all(
+                np.array_equal(values, other._arrays[name], equal_nan=True)
+                for name, values in self._arrays.items()
+            )
             and np.array_equal(self.observed_array, other.observed_array)
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickled or copied panel; its arrays are read-only again, which numpy does not remember."""
-        self.__dict__.update(state, _arrays={name: _read_only(values) for name, values in state["_arrays"].items()})
+        """Restore a pickled or copied panel; its arrays are read-only again, which numpy does not
+        remember.
+        """
+        self.__dict__.update(
+            state, _arrays={name: _read_only(values) for name, values in state["_arrays"].items()}
+        )
         self._observed = None if self._observed is None else _read_only(self._observed)
 
     def __repr__(self) -> str:
-        share = 100.0 * float(self.observed_array.sum()) / (len(self._grid) * max(len(self._coins), 1))
+        share = (
+            100.0 * float(self.observed_array.sum()) / (len(self._grid) * max(len(self._assets), 1))
+        )
         return (
-            f"Panel({len(self._coins)} coins x {len(self._grid)} times of {step_text(self.step)}, "
+            f"Panel({len(self._assets)} assets x {len(self._grid)} times of "
+            f"{step_text(self.step)}, "
             f"{pd.Timestamp(self._grid[0])} to {self.now}, {share:.1f} % observed)"
         )
 
-    # -- inside ---------------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------
 
     def _window(self, stamp: np.datetime64, depth: int | None) -> Panel:
         """Return the window that ends at ``stamp``; no checks of types, for the walk."""
         high = int(np.searchsorted(self._stamps, stamp, side="right"))
         if high == 0:
             raise DataError(
-                f"the window up to {pd.Timestamp(stamp)} is empty: the first quote is at {pd.Timestamp(self._stamps[0])}"
+                f"the window up to {pd.Timestamp(stamp)} is empty: the first quote is at "
+                f"{pd.Timestamp(self._stamps[0])}"
             )
         low = 0 if depth is None else max(0, high - depth)
         return self._part(self._stamps[low:high], None, low, high, stamp)
@@ -552,23 +634,32 @@ class Panel:
         self,
         grid: Stamps,
         rows: IntArray,
-        coins: pd.Index,
+        assets: pd.Index,
         arrays: Mapping[str, AnyFloatArray],
         observed: BoolArray | None,
         **changed: Any,
     ) -> Panel:
         """Return a panel of other arrays that keeps the rest, but for what is in ``changed``."""
         names = ("table", "step", "numeraire", "imputation", "looks_ahead", "metadata")
-        made = Panel(grid, rows, coins, arrays, observed=observed, **{name: getattr(self, name) for name in names} | changed)
+        made = Panel(
+            grid,
+            rows,
+            assets,
+            arrays,
+            observed=observed,
+            **{name: getattr(self, name) for name in names} | changed,
+        )
         made._now = self._now
         return made
 
-    def _part(self, grid: Stamps, rows: IntArray | None, low: int, high: int, now: np.datetime64 | None) -> Panel:
+    def _part(
+        self, grid: Stamps, rows: IntArray | None, low: int, high: int, now: np.datetime64 | None
+    ) -> Panel:
         part = Panel.__new__(Panel)
         part._grid = grid
         part._stamps = self._stamps[low:high]
         part._rows = np.arange(high - low, dtype=np.int64) if rows is None else rows
-        part._coins = self._coins
+        part._assets = self._assets
         part._arrays = {name: values[low:high] for name, values in self._arrays.items()}
         part._observed = None if self._observed is None else self._observed[low:high]
         part._table = self._table
@@ -577,7 +668,8 @@ class Panel:
         part.numeraire = self.numeraire
         part.imputation = self.imputation
         part.looks_ahead = self.looks_ahead
-        part.metadata = self.metadata if now is None else {}  # it tells of the whole panel, and so of what comes later
+        # it tells of the whole panel, and so of what comes later
+        part.metadata = self.metadata if now is None else {}
         return part
 
     def _on_grid(self, values: np.ndarray[Any, Any], missing: object) -> pd.DataFrame:
@@ -585,7 +677,7 @@ class Panel:
             whole = np.full((len(self._grid), values.shape[1]), missing, dtype=values.dtype)
             whole[self._rows] = values
             values = whole
-        return pd.DataFrame(values, index=self.grid, columns=self._coins, copy=False)
+        return pd.DataFrame(values, index=self.grid, columns=self._assets, copy=False)
 
 
 def _read_only(values: Any) -> Any:

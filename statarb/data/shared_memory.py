@@ -1,4 +1,6 @@
-"""Panels for many processes: arrays in files that every worker maps into memory instead of receiving a copy."""
+"""Panels for many processes: arrays in files that every worker maps into memory instead of
+receiving a copy.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ def shared(panel: Panel, folder: str | Path | None = None) -> Iterator[SharedPan
     panel : Panel
         What the workers need.
     folder : path, optional
-        Parent folder, on a file system that all workers share; by default the machine's folder for temporary files.
+        Parent folder, on a file system that all workers share; by default the machine's folder for
+        temporary files.
     """
     place = Path(tempfile.mkdtemp(prefix="statarb-panel-", dir=folder))
     try:
@@ -61,7 +64,9 @@ def shared(panel: Panel, folder: str | Path | None = None) -> Iterator[SharedPan
         if panel._observed is not None:
             np.save(place / "observed.npy", panel._observed)
         np.save(place / "times.npy", panel._stamps.astype(np.int64))
-        (place / "header.json").write_text(json.dumps({**panel_header(panel), "fields": list(panel.fields)}), encoding="utf-8")
+        (place / "header.json").write_text(
+            json.dumps({**panel_header(panel), "fields": list(panel.fields)}), encoding="utf-8"
+        )
         yield SharedPanel(str(place))
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -74,7 +79,8 @@ def _open(folder: str) -> Panel:
         header = json.loads((place / "header.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(
-            f"this worker does not see {place}: workers on other machines need a folder that all of them share "
+            f"this worker does not see {place}: workers on other machines need a folder that all "
+            "of them share "
             "(the checkpoint's folder is used where one is given)"
         ) from error
     names = [*header["fields"], *(["observed"] if (place / "observed.npy").exists() else [])]

@@ -25,15 +25,20 @@ ROWS_A_GROUP = 288
 
 
 def save_panel(panel: Panel, path: str | os.PathLike[str]) -> None:
-    """Write a panel: one row a stored time, one fixed-size list a field; the rest stands in the file's metadata."""
+    """Write a panel: one row a stored time, one fixed-size list a field; the rest stands in the
+    file's metadata.
+    """
     columns: dict[str, np.ndarray[Any, Any]] = {name: panel.array(name) for name in panel.fields}
     if panel._observed is not None:
         columns["observed"] = panel._observed
-    width = len(panel.coins)
+    width = len(panel.assets)
     header = header_text(panel)
     schema = pa.schema(
         [("time", pa.timestamp("us"))]
-        + [(name, pa.list_(pa.from_numpy_dtype(values.dtype), width)) for name, values in columns.items()],
+        + [
+            (name, pa.list_(pa.from_numpy_dtype(values.dtype), width))
+            for name, values in columns.items()
+        ],
         metadata={"format": FORMAT, "panel": header, "digest": panel.digest()},
     )
     times = panel._stamps
@@ -59,16 +64,28 @@ def load_panel(path: str | os.PathLike[str]) -> Panel:
     try:
         with source.open("rb") as begin:
             if begin.read(4) != b"PAR1":
-                raise DataError(f"{source} is no panel (no Parquet file at all); give a file written by `statarb ingest`")
+                raise DataError(
+                    f"{source} is no panel (no Parquet file at all); give a file written by "
+                    "`statarb ingest`"
+                )
         with pq.ParquetFile(source) as file:
-            stored = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
+            stored = {
+                key.decode(): value.decode()
+                for key, value in (file.schema_arrow.metadata or {}).items()
+            }
             if stored.get("format") != FORMAT:
-                raise DataError(f"{source} is Parquet, but no panel; give a file written by Panel.save or `statarb ingest`")
+                raise DataError(
+                    f"{source} is Parquet, but no panel; give a file written by Panel.save or "
+                    "`statarb ingest`"
+                )
             header = json.loads(stored["panel"])
             names = [name for name in file.schema_arrow.names if name != "time"]
-            shape = (file.metadata.num_rows, len(header["coins"]))
+            shape = (file.metadata.num_rows, len(header["assets"]))
             arrays = {
-                name: np.empty(shape, dtype=file.schema_arrow.field(name).type.value_type.to_pandas_dtype()) for name in names
+                name: np.empty(
+                    shape, dtype=file.schema_arrow.field(name).type.value_type.to_pandas_dtype()
+                )
+                for name in names
             }
             times = np.empty(shape[0], dtype="datetime64[us]")
             low = 0
@@ -78,16 +95,25 @@ def load_panel(path: str | os.PathLike[str]) -> Panel:
                 times[low:high] = table["time"].to_numpy()
                 for name in names:
                     chunk = table[name].combine_chunks()
-                    arrays[name][low:high] = chunk.flatten().to_numpy(zero_copy_only=False).reshape(table.num_rows, shape[1])
+                    arrays[name][low:high] = (
+                        chunk.flatten()
+                        .to_numpy(zero_copy_only=False)
+                        .reshape(table.num_rows, shape[1])
+                    )
                 low = high
         panel = assemble(header, times, arrays)
         digest = stored["digest"]
     except DataError:
         raise
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{source} cannot be read as a panel: {error}; make it again with `statarb ingest`") from error
+        raise DataError(
+            f"{source} cannot be read as a panel: {error}; make it again with `statarb ingest`"
+        ) from error
     if panel.digest() != digest:
-        raise DataError(f"{source} is damaged: its content does not match its checksum; make it again with `statarb ingest`")
+        raise DataError(
+            f"{source} is damaged: its content does not match its checksum; make it again with "
+            "`statarb ingest`"
+        )
     return panel
 
 
@@ -105,7 +131,9 @@ def panel_digest(panel: Panel) -> str:
 
 
 def header_text(panel: Panel, *, sort_keys: bool = False) -> str:
-    """Return the header as JSON; raise :class:`DataError` where the metadata is not what JSON can hold."""
+    """Return the header as JSON; raise :class:`DataError` where the metadata is not what JSON can
+    hold.
+    """
     try:
         return json.dumps(panel_header(panel), sort_keys=sort_keys)
     except TypeError as error:
@@ -113,15 +141,16 @@ def header_text(panel: Panel, *, sort_keys: bool = False) -> str:
 
 
 def panel_header(panel: Panel) -> dict[str, Any]:
-    """Return what a panel holds beside its arrays, as JSON can hold it; times in microseconds since 1970.
+    """Return what a panel holds beside its arrays, as JSON can hold it; times in microseconds since
+    1970.
 
     Raises
     ------
     DataError
-        Where a coin id is neither an integer nor text.
+        Where a label is neither an integer nor text.
     """
     return {
-        "coins": [_label(coin) for coin in panel.coins],
+        "assets": [_label(asset) for asset in panel.assets],
         "symbol": [str(symbol) for symbol in panel.table["symbol"]],
         "name": [str(name) for name in panel.table["name"]],
         "grid": _packed_grid(panel),
@@ -134,16 +163,21 @@ def panel_header(panel: Panel) -> dict[str, Any]:
     }
 
 
-def _label(coin: Any) -> int | str:
-    if isinstance(coin, (int, np.integer)):
-        return int(coin)
-    if isinstance(coin, str):
-        return coin
-    raise DataError(f"a panel is saved with coin ids that are integers or text, got {coin!r} ({type(coin).__name__})")
+def _label(asset: Any) -> int | str:
+    if isinstance(asset, (int, np.integer)):
+        return int(asset)
+    if isinstance(asset, str):
+        return asset
+    raise DataError(
+        f"a panel is saved with labels that are integers or text, got {asset!r} "
+        f"({type(asset).__name__})"
+    )
 
 
 def _packed_grid(panel: Panel) -> dict[str, Any]:
-    """Give the grid as first, last and step where it is regular, else in full; microseconds since 1970."""
+    """Give the grid as first, last and step where it is regular, else in full; microseconds since
+    1970.
+    """
     grid = panel._grid.astype(np.int64)
     step = int(panel._step.astype(np.int64))
     if (np.diff(grid) == step).all():
@@ -151,20 +185,26 @@ def _packed_grid(panel: Panel) -> dict[str, Any]:
     return {"stamps": grid.tolist()}
 
 
-def assemble(header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Panel:
-    """Return the panel of a header, the times of its rows and their arrays, ``observed`` among them where the mask was kept."""
+def assemble(
+    header: dict[str, Any], times: np.ndarray[Any, Any], arrays: dict[str, np.ndarray[Any, Any]]
+) -> Panel:
+    """Return the panel of a header, the times of its rows and their arrays, ``observed`` among them
+    where the mask was kept.
+    """
     packed = header["grid"]
     if "stamps" in packed:
         grid = np.array(packed["stamps"], dtype=np.int64).astype("datetime64[us]")
     else:
-        grid = (packed["first"] + header["step"] * np.arange(packed["count"])).astype("datetime64[us]")
-    coins = pd.Index(header["coins"])
-    table = pd.DataFrame({"symbol": header["symbol"], "name": header["name"]}, index=coins)
+        grid = (packed["first"] + header["step"] * np.arange(packed["count"])).astype(
+            "datetime64[us]"
+        )
+    assets = pd.Index(header["assets"])
+    table = pd.DataFrame({"symbol": header["symbol"], "name": header["name"]}, index=assets)
     observed = arrays.pop("observed", None)
     panel = Panel(
         grid,
         np.searchsorted(grid, times).astype(np.int64),
-        coins,
+        assets,
         closed(arrays),
         observed=observed,
         table=table,

@@ -1,47 +1,54 @@
 """Forecasters: expected returns, one step ahead and more."""
 
-from statarb.forecasting.base import BaseForecaster, Forecaster, clone, forecaster_names, make_forecaster, register
+from statarb.forecasting.base import (
+    BaseForecaster,
+    Forecaster,
+    clone,
+    forecaster_names,
+    make_forecaster,
+    register,
+)
 from statarb.forecasting.blocks import BlockResult, forecast_rows
 from statarb.forecasting.direction import StackedDirection
 from statarb.forecasting.econometric import (
+    VECM,
     Arima,
     Autoregression,
-    ErrorCorrection,
     ExponentialSmoothing,
     VectorAutoregression,
 )
 from statarb.forecasting.ensemble import Ensemble, Selector, default_forecaster
-from statarb.forecasting.innovations import InnovationRidge
-from statarb.forecasting.learned import BoostedTrees, Perceptron, SupportVectors
-from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, FactorRidge, LastValue
+from statarb.forecasting.innovations import HannanRissanenRidge
+from statarb.forecasting.learned import MLP, SVR, GradientBoosting
+from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, LastValue, ReducedRankRidge
 from statarb.forecasting.scores import ForecastScore, directional_symmetry, forecast_score, mape
-from statarb.forecasting.shaping import DirectionShaped, Quoted
+from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
 from statarb.forecasting.walk import ForecastRun, forecast_walk, run_forecasts
 
 __all__ = [
     "LEADERS",
+    "MLP",
+    "SVR",
+    "VECM",
     "Arima",
     "Autoregression",
     "BaseForecaster",
     "BlockResult",
-    "BoostedTrees",
     "CrossAssetRidge",
     "DirectionShaped",
     "Drift",
     "Ensemble",
-    "ErrorCorrection",
     "ExponentialSmoothing",
-    "FactorRidge",
     "ForecastRun",
     "ForecastScore",
     "Forecaster",
-    "InnovationRidge",
+    "GradientBoosting",
+    "HannanRissanenRidge",
     "LastValue",
-    "Perceptron",
-    "Quoted",
+    "ReducedRankRidge",
+    "RoundedToTick",
     "Selector",
     "StackedDirection",
-    "SupportVectors",
     "VectorAutoregression",
     "clone",
     "default_forecaster",

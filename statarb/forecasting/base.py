@@ -1,4 +1,6 @@
-"""What a forecaster is: the protocol, parameters and copies, and the names under which the library's own are known."""
+"""What a forecaster is: the protocol, parameters and copies, and the names under which the
+library's own are known.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,12 @@ _REGISTRY: dict[str, tuple[str, str]] = {
     "last_value": ("statarb.forecasting.linear", "LastValue"),
     "drift": ("statarb.forecasting.linear", "Drift"),
     "ridge": ("statarb.forecasting.linear", "CrossAssetRidge"),
-    "factor_ridge": ("statarb.forecasting.linear", "FactorRidge"),
-    "innovation_ridge": ("statarb.forecasting.innovations", "InnovationRidge"),
+    "reduced_rank_ridge": ("statarb.forecasting.linear", "ReducedRankRidge"),
+    "hannan_rissanen_ridge": ("statarb.forecasting.innovations", "HannanRissanenRidge"),
     "stacked_direction": ("statarb.forecasting.direction", "StackedDirection"),
-    "boosting": ("statarb.forecasting.learned", "BoostedTrees"),
-    "mlp": ("statarb.forecasting.learned", "Perceptron"),
-    "svr": ("statarb.forecasting.learned", "SupportVectors"),
+    "boosting": ("statarb.forecasting.learned", "GradientBoosting"),
+    "mlp": ("statarb.forecasting.learned", "MLP"),
+    "svr": ("statarb.forecasting.learned", "SVR"),
     "default": ("statarb.forecasting.ensemble", "default_forecaster"),
     "linear_ensemble": ("statarb.forecasting.ensemble", "linear_ensemble"),
     "innovation_ensemble": ("statarb.forecasting.ensemble", "innovation_ensemble"),
@@ -50,11 +52,12 @@ _REGISTRY: dict[str, tuple[str, str]] = {
     "arima": ("statarb.forecasting.econometric", "Arima"),
     "exponential_smoothing": ("statarb.forecasting.econometric", "ExponentialSmoothing"),
     "var": ("statarb.forecasting.econometric", "VectorAutoregression"),
-    "vecm": ("statarb.forecasting.econometric", "ErrorCorrection"),
+    "vecm": ("statarb.forecasting.econometric", "VECM"),
     "garch_ridge": ("statarb.investors.stat_arb.garch_forecasts", "GarchStandardised"),
 }
-"""Where each name lives: module and class, imported when the name is first asked for. What needs another tool beside this one
-lives above both."""
+"""Where each name lives: module and class, imported when the name is first asked for. What needs
+another tool beside this one lives above both.
+"""
 
 _FACTORIES: dict[str, Callable[..., Any]] = {}
 
@@ -63,8 +66,9 @@ _FACTORIES: dict[str, Callable[..., Any]] = {}
 class Forecaster(Protocol):
     """What every forecaster offers; any object with these two methods serves.
 
-    A window is a read-only panel that ends where the forecaster may look. Its rows are the times at which something was
-    quoted, and its last row is lag 1, however long ago (``window.steps_since_last_row``) that was.
+    A window is a read-only panel that ends where the forecaster may look. Its rows are the times at
+    which something was quoted, and its last row is lag 1, however long ago
+    (``window.steps_since_last_row``) that was.
     """
 
     def fit(self, window: Panel) -> Self:
@@ -72,7 +76,8 @@ class Forecaster(Protocol):
         ...
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the expected log return by coin over the horizon, from the coin's last known price; NaN = no forecast.
+        """Return the expected log return by asset over the horizon, from the asset's last known
+        price; NaN = no forecast.
 
         The window may end later than the one of :meth:`fit`.
         """
@@ -81,9 +86,13 @@ class Forecaster(Protocol):
 
 @runtime_checkable
 class BlockForecaster(Protocol):
-    """What a forecaster may offer beside, to forecast a stretch of rows at once; the answers are those of fit and predict."""
+    """What a forecaster may offer beside, to forecast a stretch of rows at once; the answers are
+    those of fit and predict.
+    """
 
-    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
+    def forecast_block(
+        self, panel: Panel, rows: IntArray, fits: IntArray, depth: int
+    ) -> tuple[FloatArray, BoolArray]:
         """Return forecasts as if made window by window.
 
         Parameters
@@ -93,15 +102,16 @@ class BlockForecaster(Protocol):
         rows : (steps,)
             Position (among the panel's rows) of the last row of the window that is predicted from.
         fits : (steps,)
-            Position of the last row of the window that the model is fitted on; it does not decrease.
+            Position of the last row of the window that the model is fitted on; it does not
+            decrease.
         depth : int
             Rows of a window.
 
         Returns
         -------
-        forecasts : (steps, coins)
+        forecasts : (steps, assets)
             Expected log returns, NaN = no forecast.
-        failed : (steps, coins)
+        failed : (steps, assets)
             Where the model could not be estimated and the last value stands in for it.
         """
         ...
@@ -110,32 +120,39 @@ class BlockForecaster(Protocol):
 class BaseForecaster:
     """Base of the library's forecasters: parameters stand in the constructor, and only there.
 
-    A subclass stores every argument of its constructor under the argument's own name, checks it, and keeps what it learns in
-    attributes that end in an underscore.
+    A subclass stores every argument of its constructor under the argument's own name, checks it,
+    and keeps what it learns in attributes that end in an underscore.
     """
 
     refit_every: int = 1
     """Steps between fits that are worth their time, where nobody says otherwise."""
 
     failed_: BoolArray
-    """Coins whose model could not be estimated at the last fit: the last value stands in, and the walk counts it."""
+    """Assets whose model could not be estimated at the last fit: the last value stands in, and the
+    walk counts it.
+    """
 
     @classmethod
     def _parameter_names(cls) -> list[str]:
         return list(inspect.signature(cls).parameters)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name; with ``deep`` those of nested forecasters too, as ``outer__inner``."""
+        """Return the parameters by name; with ``deep`` those of nested forecasters too, as
+        ``outer__inner``.
+        """
         params: dict[str, Any] = {}
         for name in self._parameter_names():
             value = getattr(self, name)
             params[name] = value
             if deep and isinstance(value, BaseForecaster):
-                params.update({f"{name}__{key}": inner for key, inner in value.get_params().items()})
+                params.update(
+                    {f"{name}__{key}": inner for key, inner in value.get_params().items()}
+                )
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by name (``outer__inner`` reaches into a nested forecaster); they are checked as in the constructor.
+        """Set parameters by name (``outer__inner`` reaches into a nested forecaster); they are
+        checked as in the constructor.
 
         Raises
         ------
@@ -153,7 +170,10 @@ class BaseForecaster:
                 own[head] = value
         for head, inner in nested.items():
             if not isinstance(own[head], BaseForecaster):
-                raise ParameterError(f"{head} of {type(self).__name__} holds no forecaster, so it has no {next(iter(inner))!r}")
+                raise ParameterError(
+                    f"{head} of {type(self).__name__} holds no forecaster, so it has no "
+                    f"{next(iter(inner))!r}"
+                )
             own[head] = clone(own[head]).set_params(**inner)
         self.__init__(**own)  # type: ignore[misc]
         return self
@@ -168,35 +188,44 @@ class BaseForecaster:
         shown = [
             f"{name}={value!r}"
             for name, value in self.get_params(deep=False).items()
-            if defaults[name].default is inspect.Parameter.empty or not _same(value, defaults[name].default)
+            if defaults[name].default is inspect.Parameter.empty
+            or not _same(value, defaults[name].default)
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _require_rows(self, rows: int) -> None:
         if rows < self.min_rows:
             raise DataError(
-                f"{type(self).__name__} needs windows of at least {self.min_rows} rows, got {rows}; "
+                f"{type(self).__name__} needs windows of at least {self.min_rows} rows, got "
+                f"{rows}; "
                 "start later, give deeper windows, or use fewer lags and scale_rows"
             )
 
     def _require_fitted(self, window: Panel) -> None:
-        coins = getattr(self, "coins_", None)
-        if coins is None:
-            raise ParameterError(f"{type(self).__name__} must be fitted before it predicts; call fit(window) first")
-        if not window.coins.equals(coins):
+        assets = getattr(self, "assets_", None)
+        if assets is None:
+            raise ParameterError(
+                f"{type(self).__name__} must be fitted before it predicts; call fit(window) first"
+            )
+        if not window.assets.equals(assets):
             raise DataError(
-                f"{type(self).__name__} was fitted on {len(coins)} coins and is asked for {len(window.coins)} others; "
+                f"{type(self).__name__} was fitted on {len(assets)} assets and is asked for "
+                f"{len(window.assets)} others; "
                 "fit and predict on windows of one panel"
             )
 
     def _series(self, window: Panel, values: FloatArray) -> pd.Series:
-        """Label a forecast, and take it away from coins without a quote in the window."""
+        """Label a forecast, and take it away from assets without a quote in the window."""
         seen = (~np.isnan(window.array("price"))).any(axis=0)
-        return pd.Series(np.where(seen, values, np.nan), index=window.coins, name="expected_return")
+        return pd.Series(
+            np.where(seen, values, np.nan), index=window.assets, name="expected_return"
+        )
 
 
 def clone(forecaster: F) -> F:
-    """Return an unfitted copy with the same parameters; an object without ``get_params`` is copied as it is."""
+    """Return an unfitted copy with the same parameters; an object without ``get_params`` is copied
+    as it is.
+    """
     get = getattr(forecaster, "get_params", None)
     if get is None:
         return copy.deepcopy(forecaster)
@@ -213,7 +242,9 @@ def _clone_value(value: Any) -> Any:
 
 
 def _same(value: Any, default: Any) -> bool:
-    return value is default or (isinstance(value, (str, int, float, tuple, list)) and bool(value == default))
+    return value is default or (
+        isinstance(value, (str, int, float, tuple, list)) and bool(value == default)
+    )
 
 
 def register(name: str) -> Callable[[C], C]:
@@ -233,7 +264,10 @@ def register(name: str) -> Callable[[C], C]:
     def add(factory: C) -> C:
         home = (factory.__module__, factory.__qualname__)
         if _REGISTRY.setdefault(name, home) != home:
-            raise ParameterError(f"name must be new, got {name!r}, which is registered for {'.'.join(_REGISTRY[name])}")
+            raise ParameterError(
+                f"name must be new, got {name!r}, which is registered for "
+                f"{'.'.join(_REGISTRY[name])}"
+            )
         _FACTORIES[name] = factory
         return factory
 
@@ -293,9 +327,17 @@ def as_forecaster(forecaster: Any) -> Forecaster:
         return make_forecaster(forecaster)
     if isinstance(forecaster, type):
         name = forecaster.__name__
-        raise ParameterError(f"forecaster must be an object, got the class {name}; give {name}(), or a registered name")
-    if not (callable(getattr(forecaster, "fit", None)) and callable(getattr(forecaster, "predict", None))):
-        raise ParameterError(f"forecaster must have fit(window) and predict(window), got {forecaster!r}")
+        raise ParameterError(
+            f"forecaster must be an object, got the class {name}; give {name}(), or a registered "
+            "name"
+        )
+    if not (
+        callable(getattr(forecaster, "fit", None))
+        and callable(getattr(forecaster, "predict", None))
+    ):
+        raise ParameterError(
+            f"forecaster must have fit(window) and predict(window), got {forecaster!r}"
+        )
     return cast(Forecaster, forecaster)
 
 

@@ -1,4 +1,6 @@
-"""Ensembles: the mean of several forecasters, weights from past errors, and a selector that picks by past score."""
+"""Ensembles: the mean of several forecasters, weights from past errors, and a selector that picks
+by past score.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ __all__ = [
 ]
 
 _LARGEST_LOSS = 4.0
-"""Losses are cut here, in units of the mean absolute return: the bound that the rate of learning needs."""
+"""Losses are cut here, in units of the mean absolute return: the bound that the rate of learning
+needs.
+"""
 
 
 class Ensemble(BaseForecaster):
@@ -38,25 +42,30 @@ class Ensemble(BaseForecaster):
     members : sequence of Forecaster or str
         Forecasters, or registered names. All have the same horizon.
     weights : {"equal", "online"}
-        ``online``: weights of each coin fall exponentially with the absolute errors that a member made before. The errors are
-        those of the last ``validation`` rows of the window, forecast one by one by the member as fitted on the rows before
-        them; then the members are fitted again, on the whole window.
+        ``online``: weights of each asset fall exponentially with the absolute errors that a member
+        made before. The errors are those of the last ``validation`` rows of the window, forecast
+        one by one by the member as fitted on the rows before them; then the members are fitted
+        again, on the whole window.
     validation : int
         Rows whose errors decide.
 
     Attributes
     ----------
-    weights_ : (members, coins) array
+    weights_ : (members, assets) array
         Weights of the last fit; they sum to 1 over members.
 
     Notes
     -----
-    Exponentially weighted average forecaster: N. Cesa-Bianchi, G. Lugosi (2006), Prediction, Learning, and Games, section 2.1:
-    w_m proportional to exp(-eta L_m), L_m the sum of losses in [0, 1], eta = sqrt(8 ln(M) / n) for M members and n rounds.
-    A coin that a member does not forecast is averaged over the others.
+    Exponentially weighted average forecaster: N. Cesa-Bianchi, G. Lugosi (2006), Prediction,
+    Learning, and Games, section 2.1:
+    w_m proportional to exp(-eta L_m), L_m the sum of losses in [0, 1], eta = sqrt(8 ln(M) / n) for
+    M members and n rounds.
+    An asset that a member does not forecast is averaged over the others.
     """
 
-    def __init__(self, members: Sequence[Forecaster | str], weights: str = "equal", validation: int = 288) -> None:
+    def __init__(
+        self, members: Sequence[Forecaster | str], weights: str = "equal", validation: int = 288
+    ) -> None:
         self.members = _members(members)
         self.weights = check_choice("weights", weights, ("equal", "online"))
         self.validation = check_integer("validation", validation, at_least=2)
@@ -93,21 +102,30 @@ class Ensemble(BaseForecaster):
         """
         rows = len(window.times)
         self._require_rows(rows)
-        self.coins_ = window.coins
+        self.assets_ = window.assets
         self.weights_ = self._weigh(window, rows - 1, rows)
         self.members_ = [clone(member).fit(window) for member in self.members]
         failures = [getattr(member, "failed_", np.False_) for member in self.members_]
-        self.failed_ = np.logical_and.reduce([np.broadcast_to(one, (len(window.coins),)) for one in failures])
+        self.failed_ = np.logical_and.reduce(
+            [np.broadcast_to(one, (len(window.assets),)) for one in failures]
+        )
         return self
 
     def predict(self, window: Panel) -> pd.Series:
         """Return the weighted mean of the members' expected log returns."""
         self._require_fitted(window)
-        answers = [member.predict(window).reindex(window.coins).to_numpy(dtype=np.float64) for member in self.members_]
+        answers = [
+            member.predict(window).reindex(window.assets).to_numpy(dtype=np.float64)
+            for member in self.members_
+        ]
         return self._series(window, _mixed(np.stack(answers)[:, None], self.weights_)[0])
 
-    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
-        """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
+    def forecast_block(
+        self, panel: Panel, rows: IntArray, fits: IntArray, depth: int
+    ) -> tuple[FloatArray, BoolArray]:
+        """Forecast a stretch of rows at once; see
+        :class:`~statarb.forecasting.base.BlockForecaster`.
+        """
         self._require_rows(min(depth, int(fits[0]) + 1))
         done = [forecast_rows(member, panel, rows, fits, depth=depth) for member in self.members]
         answers = np.stack([one.forecasts for one in done])
@@ -120,19 +138,24 @@ class Ensemble(BaseForecaster):
         return forecasts, np.logical_and.reduce([one.failed for one in done])
 
     def _weigh(self, panel: Panel, last: int, depth: int) -> FloatArray:
-        """Weights (members, coins) from the window that ends at row ``last``."""
-        count, coins = len(self.members), len(panel.coins)
+        """Weights (members, assets) from the window that ends at row ``last``."""
+        count, assets = len(self.members), len(panel.assets)
         if not self._holds_out:
-            return np.full((count, coins), 1.0 / count)
+            return np.full((count, assets), 1.0 / count)
         forecasts, actual = self._past(panel, last, min(depth, last + 1))
         return self._weights_of(forecasts, actual)
 
     def _past(self, panel: Panel, last: int, depth: int) -> tuple[FloatArray, FloatArray]:
-        """What members would have said of the window's last rows (members, rows, coins), and what came (rows, coins)."""
+        """What members would have said of the window's last rows (members, rows, assets), and what
+        came (rows, assets).
+        """
         before = last - self.validation
         rows = np.arange(before, last + 1 - self.horizon)
         fits = np.full(len(rows), before)
-        part = [forecast_rows(one, panel, rows, fits, depth=depth - self.validation).forecasts for one in self.members]
+        part = [
+            forecast_rows(one, panel, rows, fits, depth=depth - self.validation).forecasts
+            for one in self.members
+        ]
         known = np.log(known_prices(panel, depth=depth))
         actual = known[rows + self.horizon] - known[rows]
         actual[~_quoted(panel)[rows + self.horizon]] = np.nan
@@ -146,7 +169,7 @@ class Ensemble(BaseForecaster):
 
 
 class Selector(Ensemble):
-    """The one member with the best score in the window's last rows, coin by coin.
+    """The one member with the best score in the window's last rows, asset by asset.
 
     Parameters
     ----------
@@ -155,10 +178,13 @@ class Selector(Ensemble):
     score : {"error", "direction"}
         Least mean absolute error, or most moves whose sign was right.
     validation : int
-        Rows whose score decides; as for :class:`Ensemble`, they are forecast by members fitted on the rows before them.
+        Rows whose score decides; as for :class:`Ensemble`, they are forecast by members fitted on
+        the rows before them.
     """
 
-    def __init__(self, members: Sequence[Forecaster | str], score: str = "error", validation: int = 288) -> None:
+    def __init__(
+        self, members: Sequence[Forecaster | str], score: str = "error", validation: int = 288
+    ) -> None:
         self.members = _members(members)
         self.score = check_choice("score", score, ("error", "direction"))
         self.validation = check_integer("validation", validation, at_least=2)
@@ -178,7 +204,9 @@ class Selector(Ensemble):
 
 
 def _losses(errors: FloatArray, actual: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Sum of losses in [0, 1], (members, coins), and the number of rounds; a missing forecast loses the most."""
+    """Sum of losses in [0, 1], (members, assets), and the number of rounds; a missing forecast
+    loses the most.
+    """
     counted = ~np.isnan(actual)
     rounds = counted.sum(axis=0)
     size = np.where(counted, np.abs(actual), 0.0).sum(axis=0) / np.maximum(rounds, 1)
@@ -188,11 +216,12 @@ def _losses(errors: FloatArray, actual: FloatArray) -> tuple[FloatArray, IntArra
 
 
 def _mixed(answers: FloatArray, weights: FloatArray) -> FloatArray:
-    """Weighted mean over members, (rows, coins), of those that have an answer."""
+    """Weighted mean over members, (rows, assets), of those that have an answer."""
     known = ~np.isnan(answers)
     share = np.where(known, weights[:, None, :], 0.0)
     total = share.sum(axis=0)
-    # A selected member without a forecast leaves nothing to average: then all that speak count alike.
+    # A selected member without a forecast leaves nothing to average: then all that speak count
+    # alike.
     share = np.where((total <= 0.0) & known, 1.0, share)
     total = share.sum(axis=0)
     mixed = (np.where(known, answers, 0.0) * share).sum(axis=0)
@@ -205,21 +234,27 @@ def _quoted(panel: Panel) -> BoolArray:
 
 def _members(members: Sequence[Forecaster | str]) -> tuple[Forecaster, ...]:
     if isinstance(members, str) or len(members) == 0:
-        raise ParameterError(f"members must be a sequence of at least one forecaster, got {members!r}")
+        raise ParameterError(
+            f"members must be a sequence of at least one forecaster, got {members!r}"
+        )
     return tuple(as_forecaster(one) for one in members)
 
 
 def _require_one_horizon(members: Sequence[Forecaster]) -> None:
     horizons = [int(getattr(member, "horizon", 1)) for member in members]
     if len(set(horizons)) > 1:
-        raise ParameterError(f"members must forecast the same number of rows ahead, got horizons {horizons}")
+        raise ParameterError(
+            f"members must forecast the same number of rows ahead, got horizons {horizons}"
+        )
 
 
 def linear_ensemble() -> Forecaster:
-    """Return the mean of three factor ridges that measure the size of moves over 2, 6 and 16 hours of 5-minute rows."""
-    from statarb.forecasting.linear import FactorRidge
+    """Return the mean of three factor ridges that measure the size of moves over 2, 6 and 16 hours
+    of 5-minute rows.
+    """
+    from statarb.forecasting.linear import ReducedRankRidge
 
-    return Ensemble([FactorRidge(scale_rows=rows) for rows in (24, 72, 192)])
+    return Ensemble([ReducedRankRidge(scale_rows=rows) for rows in (24, 72, 192)])
 
 
 def full_ensemble(engine: str = "sklearn") -> Forecaster:
@@ -230,37 +265,50 @@ def full_ensemble(engine: str = "sklearn") -> Forecaster:
     engine : {"sklearn", "lightgbm"}
         Library of the trees.
     """
-    from statarb.forecasting.learned import BoostedTrees, Perceptron
-    from statarb.forecasting.linear import FactorRidge
+    from statarb.forecasting.learned import MLP, GradientBoosting
+    from statarb.forecasting.linear import ReducedRankRidge
 
-    linear = [FactorRidge(scale_rows=rows) for rows in (24, 72, 192)]
-    return Ensemble([*linear, Perceptron(), BoostedTrees("direction", engine=engine), BoostedTrees("return", engine=engine)])
+    linear = [ReducedRankRidge(scale_rows=rows) for rows in (24, 72, 192)]
+    return Ensemble(
+        [
+            *linear,
+            MLP(),
+            GradientBoosting("direction", engine=engine),
+            GradientBoosting("return", engine=engine),
+        ]
+    )
 
 
 def innovation_ensemble() -> Forecaster:
-    """Return the mean of three innovation ridges that measure the size of moves over 8, 16 and 24 hours of 5-minute rows."""
-    from statarb.forecasting.innovations import InnovationRidge
+    """Return the mean of three innovation ridges that measure the size of moves over 8, 16 and 24
+    hours of 5-minute rows.
+    """
+    from statarb.forecasting.innovations import HannanRissanenRidge
 
-    return Ensemble([InnovationRidge(scale_rows=rows) for rows in (96, 192, 288)])
+    return Ensemble([HannanRissanenRidge(scale_rows=rows) for rows in (96, 192, 288)])
 
 
 def stacked_ensemble() -> Forecaster:
-    """Return the innovation ensemble, forecasting the quote, shaped by the mean direction of ridges and stacked networks.
+    """Return the innovation ensemble, forecasting the quote, shaped by the mean direction of ridges
+    and stacked networks.
 
-    Three factor ridges and three stacked directions, on moves measured over 2, 6 and 16 hours of 5-minute rows.
+    Three factor ridges and three stacked directions, on moves measured over 2, 6 and 16 hours of
+    5-minute rows.
     """
     from statarb.forecasting.direction import StackedDirection
-    from statarb.forecasting.linear import FactorRidge
-    from statarb.forecasting.shaping import DirectionShaped, Quoted
+    from statarb.forecasting.linear import ReducedRankRidge
+    from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
 
     sizes = (24, 72, 192)
     stacked = [StackedDirection(networks=2, scale_rows=rows) for rows in sizes]
-    direction = Ensemble([*stacked, *(FactorRidge(scale_rows=rows) for rows in sizes)])
-    return DirectionShaped(Quoted(innovation_ensemble()), direction=direction)
+    direction = Ensemble([*stacked, *(ReducedRankRidge(scale_rows=rows) for rows in sizes)])
+    return DirectionShaped(RoundedToTick(innovation_ensemble()), direction=direction)
 
 
 def default_forecaster() -> Forecaster:
-    """Return the model of level 1: the linear ensemble, forecasting the quote (its median), direction-shaped."""
-    from statarb.forecasting.shaping import DirectionShaped, Quoted
+    """Return the model of level 1: the linear ensemble, forecasting the quote (its median),
+    direction-shaped.
+    """
+    from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
 
-    return DirectionShaped(Quoted(linear_ensemble()))
+    return DirectionShaped(RoundedToTick(linear_ensemble()))

@@ -1,4 +1,4 @@
-"""Features of a forecast: past moves of all coins, each in units of its own recent size."""
+"""Features of a forecast: past moves of all assets, each in units of its own recent size."""
 
 from __future__ import annotations
 
@@ -26,25 +26,28 @@ __all__ = [
 ]
 
 CARRY = 24
-"""A return is taken over a gap of at most this many rows. It bounds how far back a row's features look, so that they are
-the same in every window that holds the row."""
+"""A return is taken over a gap of at most this many rows. It bounds how far back a row's features
+look, so that they are the same in every window that holds the row.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moves:
-    """Past moves of a panel, rows x coins; row i depends on rows up to i alone.
+    """Past moves of a panel, rows x assets; row i depends on rows up to i alone.
 
     Parameters
     ----------
-    returns : (rows, coins)
-        Log return of the (unrounded) price from the coin's last quote to this row; 0 where the coin is not quoted, or was not
-        quoted in the :data:`CARRY` rows before.
-    scale : (rows, coins)
-        Size of the coin's recent returns; 1 everywhere where no scaling is wanted, 0 for a coin that stands still.
-    scaled : (rows, coins)
+    returns : (rows, assets)
+        Log return of the (unrounded) price from the asset's last quote to this row; 0 where the
+        asset is not quoted, or was not quoted in the :data:`CARRY` rows before.
+    scale : (rows, assets)
+        Size of the asset's recent returns; 1 everywhere where no scaling is wanted, 0 for an asset
+        that stands still.
+    scaled : (rows, assets)
         Returns over scale, clipped; 0 where the scale is 0.
     fresh : (rows,) bool
-        Whether any coin moved. A row in which all stand still is a snapshot served twice: it tells nothing new.
+        Whether any asset moved. A row in which all stand still is a snapshot served twice: it tells
+        nothing new.
     first : int
         First row with a whole history; rows from it on are the same in every window.
     """
@@ -71,14 +74,17 @@ def moves(
     window : Panel
         Any panel or window.
     scale_rows : int, optional
-        Rows over which the size of a coin's moves is measured, as their mean absolute value times sqrt(pi / 2) (the standard
-        deviation where they are normal); ``None`` leaves returns as they are.
+        Rows over which the size of an asset's moves is measured, as their mean absolute value times
+        sqrt(pi / 2) (the standard deviation where they are normal); ``None`` leaves returns as they
+        are.
     clip : float, optional
         Largest scaled move, so that one jump does not decide a regression; ``None`` clips nothing.
     field : str
-        Price field. ``unrounded`` shows moves that a coarse quote hides; cells without it fall back to the quoted price.
+        Price field. ``unrounded`` shows moves that a coarse quote hides; cells without it fall back
+        to the quoted price.
     scale_field : str, optional
-        Field of the panel that holds the size instead: a volatility of the next return, in log return, known at its row.
+        Field of the panel that holds the size instead: a volatility of the next return, in log
+        return, known at its row.
     """
     returns = _returns(_log_prices(window, field))
     first = CARRY
@@ -86,7 +92,9 @@ def moves(
     scaled = returns
     if scale_field is not None:
         check_fields(window, (scale_field,))
-        scale = np.nan_to_num(np.asarray(window.array(scale_field), dtype=np.float64), nan=0.0, posinf=0.0)
+        scale = np.nan_to_num(
+            np.asarray(window.array(scale_field), dtype=np.float64), nan=0.0, posinf=0.0
+        )
     elif scale_rows is not None:
         scale = np.sqrt(np.pi / 2.0) * rolling_mean(np.abs(returns), scale_rows)
         first += scale_rows - 1
@@ -137,7 +145,8 @@ def _fill_returns(logs: FloatArray, returns: FloatArray, most: int) -> None:
 def rolling_mean(values: FloatArray, count: int) -> FloatArray:
     """Mean of the last ``count`` rows (of all rows there are, before that).
 
-    Sums of blocks are combined, and none is ever subtracted: a large value leaves no rounding error behind when it drops out.
+    Sums of blocks are combined, and none is ever subtracted: a large value leaves no rounding error
+    behind when it drops out.
     """
     rows, columns = values.shape
     blocks = -(-rows // count)
@@ -147,7 +156,8 @@ def rolling_mean(values: FloatArray, count: int) -> FloatArray:
     within = np.cumsum(cube, axis=1).reshape(-1, columns)[:rows]
     rest = np.zeros_like(cube)
     rest[:, 1:] = np.cumsum(cube[:, :0:-1], axis=1)[:, ::-1]
-    # rest holds the sum from a row to the end of its block; 0 at a block's start, where the box is the block itself.
+    # rest holds the sum from a row to the end of its block; 0 at a block's start, where the box is
+    # the block itself.
     totals = within
     if blocks > 1:
         totals[count:] += rest.reshape(-1, columns)[1 : rows - count + 1]
@@ -165,7 +175,8 @@ def lagged(values: FloatArray, lags: int, fresh: BoolArray | None = None) -> Flo
     lags : int
         How many.
     fresh : (rows,) bool, optional
-        Rows that count: lag k is the k-th last of them, where that is less than :data:`CARRY` rows ago, else 0.
+        Rows that count: lag k is the k-th last of them, where that is less than :data:`CARRY` rows
+        ago, else 0.
     """
     rows, columns = values.shape
     out = np.zeros((rows, lags * columns))
@@ -184,7 +195,8 @@ def lagged(values: FloatArray, lags: int, fresh: BoolArray | None = None) -> Flo
 
 
 def standardised_field(window: Panel, name: str, rows: int, clip: float = 3.0) -> FloatArray:
-    """Return a field of the panel as a feature: its distance from its recent mean in recent standard deviations, clipped.
+    """Return a field of the panel as a feature: its distance from its recent mean in recent
+    standard deviations, clipped.
 
     Missing cells and fields that stand still give 0.
     """
@@ -195,12 +207,16 @@ def standardised_field(window: Panel, name: str, rows: int, clip: float = 3.0) -
     mean = rolling_mean(filled, rows) / share
     spread = np.sqrt(np.maximum(rolling_mean(filled * filled, rows) / share - mean * mean, 0.0))
     moving = known & (spread > 1e-9 * np.abs(mean)) & (spread > 0.0)
-    feature: FloatArray = np.clip(np.where(moving, (filled - mean) / np.where(moving, spread, 1.0), 0.0), -clip, clip)
+    feature: FloatArray = np.clip(
+        np.where(moving, (filled - mean) / np.where(moving, spread, 1.0), 0.0), -clip, clip
+    )
     return feature
 
 
 def known_prices(window: Panel, *, depth: int | None = None) -> FloatArray:
-    """Last known price at each row, rows x coins; NaN where the coin has no quote in the last ``depth`` rows."""
+    """Last known price at each row, rows x assets; NaN where the asset has no quote in the last
+    ``depth`` rows.
+    """
     return carried(np.asarray(window.array("price"), dtype=np.float64), depth)
 
 
@@ -225,9 +241,11 @@ def _fill_forward(values: FloatArray, depth: int) -> None:
 
 
 def quote_gap(window: Panel, field: str, depth: int | None = None) -> FloatArray:
-    """Log distance of the price that returns are taken of from the quoted one, rows x coins, at each coin's last quote.
+    """Log distance of the price that returns are taken of from the quoted one, rows x assets, at
+    each asset's last quote.
 
-    0 where ``field`` is the quoted price; NaN where the coin has no quote in the last ``depth`` rows.
+    0 where ``field`` is the quoted price; NaN where the asset has no quote in the last ``depth``
+    rows.
     """
     price, fine = window.array("price"), window.array(field)
     if fine is price:
@@ -243,4 +261,7 @@ def check_fields(window: Panel, names: Sequence[str]) -> None:
     """Raise :class:`ParameterError` where the panel lacks one of these fields."""
     for name in names:
         if name not in window.fields:
-            raise ParameterError(f"fields names {name!r}, which the panel does not have; it has {', '.join(window.fields)}")
+            raise ParameterError(
+                f"fields names {name!r}, which the panel does not have; it has "
+                f"{', '.join(window.fields)}"
+            )

@@ -31,26 +31,28 @@ Period = TimeLike | tuple[TimeLike, TimeLike]
 
 
 def mape(actual: FloatArray, forecast: FloatArray) -> FloatArray:
-    """Mean absolute percentage error of each coin.
+    """Mean absolute percentage error of each asset.
 
     Parameters
     ----------
-    actual, forecast : (steps, coins)
+    actual, forecast : (steps, assets)
         Prices, in USD. A step with a NaN on either side is not scored.
 
     Returns
     -------
-    (coins,)
+    (assets,)
         ``100 / n * sum |y_t - f_t| / y_t`` over the n scored steps; NaN where no step is scored.
 
     Raises
     ------
     DataError
-        Shapes that differ, an actual price that is not positive, an infinite price: names the step and the column.
+        Shapes that differ, an actual price that is not positive, an infinite price: names the step
+        and the column.
 
     Notes
     -----
-    The competition's definition (case statement, prediction scoring 1), with nothing added to the divisor.
+    The competition's definition (case statement, prediction scoring 1), with nothing added to the
+    divisor.
 
     Examples
     --------
@@ -69,14 +71,14 @@ def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray
 
     Parameters
     ----------
-    actual, forecast : (steps, coins)
+    actual, forecast : (steps, assets)
         Prices, in USD. A step with a NaN on either side is not scored.
 
     Returns
     -------
-    (coins,)
-        ``100 / (n - 1) * #{(y_t - y_{t-1}) (f_t - f_{t-1}) > 0}`` over neighbouring scored steps; NaN where fewer than two
-        steps are scored.
+    (assets,)
+        ``100 / (n - 1) * #{(y_t - y_{t-1}) (f_t - f_{t-1}) > 0}`` over neighbouring scored steps;
+        NaN where fewer than two steps are scored.
 
     Raises
     ------
@@ -85,13 +87,16 @@ def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray
 
     Notes
     -----
-    An unchanged price counts as a miss: the competition's definition (case statement, prediction scoring 2). Signs are
+    An unchanged price counts as a miss: the competition's definition (case statement, prediction
+    scoring 2). Signs are
     compared, not products, so that moves of 1e-200 are no miss by underflow.
 
     Examples
     --------
     >>> import numpy as np
-    >>> directional_symmetry(np.array([[1.0], [2.0], [2.0], [1.0], [3.0]]), np.array([[1.0], [3.0], [4.0], [2.0], [1.0]]))
+    >>> actual = np.array([[1.0], [2.0], [2.0], [1.0], [3.0]])
+    >>> forecast = np.array([[1.0], [3.0], [4.0], [2.0], [1.0]])
+    >>> directional_symmetry(actual, forecast)
     array([50.])
     """
     actual, forecast, scored = _scored(actual, forecast)
@@ -105,18 +110,18 @@ def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray
 
 
 def dispersion(errors: FloatArray) -> FloatArray:
-    """Spread of a coin's MAPE over test periods, relative to its mean: R of one coin.
+    """Spread of an asset's MAPE over test periods, relative to its mean: R of one asset.
 
     Parameters
     ----------
-    errors : (coins, periods)
-        MAPE of each coin in each period; NaN where a period was not scored.
+    errors : (assets, periods)
+        MAPE of each asset in each period; NaN where a period was not scored.
 
     Returns
     -------
-    (coins,)
-        Standard deviation (ddof 1) over mean, over the scored periods. NaN where fewer than two periods are scored, 0 where
-        every error is 0.
+    (assets,)
+        Standard deviation (ddof 1) over mean, over the scored periods. NaN where fewer than two
+        periods are scored, 0 where every error is 0.
 
     Examples
     --------
@@ -136,13 +141,16 @@ def dispersion(errors: FloatArray) -> FloatArray:
     return spread
 
 
-def utilisation(seconds: Mapping[object, float] | pd.Series | float, *, budget: float = TIME_BUDGET) -> float:
-    """Share of the time between two steps that the forecasts take, in percent: ``U = 100 * sum_c T_c / T_g``.
+def utilisation(
+    seconds: Mapping[object, float] | pd.Series | float, *, budget: float = TIME_BUDGET
+) -> float:
+    """Share of the time between two steps that the forecasts take, in percent: ``U = 100 * sum_c
+    T_c / T_g``.
 
     Parameters
     ----------
-    seconds : mapping of coin to float, Series or float
-        Seconds that one forecast of each coin takes, or the sum over all coins.
+    seconds : mapping of asset to float, Series or float
+        Seconds that one forecast of each asset takes, or the sum over all assets.
     budget : float
         Seconds between two steps.
 
@@ -154,8 +162,8 @@ def utilisation(seconds: Mapping[object, float] | pd.Series | float, *, budget: 
     check_number("budget", budget, above=0.0)
     if isinstance(seconds, (pd.Series, Mapping)):
         total = 0.0
-        for coin, spent in seconds.items():
-            total += check_number(f"seconds[{coin!r}]", spent, at_least=0.0)
+        for asset, spent in seconds.items():
+            total += check_number(f"seconds[{asset!r}]", spent, at_least=0.0)
     else:
         total = check_number("seconds", seconds, at_least=0.0)
     return 100.0 * total / budget
@@ -169,7 +177,9 @@ def summary_score(
     *,
     weights: tuple[float, float, float, float] = (1.0, -1.0, -1.0, -1.0),
 ) -> float:
-    """Return ``Z``, the weighted sum of D, M, R and U; with the default weights ``Z = D - M - R - U``."""
+    """Return ``Z``, the weighted sum of D, M, R and U; with the default weights ``Z = D - M - R -
+    U``.
+    """
     if len(weights) != 4:
         raise ParameterError(f"weights must be four numbers, for D, M, R and U, got {weights!r}")
     d, m, r, u = (check_number(f"weights[{place}]", weight) for place, weight in enumerate(weights))
@@ -178,21 +188,23 @@ def summary_score(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ForecastScore:
-    """Scores of one forecaster over coins and test periods.
+    """Scores of one forecaster over assets and test periods.
 
     Attributes
     ----------
     mape, directional_symmetry : DataFrame
-        Percent, coin x period (1, 2, ...); NaN where a coin was not scored in a period.
+        Percent, asset x period (1, 2, ...); NaN where an asset was not scored in a period.
     scored : DataFrame
-        Number of steps scored, coin x period.
+        Number of steps scored, asset x period.
     missed : DataFrame
-        Number of steps with an actual price and no forecast, coin x period. They are left out of the scores.
+        Number of steps with an actual price and no forecast, asset x period. They are left out of
+        the scores.
     dispersion : Series
-        R of each coin.
+        R of each asset.
     Z, M, D, R, U : float
-        The summary: means of the tables over all scored cells (M, D), of the coins' R, the utilisation, and their weighted
-        sum. R, and with it Z, is NaN where no coin is scored in two periods.
+        The summary: means of the tables over all scored cells (M, D), of the assets' R, the
+        utilisation, and their weighted sum. R, and with it Z, is NaN where no asset is scored in
+        two periods.
     """
 
     mape: pd.DataFrame
@@ -217,19 +229,22 @@ def forecast_score(
     budget: float = TIME_BUDGET,
     weights: tuple[float, float, float, float] = (1.0, -1.0, -1.0, -1.0),
 ) -> ForecastScore:
-    """Score price forecasts over test periods: MAPE and DS by coin and period, and the summary Z, M, D, R, U.
+    """Score price forecasts over test periods: MAPE and DS by asset and period, and the summary Z,
+    M, D, R, U.
 
     Parameters
     ----------
     actual : DataFrame
-        Quoted prices, time x coin; NaN where there was no quote (which is then not scored).
+        Quoted prices, time x asset; NaN where there was no quote (which is then not scored).
     forecast : DataFrame
-        Forecasts, time x coin, the row at t being the forecast *for* t. Its coins are those scored; matched to ``actual`` by
-        time and coin, never by position. NaN, or a time it does not have, is no forecast.
+        Forecasts, time x asset, the row at t being the forecast *for* t. Its assets are those
+        scored; matched to ``actual`` by time and asset, never by position. NaN, or a time it does
+        not have, is no forecast.
     periods : sequence of time, or of (time, time)
-        A time starts a period of ``length``; a pair is a period from the first to the last of the two, both included.
-    seconds : mapping of coin to float, Series or float
-        Seconds that one forecast of each coin takes, or the sum over coins.
+        A time starts a period of ``length``; a pair is a period from the first to the last of the
+        two, both included.
+    seconds : mapping of asset to float, Series or float
+        Seconds that one forecast of each asset takes, or the sum over assets.
     length : str or Timedelta
         Length of the periods given by their start: one day holds 288 steps of 5 minutes.
     budget : float
@@ -242,17 +257,21 @@ def forecast_score(
     DataError
         A period without a time of ``actual``; index or prices unfit.
     ParameterError
-        A coin that ``actual`` does not have; a period that ends before it starts; no period.
+        An asset that ``actual`` does not have; a period that ends before it starts; no period.
     """
     stamps = as_stamps("actual", actual.index)
     issued = as_stamps("forecast", forecast.index)
     for name, frame in (("actual", actual), ("forecast", forecast)):
         if not frame.columns.is_unique:
-            raise DataError(f"{name} has the column {frame.columns[frame.columns.duplicated()].tolist()[0]!r} twice")
+            raise DataError(
+                f"{name} has the column {frame.columns[frame.columns.duplicated()].tolist()[0]!r} "
+                "twice"
+            )
     place = actual.columns.get_indexer(forecast.columns)
     if (place < 0).any():
         raise ParameterError(
-            f"coin {forecast.columns.tolist()[int(np.argmax(place < 0))]!r} of forecast is not a column of actual"
+            f"asset {forecast.columns.tolist()[int(np.argmax(place < 0))]!r} of forecast is not a "
+            "column of actual"
         )
     if len(periods) == 0:
         raise ParameterError("periods must name at least one test period, got none")
@@ -267,7 +286,9 @@ def forecast_score(
     for number, period in enumerate(periods):
         low, high = _span(period, stamps, length)
         if low >= high:
-            raise DataError(f"periods[{number}] = {period!r} holds no time of actual ({_range(stamps)})")
+            raise DataError(
+                f"periods[{number}] = {period!r} holds no time of actual ({_range(stamps)})"
+            )
         y = truth[low:high, place]
         f = np.full(y.shape, np.nan)
         inside = found[low:high]
@@ -280,17 +301,17 @@ def forecast_score(
     spread = dispersion(error)
     m, d, r = _mean(error), _mean(direction), _mean(spread)
     u = utilisation(seconds, budget=budget)
-    coins, numbers = forecast.columns, pd.RangeIndex(1, len(periods) + 1, name="period")
+    assets, numbers = forecast.columns, pd.RangeIndex(1, len(periods) + 1, name="period")
 
     def table(values: FloatArray | IntArray) -> pd.DataFrame:
-        return pd.DataFrame(values, index=coins, columns=numbers)
+        return pd.DataFrame(values, index=assets, columns=numbers)
 
     return ForecastScore(
         mape=table(error),
         directional_symmetry=table(direction),
         scored=table(scored),
         missed=table(missed),
-        dispersion=pd.Series(spread, index=coins),
+        dispersion=pd.Series(spread, index=assets),
         Z=summary_score(d, m, r, u, weights=weights),
         M=m,
         D=d,
@@ -303,19 +324,24 @@ def _scored(actual: FloatArray, forecast: FloatArray) -> tuple[FloatArray, Float
     """Check the two arrays, and return them with the mask of the steps that count."""
     actual, forecast = np.asarray(actual, dtype=np.float64), np.asarray(forecast, dtype=np.float64)
     if actual.ndim != 2 or actual.shape != forecast.shape:
-        raise DataError(f"actual and forecast must have the same shape (steps, coins), got {actual.shape} and {forecast.shape}")
+        raise DataError(
+            f"actual and forecast must have the same shape (steps, assets), got {actual.shape} and "
+            f"{forecast.shape}"
+        )
     with np.errstate(invalid="ignore"):
         bad = (actual <= 0.0) | np.isinf(actual)
     if bad.any():
         step, column = np.argwhere(bad)[0]
         raise DataError(
-            f"actual must hold positive finite prices, or NaN where there is none, got {actual[step, column]} "
+            "actual must hold positive finite prices, or NaN where there is none, got "
+            f"{actual[step, column]} "
             f"in step {step}, column {column}"
         )
     if np.isinf(forecast).any():
         step, column = np.argwhere(np.isinf(forecast))[0]
         raise DataError(
-            f"forecast must hold finite prices, or NaN where there is none, got {forecast[step, column]} "
+            "forecast must hold finite prices, or NaN where there is none, got "
+            f"{forecast[step, column]} "
             f"in step {step}, column {column}"
         )
     return actual, forecast, ~np.isnan(actual) & ~np.isnan(forecast)
@@ -352,4 +378,8 @@ def _span(period: Period, stamps: np.ndarray, length: str | pd.Timedelta) -> tup
 
 
 def _range(stamps: np.ndarray) -> str:
-    return f"{pd.Timestamp(stamps[0])} to {pd.Timestamp(stamps[-1])}" if len(stamps) else "which is empty"
+    return (
+        f"{pd.Timestamp(stamps[0])} to {pd.Timestamp(stamps[-1])}"
+        if len(stamps)
+        else "which is empty"
+    )

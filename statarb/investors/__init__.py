@@ -5,19 +5,43 @@ Importing the package registers every investor of the library; see :func:`make_i
 
 from __future__ import annotations
 
-from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, Paced, from_function, from_skfolio
+from statarb.investors.adapters import (
+    EstimatorInvestor,
+    FunctionInvestor,
+    Throttled,
+    from_function,
+    from_skfolio,
+)
 from statarb.investors.autonomous.investor import AutonomousInvestor
-from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, SignalDriven, make_investor, register
-from statarb.investors.benchmarks.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
+from statarb.investors.base import (
+    INVESTORS,
+    BaseInvestor,
+    Investor,
+    PeriodicInvestor,
+    SignalDriven,
+    make_investor,
+    register,
+)
+from statarb.investors.benchmarks.baselines import (
+    BuyAndHold,
+    BuyAndHoldEqualWeight,
+    Cash,
+    Momentum,
+    Rebalanced,
+)
 from statarb.investors.benchmarks.classic import (
-    EqualRisk,
+    EqualWeight,
     InverseVolatility,
     MinimumVariance,
-    OneOverN,
     Reversal,
+    RiskParity,
     VolatilityTarget,
 )
-from statarb.investors.benchmarks.robots import ChannelBreakout, MovingAverageCross, RelativeStrength
+from statarb.investors.benchmarks.robots import (
+    ChannelBreakout,
+    MovingAverageCross,
+    RelativeStrength,
+)
 from statarb.investors.grid import RefusedInvestor, parameter_grid
 from statarb.investors.online import (
     CORN,
@@ -25,7 +49,7 @@ from statarb.investors.online import (
     OLMAR,
     PAMR,
     Anticor,
-    BestCoin,
+    BestAsset,
     BestConstantRebalanced,
     ExponentiatedGradient,
     FollowTheLeader,
@@ -44,33 +68,33 @@ __all__ = [
     "Anticor",
     "AutonomousInvestor",
     "BaseInvestor",
-    "BestCoin",
+    "BestAsset",
     "BestConstantRebalanced",
+    "BuyAndHold",
+    "BuyAndHoldEqualWeight",
     "Cash",
     "ChannelBreakout",
-    "EqualRisk",
     "EqualWeight",
     "EstimatorInvestor",
     "ExponentiatedGradient",
     "FollowTheLeader",
     "FunctionInvestor",
-    "Hold",
     "InverseVolatility",
     "Investor",
     "LeadLag",
     "MinimumVariance",
     "Momentum",
     "MovingAverageCross",
-    "OneOverN",
     "OnlineNewtonStep",
-    "Paced",
     "PeriodicInvestor",
     "Rebalanced",
     "RefusedInvestor",
     "RelativeStrength",
     "Reversal",
+    "RiskParity",
     "SignalDriven",
     "StatArb",
+    "Throttled",
     "UniversalPortfolio",
     "VolatilityTarget",
     "from_function",

@@ -38,7 +38,8 @@ class BatchProblem:
     previous, max_trade : optional
         As in ``solve``.
     options : dict
-        Further keyword arguments of ``solve``: ``volatility``, ``value``, ``numeraire_price``, ``scenario_weights``.
+        Further keyword arguments of ``solve``: ``volatility``, ``value``, ``numeraire_price``,
+        ``scenario_weights``.
     """
 
     problem: MeanDownsideRisk
@@ -52,8 +53,9 @@ class BatchProblem:
 def batch_solve(problems: Sequence[BatchProblem], n_jobs: int = 1) -> list[Solution]:
     """Solve many problems, in order; the same weights, bit for bit, for every ``n_jobs``.
 
-    Scenarios are checked once, written once to a temporary file, and mapped into memory by the workers, whose BLAS runs with
-    one thread each. On a cluster, call it inside ``joblib.parallel_config("dask")`` with a shared folder for temporary files.
+    Scenarios are checked once, written once to a temporary file, and mapped into memory by the
+    workers, whose BLAS runs with one thread each. On a cluster, call it inside
+    ``joblib.parallel_config("dask")`` with a shared folder for temporary files.
 
     Parameters
     ----------
@@ -65,8 +67,9 @@ def batch_solve(problems: Sequence[BatchProblem], n_jobs: int = 1) -> list[Solut
     Returns
     -------
     list of Solution
-        A problem without a feasible portfolio, or without a solution in the ratio form, has the status ``infeasible``, weights
-        of NaN, and the message in ``reason``. Other errors are raised.
+        A problem without a feasible portfolio, or without a solution in the ratio form, has the
+        status ``infeasible``, weights of NaN, and the message in ``reason``. Other errors are
+        raised.
 
     Raises
     ------
@@ -77,7 +80,10 @@ def batch_solve(problems: Sequence[BatchProblem], n_jobs: int = 1) -> list[Solut
     problems = list(problems)
     for position, problem in enumerate(problems):
         if not isinstance(problem, BatchProblem):
-            raise ParameterError(f"problems must hold BatchProblem, got {type(problem).__name__} at position {position}")
+            raise ParameterError(
+                f"problems must hold BatchProblem, got {type(problem).__name__} at position "
+                f"{position}"
+            )
     shared: dict[int, Scenarios] = {}
     for position, problem in enumerate(problems):
         if id(problem.scenarios) not in shared:
@@ -86,7 +92,10 @@ def batch_solve(problems: Sequence[BatchProblem], n_jobs: int = 1) -> list[Solut
             except DataError as error:
                 raise DataError(f"problem {position}: {error}") from error
     if n_jobs == 1 or len(problems) < 2:
-        return [_solve_one(position, problem, shared[id(problem.scenarios)]) for position, problem in enumerate(problems)]
+        return [
+            _solve_one(position, problem, shared[id(problem.scenarios)])
+            for position, problem in enumerate(problems)
+        ]
     with tempfile.TemporaryDirectory(prefix="statarb-batch-") as folder:
         paths = {}
         for number, (key, table) in enumerate(shared.items()):
@@ -106,7 +115,9 @@ def batch_solve(problems: Sequence[BatchProblem], n_jobs: int = 1) -> list[Solut
     return found
 
 
-def _solve_mapped(position: int, problem: BatchProblem, path: str, holes: Any, labels: pd.Index | None) -> Solution:
+def _solve_mapped(
+    position: int, problem: BatchProblem, path: str, holes: Any, labels: pd.Index | None
+) -> Solution:
     # copy on write: nothing is written, and the kernels are compiled for arrays that could be
     histories = np.load(path, mmap_mode="c")
     return _solve_one(position, problem, Scenarios(np.asarray(histories), holes, labels))
@@ -117,7 +128,13 @@ def _solve_one(position: int, problem: BatchProblem, scenarios: Scenarios) -> So
     if labels is None and isinstance(problem.expected_return, pd.Series):
         labels = problem.expected_return.index
     try:
-        return problem.problem.solve(problem.expected_return, scenarios, problem.previous, problem.max_trade, **problem.options)
+        return problem.problem.solve(
+            problem.expected_return,
+            scenarios,
+            problem.previous,
+            problem.max_trade,
+            **problem.options,
+        )
     except (InfeasibleError, NoGain) as error:
         return infeasible_solution(len(scenarios.histories), labels, str(error))
     except DataError as error:

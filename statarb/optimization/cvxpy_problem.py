@@ -1,4 +1,6 @@
-"""The specification: the problem as it is written on paper, in cvxpy, for any of its solvers and with constraints added."""
+"""The specification: the problem as it is written on paper, in cvxpy, for any of its solvers and
+with constraints added.
+"""
 
 from __future__ import annotations
 
@@ -49,31 +51,35 @@ class StatementAnswer:
 
 
 class Statement:
-    """One problem in cvxpy, with its data as parameters (DPP), so that it is compiled once and solved often.
+    """One problem in cvxpy, with its data as parameters (DPP), so that it is compiled once and
+    solved often.
 
-    With weights w, scenario returns r_t of probability p_t, previous weights w0, fee c and minimum acceptable return m::
+    With weights w, scenario returns r_t of probability p_t, previous weights w0, fee c and minimum
+    acceptable return m::
 
-        downside(w) = sum_t p_t max(0, m - r_t'w)^2            second lower partial moment (Bawa 1975; Fishburn 1977)
+        downside(w) = sum_t p_t max(0, m - r_t'w)^2   second lower partial moment (Bawa 1975)
         net(w)      = mu'w - c ||w - w0||_1
 
         utility     maximise  net(w) - lambda downside(w)
-        ratio       maximise  (net(w) - m) / sqrt(downside(w))          (Sortino & van der Meer 1991)
+        ratio       maximise  (net(w) - m) / sqrt(downside(w))   (Sortino & van der Meer 1991)
         min_risk    minimise  downside(w)                 subject to  net(w) >= floor
                     minimise  lambda downside(w) + c ||w - w0||_1       where no floor is given
 
-        subject to  lower <= w <= upper,  sum(w) >= invested,  sum(w) [+ c ||w - w0||_1] <= 1,  sum over group g <= cap_g
+        subject to  lower <= w <= upper,  sum(w) >= invested,  sum(w) [+ c ||w - w0||_1] <= 1,  sum
+        over group g <= cap_g
 
-    The ratio is made convex as Charnes & Cooper (1962) do: with x = k w and k >= 0 free, minimise downside(x) - net(x), all
-    homogeneous in (x, k); then w = x / k. For the other measures, which are homogeneous of degree 1, net(x) is maximised with
-    measure(x) <= 1.
+    The ratio is made convex as Charnes & Cooper (1962) do: with x = k w and k >= 0 free, minimise
+    downside(x) - net(x), all homogeneous in (x, k); then w = x / k. For the other measures, which
+    are homogeneous of degree 1, net(x) is maximised with measure(x) <= 1.
 
-    The objective is divided by a constant so that a solver's absolute tolerance means something; this changes no solution.
+    The objective is divided by a constant so that a solver's absolute tolerance means something;
+    this changes no solution.
 
     Parameters
     ----------
     program : Program
-        Gives scenarios and their weights, which are constants, and which constraints there are. Other programs with the same
-        scenarios can be solved too.
+        Gives scenarios and their weights, which are constants, and which constraints there are.
+        Other programs with the same scenarios can be solved too.
     objective, measure : str
         What is optimised and what risk means.
     cvar_level : float
@@ -98,8 +104,16 @@ class Statement:
         self.lower, self.upper = cp.Parameter(n, name="lower"), cp.Parameter(n, name="upper")
         self.risk_aversion = cp.Parameter(nonneg=True, name="risk_aversion")
         self.return_floor = cp.Parameter(name="return_floor")
-        self.group_caps = None if program.group_caps is None else cp.Parameter(len(program.group_caps), name="group_caps")
-        histories = program.histories if program.scale is None else program.histories * program.scale[:, None]
+        self.group_caps = (
+            None
+            if program.group_caps is None
+            else cp.Parameter(len(program.group_caps), name="group_caps")
+        )
+        histories = (
+            program.histories
+            if program.scale is None
+            else program.histories * program.scale[:, None]
+        )
         self._scenarios = histories.T
         self._probability = program.scenario_weights
         self._unit = _typical(program, histories)
@@ -144,7 +158,11 @@ class Statement:
         self.problem = cp.Problem(goal, constraints)
 
     def solve(
-        self, program: Program, solver: str = "CLARABEL", constraints: Iterable[Constraint] = (), **options: Any
+        self,
+        program: Program,
+        solver: str = "CLARABEL",
+        constraints: Iterable[Constraint] = (),
+        **options: Any,
     ) -> StatementAnswer:
         """Solve for the program's data; extra constraints speak of the weights.
 
@@ -153,10 +171,13 @@ class Statement:
         InfeasibleError
             Where the solver proves that no portfolio satisfies the constraints.
         ParameterError
-            Solver not installed, or extra constraints with the ratio form that are not convex in the scaled weights.
+            Solver not installed, or extra constraints with the ratio form that are not convex in
+            the scaled weights.
         """
         if solver not in cp.installed_solvers():
-            raise ParameterError(f"solver must be one of {', '.join(cp.installed_solvers())}, got {solver!r}")
+            raise ParameterError(
+                f"solver must be one of {', '.join(cp.installed_solvers())}, got {solver!r}"
+            )
         self._assign(program)
         problem = self.problem
         extra = self._added(constraints)
@@ -166,22 +187,28 @@ class Statement:
             problem.solve(solver=solver, **options)
         except cp.SolverError as error:
             return StatementAnswer(None, f"solver failed: {error}", None, None, 0)
-        iterations = int(problem.solver_stats.num_iters or 0) if problem.solver_stats is not None else 0
+        iterations = (
+            int(problem.solver_stats.num_iters or 0) if problem.solver_stats is not None else 0
+        )
         if problem.status in (cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE):
             raise InfeasibleError(
-                f"no portfolio satisfies the constraints ({solver} says {problem.status}); loosen caps, floor, max_trade or "
+                f"no portfolio satisfies the constraints ({solver} says {problem.status}); loosen "
+                "caps, floor, max_trade or "
                 "the constraints that were added"
             )
         if self._x.value is None:
             return StatementAnswer(None, str(problem.status), None, None, iterations)
         multiple = 1.0 if self._multiple is None else float(self._multiple.value)
         if not multiple > 0.0:
-            return StatementAnswer(None, f"{problem.status}, but the scaled weights vanish", None, None, iterations)
+            return StatementAnswer(
+                None, f"{problem.status}, but the scaled weights vanish", None, None, iterations
+            )
         weights = np.asarray(self._x.value, dtype=np.float64) / multiple
         groups = None
         if self._group is not None and self._group.dual_value is not None:
             groups = np.maximum(np.asarray(self._group.dual_value, dtype=np.float64), 0.0)
-            # the ratio's objective is not divided by the unit, and its multipliers are those of the weights themselves
+            # the ratio's objective is not divided by the unit, and its multipliers are those of the
+            # weights themselves
             groups = groups if self._multiple is not None else groups * self._unit
         floor = None
         if self._floor is not None and self._floor.dual_value is not None:
@@ -199,19 +226,25 @@ class Statement:
             found.extend(made if isinstance(made, (list, tuple)) else [made])
         if found and self.objective == "ratio":
             raise ParameterError(
-                "constraints cannot be added to objective='ratio', whose weights are a quotient of variables; "
+                "constraints cannot be added to objective='ratio', whose weights are a quotient of "
+                "variables; "
                 "use objective='utility' or 'min_risk' with return_floor"
             )
         for constraint in found:
             if not isinstance(constraint, cvxpy.Constraint):
                 raise ParameterError(
-                    f"constraints must be cvxpy constraints or functions of the weights that return them, got {constraint!r}"
+                    "constraints must be cvxpy constraints or functions of the weights that "
+                    f"return them, got {constraint!r}"
                 )
-            if any(variable.id == self.weights.id for variable in constraint.variables()) or not constraint.variables():
+            if (
+                any(variable.id == self.weights.id for variable in constraint.variables())
+                or not constraint.variables()
+            ):
                 continue
             names = ", ".join(variable.name() for variable in constraint.variables())
             raise ParameterError(
-                f"a constraint speaks of the variables {names}, none of which are the weights; write it with "
+                f"a constraint speaks of the variables {names}, none of which are the weights; "
+                "write it with "
                 "problem.variable(assets) or give a function of the weights"
             )
         return found
@@ -255,7 +288,9 @@ def measure_of(program: Program, weights: FloatArray, measure: Measure, cvar_lev
 def _typical(program: Program, histories: FloatArray) -> float:
     """Return the size of the objective: a solver's absolute tolerance should be small beside it."""
     spread = float(np.sqrt(np.mean(histories**2))) if histories.size else 0.0
-    size = max(float(np.abs(program.expected_return).max(initial=0.0)), program.risk_aversion * spread**2)
+    size = max(
+        float(np.abs(program.expected_return).max(initial=0.0)), program.risk_aversion * spread**2
+    )
     if program.return_floor is not None:
         size = spread**2
     return size if size > 0.0 else 1.0
@@ -266,4 +301,6 @@ def _membership(program: Program) -> Any:
     assert program.group_caps is not None
     member = np.flatnonzero(program.group >= 0)
     shape = (len(program.group_caps), program.assets)
-    return scipy.sparse.csr_array((np.ones(len(member)), (program.group[member], member)), shape=shape)
+    return scipy.sparse.csr_array(
+        (np.ones(len(member)), (program.group[member], member)), shape=shape
+    )

@@ -1,4 +1,6 @@
-"""cvxpy's answers: on request, and where the fast path is not certified, then on the assets that matter."""
+"""cvxpy's answers: on request, and where the fast path is not certified, then on the assets that
+matter.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ import numpy as np
 
 from statarb._core.typing import FloatArray
 from statarb.errors import InfeasibleError
-from statarb.optimization.certificate import Certificate, certify_min_risk, certify_ratio, certify_utility
+from statarb.optimization.certificate import (
+    Certificate,
+    certify_min_risk,
+    certify_ratio,
+    certify_utility,
+)
 from statarb.optimization.cvxpy_problem import Constraint, Statement, StatementAnswer
 from statarb.optimization.objectives import Answer
 from statarb.optimization.program import Measure, Objective, Program
@@ -19,11 +26,18 @@ from statarb.optimization.solution import Status
 
 __all__ = ["solve_fallback", "solve_statement"]
 
-TIGHT: dict[str, Any] = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "max_iter": 200}
+TIGHT: dict[str, Any] = {
+    "tol_gap_abs": 1e-12,
+    "tol_gap_rel": 1e-12,
+    "tol_feas": 1e-12,
+    "max_iter": 200,
+}
 """Clarabel's tolerances; its defaults leave relative errors of 1e-6 on objectives of this size."""
 
 ROUGH = 1e-6
-"""Gap and infeasibility that pass as optimal from a solver of the caller's choice; what their defaults aim at, or more."""
+"""Gap and infeasibility that pass as optimal from a solver of the caller's choice; what their
+defaults aim at, or more.
+"""
 
 
 def solve_statement(
@@ -43,9 +57,11 @@ def solve_statement(
     answer : Answer
         Weights as the solver gave them, put into the box.
     status : str
-        ``optimal``; or ``optimal_inaccurate``, where the solver says so or the certificate is worse than :data:`ROUGH`.
+        ``optimal``; or ``optimal_inaccurate``, where the solver says so or the certificate is worse
+        than :data:`ROUGH`.
     certified : bool
-        Whether the gap is one: not for other measures, or with constraints that the certificate does not know.
+        Whether the gap is one: not for other measures, or with constraints that the certificate
+        does not know.
 
     Raises
     ------
@@ -63,10 +79,19 @@ def solve_statement(
         certificate = _certify(program, objective, weights, found)
     accurate = found.status == cvxpy.OPTIMAL
     reason = "" if accurate else f"{solver} says {found.status}"
-    if accurate and not (certificate.infeasibility <= ROUGH and (not certified or certificate.gap <= ROUGH)):
+    if accurate and not (
+        certificate.infeasibility <= ROUGH and (not certified or certificate.gap <= ROUGH)
+    ):
         accurate = False
-        reason = f"{solver} says {found.status}, but the infeasibility is {certificate.infeasibility:.1e}"
-        reason += f" and the gap {certificate.gap:.1e}; tighten its tolerances" if certified else "; tighten its tolerances"
+        reason = (
+            f"{solver} says {found.status}, but the infeasibility is "
+            f"{certificate.infeasibility:.1e}"
+        )
+        reason += (
+            f" and the gap {certificate.gap:.1e}; tighten its tolerances"
+            if certified
+            else "; tighten its tolerances"
+        )
     if constraints:
         reason = "; ".join(filter(None, [reason, "not certified: constraints were added"]))
     risk_aversion = _implied(program, objective, weights, found)
@@ -78,7 +103,8 @@ def solve_statement(
 
 
 def solve_fallback(program: Program, objective: Objective, first: Answer) -> tuple[Answer, str]:
-    """Solve with Clarabel on the assets that are held or priced in, adding assets until none would be bought.
+    """Solve with Clarabel on the assets that are held or priced in, adding assets until none would
+    be bought.
 
     Parameters
     ----------
@@ -113,7 +139,12 @@ def solve_fallback(program: Program, objective: Objective, first: Answer) -> tup
         weights[part] = found.weights
         weights = _repaired(program, np.clip(weights, program.lower, program.upper))
         certificate = _certify(program, objective, weights, found)
-        answer = Answer(weights, certificate, first.iterations + found.iterations, _implied(program, objective, weights, found))
+        answer = Answer(
+            weights,
+            certificate,
+            first.iterations + found.iterations,
+            _implied(program, objective, weights, found),
+        )
         if (max(certificate.infeasibility - 1e-12, 0.0), certificate.gap) < (
             max(best.certificate.infeasibility - 1e-12, 0.0),
             best.certificate.gap,
@@ -154,7 +185,9 @@ def _repaired(program: Program, weights: FloatArray) -> FloatArray:
         total = float(weights.sum())
         if cash < 0.0:
             room = weights - program.lower
-            weights = weights - room * min(1.0, -cash / max(float(room.sum()) * (1.0 - program.paid), 1e-300))
+            weights = weights - room * min(
+                1.0, -cash / max(float(room.sum()) * (1.0 - program.paid), 1e-300)
+            )
         elif total < program.invested:
             room = program.upper - weights
             share = np.where(weights > 0.0, room, 0.0)
@@ -163,12 +196,19 @@ def _repaired(program: Program, weights: FloatArray) -> FloatArray:
     return weights
 
 
-def _certify(program: Program, objective: Objective, weights: FloatArray, found: StatementAnswer) -> Certificate:
+def _certify(
+    program: Program, objective: Objective, weights: FloatArray, found: StatementAnswer
+) -> Certificate:
     if objective == "ratio":
         return certify_ratio(program, weights, found.group_prices)
     if objective == "min_risk" and program.return_floor is not None:
         if found.risk_price is None or found.risk_price > 1e100:
-            still = program.replace(expected_return=np.zeros(program.assets), fee=0.0, risk_aversion=1.0, return_floor=None)
+            still = program.replace(
+                expected_return=np.zeros(program.assets),
+                fee=0.0,
+                risk_aversion=1.0,
+                return_floor=None,
+            )
             certificate = certify_utility(still, weights, None, found.group_prices)
             return dataclasses.replace(certificate, infeasibility=program.infeasibility(weights))
         prices = None if found.group_prices is None else found.group_prices * found.risk_price
@@ -176,20 +216,34 @@ def _certify(program: Program, objective: Objective, weights: FloatArray, found:
     return certify_utility(program, weights, None, found.group_prices)
 
 
-def _implied(program: Program, objective: Objective, weights: FloatArray, found: StatementAnswer) -> float:
+def _implied(
+    program: Program, objective: Objective, weights: FloatArray, found: StatementAnswer
+) -> float:
     if objective == "ratio":
         downside = program.downside(weights)
-        return (program.net_return(weights) - program.mar) / (2.0 * downside) if downside > 0.0 else math.inf
+        return (
+            (program.net_return(weights) - program.mar) / (2.0 * downside)
+            if downside > 0.0
+            else math.inf
+        )
     return program.risk_aversion if found.risk_price is None else found.risk_price
 
 
-def _most_wanted(program: Program, objective: Objective, weights: FloatArray, among: np.ndarray[Any, Any], count: int) -> Any:
+def _most_wanted(
+    program: Program,
+    objective: Objective,
+    weights: FloatArray,
+    among: np.ndarray[Any, Any],
+    count: int,
+) -> Any:
     """Return the assets that gain most, at first order, for one unit of the budget."""
     downside = program.downside(weights)
     risk_aversion = program.risk_aversion
     if objective == "ratio" and downside > 0.0:
         risk_aversion = (program.net_return(weights) - program.mar) / (2.0 * downside)
-    worth = program.expected_return - program.fee - risk_aversion * program.downside_gradient(weights)
+    worth = (
+        program.expected_return - program.fee - risk_aversion * program.downside_gradient(weights)
+    )
     worth = np.where(among & (program.upper > 0.0), worth, -np.inf)
     wanted = np.zeros(program.assets, np.bool_)
     order = np.argsort(-worth, kind="stable")[:count]

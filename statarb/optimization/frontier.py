@@ -31,8 +31,9 @@ class Frontier:
     Parameters
     ----------
     table : DataFrame
-        One row a point, by rising risk: ``net_return``, ``downside_deviation``, ``ratio``, ``risk_aversion`` (lambda of the
-        utility problem with this solution), ``invested``, ``held`` (number of assets), ``gap`` and ``status``.
+        One row a point, by rising risk: ``net_return``, ``downside_deviation``, ``ratio``,
+        ``risk_aversion`` (lambda of the utility problem with this solution), ``invested``, ``held``
+        (number of assets), ``gap`` and ``status``.
     weights : DataFrame
         Points x assets.
     """
@@ -42,10 +43,14 @@ class Frontier:
 
     def __repr__(self) -> str:
         """Return the table of the points."""
-        return f"Frontier of {len(self.table)} portfolios of {self.weights.shape[1]} assets\n{self.table.to_string()}"
+        return (
+            f"Frontier of {len(self.table)} portfolios of {self.weights.shape[1]} "
+            f"assets\n{self.table.to_string()}"
+        )
 
     def figure(self, title: str = "Efficient frontier") -> Figure:
-        """Draw net expected return over downside deviation, the largest ratio marked; a matplotlib figure.
+        """Draw net expected return over downside deviation, the largest ratio marked; a matplotlib
+        figure.
 
         Parameters
         ----------
@@ -57,17 +62,28 @@ class Frontier:
         drawing = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = drawing.add_subplot()
         table = self.table
-        axes.plot(100 * table["downside_deviation"], 100 * table["net_return"], marker="o", markersize=3, linewidth=1.2)
+        axes.plot(
+            100 * table["downside_deviation"],
+            100 * table["net_return"],
+            marker="o",
+            markersize=3,
+            linewidth=1.2,
+        )
         finite = table["ratio"].where(np.isfinite(table["ratio"]))
         if finite.notna().any():
             best = table.iloc[int(np.nanargmax(finite))]
             axes.plot(
-                100 * best["downside_deviation"], 100 * best["net_return"], "s", markersize=7, fillstyle="none",
+                100 * best["downside_deviation"], 100 * best["net_return"], "s", markersize=7,
+                fillstyle="none",
                 color="tab:red",
                 label=f"largest ratio, {best['ratio']:.3g}",
             )  # fmt: skip
             axes.legend(loc="lower right", frameon=False)
-        axes.set(xlabel="downside deviation, % a step", ylabel="net expected return, % a step", title=title)
+        axes.set(
+            xlabel="downside deviation, % a step",
+            ylabel="net expected return, % a step",
+            title=title,
+        )
         axes.spines[["top", "right"]].set_visible(False)
         return drawing
 
@@ -82,7 +98,8 @@ def frontier(
     *,
     volatility: Vector | None = None,
 ) -> Frontier:
-    """Return n portfolios from the least downside to the largest net expected return, evenly spaced in net return.
+    """Return n portfolios from the least downside to the largest net expected return, evenly spaced
+    in net return.
 
     Parameters
     ----------
@@ -100,7 +117,9 @@ def frontier(
     """
     n = check_integer("n", n, at_least=2)
     base = problem.replace(
-        objective="min_risk", return_floor=-1e300, invested=0.0 if problem.objective != "min_risk" else problem.invested
+        objective="min_risk",
+        return_floor=-1e300,
+        invested=0.0 if problem.objective != "min_risk" else problem.invested,
     )
     table = Scenarios.of(scenarios)
     program = base.program(expected_return, table, previous, max_trade, volatility=volatility)
@@ -116,7 +135,9 @@ def frontier(
         answer = base.solve_program(program.replace(return_floor=float(floor)), solver, start=start)
         start = answer.array
         points.append(answer)
-    rows = [_row(program, point.array, point.risk_aversion, point.gap, point.status) for point in points]
+    rows = [
+        _row(program, point.array, point.risk_aversion, point.gap, point.status) for point in points
+    ]
     rows.append(_row(program, top, 0.0, 0.0, "optimal"))
     weights = np.array([*(point.array for point in points), top])
     return Frontier(pd.DataFrame(rows), pd.DataFrame(weights, columns=program.labels))
@@ -146,9 +167,10 @@ def sensitivity(
     Returns
     -------
     DataFrame
-        Indexed by lambda, rising: ``utility``, ``net_return``, ``downside_deviation``, ``invested``, ``held``, ``turnover``,
-        ``moved`` (sum of absolute changes of weights since the row above), ``slope`` (of the utility in lambda, which is minus
-        the downside: the envelope theorem) and ``gap``.
+        Indexed by lambda, rising: ``utility``, ``net_return``, ``downside_deviation``,
+        ``invested``, ``held``, ``turnover``, ``moved`` (sum of absolute changes of weights since
+        the row above), ``slope`` (of the utility in lambda, which is minus the downside: the
+        envelope theorem) and ``gap``.
 
     Raises
     ------
@@ -188,7 +210,9 @@ def sensitivity(
     return pd.DataFrame(rows, index=pd.Index(lambdas, name="risk_aversion"))
 
 
-def _row(program: Program, weights: FloatArray, risk_aversion: float, gap: float, status: str) -> dict[str, Any]:
+def _row(
+    program: Program, weights: FloatArray, risk_aversion: float, gap: float, status: str
+) -> dict[str, Any]:
     return {
         "net_return": program.net_return(weights),
         "downside_deviation": float(np.sqrt(program.downside(weights))),

@@ -1,4 +1,6 @@
-"""Arguments of the optimizer: aligned by asset, checked, and turned into arrays, with messages that name the asset."""
+"""Arguments of the optimizer: aligned by asset, checked, and turned into arrays, with messages that
+name the asset.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,16 @@ from statarb.errors import DataError, ParameterError
 from statarb.optimization._engine.sliding import transpose_clean
 from statarb.optimization.labels import shown, shown_at
 
-__all__ = ["ByAsset", "MissingPolicy", "Scenarios", "Vector", "asset_labels", "by_asset", "read_scenarios", "row_weights"]
+__all__ = [
+    "ByAsset",
+    "MissingPolicy",
+    "Scenarios",
+    "Vector",
+    "asset_labels",
+    "by_asset",
+    "read_scenarios",
+    "row_weights",
+]
 
 Vector: TypeAlias = "pd.Series[Any] | FloatArray | Mapping[Hashable, float]"
 ByAsset: TypeAlias = "float | pd.Series[Any] | FloatArray | Mapping[Hashable, float]"
@@ -47,7 +58,8 @@ class Scenarios:
 
 
 def read_scenarios(scenarios: pd.DataFrame | FloatArray) -> Scenarios:
-    """Check scenario returns, T x N, once; the result can be passed on in their place, again and again.
+    """Check scenario returns, T x N, once; the result can be passed on in their place, again and
+    again.
 
     Parameters
     ----------
@@ -61,34 +73,46 @@ def read_scenarios(scenarios: pd.DataFrame | FloatArray) -> Scenarios:
     """
     labels = scenarios.columns if isinstance(scenarios, pd.DataFrame) else None
     if labels is not None and not labels.is_unique:
-        raise DataError(f"scenarios has the column {shown(labels[labels.duplicated()][0])} twice; an asset has one column")
+        raise DataError(
+            f"scenarios has the column {shown(labels[labels.duplicated()][0])} twice; an asset has "
+            "one column"
+        )
     try:
         values = np.asarray(scenarios, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"scenarios must hold numbers, scenarios x assets: {error}") from error
     if values.ndim != 2 or values.shape[1] == 0:
-        raise DataError(f"scenarios must be a table, scenarios x assets, with at least one asset, got the shape {values.shape}")
+        raise DataError(
+            "scenarios must be a table, scenarios x assets, with at least one asset, got the "
+            f"shape {values.shape}"
+        )
     if values.shape[0] < 2:
-        raise DataError(f"scenarios must have at least two rows, got {values.shape[0]}; give a longer window")
+        raise DataError(
+            f"scenarios must have at least two rows, got {values.shape[0]}; give a longer window"
+        )
     histories, holes = np.empty(values.shape[::-1]), np.zeros(values.shape[1], np.int64)
     if transpose_clean(np.ascontiguousarray(values), histories, holes):
         row, column = (int(place[0]) for place in np.nonzero(np.isinf(values)))
         name = shown_at(labels, column)
         raise DataError(
-            f"scenarios must be finite, or NaN where missing; {values[row, column]} stands in row {row}, asset {name}; "
+            f"scenarios must be finite, or NaN where missing; {values[row, column]} stands in row "
+            f"{row}, asset {name}; "
             "was a price 0?"
         )
     return Scenarios(histories, holes, labels)
 
 
 def asset_labels(expected_return: Any, scenarios: pd.Index | None, assets: int) -> pd.Index | None:
-    """Return the assets' labels: the columns of the scenarios, else the index of the expected returns, else none."""
+    """Return the assets' labels: the columns of the scenarios, else the index of the expected
+    returns, else none.
+    """
     if scenarios is not None:
         return scenarios
     if isinstance(expected_return, pd.Series):
         if len(expected_return) != assets:
             raise DataError(
-                f"expected_return has {len(expected_return)} assets, scenarios has {assets}; give one for each column"
+                f"expected_return has {len(expected_return)} assets, scenarios has {assets}; give "
+                "one for each column"
             )
         return expected_return.index
     return None
@@ -141,11 +165,16 @@ def by_asset(
         try:
             array = np.array(values, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise DataError(f"{name} must hold numbers, one for each asset, got {type(values).__name__}") from error
+            raise DataError(
+                f"{name} must hold numbers, one for each asset, got {type(values).__name__}"
+            ) from error
         if array.ndim == 0:
             array = np.full(assets, float(array))
         if array.shape != (assets,):
-            raise DataError(f"{name} must have one number for each of the {assets} assets, got the shape {array.shape}")
+            raise DataError(
+                f"{name} must have one number for each of the {assets} assets, got the shape "
+                f"{array.shape}"
+            )
     wrong: BoolArray = np.zeros(assets, np.bool_)
     if not missing:
         wrong |= np.isnan(array)
@@ -163,14 +192,17 @@ def by_asset(
         allowed += "" if above is None else f" above {above:g}"
         label = shown_at(labels, first)
         raise DataError(
-            f"{name} must be {allowed} for each asset; {int(wrong.sum())} are not, first {array[first]} of asset {label}"
-            + (remedy if np.isnan(array[first]) else "")
+            f"{name} must be {allowed} for each asset; {int(wrong.sum())} are not, first "
+            f"{array[first]} of asset {label}" + (remedy if np.isnan(array[first]) else "")
         )
     return array
 
 
-def row_weights(times: int, given: FloatArray | pd.Series[Any] | None, half_life: float | None) -> FloatArray:
-    """Return scenario probabilities: given ones scaled to 1, exponential ones with this half-life in rows, or equal ones.
+def row_weights(
+    times: int, given: FloatArray | pd.Series[Any] | None, half_life: float | None
+) -> FloatArray:
+    """Return scenario probabilities: given ones scaled to 1, exponential ones with this half-life
+    in rows, or equal ones.
 
     Raises
     ------
@@ -180,7 +212,10 @@ def row_weights(times: int, given: FloatArray | pd.Series[Any] | None, half_life
     if given is not None:
         weights = np.array(given, dtype=np.float64)
         if weights.shape != (times,):
-            raise DataError(f"scenario_weights must have one number for each of the {times} scenarios, got {weights.shape}")
+            raise DataError(
+                f"scenario_weights must have one number for each of the {times} scenarios, got "
+                f"{weights.shape}"
+            )
         if not np.isfinite(weights).all() or (weights < 0.0).any() or not weights.sum() > 0.0:
             raise DataError("scenario_weights must be finite, not negative, and not all zero")
     elif half_life is not None:
@@ -197,11 +232,14 @@ def groups_of(
     labels: pd.Index | None,
     assets: int,
 ) -> tuple[IntArray | None, FloatArray | None]:
-    """Return the group of each asset (-1 for none) and the caps, in the order in which ``caps`` names them."""
+    """Return the group of each asset (-1 for none) and the caps, in the order in which ``caps``
+    names them.
+    """
     if groups is None or caps is None:
         if (groups is None) != (caps is None):
             raise ParameterError(
-                "groups and group_caps must be given together: the group of each asset, and the cap of each group"
+                "groups and group_caps must be given together: the group of each asset, and the "
+                "cap of each group"
             )
         return None, None
     names = list(caps)
@@ -210,7 +248,9 @@ def groups_of(
     given = dict(groups)
     unknown = [asset for asset in given if asset not in known]
     if unknown:
-        raise DataError(f"groups names the asset {shown(unknown[0])}, which is not among the {assets} assets")
+        raise DataError(
+            f"groups names the asset {shown(unknown[0])}, which is not among the {assets} assets"
+        )
     stray = [group for group in caps if group not in set(given.values())]
     if stray:
         raise DataError(f"group_caps names the group {shown(stray[0])}, which no asset belongs to")
@@ -224,11 +264,15 @@ def excluded(exclude: Collection[Hashable], labels: pd.Index | None, assets: int
     known = pd.Index(range(assets)) if labels is None else labels
     unknown = [asset for asset in exclude if asset not in known]
     if unknown:
-        raise DataError(f"exclude names the asset {shown(unknown[0])}, which is not among the {assets} assets")
+        raise DataError(
+            f"exclude names the asset {shown(unknown[0])}, which is not among the {assets} assets"
+        )
     return np.asarray(known.isin(list(exclude)), dtype=np.bool_)
 
 
-def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets: int, default: float | None) -> FloatArray:
+def _aligned(
+    name: str, values: pd.Series[Any], labels: pd.Index | None, assets: int, default: float | None
+) -> FloatArray:
     try:
         values = values.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -236,17 +280,22 @@ def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets:
     if labels is None:
         if len(values) != assets:
             raise DataError(
-                f"{name} has {len(values)} assets, scenarios has {assets}; give scenarios as a DataFrame to align them"
+                f"{name} has {len(values)} assets, scenarios has {assets}; give scenarios as a "
+                "DataFrame to align them"
             )
         return np.array(values, dtype=np.float64)
     if values.index is labels or values.index.equals(labels):
         return np.array(values, dtype=np.float64)
     if not values.index.is_unique:
-        raise DataError(f"{name} names {shown(values.index[values.index.duplicated()][0])} twice; an asset has one value")
+        raise DataError(
+            f"{name} names {shown(values.index[values.index.duplicated()][0])} twice; an asset has "
+            "one value"
+        )
     place = labels.get_indexer(values.index)
     if (place < 0).any():
         raise DataError(
-            f"{name} names the asset {shown(values.index[place < 0][0])}, which the scenarios do not have; "
+            f"{name} names the asset {shown(values.index[place < 0][0])}, which the scenarios do "
+            "not have; "
             "their columns are the assets"
         )
     array = np.full(assets, np.nan if default is None else default)
@@ -255,6 +304,7 @@ def _aligned(name: str, values: pd.Series[Any], labels: pd.Index | None, assets:
         given = np.zeros(assets, np.bool_)
         given[place] = True
         raise DataError(
-            f"{name} has no value for the asset {shown_at(labels, int(np.flatnonzero(~given)[0]))}; give one for every asset"
+            f"{name} has no value for the asset "
+            f"{shown_at(labels, int(np.flatnonzero(~given)[0]))}; give one for every asset"
         )
     return array

@@ -1,4 +1,6 @@
-"""MeanDownsideRisk: the problem as a user states it; checks, the fast path, and cvxpy where it is asked for or needed."""
+"""MeanDownsideRisk: the problem as a user states it; checks, the fast path, and cvxpy where it is
+asked for or needed.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +44,18 @@ __all__ = ["MeanDownsideRisk"]
 
 OBJECTIVES = ("utility", "ratio", "min_risk")
 MEASURES = ("downside", "variance", "cvar", "lpm1")
-NO_FORECAST = "; where it is missing, leave the asset out, or choose missing='freeze' or missing='sell'"
+NO_FORECAST = (
+    "; where it is missing, leave the asset out, or choose missing='freeze' or missing='sell'"
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MeanDownsideRisk:
-    """A long-only portfolio of expected return, downside risk and fees, with cash that earns nothing.
+    """A long-only portfolio of expected return, downside risk and fees, with cash that earns
+    nothing.
 
-    With weights w of the value before trading, previous weights w0, scenarios r_t of probability p_t and minimum acceptable
+    With weights w of the value before trading, previous weights w0, scenarios r_t of probability
+    p_t and minimum acceptable
     return m::
 
         downside(w) = sum_t p_t max(0, m - r_t'w)^2
@@ -60,11 +66,13 @@ class MeanDownsideRisk:
         min_risk    minimise  downside(w)  subject to  net(w) >= return_floor
                     (no floor: minimise  risk_aversion * downside(w) + fee ||w - w0||_1)
 
-        over  w >= 0,  w <= max_weight,  |w - w0| <= max_trade,  sum of a group <= its cap,  invested <= sum(w) <= 1
+        over  w >= 0,  w <= max_weight,  |w - w0| <= max_trade,
+              sum of a group <= its cap,  invested <= sum(w) <= 1
 
-    Bawa (1975), Fishburn (1977), Markowitz (1959, chapter 9) on the measure; Sortino & van der Meer (1991) on the ratio.
-    :class:`~statarb.optimization.Statement` is the same in cvxpy and is the specification; the default solver is a fast one of
-    its own, whose every answer is certified by its duality gap and replaced by cvxpy's where the gap is too large.
+    Bawa (1975), Fishburn (1977), Markowitz (1959, chapter 9) on the measure; Sortino & van der Meer
+    (1991) on the ratio. :class:`~statarb.optimization.Statement` is the same in cvxpy and is the
+    specification; the default solver is a fast one of its own, whose every answer is certified by
+    its duality gap and replaced by cvxpy's where the gap is too large.
 
     Parameters
     ----------
@@ -81,8 +89,8 @@ class MeanDownsideRisk:
     return_floor : float, optional
         For ``min_risk``: smallest expected return net of fees.
     invested : float, optional
-        Smallest sum of weights, in [0, 1]. By default 1 for the ratio, which cash only dilutes, and for the least risk without
-        a floor, which would be cash; else, and with rules, 0.
+        Smallest sum of weights, in [0, 1]. By default 1 for the ratio, which cash only dilutes, and
+        for the least risk without a floor, which would be cash; else, and with rules, 0.
     groups : mapping or Series, optional
         Group of each asset; with ``group_caps``.
     group_caps : mapping, optional
@@ -92,12 +100,12 @@ class MeanDownsideRisk:
     half_life : float, optional
         Exponential scenario weights: rows, the last one newest, after which a scenario counts half.
     missing : {"error", "freeze", "sell"}
-        What is done with an asset with a missing scenario or expected return: refuse; keep it as it is (missing scenarios then
-        count as 0); sell it as far as ``max_trade`` allows.
+        What is done with an asset with a missing scenario or expected return: refuse; keep it as it
+        is (missing scenarios then count as 0); sell it as far as ``max_trade`` allows.
     rules : TradingRules, optional
-        Takes the fee from the rules and lets the budget bear it, as the replay does: ``sum(w) + fee ||w - w0||_1 <= 1``, and
-        ``solution.cash`` is the cash that the replay is left with. Order limits follow from ``value`` and ``numeraire_price``
-        in :meth:`solve`.
+        Takes the fee from the rules and lets the budget bear it, as the replay does: ``sum(w) + fee
+        ||w - w0||_1 <= 1``, and ``solution.cash`` is the cash that the replay is left with. Order
+        limits follow from ``value`` and ``numeraire_price`` in :meth:`solve`.
     measure : {"downside", "variance", "cvar", "lpm1"}
         What risk is. All but the first go through cvxpy.
     cvar_level : float
@@ -110,13 +118,15 @@ class MeanDownsideRisk:
 
     Notes
     -----
-    Nothing here knows of time: what ``expected_return`` and ``scenarios`` know is the caller's care.
+    Nothing here knows of time: what ``expected_return`` and ``scenarios`` know is the caller's
+    care.
 
     Examples
     --------
     >>> import numpy as np
     >>> scenarios = np.array([[0.02, 0.01], [-0.01, -0.03], [0.01, 0.02]])
-    >>> solution = MeanDownsideRisk(risk_aversion=10.0, fee=0.001).solve(np.array([0.01, 0.011]), scenarios)
+    >>> problem = MeanDownsideRisk(risk_aversion=10.0, fee=0.001)
+    >>> solution = problem.solve(np.array([0.01, 0.011]), scenarios)
     >>> solution.status, round(float(solution.weights.sum()), 6)
     ('optimal', 1.0)
     """
@@ -145,14 +155,19 @@ class MeanDownsideRisk:
         check_choice("missing", self.missing, ("error", "freeze", "sell"))
         numbers = {
             "risk_aversion": check_number("risk_aversion", self.risk_aversion, at_least=0.0),
-            "fee": check_number("fee", self.fee if self.rules is None else self.rules.fee, at_least=0.0, below=1.0),
+            "fee": check_number(
+                "fee", self.fee if self.rules is None else self.rules.fee, at_least=0.0, below=1.0
+            ),
             "mar": check_number("mar", self.mar),
             "cvar_level": check_number("cvar_level", self.cvar_level, above=0.0, below=1.0),
         }
         if self.return_floor is not None:
             numbers["return_floor"] = check_number("return_floor", self.return_floor)
             if self.objective != "min_risk":
-                raise ParameterError(f"return_floor belongs to objective='min_risk', got objective={self.objective!r}")
+                raise ParameterError(
+                    "return_floor belongs to objective='min_risk', got "
+                    f"objective={self.objective!r}"
+                )
         if self.half_life is not None:
             numbers["half_life"] = check_number("half_life", self.half_life, above=0.0)
         least = self.invested
@@ -160,23 +175,33 @@ class MeanDownsideRisk:
             least = 0.0 if self.rules is not None or not self._fills_up else 1.0
         numbers["invested"] = check_number("invested", least, at_least=0.0, at_most=1.0)
         if isinstance(self.max_weight, (int, float)):
-            numbers["max_weight"] = check_number("max_weight", self.max_weight, at_least=0.0, at_most=1.0)
+            numbers["max_weight"] = check_number(
+                "max_weight", self.max_weight, at_least=0.0, at_most=1.0
+            )
         if isinstance(self.exclude, str):
-            raise ParameterError(f"exclude must be a collection of assets, got {self.exclude!r}; give [{self.exclude!r}]")
+            raise ParameterError(
+                f"exclude must be a collection of assets, got {self.exclude!r}; give "
+                f"[{self.exclude!r}]"
+            )
         if (self.groups is None) != (self.group_caps is None):
             raise ParameterError(
-                "groups and group_caps must be given together: the group of each asset, and the cap of each group"
+                "groups and group_caps must be given together: the group of each asset, and the "
+                "cap of each group"
             )
         for name, number in numbers.items():
             object.__setattr__(self, name, number)
 
     @property
     def _fills_up(self) -> bool:
-        return self.objective == "ratio" or (self.objective == "min_risk" and self.return_floor is None)
+        return self.objective == "ratio" or (
+            self.objective == "min_risk" and self.return_floor is None
+        )
 
     @property
     def tolerance(self) -> float:
-        """Largest relative duality gap that is accepted from the fast path: 1e-8, for the ratio 1e-7."""
+        """Largest relative duality gap that is accepted from the fast path: 1e-8, for the ratio
+        1e-7.
+        """
         return 1e-7 if self.objective == "ratio" else 1e-8
 
     def replace(self, **changes: Any) -> MeanDownsideRisk:
@@ -184,10 +209,14 @@ class MeanDownsideRisk:
         return dataclasses.replace(self, **changes)
 
     def variable(self, assets: int) -> cvxpy.Variable:
-        """Return the cvxpy variable of the weights of ``assets`` assets, to write further constraints with."""
+        """Return the cvxpy variable of the weights of ``assets`` assets, to write further
+        constraints with.
+        """
         import cvxpy
 
-        found: cvxpy.Variable = self._variables.setdefault(assets, cvxpy.Variable(assets, name="weights"))
+        found: cvxpy.Variable = self._variables.setdefault(
+            assets, cvxpy.Variable(assets, name="weights")
+        )
         return found
 
     def frontier(
@@ -200,7 +229,8 @@ class MeanDownsideRisk:
         *,
         volatility: Vector | None = None,
     ) -> Frontier:
-        """Return n portfolios from the least downside to the largest net expected return: :func:`.efficient.frontier`.
+        """Return n portfolios from the least downside to the largest net expected return:
+        :func:`.efficient.frontier`.
 
         Parameters
         ----------
@@ -211,7 +241,9 @@ class MeanDownsideRisk:
         """
         from statarb.optimization.frontier import frontier
 
-        return frontier(self, expected_return, scenarios, n, previous, max_trade, volatility=volatility)
+        return frontier(
+            self, expected_return, scenarios, n, previous, max_trade, volatility=volatility
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave cvxpy's objects behind: workers of a batch need the parameters alone."""
@@ -246,19 +278,23 @@ class MeanDownsideRisk:
         max_trade : float, Series, mapping or array, optional
             Largest change of each weight.
         scenario_weights : (T,), optional
-            Weight of each scenario, not negative; scaled to sum to 1. Takes the place of ``half_life``.
+            Weight of each scenario, not negative; scaled to sum to 1. Takes the place of
+            ``half_life``.
         volatility : (N,), optional
-            Multiplies each asset's scenarios: filtered historical scenarios, with standardised residuals as ``scenarios``
-            (Barone-Adesi, Giannopoulos & Vosper 1999).
+            Multiplies each asset's scenarios: filtered historical scenarios, with standardised
+            residuals as ``scenarios`` (Barone-Adesi, Giannopoulos & Vosper 1999).
         value, numeraire_price : float, optional
-            With rules that limit orders: value of the portfolio, and price of the rules' numeraire (left out where there is
-            none), in one currency. Larger orders than allowed are then no part of the problem, and smaller ones are left out.
+            With rules that limit orders: value of the portfolio, and price of the rules' numeraire
+            (left out where there is none), in one currency. Larger orders than allowed are then no
+            part of the problem, and smaller ones are left out.
         start : (N,), optional
             Weights to start from. They change the time taken, not the result beyond the tolerance.
         solver : str, optional
-            A cvxpy solver (``"CLARABEL"``, ``"SCS"``, ..., in capitals or not) in place of the fast path.
+            A cvxpy solver (``"CLARABEL"``, ``"SCS"``, ..., in capitals or not) in place of the fast
+            path.
         constraints : iterable of cvxpy constraints
-            Further constraints, or functions of the weights that return them; they go through cvxpy. See :meth:`variable`.
+            Further constraints, or functions of the weights that return them; they go through
+            cvxpy. See :meth:`variable`.
         **solver_options
             Passed on to cvxpy.
 
@@ -270,27 +306,40 @@ class MeanDownsideRisk:
         Raises
         ------
         DataError
-            Shapes or labels that do not match, NaN or infinite numbers, too few scenarios, a ratio without a gain.
+            Shapes or labels that do not match, NaN or infinite numbers, too few scenarios, a ratio
+            without a gain.
         InfeasibleError
             No portfolio satisfies the constraints; names the asset.
         """
         began = time.perf_counter()
         table = Scenarios.of(scenarios)
         program = self.program(
-            expected_return, table, previous, max_trade, scenario_weights=scenario_weights, volatility=volatility
+            expected_return,
+            table,
+            previous,
+            max_trade,
+            scenario_weights=scenario_weights,
+            volatility=volatility,
         )
         smallest = 0.0
         if self.rules is not None:
             program, smallest = self.limited(program, value, numeraire_price)
         program.require_feasible()
-        first = None if start is None else by_asset("start", start, program.labels, program.assets, default=0.0, at_least=0.0)
+        first = (
+            None
+            if start is None
+            else by_asset("start", start, program.labels, program.assets, default=0.0, at_least=0.0)
+        )
         added = list(constraints)
         if solver is not None or added or self.measure != "downside":
-            solution = self._through_cvxpy(program, (solver or "CLARABEL").upper(), added, solver_options)
+            solution = self._through_cvxpy(
+                program, (solver or "CLARABEL").upper(), added, solver_options
+            )
         else:
             if solver_options:
                 raise ParameterError(
-                    f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such as 'CLARABEL'"
+                    f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such "
+                    "as 'CLARABEL'"
                 )
             fast = self.fast_solver(program)
             solution = self.solve_program(program, fast, start=first)
@@ -310,7 +359,8 @@ class MeanDownsideRisk:
         scenario_weights: FloatArray | pd.Series[Any] | None = None,
         volatility: Vector | None = None,
     ) -> Program:
-        """Return the problem in checked arrays, as the solvers take it; parameters as in :meth:`solve`.
+        """Return the problem in checked arrays, as the solvers take it; parameters as in
+        :meth:`solve`.
 
         Raises
         ------
@@ -320,11 +370,22 @@ class MeanDownsideRisk:
         table = Scenarios.of(scenarios)
         assets, times = table.histories.shape
         labels = asset_labels(expected_return, table.labels, assets)
-        mu = by_asset("expected_return", expected_return, labels, assets, missing=self.missing != "error", remedy=NO_FORECAST)
+        mu = by_asset(
+            "expected_return",
+            expected_return,
+            labels,
+            assets,
+            missing=self.missing != "error",
+            remedy=NO_FORECAST,
+        )
         held = np.zeros(assets)
         if previous is not None:
             held = by_asset("previous", previous, labels, assets, default=0.0, at_least=0.0)
-        scale = None if volatility is None else by_asset("volatility", volatility, labels, assets, above=0.0)
+        scale = (
+            None
+            if volatility is None
+            else by_asset("volatility", volatility, labels, assets, above=0.0)
+        )
         return self.assemble(
             mu, table.histories, held, labels,
             holes=table.holes,
@@ -347,20 +408,31 @@ class MeanDownsideRisk:
         probabilities: FloatArray,
         scale: FloatArray | None,
     ) -> Program:
-        """Return the program of arrays that are aligned and checked; ``holes`` counts the missing scenarios of each asset."""
+        """Return the program of arrays that are aligned and checked; ``holes`` counts the missing
+        scenarios of each asset.
+        """
         assets = len(mu)
         gone: BoolArray = (holes > 0) | np.isnan(mu)
         if self.missing == "error" and gone.any():
             first = int(np.flatnonzero(gone)[0])
             name = shown_at(labels, first)
             raise DataError(
-                f"{int(gone.sum())} of {assets} assets have missing scenarios or no expected return, first asset {name} "
+                f"{int(gone.sum())} of {assets} assets have missing scenarios or no expected "
+                f"return, first asset {name} "
                 f"({int(holes[first])} scenarios missing); "
                 "leave them out, fill them, or choose missing='freeze' or missing='sell'"
             )
         lower, upper = np.zeros(assets), np.ones(assets)
         if self.max_weight is not None:
-            caps = by_asset("max_weight", self.max_weight, labels, assets, default=1.0, at_least=0.0, infinite=True)
+            caps = by_asset(
+                "max_weight",
+                self.max_weight,
+                labels,
+                assets,
+                default=1.0,
+                at_least=0.0,
+                infinite=True,
+            )
             upper = np.minimum(upper, caps)
         if len(self.exclude):
             upper[excluded(self.exclude, labels, assets)] = 0.0
@@ -396,9 +468,17 @@ class MeanDownsideRisk:
         )
 
     def fast_solver(self, program: Program, *, single: bool = False) -> FastSolver:
-        """Return a solver that holds the program's histories; it can be passed to :meth:`solve_program` again and again."""
+        """Return a solver that holds the program's histories; it can be passed to
+        :meth:`solve_program` again and again.
+        """
         groups = 0 if program.group_caps is None else len(program.group_caps)
-        return FastSolver(program.histories, program.scenario_weights, single=single, group=program.group, groups=groups)
+        return FastSolver(
+            program.histories,
+            program.scenario_weights,
+            single=single,
+            group=program.group,
+            groups=groups,
+        )
 
     def solve_program(
         self,
@@ -409,7 +489,8 @@ class MeanDownsideRisk:
         risk_aversion: float | None = None,
         verify: bool = True,
     ) -> Solution:
-        """Solve checked arrays on the fast path; an answer that is not certified is replaced by cvxpy's.
+        """Solve checked arrays on the fast path; an answer that is not certified is replaced by
+        cvxpy's.
 
         Parameters
         ----------
@@ -422,21 +503,34 @@ class MeanDownsideRisk:
         risk_aversion : float, optional
             For the ratio and the floor: where to look first.
         verify : bool
-            Compute the certificate anew from the problem alone, in one pass over all scenarios of all assets.
+            Compute the certificate anew from the problem alone, in one pass over all scenarios of
+            all assets.
         """
         began = time.perf_counter()
-        answer = solve_form(program, self.objective, fast, start=start, risk_aversion=risk_aversion, verify=verify)
+        answer = solve_form(
+            program, self.objective, fast, start=start, risk_aversion=risk_aversion, verify=verify
+        )
         certificate = answer.certificate
         if certificate.gap <= self.tolerance and certificate.infeasibility <= 1e-12:
             status: Status = "degenerate" if answer.reason else "optimal"
             return self._solution(program, answer, status, answer.reason, began)
         from statarb.optimization.fallback import solve_fallback
 
-        why = f"the fast path ended with a gap of {certificate.gap:.1e} and an infeasibility of {certificate.infeasibility:.1e}"
+        why = (
+            f"the fast path ended with a gap of {certificate.gap:.1e} and an infeasibility of "
+            f"{certificate.infeasibility:.1e}"
+        )
         better, name = solve_fallback(program, self.objective, answer)
-        if better.certificate.gap <= 10.0 * self.tolerance and better.certificate.infeasibility <= 1e-12:
-            return self._solution(program, better, "fallback", f"{why}; {name} was asked", began, name)
-        return self._solution(program, better, "optimal_inaccurate", f"{why}; {name} did no better", began, name)
+        if (
+            better.certificate.gap <= 10.0 * self.tolerance
+            and better.certificate.infeasibility <= 1e-12
+        ):
+            return self._solution(
+                program, better, "fallback", f"{why}; {name} was asked", began, name
+            )
+        return self._solution(
+            program, better, "optimal_inaccurate", f"{why}; {name} did no better", began, name
+        )
 
     def worth(self, program: Program, weights: FloatArray) -> float:
         """Return the objective of a portfolio: utility, ratio, or downside."""
@@ -453,7 +547,13 @@ class MeanDownsideRisk:
         return 0.0 if gain == 0.0 else math.copysign(math.inf, gain)
 
     def _solution(
-        self, program: Program, answer: Answer, status: Status, reason: str, began: float, solver: str = "fast"
+        self,
+        program: Program,
+        answer: Answer,
+        status: Status,
+        reason: str,
+        began: float,
+        solver: str = "fast",
     ) -> Solution:
         downside = program.downside(answer.weights) if answer.downside is None else answer.downside
         worth = self._worth(program.net_return(answer.weights), downside)
@@ -472,8 +572,11 @@ class MeanDownsideRisk:
             solver=solver,
         )
 
-    def limited(self, program: Program, value: float | None, numeraire_price: float | None) -> tuple[Program, float]:
-        """Return the program with the rules' largest order in its box, and the smallest order as a weight.
+    def limited(
+        self, program: Program, value: float | None, numeraire_price: float | None
+    ) -> tuple[Program, float]:
+        """Return the program with the rules' largest order in its box, and the smallest order as a
+        weight.
 
         Parameters
         ----------
@@ -493,7 +596,9 @@ class MeanDownsideRisk:
             )
         return program, smallest
 
-    def _through_cvxpy(self, program: Program, solver: str, added: list[Constraint], options: dict[str, Any]) -> Solution:
+    def _through_cvxpy(
+        self, program: Program, solver: str, added: list[Constraint], options: dict[str, Any]
+    ) -> Solution:
         from statarb.optimization.fallback import solve_statement
 
         variable = self.variable(program.assets)
@@ -503,7 +608,9 @@ class MeanDownsideRisk:
         from statarb.optimization.cvxpy_problem import measure_of
 
         risk = measure_of(program, answer.weights, self.measure, self.cvar_level)
-        solution = self._solution(program, answer, status, answer.reason, time.perf_counter(), solver)
+        solution = self._solution(
+            program, answer, status, answer.reason, time.perf_counter(), solver
+        )
         objective = solution.objective
         if self.measure != "downside":
             net = program.net_return(answer.weights)

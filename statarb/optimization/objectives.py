@@ -1,4 +1,6 @@
-"""The three forms of the problem, each as one or a few utility problems, and each with its own certificate."""
+"""The three forms of the problem, each as one or a few utility problems, and each with its own
+certificate.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +82,8 @@ def solve_form(
     risk_aversion : float, optional
         For the ratio and the floor: a guess of the lambda of the solution.
     verify : bool
-        Compute the gap anew from the problem alone. Else the utility form passes on what the solver's pricing proved; the
-        other forms are always verified.
+        Compute the gap anew from the problem alone. Else the utility form passes on what the
+        solver's pricing proved; the other forms are always verified.
     """
     if objective == "utility" or (objective == "min_risk" and program.return_floor is None):
         return _utility(program, solver, start, verify)
@@ -90,7 +92,9 @@ def solve_form(
     return _Floor(program, solver).solve(start, risk_aversion)
 
 
-def _utility(program: Program, solver: FastSolver, start: FloatArray | None, verify: bool) -> Answer:
+def _utility(
+    program: Program, solver: FastSolver, start: FloatArray | None, verify: bool
+) -> Answer:
     point = _point(program, solver, start)
     if verify or program.risk_aversion == 0.0 or point.group_prices is not None:
         certificate = certify_utility(program, point.weights, point.price, point.group_prices)
@@ -99,22 +103,37 @@ def _utility(program: Program, solver: FastSolver, start: FloatArray | None, ver
             certificate = min(certificate, other, key=lambda each: each.gap)
     else:
         certificate = Certificate(point.gap, program.infeasibility(point.weights), point.price)
-    return Answer(point.weights, certificate, point.iterations, program.risk_aversion, "", None if verify else point.downside)
+    return Answer(
+        point.weights,
+        certificate,
+        point.iterations,
+        program.risk_aversion,
+        "",
+        None if verify else point.downside,
+    )
 
 
-def _point(program: Program, solver: FastSolver, start: FloatArray | None, accuracy: float = ACCURACY) -> UtilityPoint:
-    """Solve the utility problem; the least total is looked at only where the problem without it falls short of it."""
+def _point(
+    program: Program, solver: FastSolver, start: FloatArray | None, accuracy: float = ACCURACY
+) -> UtilityPoint:
+    """Solve the utility problem; the least total is looked at only where the problem without it
+    falls short of it.
+    """
     if program.invested >= 1.0 and not program.fee_in_budget:
         return solver.solve(program, start=start, invested=program.invested, accuracy=accuracy)
     point = solver.solve(program, start=start, accuracy=accuracy)
     if float(point.weights.sum()) < program.invested - 1e-12 and not program.fee_in_budget:
-        again = solver.solve(program, start=point.weights, invested=program.invested, accuracy=accuracy)
+        again = solver.solve(
+            program, start=point.weights, invested=program.invested, accuracy=accuracy
+        )
         return dataclasses.replace(again, iterations=point.iterations + again.iterations)
     return point
 
 
 class _Family:
-    """Utility problems that differ in lambda alone: the frontier, on which the other forms' solutions lie."""
+    """Utility problems that differ in lambda alone: the frontier, on which the other forms'
+    solutions lie.
+    """
 
     def __init__(self, program: Program, solver: FastSolver) -> None:
         self.program, self.solver = program, solver
@@ -123,7 +142,12 @@ class _Family:
         self.group_prices: FloatArray | None = None
 
     def at(self, risk_aversion: float) -> FloatArray:
-        point = _point(self.program.replace(risk_aversion=risk_aversion), self.solver, self.last, 0.01 * ACCURACY)
+        point = _point(
+            self.program.replace(risk_aversion=risk_aversion),
+            self.solver,
+            self.last,
+            0.01 * ACCURACY,
+        )
         self.iterations += point.iterations
         self.last = point.weights
         self.group_prices = point.group_prices
@@ -145,15 +169,18 @@ class _Family:
 def search(
     function: Callable[[float], float], guess: float, *, flat: float = 1e-12, bound: float = 1e15
 ) -> tuple[float, float]:
-    """Bracket the root of a falling function of a positive number as closely as floating point allows.
+    """Bracket the root of a falling function of a positive number as closely as floating point
+    allows.
 
-    Secant steps in log space, kept inside the bracket (Dowell & Jarratt 1971). The function may jump.
+    Secant steps in log space, kept inside the bracket (Dowell & Jarratt 1971). The function may
+    jump.
 
     Returns
     -------
     low, high : float
-        ``function(low) >= 0 >= function(high)``, equal where a root was hit within ``flat``; ``high`` is infinite, or ``low``
-        is 0, where no change of sign was found within a factor of ``bound`` of the guess.
+        ``function(low) >= 0 >= function(high)``, equal where a root was hit within ``flat``;
+        ``high`` is infinite, or ``low`` is 0, where no change of sign was found within a factor of
+        ``bound`` of the guess.
     """
     at, stride = math.log(guess), math.log(4.0)
     low, high, below, above, side = -math.inf, math.inf, math.inf, -math.inf, 0
@@ -180,15 +207,17 @@ def search(
         at = low + (high - low) * below / (below - above) if smooth else 0.5 * (low + high)
         if not low < at < high:
             at = 0.5 * (low + high)
-    return (0.0 if low == -math.inf else math.exp(low)), (math.inf if high == math.inf else math.exp(high))
+    return (0.0 if low == -math.inf else math.exp(low)), (
+        math.inf if high == math.inf else math.exp(high)
+    )
 
 
 class _Ratio(_Family):
     """Largest ratio of net expected return to downside deviation.
 
-    Where w solves the utility problem with lambda = (net(w) - mar) / (2 downside(w)), w has the largest ratio: the conditions
-    of both problems are then the same (as in Dinkelbach 1967, with the square of the deviation). The function searched is the
-    logarithm of the two sides' quotient.
+    Where w solves the utility problem with lambda = (net(w) - mar) / (2 downside(w)), w has the
+    largest ratio: the conditions of both problems are then the same (as in Dinkelbach 1967, with
+    the square of the deviation). The function searched is the logarithm of the two sides' quotient.
     """
 
     def solve(self, start: FloatArray | None, guess: float | None) -> Answer:
@@ -208,15 +237,28 @@ class _Ratio(_Family):
     def _scale_free(self) -> bool:
         program = self.program
         free_of_fees = program.fee == 0.0 or not program.previous.any()
-        return program.mar == 0.0 and free_of_fees and not program.lower.any() and program.paid == 0.0 and program.group is None
+        return (
+            program.mar == 0.0
+            and free_of_fees
+            and not program.lower.any()
+            and program.paid == 0.0
+            and program.group is None
+        )
 
     def _ray(self, guess: float | None) -> Answer | None:
-        """Solve without budget and caps, which only cut a ray of solutions; ``None`` where they cut all of it off."""
+        """Solve without budget and caps, which only cut a ray of solutions; ``None`` where they cut
+        all of it off.
+        """
         program = self.program
         gain = program.expected_return - program.fee
         upper = np.where(program.upper > 0.0, 1.0, 0.0)
         wide = program.replace(
-            expected_return=gain, fee=0.0, upper=upper, previous=np.zeros(program.assets), invested=0.0, return_floor=None
+            expected_return=gain,
+            fee=0.0,
+            upper=upper,
+            previous=np.zeros(program.assets),
+            invested=0.0,
+            return_floor=None,
         )
         family = _Family(wide, self.solver)
         family.last = None if self.last is None else 0.5 * self.last
@@ -254,7 +296,9 @@ class _Ratio(_Family):
             gain, downside = program.net_return(weights) - program.mar, program.downside(weights)
             if gain <= 0.0:
                 return -math.inf
-            return math.inf if downside == 0.0 else math.log(gain / (2.0 * downside * risk_aversion))
+            return (
+                math.inf if downside == 0.0 else math.log(gain / (2.0 * downside * risk_aversion))
+            )
 
         low, high = search(mismatch, self.first_guess() if guess is None else guess, flat=1e-14)
         if max(map(program.net_return, seen.values())) <= program.mar:
@@ -278,7 +322,9 @@ class _Ratio(_Family):
         # the mean square return takes a pass over the window; first, what it can be at most
         most = float(np.mean(self.solver.squares)) * float(program.scenario_weights.max())
         most *= 1.0 if program.scale is None else float(np.max(program.scale)) ** 2
-        if downside <= 1e-16 * most and downside <= 1e-11 * negligible(program.replace(risk_aversion=1.0)):
+        if downside <= 1e-16 * most and downside <= 1e-11 * negligible(
+            program.replace(risk_aversion=1.0)
+        ):
             return self._infinite(weights, self.iterations)
         risk_aversion = (program.net_return(weights) - program.mar) / (2.0 * downside)
         certificate = certify_ratio(program, weights, self.group_prices)
@@ -288,20 +334,27 @@ class _Ratio(_Family):
         return Answer(weights, certificate, self.iterations, risk_aversion, "", downside)
 
     def _still(self) -> Program:
-        """Return the problem of the least downside among the portfolios that have to be looked at for a larger ratio."""
-        still = self.program.replace(expected_return=np.zeros(self.program.assets), fee=0.0, risk_aversion=1.0)
+        """Return the problem of the least downside among the portfolios that have to be looked at
+        for a larger ratio.
+        """
+        still = self.program.replace(
+            expected_return=np.zeros(self.program.assets), fee=0.0, risk_aversion=1.0
+        )
         if not self._scale_free():
             return still
-        # of every ray of portfolios the one that is fully invested, and in nothing that is as good as cash and no better
+        # of every ray of portfolios the one that is fully invested, and in nothing that is as good
+        # as cash and no better
         dead = self.solver.squares <= 1e-13 * self.solver.peak
         dead &= self.program.expected_return <= self.program.fee
         dead[dead] = ~self.program.histories[dead].any(axis=1)
         return still.replace(upper=np.where((still.upper > 0.0) & ~dead, 1.0, 0.0), invested=1.0)
 
     def _least_known(self) -> float:
-        """Return a lower bound of every portfolio's deviation by the shortfalls s of an earlier portfolio of least risk; or 0.
+        """Return a lower bound of every portfolio's deviation by the shortfalls s of an earlier
+        portfolio of least risk; or 0.
 
-        For any s >= 0, Cauchy and Schwarz give deviation(v) >= sum_t p_t s_t (mar - r_t'v) / sqrt(sum_t p_t s_t^2).
+        For any s >= 0, Cauchy and Schwarz give deviation(v) >= sum_t p_t s_t (mar - r_t'v) /
+        sqrt(sum_t p_t s_t^2).
         """
         program, missed = self.program, self.solver.calm
         if missed is None:
@@ -315,7 +368,9 @@ class _Ratio(_Family):
         return max(0.0, (program.mar * float(pull.sum()) - float(gain @ best)) / size)
 
     def _least_deviation(self) -> float:
-        """Return a certified lower bound of the downside deviation of every portfolio that has to be looked at."""
+        """Return a certified lower bound of the downside deviation of every portfolio that has to
+        be looked at.
+        """
         still = self._still()
         point = _point(still, self.solver, None)
         self.iterations += point.iterations
@@ -326,19 +381,25 @@ class _Ratio(_Family):
         least = risk - gap * max(risk, unit)
         if least <= 1e-5 * unit:
             # a portfolio without risk: look at those alone that gain something
-            answer = _Floor(self.program.replace(return_floor=self.program.mar), self.solver).solve(None, None)
+            answer = _Floor(self.program.replace(return_floor=self.program.mar), self.solver).solve(
+                None, None
+            )
             self.iterations += answer.iterations
             least = self.program.downside(answer.weights) * (1.0 - answer.certificate.gap)
         return math.sqrt(max(least, 0.0))
 
     def _infinite(self, weights: FloatArray, iterations: int) -> Answer:
         certificate = Certificate(0.0, self.program.infeasibility(weights), 0.0)
-        reason = "the ratio is infinite: this portfolio gains on average and is below mar in no scenario"
+        reason = (
+            "the ratio is infinite: this portfolio gains on average and is below mar in no scenario"
+        )
         return Answer(weights, certificate, iterations, math.inf, reason)
 
 
 class _Floor(_Family):
-    """Least downside with a floor on net expected return: the point of the frontier at which the floor is just reached."""
+    """Least downside with a floor on net expected return: the point of the frontier at which the
+    floor is just reached.
+    """
 
     def solve(self, start: FloatArray | None, guess: float | None) -> Answer:
         program = self.program
@@ -351,11 +412,14 @@ class _Floor(_Family):
                 f"{program.net_return(top):.6g}; lower return_floor, or loosen caps and max_trade"
             )
         self.last = start
-        still = program.replace(expected_return=np.zeros(program.assets), fee=0.0, risk_aversion=1.0, return_floor=None)
+        still = program.replace(
+            expected_return=np.zeros(program.assets), fee=0.0, risk_aversion=1.0, return_floor=None
+        )
         calm = _point(still, self.solver, start)
         if program.net_return(calm.weights) >= floor and program.cash(calm.weights) >= -1e-15:
             certificate = dataclasses.replace(
-                certify_utility(still, calm.weights, None, calm.group_prices), infeasibility=program.infeasibility(calm.weights)
+                certify_utility(still, calm.weights, None, calm.group_prices),
+                infeasibility=program.infeasibility(calm.weights),
             )
             return Answer(calm.weights, certificate, calm.iterations, math.inf)
         seen: dict[float, FloatArray] = {0.0: top}
@@ -374,7 +438,10 @@ class _Floor(_Family):
             risk_aversion = low if low > 0.0 else high
             weights = _reaching(program, seen[high], seen[low], floor)
         prices = {risk_aversion, high} - {math.inf}
-        found = [certify_min_risk(program, weights, price, None, self.group_prices) for price in sorted(prices)]
+        found = [
+            certify_min_risk(program, weights, price, None, self.group_prices)
+            for price in sorted(prices)
+        ]
         # the least risk without the floor bounds the risk with it
         bound = certify_utility(still, calm.weights, None, calm.group_prices)
         size = max(still.downside(calm.weights), negligible(still), 1e-300)
@@ -385,7 +452,9 @@ class _Floor(_Family):
 
 
 def _reaching(program: Program, short: FloatArray, enough: FloatArray, floor: float) -> FloatArray:
-    """Return the mix of two portfolios that just reaches the floor; net return is concave between them."""
+    """Return the mix of two portfolios that just reaches the floor; net return is concave between
+    them.
+    """
     if program.net_return(short) >= floor:
         return short
     low, high = 0.0, 1.0
@@ -398,13 +467,18 @@ def _reaching(program: Program, short: FloatArray, enough: FloatArray, floor: fl
 
 def _no_gain(largest: float) -> NoGain:
     return NoGain(
-        "the ratio form needs a portfolio with a positive expected return net of fees (and above mar); the largest is "
+        "the ratio form needs a portfolio with a positive expected return net of fees (and above "
+        "mar); the largest is "
         f"{largest:.3g}; hold cash instead, or use objective='utility'"
     )
 
 
-def _best_between(worth: Callable[[FloatArray], float], first: FloatArray, second: FloatArray) -> FloatArray:
-    """Return the best mix of two portfolios (golden section; the function is quasi-concave between them)."""
+def _best_between(
+    worth: Callable[[FloatArray], float], first: FloatArray, second: FloatArray
+) -> FloatArray:
+    """Return the best mix of two portfolios (golden section; the function is quasi-concave between
+    them).
+    """
     low, high = 0.0, 1.0
     for _ in range(90):
         left, right = low + 0.381966 * (high - low), low + 0.618034 * (high - low)

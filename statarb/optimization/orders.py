@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["order_limits", "small_orders", "without_small_orders"]
 
 
-def order_limits(rules: TradingRules, value: float | None, numeraire_price: float | None) -> tuple[float, float]:
+def order_limits(
+    rules: TradingRules, value: float | None, numeraire_price: float | None
+) -> tuple[float, float]:
     """Return the smallest and the largest order as shares of the portfolio's value.
 
     Parameters
@@ -46,12 +48,16 @@ def order_limits(rules: TradingRules, value: float | None, numeraire_price: floa
     if not rules.limited:
         return 0.0, float("inf")
     if value is None:
-        raise ParameterError("rules that limit orders need value=, the portfolio's value; or give rules.without_limits()")
+        raise ParameterError(
+            "rules that limit orders need value=, the portfolio's value; or give "
+            "rules.without_limits()"
+        )
     unit = 1.0
     if rules.numeraire is not None:
         if numeraire_price is None:
             raise ParameterError(
-                f"rules state order limits in units of {rules.numeraire!r}; give its price as numeraire_price="
+                f"rules state order limits in units of {rules.numeraire!r}; give its price as "
+                "numeraire_price="
             )
         unit = check_number("numeraire_price", numeraire_price, above=0.0)
     share = unit / check_number("value", value, above=0.0)
@@ -59,20 +65,29 @@ def order_limits(rules: TradingRules, value: float | None, numeraire_price: floa
 
 
 def small_orders(program: Program, weights: FloatArray, smallest: float) -> BoolArray:
-    """Return which orders are below the smallest allowed, or so near that rounding decides, (N,)."""
+    """Return which orders are below the smallest allowed, or so near that rounding decides,
+    (N,).
+    """
     order = np.abs(weights - program.previous)
     return (order > 0.0) & (order < smallest * (1.0 + 1e-9))
 
 
 def without_small_orders(
-    problem: MeanDownsideRisk, program: Program, fast: FastSolver, solution: Solution, smallest: float, rounds: int = 20
+    problem: MeanDownsideRisk,
+    program: Program,
+    fast: FastSolver,
+    solution: Solution,
+    smallest: float,
+    rounds: int = 20,
 ) -> Solution:
-    """Leave out orders below the smallest allowed and solve again with those assets as they are held.
+    """Leave out orders below the smallest allowed and solve again with those assets as they are
+    held.
 
-    A smallest order makes the problem non-convex (an order is nothing, or at least so large). Every round fixes the small
-    orders of the last one at "no order"; as their number only grows, the rounds end. The result is feasible, and its objective
-    is compared with that of the problem without a smallest order, which no portfolio can exceed. Where fixing all of them at
-    once costs more than fixing the smallest half first, the better result is kept.
+    A smallest order makes the problem non-convex (an order is nothing, or at least so large). Every
+    round fixes the small orders of the last one at "no order"; as their number only grows, the
+    rounds end. The result is feasible, and its objective is compared with that of the problem
+    without a smallest order, which no portfolio can exceed. Where fixing all of them at once costs
+    more than fixing the smallest half first, the better result is kept.
 
     Parameters
     ----------
@@ -92,8 +107,8 @@ def without_small_orders(
     Returns
     -------
     Solution
-        With ``dropped`` and ``objective_lost``. Its ``gap`` is that of the last convex problem; against all ways of leaving
-        orders out, ``objective_lost`` bounds the loss.
+        With ``dropped`` and ``objective_lost``. Its ``gap`` is that of the last convex problem;
+        against all ways of leaving orders out, ``objective_lost`` bounds the loss.
     """
     sign = -1.0 if problem.objective == "min_risk" else 1.0
     if not small_orders(program, solution.array, smallest).any():
@@ -101,11 +116,14 @@ def without_small_orders(
     candidates = [
         found
         for all_at_once in (True, False)
-        if (found := _drop(problem, program, fast, solution, smallest, rounds, all_at_once)) is not None
+        if (found := _drop(problem, program, fast, solution, smallest, rounds, all_at_once))
+        is not None
     ]
     if not candidates:
         return dataclasses.replace(
-            solution, status="optimal_inaccurate", reason="no portfolio without small orders satisfies the constraints"
+            solution,
+            status="optimal_inaccurate",
+            reason="no portfolio without small orders satisfies the constraints",
         )
     best, fixed = max(candidates, key=lambda pair: sign * pair[0].objective)
     labels = range(program.assets) if program.labels is None else program.labels
@@ -143,7 +161,9 @@ def _drop(
         inside = (held >= program.lower - 1e-15) & (held <= program.upper + 1e-15)
         if not inside[fixed].all():
             return None
-        narrowed = program.replace(lower=np.where(fixed, held, program.lower), upper=np.where(fixed, held, program.upper))
+        narrowed = program.replace(
+            lower=np.where(fixed, held, program.lower), upper=np.where(fixed, held, program.upper)
+        )
         try:
             narrowed.require_feasible()
             solution = problem.solve_program(narrowed, fast, start=np.where(fixed, held, weights))

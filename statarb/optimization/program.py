@@ -1,4 +1,6 @@
-"""Program: one mean-downside-risk problem in plain arrays, checked, and the figures of a portfolio in it."""
+"""Program: one mean-downside-risk problem in plain arrays, checked, and the figures of a portfolio
+in it.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,13 @@ Measure = Literal["downside", "variance", "cvar", "lpm1"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Program:
-    """What :class:`~statarb.optimization.MeanDownsideRisk` hands to its solvers: N assets, T scenarios, cash earning 0.
+    """What :class:`~statarb.optimization.MeanDownsideRisk` hands to its solvers: N assets, T
+    scenarios, cash earning 0.
 
     The set of portfolios is
 
-        lower <= w <= upper,   invested <= sum(w),   sum(w) + paid * sum|w - previous| <= 1,   sum of each group <= its cap
+        lower <= w <= upper,   invested <= sum(w),   sum(w) + paid * sum|w - previous| <= 1,   sum
+        of each group <= its cap
 
     where ``paid`` is the fee if it is paid out of the budget, else 0.
 
@@ -46,7 +50,8 @@ class Program:
     fee_in_budget : bool
         Whether fees are paid out of the budget, as an exchange takes them.
     scale : (N,), optional
-        Multiplies each asset's history (volatility of filtered historical scenarios); ``None`` is 1.
+        Multiplies each asset's history (volatility of filtered historical scenarios); ``None`` is
+        1.
     group : (N,) int, optional
         Group of each asset, -1 for none.
     group_caps : (G,), optional
@@ -120,18 +125,27 @@ class Program:
         return self.net_return(weights) - self.risk_aversion * self.downside(weights)
 
     def ratio(self, weights: FloatArray) -> float:
-        """Return ``(mu'w - fee * turnover - mar) / sqrt(downside)``; infinite where a gain has no downside, 0 for 0 / 0."""
-        gain, deviation = self.net_return(weights) - self.mar, float(np.sqrt(self.downside(weights)))
+        """Return ``(mu'w - fee * turnover - mar) / sqrt(downside)``; infinite where a gain has no
+        downside, 0 for 0 / 0.
+        """
+        gain, deviation = (
+            self.net_return(weights) - self.mar,
+            float(np.sqrt(self.downside(weights))),
+        )
         if deviation > 0.0:
             return gain / deviation
         return 0.0 if gain == 0.0 else float(np.copysign(np.inf, gain))
 
     def cash(self, weights: FloatArray) -> float:
-        """Return what is left of the value before trading: 1 - sum(w), less the fees where they are paid out of it."""
+        """Return what is left of the value before trading: 1 - sum(w), less the fees where they are
+        paid out of it.
+        """
         return 1.0 - float(weights.sum()) - self.paid * self.turnover(weights)
 
     def infeasibility(self, weights: FloatArray) -> float:
-        """Return the largest violation of any bound, budget or cap by ``weights``; 0 for a feasible portfolio."""
+        """Return the largest violation of any bound, budget or cap by ``weights``; 0 for a feasible
+        portfolio.
+        """
         worst = max(
             float(np.max(self.lower - weights, initial=0.0)),
             float(np.max(weights - self.upper, initial=0.0)),
@@ -139,7 +153,9 @@ class Program:
             self.invested - float(weights.sum()),
         )
         if self.group is not None and self.group_caps is not None:
-            worst = max(worst, float(np.max(self.group_totals(weights) - self.group_caps, initial=0.0)))
+            worst = max(
+                worst, float(np.max(self.group_totals(weights) - self.group_caps, initial=0.0))
+            )
         if self.return_floor is not None:
             worst = max(worst, self.return_floor - self.net_return(weights))
         return max(worst, 0.0)
@@ -149,38 +165,46 @@ class Program:
         assert self.group is not None
         assert self.group_caps is not None
         member = self.group >= 0
-        return np.bincount(self.group[member], weights[member], minlength=len(self.group_caps)).astype(np.float64)
+        return np.bincount(
+            self.group[member], weights[member], minlength=len(self.group_caps)
+        ).astype(np.float64)
 
     def replace(self, **changes: object) -> Program:
         """Return the same program with the fields in ``changes`` replaced."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
     def require_feasible(self) -> None:
-        """Raise where no portfolio satisfies the bounds, naming the asset or the budget in conflict.
+        """Raise where no portfolio satisfies the bounds, naming the asset or the budget in
+        conflict.
 
         Raises
         ------
         InfeasibleError
-            A lower bound above its upper bound, lower bounds that do not fit into the budget or into a group's cap, or upper
-            bounds that cannot reach what must be invested.
+            A lower bound above its upper bound, lower bounds that do not fit into the budget or
+            into a group's cap, or upper bounds that cannot reach what must be invested.
         """
         crossed = np.flatnonzero(self.lower > self.upper)
         if len(crossed):
             worst = int(crossed[np.argmax((self.lower - self.upper)[crossed])])
             raise InfeasibleError(
-                f"{self.name(worst)} must keep at least {self.lower[worst]:.6g} (held {self.previous[worst]:.6g}, less the "
-                f"largest trade) but may be at most {self.upper[worst]:.6g}; raise its cap or max_trade"
+                f"{self.name(worst)} must keep at least {self.lower[worst]:.6g} (held "
+                f"{self.previous[worst]:.6g}, less the "
+                f"largest trade) but may be at most {self.upper[worst]:.6g}; raise its cap or "
+                "max_trade"
             )
         least = self.lower + self.paid * np.abs(self.lower - self.previous)
         if least.sum() > 1.0 + 1e-12:
             worst = int(np.argmax(self.lower))
             raise InfeasibleError(
-                f"the weights that must be kept sum to {least.sum():.6g} (with fees), above 1; the largest is "
-                f"{self.name(worst)} with {self.lower[worst]:.6g}; raise max_trade so that more can be sold"
+                f"the weights that must be kept sum to {least.sum():.6g} (with fees), above 1; the "
+                "largest is "
+                f"{self.name(worst)} with {self.lower[worst]:.6g}; raise max_trade so that more "
+                "can be sold"
             )
         if self.upper.sum() < self.invested - 1e-12:
             raise InfeasibleError(
-                f"at least {self.invested:.6g} must be invested, but the caps (and max_trade) allow a total of "
+                f"at least {self.invested:.6g} must be invested, but the caps (and max_trade) "
+                "allow a total of "
                 f"{self.upper.sum():.6g}; raise them, or set invested=0 to allow cash"
             )
         if self.group is not None and self.group_caps is not None:
@@ -189,6 +213,8 @@ class Program:
                 member = np.flatnonzero(self.group == over[0])
                 worst = int(member[np.argmax(self.lower[member])])
                 raise InfeasibleError(
-                    f"group {over[0]} must keep {self.group_totals(self.lower)[over[0]]:.6g} but may hold "
-                    f"{self.group_caps[over[0]]:.6g}; its largest is {self.name(worst)}; raise its cap or max_trade"
+                    f"group {over[0]} must keep {self.group_totals(self.lower)[over[0]]:.6g} but "
+                    "may hold "
+                    f"{self.group_caps[over[0]]:.6g}; its largest is {self.name(worst)}; raise its "
+                    "cap or max_trade"
                 )

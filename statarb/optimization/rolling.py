@@ -1,4 +1,6 @@
-"""RollingMeanDownsideRisk: the same problem bar after bar; the window slides and the solver starts where it stood."""
+"""RollingMeanDownsideRisk: the same problem bar after bar; the window slides and the solver starts
+where it stood.
+"""
 
 from __future__ import annotations
 
@@ -24,26 +26,30 @@ __all__ = ["RollingMeanDownsideRisk"]
 class RollingMeanDownsideRisk:
     """A :class:`MeanDownsideRisk` problem over a sliding window of scenarios, solved warm.
 
-    Every answer is that of a solver that starts cold on the same window, to within the certificate; only the time differs.
-    Working set, curvature and reference prices are carried from bar to bar, so most bars need a handful of products of
-    vectors and no pass over the whole window.
+    Every answer is that of a solver that starts cold on the same window, to within the certificate;
+    only the time differs. Working set, curvature and reference prices are carried from bar to bar,
+    so most bars need a handful of products of vectors and no pass over the whole window.
 
     Parameters
     ----------
     problem : MeanDownsideRisk
         What is solved; ``measure`` must be ``"downside"``.
     scenarios : (T, N) DataFrame or array
-        The first window, oldest row first: simple returns, or standardised residuals where ``sigma`` is given with every
-        update. NaN as the problem's ``missing`` says, except that ``"error"`` refuses an asset only while it is missing.
+        The first window, oldest row first: simple returns, or standardised residuals where
+        ``sigma`` is given with every update. NaN as the problem's ``missing`` says, except that
+        ``"error"`` refuses an asset only while it is missing.
     window : int, optional
-        Number of rows kept; by default as many as ``scenarios`` has. While there are fewer the window grows.
+        Number of rows kept; by default as many as ``scenarios`` has. While there are fewer the
+        window grows.
     verify : bool
-        Compute every certificate anew from the window alone. By default the utility form passes on what the solver's pricing
-        proved, which spares a pass over the window; the other forms are always verified.
+        Compute every certificate anew from the window alone. By default the utility form passes on
+        what the solver's pricing proved, which spares a pass over the window; the other forms are
+        always verified.
 
     Notes
     -----
-    A row given to :meth:`update` counts as known when the decision is made. Memory: the window in float64 and in float32.
+    A row given to :meth:`update` counts as known when the decision is made. Memory: the window in
+    float64 and in float32.
     """
 
     def __init__(
@@ -56,13 +62,17 @@ class RollingMeanDownsideRisk:
     ) -> None:
         if problem.measure != "downside":
             raise ParameterError(
-                f"measure must be 'downside' for a rolling problem, got {problem.measure!r}; use solve() for it"
+                f"measure must be 'downside' for a rolling problem, got {problem.measure!r}; use "
+                "solve() for it"
             )
         self.problem, self.verify = problem, verify
         self.labels = scenarios.columns if isinstance(scenarios, pd.DataFrame) else None
         rows = np.array(scenarios, dtype=np.float64, order="C")
         if rows.ndim != 2 or rows.shape[1] == 0 or len(rows) < 2:
-            raise DataError(f"scenarios must be a table of at least two rows, scenarios x assets, got the shape {rows.shape}")
+            raise DataError(
+                "scenarios must be a table of at least two rows, scenarios x assets, got the "
+                f"shape {rows.shape}"
+            )
         self.window = len(rows) if window is None else check_integer("window", window, at_least=2)
         rows = rows[-self.window :]
         self._check_rows(rows)
@@ -86,7 +96,11 @@ class RollingMeanDownsideRisk:
     @property
     def scenarios(self) -> pd.DataFrame | FloatArray:
         """The window as it stands, oldest row first; a copy."""
-        order = (self._next + np.arange(self.window)) % self.window if self._rows == self.window else np.arange(self._rows)
+        order = (
+            (self._next + np.arange(self.window)) % self.window
+            if self._rows == self.window
+            else np.arange(self._rows)
+        )
         rows = np.where(self._missing[order], np.nan, self._fast.histories[:, order].T)
         return rows if self.labels is None else pd.DataFrame(rows, columns=self.labels)
 
@@ -119,7 +133,12 @@ class RollingMeanDownsideRisk:
         began = time.perf_counter()
         self.slide(new_row)
         solution = self.solve(
-            expected_return, previous, sigma, max_trade=max_trade, value=value, numeraire_price=numeraire_price
+            expected_return,
+            previous,
+            sigma,
+            max_trade=max_trade,
+            value=value,
+            numeraire_price=numeraire_price,
         )
         return dataclasses.replace(solution, seconds=time.perf_counter() - began)
 
@@ -135,7 +154,10 @@ class RollingMeanDownsideRisk:
             if self.labels is not None and not new_row.columns.equals(self.labels):
                 absent = self.labels.difference(new_row.columns)
                 if len(absent):
-                    raise DataError(f"new_row has no column {shown(absent[0])}; it must have those of the first window")
+                    raise DataError(
+                        f"new_row has no column {shown(absent[0])}; it must have those of the "
+                        "first window"
+                    )
                 new_row = new_row[list(self.labels)]
             rows = new_row.to_numpy(dtype=np.float64)
         elif isinstance(new_row, np.ndarray) and new_row.ndim == 2:
@@ -143,7 +165,10 @@ class RollingMeanDownsideRisk:
         else:
             rows = by_asset("new_row", new_row, self.labels, self.assets, missing=True)[None]
         if rows.shape[1] != self.assets:
-            raise DataError(f"new_row must have one number for each of the {self.assets} assets, got the shape {rows.shape}")
+            raise DataError(
+                f"new_row must have one number for each of the {self.assets} assets, got the shape "
+                f"{rows.shape}"
+            )
         self._check_rows(rows)
         for row in rows:
             self._slide_one(row)
@@ -161,8 +186,19 @@ class RollingMeanDownsideRisk:
         """Solve for the window as it stands; parameters as in :meth:`update`."""
         began = time.perf_counter()
         problem, fast, labels, n = self.problem, self._fast, self.labels, self.assets
-        mu = by_asset("expected_return", expected_return, labels, n, missing=problem.missing != "error", remedy=NO_FORECAST)
-        held = np.zeros(n) if previous is None else by_asset("previous", previous, labels, n, default=0.0, at_least=0.0)
+        mu = by_asset(
+            "expected_return",
+            expected_return,
+            labels,
+            n,
+            missing=problem.missing != "error",
+            remedy=NO_FORECAST,
+        )
+        held = (
+            np.zeros(n)
+            if previous is None
+            else by_asset("previous", previous, labels, n, default=0.0, at_least=0.0)
+        )
         weights = fast.scenario_weights[: fast.scenarios]
         program = problem.assemble(
             mu, fast.histories[:, : self.window], held, labels,
@@ -179,7 +215,9 @@ class RollingMeanDownsideRisk:
         program.require_feasible()
         # with a fee, what is held is the best place to start from; without one, the last solution
         start = self._last if problem.fee == 0.0 or problem.objective != "utility" else None
-        solution = problem.solve_program(program, fast, start=start, risk_aversion=self._last_risk_aversion, verify=self.verify)
+        solution = problem.solve_program(
+            program, fast, start=start, risk_aversion=self._last_risk_aversion, verify=self.verify
+        )
         self._remember(solution)
         if smallest > 0.0:
             from statarb.optimization.orders import without_small_orders
@@ -223,4 +261,7 @@ class RollingMeanDownsideRisk:
         if bad.any():
             row, column = (int(place[0]) for place in np.nonzero(bad))
             name = shown_at(self.labels, column)
-            raise DataError(f"scenarios must be finite, or NaN where missing; row {row}, asset {name} is {rows[row, column]}")
+            raise DataError(
+                f"scenarios must be finite, or NaN where missing; row {row}, asset {name} is "
+                f"{rows[row, column]}"
+            )

@@ -27,16 +27,18 @@ class Solution:
     weights : (N,) Series or array
         Share of the value before trading in each asset; a Series where the assets have labels.
     cash : float
-        What is left of the value before trading: ``1 - sum(weights)``, less the fees where rules are given.
+        What is left of the value before trading: ``1 - sum(weights)``, less the fees where rules
+        are given.
     objective : float
         Utility, ratio, or (``min_risk``) the risk itself.
     gap : float
-        Upper bound of the relative distance to the optimal objective, computed from the problem and the weights alone; NaN
-        where none is known (constraints added by the user, other measures).
+        Upper bound of the relative distance to the optimal objective, computed from the problem and
+        the weights alone; NaN where none is known (constraints added by the user, other measures).
     status : str
-        ``optimal``: certified (from a cvxpy solver of the caller's choice: gap and infeasibility at most 1e-6, where known).
-        ``optimal_inaccurate``: the gap is above what is asked for, or the chosen solver says so. ``fallback``: the fast path
-        was not certified and cvxpy's answer is given. ``degenerate``: optimal, but not as one would think (an infinite ratio).
+        ``optimal``: certified (from a cvxpy solver of the caller's choice: gap and infeasibility at
+        most 1e-6, where known). ``optimal_inaccurate``: the gap is above what is asked for, or the
+        chosen solver says so. ``fallback``: the fast path was not certified and cvxpy's answer is
+        given. ``degenerate``: optimal, but not as one would think (an infinite ratio).
         ``infeasible``: only in batches, where it is not raised; the weights are NaN.
     reason : str
         Why the status is what it is; empty for a plain ``optimal``.
@@ -45,10 +47,11 @@ class Solution:
     seconds : float
         Wall time, with all checks.
     expected_return, risk, fees, turnover : float
-        Expected return before fees; risk (second lower partial moment, or the measure chosen); fees as a share of the value;
-        sum of absolute changes of weights.
+        Expected return before fees; risk (second lower partial moment, or the measure chosen); fees
+        as a share of the value; sum of absolute changes of weights.
     risk_aversion : float
-        The lambda whose utility problem has this solution (of interest for the ratio and the floor).
+        The lambda whose utility problem has this solution (of interest for the ratio and the
+        floor).
     infeasibility : float
         Largest violation of a constraint.
     solver : str
@@ -83,7 +86,8 @@ class Solution:
         text = (
             f"Solution({self.status}, objective={self.objective:.6g}, gap={self.gap:.1e}, "
             f"{len(held)} of {len(self.array)} held, "
-            f"cash={self.cash:.4g}, expected_return={self.expected_return:.4g}, risk={self.risk:.4g}, fees={self.fees:.4g}, "
+            f"cash={self.cash:.4g}, expected_return={self.expected_return:.4g}, "
+            f"risk={self.risk:.4g}, fees={self.fees:.4g}, "
             f"turnover={self.turnover:.4g}, {self.solver} in {1e3 * self.seconds:.3g} ms)"
         )
         return f"{text[:-1]}: {self.reason})" if self.reason else text
@@ -120,7 +124,9 @@ def made_solution(
     """Return the solution with the figures that follow from the weights."""
     turnover = program.turnover(weights)
     return Solution(
-        weights=weights if program.labels is None else pd.Series(weights, index=program.labels, name="weight"),
+        weights=weights
+        if program.labels is None
+        else pd.Series(weights, index=program.labels, name="weight"),
         cash=program.cash(weights),
         objective=objective,
         gap=gap,
@@ -146,6 +152,7 @@ def infeasible_solution(assets: int, labels: pd.Index | None, reason: str) -> So
     nan = float("nan")
     return Solution(
         weights=weights if labels is None else pd.Series(weights, index=labels, name="weight"),
-        cash=nan, objective=nan, gap=nan, status="infeasible", reason=reason, iterations=0, seconds=0.0, expected_return=nan,
+        cash=nan, objective=nan, gap=nan, status="infeasible", reason=reason, iterations=0,
+        seconds=0.0, expected_return=nan,
         risk=nan, fees=nan, turnover=nan, risk_aversion=nan, infeasibility=nan,
     )  # fmt: skip

@@ -1,4 +1,6 @@
-"""The fast path: a working set of assets, Newton's method on it, everything else proven to stand still."""
+"""The fast path: a working set of assets, Newton's method on it, everything else proven to stand
+still.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from statarb.optimization.program import Program
 __all__ = ["FastSolver", "UtilityPoint"]
 
 ACCURACY = 1e-11
-"""Relative duality gap that is aimed at; a thousandth of what is accepted, so that rounding has room."""
+"""Relative duality gap that is aimed at; a thousandth of what is accepted, so that rounding has
+room.
+"""
 
 
 ADMITTED = 30
@@ -34,7 +38,8 @@ class UtilityPoint:
     price : float
         Multiplier of the budget.
     gap : float
-        Duality gap relative to the larger of |utility| and risk term, as the solver's own pricing proves it.
+        Duality gap relative to the larger of |utility| and risk term, as the solver's own pricing
+        proves it.
     iterations : int
         Newton steps.
     group_prices : (G,) or None
@@ -52,12 +57,14 @@ class UtilityPoint:
 
 
 class FastSolver:
-    """Histories, and what is worth keeping from one utility problem to the next: working set, curvature, reference prices.
+    """Histories, and what is worth keeping from one utility problem to the next: working set,
+    curvature, reference prices.
 
-    Method: active-set Newton with column generation. Active sets of quadratic programs: Nocedal & Wright (2006), chapter 16;
-    Newton's method on piecewise quadratics: Mangasarian (2002), "A finite Newton method for classification"; pricing as in
-    column generation, with the safe screening of El Ghaoui, Viallon & Rabbani (2012): an asset is passed over only where a
-    bound proves the sign of its reduced cost.
+    Method: active-set Newton with column generation. Active sets of quadratic programs: Nocedal &
+    Wright (2006), chapter 16; Newton's method on piecewise quadratics: Mangasarian (2002), "A
+    finite Newton method for classification"; pricing as in column generation, with the safe
+    screening of El Ghaoui, Viallon & Rabbani (2012): an asset is passed over only where a bound
+    proves the sign of its reduced cost.
 
     Parameters
     ----------
@@ -85,18 +92,22 @@ class FastSolver:
         self.scenarios = histories.shape[1]
         self.groups = 0 if group is None else groups
         if group is not None and groups:
-            # a cap on a group is one more scenario: its "return" is minus the group's total, which costs below minus the cap
+            # a cap on a group is one more scenario: its "return" is minus the group's total, which
+            # costs below minus the cap
             member = np.zeros((len(histories), groups))
             member[group >= 0, group[group >= 0]] = -1.0
             histories = np.concatenate([histories, member], axis=1)
             scenario_weights = np.concatenate([scenario_weights, np.zeros(groups)])
         assets, times = histories.shape
         self.histories = histories
-        self.rows32: Float32Array = np.array(histories.T, np.float32, order="C") if single else np.empty((0, 0), np.float32)
+        self.rows32: Float32Array = (
+            np.array(histories.T, np.float32, order="C") if single else np.empty((0, 0), np.float32)
+        )
         self.scenario_weights = np.array(scenario_weights, dtype=np.float64)
         self.squares: FloatArray = _squares(histories)
         self.peak: FloatArray = self.squares.copy()
-        # shortfalls of a portfolio of least risk, (scenarios,), where one has been computed: a bound for later ratios
+        # shortfalls of a portfolio of least risk, (scenarios,), where one has been computed: a
+        # bound for later ratios
         self.calm: FloatArray | None = None
         self._reference: FloatArray = np.zeros(assets)
         self._reference_at: FloatArray = np.zeros(times)
@@ -129,7 +140,8 @@ class FastSolver:
         invested: float | None = None,
         accuracy: float = ACCURACY,
     ) -> UtilityPoint:
-        """Maximise the program's utility over its box, budget and group caps; the floor is not looked at.
+        """Maximise the program's utility over its box, budget and group caps; the floor is not
+        looked at.
 
         Parameters
         ----------
@@ -155,32 +167,61 @@ class FastSolver:
         self._prune()
         target = np.full(self.histories.shape[1], program.mar)
         if not self.groups:
-            iterations, price, gap, size, risk = self._minimise(exposure, terms, half, target, invested is not None, accuracy)
+            iterations, price, gap, size, risk = self._minimise(
+                exposure, terms, half, target, invested is not None, accuracy
+            )
             weights = _onto_bounds(exposure / scale, program, terms, exposure)
-            return UtilityPoint(weights, price / total, _relative(gap, size), iterations, None, risk)
+            return UtilityPoint(
+                weights, price / total, _relative(gap, size), iterations, None, risk
+            )
         return self._with_groups(program, exposure, terms, half, target, invested, accuracy, scale)
 
     def _minimise(
-        self, exposure: FloatArray, terms: FloatArray, half: float, target: FloatArray, equality: bool, accuracy: float
+        self,
+        exposure: FloatArray,
+        terms: FloatArray,
+        half: float,
+        target: FloatArray,
+        equality: bool,
+        accuracy: float,
     ) -> tuple[int, float, float, float, float]:
-        """Newton on the working set, pricing, the best of what is found, and again; ``exposure`` is start and result."""
+        """Newton on the working set, pricing, the best of what is found, and again; ``exposure`` is
+        start and result.
+        """
         norm, peak = np.sqrt(np.maximum(self.squares, 0.0) + 1e-13 * self.peak), np.sqrt(self.peak)
         # below this an objective counts as 0: see certificate.negligible
-        least = 1e-7 * half * float(np.mean(self.squares / (terms[4] * terms[4]))) * float(np.mean(self.scenario_weights))
-        found, gains, iterations, loss, outside, size, risk = self._found, self._gains, 0, np.inf, np.inf, 0.0, 0.0
+        least = (
+            1e-7
+            * half
+            * float(np.mean(self.squares / (terms[4] * terms[4])))
+            * float(np.mean(self.scenario_weights))
+        )
+        found, gains, iterations, loss, outside, size, risk = (
+            self._found,
+            self._gains,
+            0,
+            np.inf,
+            np.inf,
+            0.0,
+            0.0,
+        )
         y = combine(self.histories, exposure)
-        # a warm start looks first at who wants in at the old price, where the reference is near and pricing cheap
+        # a warm start looks first at who wants in at the old price, where the reference is near and
+        # pricing cheap
         early = self._size > 0 and self._drift[0] >= 0.0
         for _ in range(400):
             if not early:
                 self._price, loss, size, turns = newton(
-                    self._size, self._members, self._inside, terms, half, self.scenario_weights, target, exposure, y, equality,
-                    self._panel, self._active, self._curvature, self._factor, self._pivot, self._work, accuracy, least,
+                    self._size, self._members, self._inside, terms, half, self.scenario_weights,
+                    target, exposure, y, equality,
+                    self._panel, self._active, self._curvature, self._factor, self._pivot,
+                    self._work, accuracy, least,
                     self._price,
                 )  # fmt: skip
                 iterations += turns
             count, outside, risk = price(
-                self.histories, self.rows32, self._reference, self._reference_at, self._drift, norm, peak, self._inside,
+                self.histories, self.rows32, self._reference, self._reference_at, self._drift,
+                norm, peak, self._inside,
                 exposure, terms, half, self.scenario_weights, y, target, self._price, found, gains,
                 0.0 if early else 0.01 * accuracy * size,
             )  # fmt: skip
@@ -192,22 +233,34 @@ class FastSolver:
             if self._size + min(count, ADMITTED) > len(self._members):
                 self._grow(2 * len(self._members))
             self._size = admit(
-                self.histories, found, gains, count, ADMITTED, self._size, self._bar, self._members, self._used, self._inside,
+                self.histories, found, gains, count, ADMITTED, self._size, self._bar,
+                self._members, self._used, self._inside,
                 self.scenario_weights, self._panel, self._active, self._curvature,
             )  # fmt: skip
-        return iterations, self._price, loss + outside, size, risk / float(self.scenario_weights[: self.scenarios].sum())
+        return (
+            iterations,
+            self._price,
+            loss + outside,
+            size,
+            risk / float(self.scenario_weights[: self.scenarios].sum()),
+        )
 
     def _mark(self, exposure: FloatArray, terms: FloatArray) -> None:
         """Note which assets of the working set have left their bound and the weight held."""
         members = self._members[: self._size]
         now = exposure[members]
-        self._used[: self._size][(now != terms[2, members]) & (now != terms[0, members])] = self._bar
+        self._used[: self._size][(now != terms[2, members]) & (now != terms[0, members])] = (
+            self._bar
+        )
 
     def _with_groups(
-        self, program: Program, exposure: FloatArray, terms: FloatArray, half: float, target: FloatArray,
+        self, program: Program, exposure: FloatArray, terms: FloatArray, half: float,
+        target: FloatArray,
         invested: float | None, accuracy: float, scale: FloatArray,
     ) -> UtilityPoint:  # fmt: skip
-        """Solve with group caps by the method of multipliers (Hestenes 1969; Powell 1969); a cap is one more scenario."""
+        """Solve with group caps by the method of multipliers (Hestenes 1969; Powell 1969); a cap is
+        one more scenario.
+        """
         assert program.group_caps is not None
         caps, first = program.group_caps, self.scenarios
         self._set_groups(program, scale)
@@ -217,7 +270,9 @@ class FastSolver:
         total = 1.0 if invested is None else invested
         for _ in range(60):
             target[first:] = prices / rho - caps
-            turns, price, gap, size, _ = self._minimise(exposure, terms, half, target, invested is not None, accuracy)
+            turns, price, gap, size, _ = self._minimise(
+                exposure, terms, half, target, invested is not None, accuracy
+            )
             iterations += turns
             excess = program.group_totals(exposure / scale) - caps
             fresh = np.maximum(prices + rho * excess, 0.0)
@@ -235,10 +290,18 @@ class FastSolver:
         return UtilityPoint(weights, price / total, _relative(gap, size), iterations, prices)
 
     def _set_groups(self, program: Program, scale: FloatArray) -> None:
-        """Write the groups' scenarios in exposures and choose their weight: a hundred times the curvature of the assets."""
+        """Write the groups' scenarios in exposures and choose their weight: a hundred times the
+        curvature of the assets.
+        """
         first = self.scenarios
-        real = np.maximum(self.squares - (self.histories[:, first:] ** 2).sum(axis=1), 0.0) * scale**2
-        weight = 100.0 * max(float(np.quantile(real, 0.9)), 1e-12) * float(self.scenario_weights[:first].mean())
+        real = (
+            np.maximum(self.squares - (self.histories[:, first:] ** 2).sum(axis=1), 0.0) * scale**2
+        )
+        weight = (
+            100.0
+            * max(float(np.quantile(real, 0.9)), 1e-12)
+            * float(self.scenario_weights[:first].mean())
+        )
         same = self._group_scale is not None and np.array_equal(self._group_scale, scale)
         if same and weight < 10.0 * self.scenario_weights[first] < 100.0 * weight:
             return
@@ -254,8 +317,10 @@ class FastSolver:
     def slide(self, slot: int, fresh: FloatArray, weight: float) -> None:
         """Replace scenario ``slot`` by ``fresh`` (N,) with the scenario weight ``weight``."""
         slide(
-            self.histories, self.rows32, self.scenario_weights, self._reference, self._reference_at, self.squares,
-            self.peak, self._members, self._panel, self._active, self._curvature, self._size, slot, fresh, weight,
+            self.histories, self.rows32, self.scenario_weights, self._reference,
+            self._reference_at, self.squares,
+            self.peak, self._members, self._panel, self._active, self._curvature, self._size,
+            slot, fresh, weight,
         )  # fmt: skip
 
     def rescale(self, factor: float) -> None:
@@ -269,7 +334,9 @@ class FastSolver:
             self._group_scale = None
 
     def forget(self) -> None:
-        """Drop the reference and the curvature, and with them the rounding that gathers over many slides."""
+        """Drop the reference and the curvature, and with them the rounding that gathers over many
+        slides.
+        """
         self._drift[0] = -1.0
         self._active[:] = False
         self._curvature[:] = 0.0
@@ -277,7 +344,9 @@ class FastSolver:
         self.peak[:] = self.squares
 
     def _terms(self, program: Program, scale: FloatArray, total: float) -> FloatArray:
-        """Return low, high, ref, cost, a, f, mu of every asset in exposures, with the budget's total as 1."""
+        """Return low, high, ref, cost, a, f, mu of every asset in exposures, with the budget's
+        total as 1.
+        """
         terms = np.empty((7, program.assets))
         terms[0] = program.lower * scale
         terms[1] = program.upper * scale
@@ -290,16 +359,28 @@ class FastSolver:
         terms[6] = program.expected_return / scale
         return terms
 
-    def _start(self, program: Program, start: FloatArray | None, invested: float | None) -> FloatArray:
-        weights = np.clip(program.previous if start is None else start, program.lower, program.upper)
+    def _start(
+        self, program: Program, start: FloatArray | None, invested: float | None
+    ) -> FloatArray:
+        weights = np.clip(
+            program.previous if start is None else start, program.lower, program.upper
+        )
         if invested is not None:
             if abs(float(weights.sum()) - invested) <= 1e-15:
                 return weights
-            calm = -np.sqrt(np.maximum(self.squares, 0.0)) * (1.0 if program.scale is None else program.scale)
-            base = program.replace(previous=weights, fee=0.0, fee_in_budget=False, invested=invested)
+            calm = -np.sqrt(np.maximum(self.squares, 0.0)) * (
+                1.0 if program.scale is None else program.scale
+            )
+            base = program.replace(
+                previous=weights, fee=0.0, fee_in_budget=False, invested=invested
+            )
             if float(weights.sum()) < invested:
                 return best_linear(base.replace(lower=weights), calm)[0]
-            return np.clip(program.lower + (weights - program.lower) * _share(program, weights, invested), 0.0, program.upper)
+            return np.clip(
+                program.lower + (weights - program.lower) * _share(program, weights, invested),
+                0.0,
+                program.upper,
+            )
         if program.cash(weights) >= 0.0:
             return weights
         if program.paid == 0.0:
@@ -308,26 +389,38 @@ class FastSolver:
         low, high = 0.0, 1.0
         for _ in range(60):
             middle = 0.5 * (low + high)
-            low, high = (middle, high) if program.cash(_between(program, weights, middle)) >= 0.0 else (low, middle)
+            low, high = (
+                (middle, high)
+                if program.cash(_between(program, weights, middle)) >= 0.0
+                else (low, middle)
+            )
         return _between(program, weights, low)
 
     def _prune(self) -> None:
         """Take assets out of the working set that have stood still for some bars."""
         k = self._size
-        # the first time there is nothing to take out, but the kernel is loaded before a bar that needs it
+        # the first time there is nothing to take out, but the kernel is loaded before a bar that
+        # needs it
         if 0 < k < 24:
             return
         keep = np.flatnonzero(self._bar - self._used[:k] <= 1)
         if len(keep) > 0.7 * k:
             return
-        self._size = keep_only(keep, self._members, self._used, self._inside, self._panel, self._curvature, k)
+        self._size = keep_only(
+            keep, self._members, self._used, self._inside, self._panel, self._curvature, k
+        )
 
     def _grow(self, capacity: int) -> None:
-        """Make room in the working set; not a power of two, whose columns would share a few places of the cache."""
+        """Make room in the working set; not a power of two, whose columns would share a few places
+        of the cache.
+        """
         capacity = max(capacity, 32) // 16 * 16 + 8
         k = self._size
         members, used = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-        panel, curvature = np.zeros((self.histories.shape[1], capacity)), np.zeros((capacity, capacity))
+        panel, curvature = (
+            np.zeros((self.histories.shape[1], capacity)),
+            np.zeros((capacity, capacity)),
+        )
         members[:k], used[:k] = self._members[:k], self._used[:k]
         panel[:, :k], curvature[:k, :k] = self._panel[:, :k], self._curvature[:k, :k]
         self._members, self._used, self._panel, self._curvature = members, used, panel, curvature
@@ -353,9 +446,15 @@ def _share(program: Program, weights: FloatArray, total: float) -> float:
     return max(total - least, 0.0) / max(float(weights.sum()) - least, 1e-300)
 
 
-def _onto_bounds(weights: FloatArray, program: Program, terms: FloatArray, exposure: FloatArray) -> FloatArray:
-    """Put weights whose exposure is at a breakpoint onto it exactly, and the others inside the box."""
-    weights = np.where(exposure == terms[0], program.lower, np.where(exposure == terms[1], program.upper, weights))
+def _onto_bounds(
+    weights: FloatArray, program: Program, terms: FloatArray, exposure: FloatArray
+) -> FloatArray:
+    """Put weights whose exposure is at a breakpoint onto it exactly, and the others inside the
+    box.
+    """
+    weights = np.where(
+        exposure == terms[0], program.lower, np.where(exposure == terms[1], program.upper, weights)
+    )
     if program.fee > 0.0:
         inside = (program.previous >= program.lower) & (program.previous <= program.upper)
         weights = np.where((exposure == terms[2]) & inside, program.previous, weights)

@@ -16,14 +16,20 @@ from statarb._core.files import atomic_path, output_folder
 from statarb._core.time import as_stamp, step_text
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting import DirectionShaped, ForecastRun, forecaster_names, make_forecaster, run_forecasts
+from statarb.forecasting import (
+    DirectionShaped,
+    ForecastRun,
+    forecaster_names,
+    make_forecaster,
+    run_forecasts,
+)
 from statarb.forecasting.base import Forecaster
 from statarb.forecasting.compare import compare_forecasts
 from statarb.forecasting.lags import LEADERS
 from statarb.forecasting.scores import ForecastScore, forecast_score
 from statarb.results.forecast_files import STEPS, write_forecasts
 
-__all__ = ["DAYS", "Level1", "forecast_days", "level1_coins", "write_level1"]
+__all__ = ["DAYS", "Level1", "forecast_days", "level1_assets", "write_level1"]
 
 FIVE_MINUTES = pd.Timedelta(5, unit="min")
 
@@ -70,10 +76,22 @@ class Level1:
     def summary(self) -> str:
         """Return the table of scores: raw, shaped, and the last value."""
         days = f"{len(self.days)} day{'s' if len(self.days) > 1 else ''}"
-        lines = [f"{self.model}: {days}", f"{'':12s}{'Z':>8s}{'M %':>8s}{'DS %':>8s}{'R':>8s}{'U %':>10s}"]
-        for name, score in (("raw", self.raw), ("shaped", self.shaped), ("last value", self.last_value)):
-            lines.append(f"{name:12s}{score.Z:8.2f}{score.M:8.4f}{score.D:8.2f}{score.R:8.3f}{score.U:10.5f}")
-        lines.append(f"fallbacks {int(self.run.fallbacks.sum())}, steps without a forecast {int(self.run.missing.sum())}")
+        lines = [
+            f"{self.model}: {days}",
+            f"{'':12s}{'Z':>8s}{'M %':>8s}{'DS %':>8s}{'R':>8s}{'U %':>10s}",
+        ]
+        for name, score in (
+            ("raw", self.raw),
+            ("shaped", self.shaped),
+            ("last value", self.last_value),
+        ):
+            lines.append(
+                f"{name:12s}{score.Z:8.2f}{score.M:8.4f}{score.D:8.2f}{score.R:8.3f}{score.U:10.5f}"
+            )
+        lines.append(
+            f"fallbacks {int(self.run.fallbacks.sum())}, steps without a forecast "
+            f"{int(self.run.missing.sum())}"
+        )
         if len(self.days) == 1:
             lines.append("R compares days, and Z needs R: both need two days or more")
         return "\n".join(lines)
@@ -83,11 +101,13 @@ def _figures(score: ForecastScore) -> dict[str, float]:
     return {key: getattr(score, key) for key in ("Z", "M", "D", "R", "U")}
 
 
-def level1_coins(panel: Panel, coins: Sequence[Hashable] | None = None) -> Panel:
-    """Return the panel of the coins of level 1 (those that it has; all coins where it has none of them), or of ``coins``."""
-    if coins is None:
-        coins = [coin for coin in LEADERS if coin in panel.coins] or list(panel.coins)
-    return panel.select(coins)
+def level1_assets(panel: Panel, assets: Sequence[Hashable] | None = None) -> Panel:
+    """Return the panel of the assets of level 1 (those that it has; all assets where it has none of
+    them), or of ``assets``.
+    """
+    if assets is None:
+        assets = [asset for asset in LEADERS if asset in panel.assets] or list(panel.assets)
+    return panel.select(assets)
 
 
 def forecast_days(
@@ -106,9 +126,10 @@ def forecast_days(
     Parameters
     ----------
     forecaster : Forecaster
-        Is copied, not changed. Its shaped forecasts are scored too, whether or not it is :class:`DirectionShaped` itself.
+        Is copied, not changed. Its shaped forecasts are scored too, whether or not it is
+        :class:`DirectionShaped` itself.
     panel : Panel
-        The coins that are forecast, on a grid of 5 minutes.
+        The assets that are forecast, on a grid of 5 minutes.
     days : sequence of time
         Starts of the test days; each has 288 steps.
     model : str, optional
@@ -125,7 +146,8 @@ def forecast_days(
     Raises
     ------
     DataError
-        A day that does not lie whole in the panel, or so early that the window before it is too short.
+        A day that does not lie whole in the panel, or so early that the window before it is too
+        short.
     ParameterError
         No day, or a day twice.
     """
@@ -148,7 +170,10 @@ def forecast_days(
         for start in starts
     ]
     run = ForecastRun(
-        *(pd.concat([getattr(part, name) for part in parts]) for name in ("forecasts", "unshaped", "seconds")),
+        *(
+            pd.concat([getattr(part, name) for part in parts])
+            for name in ("forecasts", "unshaped", "seconds")
+        ),
         *(sum(getattr(part, name) for part in parts) for name in ("fallbacks", "missing")),
     )
     simple = pd.concat([_last_values(panel, part.forecasts.index, depth) for part in parts])
@@ -178,13 +203,16 @@ def _starts(panel: Panel, days: Sequence[Any]) -> list[pd.Timestamp]:
         raise ParameterError("days must name at least one day, got none")
     starts = [pd.Timestamp(as_stamp("days", day)) for day in days]
     if len(set(starts)) < len(starts):
-        raise ParameterError(f"days names {next(day for day in starts if starts.count(day) > 1):%Y-%m-%d} twice")
+        raise ParameterError(
+            f"days names {next(day for day in starts if starts.count(day) > 1):%Y-%m-%d} twice"
+        )
     first, last = panel.grid[0], panel.grid[-1]
     for start in starts:
         end = start + (STEPS - 1) * panel.step
         if start <= first or end > last:
             raise DataError(
-                f"day {start:%Y-%m-%d} does not lie whole in the data, which run from {first} to {last}; "
+                f"day {start:%Y-%m-%d} does not lie whole in the data, which run from {first} to "
+                f"{last}; "
                 "name other days (--days 2018-01-30,2018-02-06)"
             )
     return starts
@@ -198,7 +226,7 @@ def write_level1(
     days: Sequence[Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
     shaped: bool | None = None,
-    coins: Sequence[Hashable] | None = None,
+    assets: Sequence[Hashable] | None = None,
     depth: int = 2016,
     refit_every: int | None = None,
     n_jobs: int = 1,
@@ -214,16 +242,17 @@ def write_level1(
     folder : path
         See :func:`~statarb.results.write_forecasts`.
     model : str, optional
-        Registered name; by default the library's best, shaped. ``all`` runs a league of all registered forecasters, raw and
-        shaped, writes it to ``forecast_league.csv``, and the files of its best.
+        Registered name; by default the library's best, shaped. ``all`` runs a league of all
+        registered forecasters, raw and shaped, writes it to ``forecast_league.csv``, and the files
+        of its best.
     days : sequence of time, optional
         Test days; by default those of the competition that lie whole in the panel.
     parameters : mapping, optional
         Of the model's constructor.
     shaped : bool, optional
         Whether the files hold the shaped forecasts; by default only the default model's do.
-    coins, depth, refit_every, n_jobs, progress
-        As for :func:`level1_coins` and :func:`forecast_days`.
+    assets, depth, refit_every, n_jobs, progress
+        As for :func:`level1_assets` and :func:`forecast_days`.
     seed : int
         Of the league's bootstrap.
 
@@ -244,12 +273,19 @@ def write_level1(
         check_choice("model", model, [*forecaster_names(), "all"])
     if panel.step != FIVE_MINUTES:
         raise DataError(
-            f"the files of level 1 are days of {STEPS} steps of 5 min, and this panel has steps of {step_text(panel.step)}; "
-            "forecast it from Python with sa.forecast_walk, or put it on the grid with Panel.from_frame(prices, step='5min')"
+            f"the files of level 1 are days of {STEPS} steps of 5 min, and this panel has steps of "
+            f"{step_text(panel.step)}; "
+            "forecast it from Python with sa.forecast_walk, or put it on the grid with "
+            "Panel.from_frame(prices, step='5min')"
         )
-    few = level1_coins(panel, coins)
+    few = level1_assets(panel, assets)
     chosen = list(days) if days is not None else _days_inside(few)
-    settings: dict[str, Any] = {"depth": depth, "refit_every": refit_every, "n_jobs": n_jobs, "progress": progress}
+    settings: dict[str, Any] = {
+        "depth": depth,
+        "refit_every": refit_every,
+        "n_jobs": n_jobs,
+        "progress": progress,
+    }
     if model == "all":
         if parameters:
             raise ParameterError("parameters are of one model; name it with model=, got 'all'")
@@ -276,16 +312,25 @@ def _write(result: Level1, folder: str | os.PathLike[str], shaped: bool) -> Path
 
 def _days_inside(panel: Panel) -> list[str]:
     first, last = panel.grid[0], panel.grid[-1]
-    inside = [day for day in DAYS if first < pd.Timestamp(day) and pd.Timestamp(day) + (STEPS - 1) * panel.step <= last]
+    inside = [
+        day
+        for day in DAYS
+        if first < pd.Timestamp(day) and pd.Timestamp(day) + (STEPS - 1) * panel.step <= last
+    ]
     if not inside:
         raise DataError(
-            f"none of the competition's days lies whole in the data, which run from {first} to {last}; name days with --days"
+            f"none of the competition's days lies whole in the data, which run from {first} to "
+            f"{last}; name days with --days"
         )
     return inside
 
 
 def _write_league(
-    panel: Panel, folder: str | os.PathLike[str], days: Sequence[Any], settings: Mapping[str, Any], seed: int
+    panel: Panel,
+    folder: str | os.PathLike[str],
+    days: Sequence[Any],
+    settings: Mapping[str, Any],
+    seed: int,
 ) -> tuple[Path, str]:
     place = output_folder(folder)
     results: dict[str, Level1] = {}
@@ -293,14 +338,20 @@ def _write_league(
         results[name] = forecast_days(make_forecaster(name), panel, days, model=name, **settings)
     paths = {name: result.run.unshaped for name, result in results.items()}
     paths.update({f"{name}, shaped": result.run.forecasts for name, result in results.items()})
-    seconds = {name: float(results[name.removesuffix(", shaped")].run.seconds.mean()) for name in paths}
+    seconds = {
+        name: float(results[name.removesuffix(", shaped")].run.seconds.mean()) for name in paths
+    }
     starts = next(iter(results.values())).days
     table = compare_forecasts(panel.price, paths, starts, seconds, seed=seed)
-    table["fallbacks"] = [int(results[name.removesuffix(", shaped")].run.fallbacks.sum()) for name in table["model"]]
+    table["fallbacks"] = [
+        int(results[name.removesuffix(", shaped")].run.fallbacks.sum()) for name in table["model"]
+    ]
     with atomic_path(place / "forecast_league.csv") as temporary:
         table.to_csv(temporary, index=False)
     best = str(table["model"].iloc[0])
     _write(results[best.removesuffix(", shaped")], place, best.endswith(", shaped"))
-    shown = table[["model", "Z", "M", "D", "R", "U", "behind_best", "behind_low", "behind_high", "dm_p_value"]]
+    shown = table[
+        ["model", "Z", "M", "D", "R", "U", "behind_best", "behind_low", "behind_high", "dm_p_value"]
+    ]
     with np.printoptions(suppress=True):
         return place, shown.to_string(index=False, float_format=lambda value: f"{value:.4f}")

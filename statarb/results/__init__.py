@@ -1,6 +1,11 @@
 """The files of the competition: written exactly, read back, validated."""
 
-from statarb.results.forecast_files import ForecastFiles, ForecastProblem, validate_forecasts, write_forecasts
+from statarb.results.forecast_files import (
+    ForecastFiles,
+    ForecastProblem,
+    validate_forecasts,
+    write_forecasts,
+)
 from statarb.results.portfolio_csv import (
     PortfolioFile,
     PortfolioProblem,

@@ -10,7 +10,8 @@ __all__ = ["bucket_edges", "bucket_means", "kept_points"]
 
 
 def bucket_edges(steps: int, buckets: int) -> IntArray:
-    """Return where each of at most ``buckets`` nearly equal runs of steps begins, and the end: (buckets + 1,).
+    """Return where each of at most ``buckets`` nearly equal runs of steps begins, and the end:
+    (buckets + 1,).
 
     Parameters
     ----------
@@ -24,18 +25,22 @@ def bucket_edges(steps: int, buckets: int) -> IntArray:
 
 
 def kept_points(values: FloatArray, buckets: int) -> IntArray:
-    """Return the positions of the points that draw a path as all of its points would, in ascending order.
+    """Return the positions of the points that draw a path as all of its points would, in ascending
+    order.
 
     Parameters
     ----------
     values : (steps,)
-        A path; NaN is never an extreme, and where a run of steps is NaN throughout its ends are kept, so that the gap shows.
+        A path; NaN is never an extreme, and where a run of steps is NaN throughout its ends are
+        kept, so that the gap shows.
     buckets : int
-        Runs of steps, of which each keeps its first, last, lowest and highest point: at most four times as many points.
+        Runs of steps, of which each keeps its first, last, lowest and highest point: at most four
+        times as many points.
 
     Notes
     -----
-    The aggregation M4 of Jugel, Jerzak, Hackenbroich and Markl (2014, Proceedings of the VLDB Endowment 7(10), 797-808), which
+    The aggregation M4 of Jugel, Jerzak, Hackenbroich and Markl (2014, Proceedings of the VLDB
+    Endowment 7(10), 797-808), which
     draws a line without error where a run is one pixel wide.
     """
     values = np.asarray(values, dtype=np.float64)
@@ -44,7 +49,10 @@ def kept_points(values: FloatArray, buckets: int) -> IntArray:
     edges = bucket_edges(len(values), buckets)
     starts, known = edges[:-1], ~np.isnan(values)
     kept = [starts, edges[1:] - 1]
-    for filled, extreme in ((np.where(known, values, np.inf), np.minimum), (np.where(known, values, -np.inf), np.maximum)):
+    for filled, extreme in (
+        (np.where(known, values, np.inf), np.minimum),
+        (np.where(known, values, -np.inf), np.maximum),
+    ):
         level = np.repeat(extreme.reduceat(filled, starts), np.diff(edges))
         hits = np.flatnonzero((filled == level) & known)
         place = np.searchsorted(edges, hits, side="right")

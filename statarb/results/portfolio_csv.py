@@ -1,4 +1,6 @@
-"""The portfolio file of the competition: written so that every row sums to exactly 1, read back and validated."""
+"""The portfolio file of the competition: written so that every row sums to exactly 1, read back and
+validated.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,14 @@ from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.results._engine.portfolio import EXACT, WIDEST, quantise, read_cells, write_cells
 
-__all__ = ["PortfolioFile", "PortfolioProblem", "portfolio_blocks", "read_portfolio", "validate_portfolio", "write_portfolio"]
+__all__ = [
+    "PortfolioFile",
+    "PortfolioProblem",
+    "portfolio_blocks",
+    "read_portfolio",
+    "validate_portfolio",
+    "write_portfolio",
+]
 
 CASH_NAME = "USD"
 SLACK = 1e-9
@@ -32,35 +41,41 @@ SHOWN = 100
 
 
 def write_portfolio(weights: Replay | pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write the weights of every step: a header, then one row a step; every coin in ascending order, then ``USD``.
+    """Write the weights of every step: a header, then one row a step; every asset in ascending
+    order, then ``USD``.
 
-    Cells have 8 decimals (``0`` and ``1`` are written so) and lie in [0, 1]; each row sums to exactly 1 as written. Weights
-    are rounded to the nearest unit of the last decimal, and cash takes the rounding; in a row whose rounded weights exceed 1,
-    they are rounded down. The file appears whole or not at all.
+    Cells have 8 decimals (``0`` and ``1`` are written so) and lie in [0, 1]; each row sums to
+    exactly 1 as written. Weights are rounded to the nearest unit of the last decimal, and cash
+    takes the rounding; in a row whose rounded weights exceed 1, they are rounded down. The file
+    appears whole or not at all.
 
     Parameters
     ----------
     weights : Replay or DataFrame
-        A replay, whose realised weights are written, or weights, time x coin, with or without a column ``USD``.
+        A replay, whose realised weights are written, or weights, time x asset, with or without a
+        column ``USD``.
     path : path
         Where to write.
 
     Raises
     ------
     DataError
-        A weight that is no number or outside [0, 1], a row that does not sum to 1, a coin whose name has a comma.
+        A weight that is no number or outside [0, 1], a row that does not sum to 1, an asset whose
+        name has a comma.
     """
     if isinstance(weights, Replay):
-        coins, blocks = weights.coins, weights.weight_blocks(ROWS_AT_A_TIME)
+        assets, blocks = weights.assets, weights.weight_blocks(ROWS_AT_A_TIME)
     elif isinstance(weights, pd.DataFrame):
-        coins, blocks = weights.columns.drop(CASH_NAME, errors="ignore"), _frame_blocks(weights)
+        assets, blocks = weights.columns.drop(CASH_NAME, errors="ignore"), _frame_blocks(weights)
     else:
-        raise ParameterError(f"weights must be a Replay or a DataFrame, got {type(weights).__name__}")
-    order = _ascending(coins)
-    names = [str(coins[place]) for place in order]
+        raise ParameterError(
+            f"weights must be a Replay or a DataFrame, got {type(weights).__name__}"
+        )
+    order = _ascending(assets)
+    names = [str(assets[place]) for place in order]
     for name in names:
         if any(sign in name for sign in ',"\r\n') or name in ("", CASH_NAME):
-            raise DataError(f"coin {name!r} cannot head a column of a CSV file; rename it")
+            raise DataError(f"asset {name!r} cannot head a column of a CSV file; rename it")
     units = np.empty((ROWS_AT_A_TIME, len(names) + 1), dtype=np.int64)
     buffer = np.empty(units.size * WIDEST, dtype=np.uint8)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -71,18 +86,23 @@ def write_portfolio(weights: Replay | pd.DataFrame, path: str | os.PathLike[str]
             file.write(buffer[:size].data)
 
 
-def _ascending(coins: pd.Index) -> IntArray:
+def _ascending(assets: pd.Index) -> IntArray:
     try:
-        return np.array(coins.argsort(), dtype=np.int64)
+        return np.array(assets.argsort(), dtype=np.int64)
     except TypeError as error:
-        raise DataError(f"the coins cannot be put in ascending order: {error}; use ids of one kind") from error
+        raise DataError(
+            f"the assets cannot be put in ascending order: {error}; use ids of one kind"
+        ) from error
 
 
 def _frame_blocks(weights: pd.DataFrame) -> Iterator[FloatArray]:
     """Check weights, and give them block by block, without the column of cash."""
     stamps = as_stamps("weights", weights.index)
     if not weights.columns.is_unique:
-        raise DataError(f"weights has the column {weights.columns[weights.columns.duplicated()].tolist()[0]!r} twice")
+        raise DataError(
+            f"weights has the column {weights.columns[weights.columns.duplicated()].tolist()[0]!r} "
+            "twice"
+        )
     cash = np.flatnonzero(weights.columns == CASH_NAME)
     columns = weights.columns.tolist()
     values = weights.to_numpy(dtype=np.float64)
@@ -92,21 +112,27 @@ def _frame_blocks(weights: pd.DataFrame) -> Iterator[FloatArray]:
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise DataError(
-                f"weights must be numbers in [0, 1], got {block[row, column]} at {pd.Timestamp(stamps[low + row])}, "
-                f"coin {columns[column]!r}"
+                f"weights must be numbers in [0, 1], got {block[row, column]} at "
+                f"{pd.Timestamp(stamps[low + row])}, "
+                f"asset {columns[column]!r}"
             )
         total = block.sum(axis=1)
         off = np.abs(total - 1.0) > SLACK if len(cash) else total > 1.0 + SLACK
         if off.any():
             row = int(np.argmax(off))
             wanted = "exactly 1, cash included" if len(cash) else "at most 1, cash being the rest"
-            raise DataError(f"weights must sum to {wanted}, got {total[row]:.12g} at {pd.Timestamp(stamps[low + row])}")
+            raise DataError(
+                f"weights must sum to {wanted}, got {total[row]:.12g} at "
+                f"{pd.Timestamp(stamps[low + row])}"
+            )
         yield np.clip(np.delete(block, cash, axis=1), 0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class PortfolioProblem:
-    """One thing that is wrong: in which line (1 is the header) and column (1 is the first; 0: the whole line), and what."""
+    """One thing that is wrong: in which line (1 is the header) and column (1 is the first; 0: the
+    whole line), and what.
+    """
 
     line: int
     column: int
@@ -128,8 +154,8 @@ class PortfolioFile:
         The file.
     rows : int
         Rows below the header.
-    coins : tuple of str
-        Coins of the header, without cash.
+    assets : tuple of str
+        Assets of the header, without cash.
     problems : tuple of PortfolioProblem
         The first hundred, in the order of the file.
     problem_count : int
@@ -138,7 +164,7 @@ class PortfolioFile:
 
     path: Path
     rows: int
-    coins: tuple[str, ...]
+    assets: tuple[str, ...]
     problems: tuple[PortfolioProblem, ...]
     problem_count: int
 
@@ -151,22 +177,29 @@ class PortfolioFile:
         """Return the report itself, or raise a DataError with the first problems."""
         if not self.valid:
             shown = "; ".join(str(problem) for problem in self.problems[:3])
-            raise DataError(f"{self.path} is no valid portfolio file: {self.problem_count} problem(s): {shown}")
+            raise DataError(
+                f"{self.path} is no valid portfolio file: {self.problem_count} problem(s): {shown}"
+            )
         return self
 
 
-def validate_portfolio(path: str | os.PathLike[str], panel: Panel | None = None, *, steps: int | None = None) -> PortfolioFile:
-    """Read a portfolio file back, in whole numbers, and say what is wrong with it, in which line and column.
+def validate_portfolio(
+    path: str | os.PathLike[str], panel: Panel | None = None, *, steps: int | None = None
+) -> PortfolioFile:
+    """Read a portfolio file back, in whole numbers, and say what is wrong with it, in which line
+    and column.
 
-    Checked are the header (coins in ascending order, each once, then ``USD``), the number of cells of every row, that every
-    cell is a decimal number in [0, 1], and that every row sums to exactly 1 as written. Nothing is compared in floating point.
+    Checked are the header (assets in ascending order, each once, then ``USD``), the number of cells
+    of every row, that every cell is a decimal number in [0, 1], and that every row sums to exactly
+    1 as written. Nothing is compared in floating point.
 
     Parameters
     ----------
     path : path
         The file.
     panel : Panel, optional
-        The header must then have exactly its coins, and the file at most as many rows as its grid has times.
+        The header must then have exactly its assets, and the file at most as many rows as its grid
+        has times.
     steps : int, optional
         Number of rows that the file must have.
 
@@ -183,25 +216,26 @@ def validate_portfolio(path: str | os.PathLike[str], panel: Panel | None = None,
     for block in _blocks(source, report):
         names = block.names
         rows += len(block.units)
-    coins = tuple(names[:-1])
+    assets = tuple(names[:-1])
     if panel is not None and names:
-        expected = [str(panel.coins[place]) for place in _ascending(panel.coins)]
-        for number, (name, wanted) in enumerate(zip(coins, expected, strict=False), start=1):
+        expected = [str(panel.assets[place]) for place in _ascending(panel.assets)]
+        for number, (name, wanted) in enumerate(zip(assets, expected, strict=False), start=1):
             if name != wanted:
-                report.add(1, number, f"coin {name!r} stands where the panel has {wanted!r}")
+                report.add(1, number, f"asset {name!r} stands where the panel has {wanted!r}")
                 break
-        if len(coins) != len(expected):
-            report.add(1, 0, f"{len(coins)} coins; the panel has {len(expected)}")
+        if len(assets) != len(expected):
+            report.add(1, 0, f"{len(assets)} assets; the panel has {len(expected)}")
         if rows > panel.shape[0]:
             report.add(rows + 1, 0, f"{rows} rows; the panel's grid has {panel.shape[0]} times")
     if steps is not None and rows != steps:
         report.add(rows + 1, 0, f"{rows} rows; {steps} are wanted")
     problems = tuple(sorted(report.problems, key=lambda problem: (problem.line, problem.column)))
-    return PortfolioFile(source, rows, coins, problems, report.count)
+    return PortfolioFile(source, rows, assets, problems, report.count)
 
 
 def read_portfolio(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a portfolio file: weights, step x coin, ``USD`` last; coin ids are whole numbers where all of them are.
+    """Read a portfolio file: weights, step x asset, ``USD`` last; labels are whole numbers where
+    all of them are.
 
     Raises
     ------
@@ -214,11 +248,14 @@ def read_portfolio(path: str | os.PathLike[str]) -> pd.DataFrame:
         names = block_names
         parts.append(weights)
     labels: list[Hashable] = [int(name) if name.isdecimal() else name for name in names]
-    return pd.DataFrame(np.concatenate(parts), columns=labels if all(n.isdecimal() for n in names[:-1]) else names)
+    return pd.DataFrame(
+        np.concatenate(parts), columns=labels if all(n.isdecimal() for n in names[:-1]) else names
+    )
 
 
 def portfolio_blocks(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], FloatArray]]:
-    """Read a portfolio file a few megabytes at a time: the names of the header, ``USD`` last, and weights (steps, coins + 1).
+    """Read a portfolio file a few megabytes at a time: the names of the header, ``USD`` last, and
+    weights (steps, assets + 1).
 
     Parameters
     ----------
@@ -285,25 +322,32 @@ def _blocks(source: Path, report: _Report) -> Iterator[_Block]:
 
 
 def _check_header(text: bytes, report: _Report) -> list[str]:
-    names = [name.strip().strip('"') for name in text.decode("utf-8", errors="replace").rstrip("\r\n").split(",")]
+    names = [
+        name.strip().strip('"')
+        for name in text.decode("utf-8", errors="replace").rstrip("\r\n").split(",")
+    ]
     if names == [""]:
-        report.add(1, 0, "the file is empty; the first line must name the coins and USD")
+        report.add(1, 0, "the file is empty; the first line must name the assets and USD")
         return []
     if names[-1] != CASH_NAME:
         report.add(1, len(names), f"the last column must be {CASH_NAME!r}, got {names[-1]!r}")
-    coins = names[:-1]
-    whole = all(name.isdecimal() for name in coins)
+    assets = names[:-1]
+    whole = all(name.isdecimal() for name in assets)
     known: set[str] = set()
-    for number, name in enumerate(coins, start=1):
+    for number, name in enumerate(assets, start=1):
         if name in known:
-            report.add(1, number, f"coin {name!r} stands twice")
-        elif number > 1 and whole and int(name) <= int(coins[number - 2]):
-            report.add(1, number, f"coin {name} stands after {coins[number - 2]}; coins must ascend")
+            report.add(1, number, f"asset {name!r} stands twice")
+        elif number > 1 and whole and int(name) <= int(assets[number - 2]):
+            report.add(
+                1, number, f"asset {name} stands after {assets[number - 2]}; assets must ascend"
+            )
         known.add(name)
     return names
 
 
-def _check_lines(text: bytes, names: list[str], first: int, report: _Report) -> npt.NDArray[np.int64]:
+def _check_lines(
+    text: bytes, names: list[str], first: int, report: _Report
+) -> npt.NDArray[np.int64]:
     """Read whole lines fast, and those that are not plain again, slowly, to say what is wrong."""
     buffer = np.frombuffer(text, dtype=np.uint8)
     lines = text.count(b"\n")
@@ -319,7 +363,9 @@ def _check_lines(text: bytes, names: list[str], first: int, report: _Report) -> 
 
 
 def _check_line(raw: str, names: list[str], line: int, report: _Report) -> list[Decimal]:
-    """Check one line with decimal numbers of any length; return its cells, none where one of them is wrong."""
+    """Check one line with decimal numbers of any length; return its cells, none where one of them
+    is wrong.
+    """
     if not raw.strip():
         report.add(line, 0, "the line is empty")
         return []

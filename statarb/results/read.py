@@ -1,4 +1,6 @@
-"""What the verbs wrote into a folder, read back: runs, leagues, forecasts. A damaged file is named, an absent one noted."""
+"""What the verbs wrote into a folder, read back: runs, leagues, forecasts. A damaged file is named,
+an absent one noted.
+"""
 
 from __future__ import annotations
 
@@ -64,9 +66,9 @@ class ForecastTables:
     metrics : mapping
         ``metrics.json`` of the forecasts; empty where it is not there.
     mape, directional_symmetry : DataFrame or None
-        Percent, coin x period.
+        Percent, asset x period.
     dispersion : Series or None
-        R by coin.
+        R by asset.
     league : DataFrame or None
         ``forecast_league.csv``.
     """
@@ -105,12 +107,14 @@ class Results:
 
 
 def read_results(folder: str | os.PathLike[str]) -> Results:
-    """Read what ``statarb run``, ``invest``, ``league`` and ``forecast`` wrote into a folder, and into the folders in it.
+    """Read what ``statarb run``, ``invest``, ``league`` and ``forecast`` wrote into a folder, and
+    into the folders in it.
 
     Parameters
     ----------
     folder : path
-        Given to one of the verbs with ``--out``, or holding such folders (``lag1``, ``lag0``, ``forecast``, ...).
+        Given to one of the verbs with ``--out``, or holding such folders (``lag1``, ``lag0``,
+        ``forecast``, ...).
 
     Returns
     -------
@@ -119,13 +123,19 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     Raises
     ------
     DataError
-        No such folder, nothing in it that can be reported, or a file that cannot be read, which is named.
+        No such folder, nothing in it that can be reported, or a file that cannot be read, which is
+        named.
     """
     place = Path(folder)
     if not place.is_dir():
-        raise DataError(f"{place} is not a folder; give the one that `statarb run`, `invest`, `league` or `forecast` wrote")
+        raise DataError(
+            f"{place} is not a folder; give the one that `statarb run`, `invest`, `league` or "
+            "`forecast` wrote"
+        )
     try:
-        inside = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
+        inside = sorted(
+            path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")
+        )
     except OSError as error:
         raise DataError(f"{place} cannot be read: {error.strerror}") from error
     records: list[Record] = []
@@ -143,13 +153,17 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
             forecasts.append(_forecasts(one, metrics if "Z" in metrics else {}, where, missing))
     if not (records or leagues or forecasts):
         raise DataError(
-            f"{place} holds nothing to report: none of metrics.json, value.parquet, portfolio_sim.csv, orders.parquet, "
+            f"{place} holds nothing to report: none of metrics.json, value.parquet, "
+            "portfolio_sim.csv, orders.parquet, "
             f"utilisation.csv, league.csv, metrics_MAPE.csv; run `statarb run --out {place}` first"
         )
     if not leagues:
         missing.append("the league of investors: there is no league.csv")
     if not records:
-        missing.append("value, weights, orders and time of a single run: there are no files of `statarb invest`")
+        missing.append(
+            "value, weights, orders and time of a single run: there are no files of `statarb "
+            "invest`"
+        )
     if not forecasts:
         missing.append("level 1, the forecasts: there are no files of `statarb forecast`")
     named = _distinct(records)
@@ -162,7 +176,9 @@ def _metrics(path: Path) -> dict[str, Any]:
     """Read the figures of a run or of forecasts; empty where the file is not there."""
     metrics = _json(path)
     if metrics and not {"G", "Z"} & metrics.keys():
-        raise DataError(f"{path} holds neither the figures of a run (G) nor of forecasts (Z); write it anew")
+        raise DataError(
+            f"{path} holds neither the figures of a run (G) nor of forecasts (Z); write it anew"
+        )
     for name, kind, what in (
         ("decision_lag", int, "a whole number"),
         ("orders_by_reason", dict, "an object"),
@@ -173,7 +189,10 @@ def _metrics(path: Path) -> dict[str, Any]:
         ("last_value", dict, "an object"),
     ):
         if not isinstance(metrics.get(name, kind()), kind):
-            raise DataError(f"{path}: {name} must be {what}, got {metrics[name]!r}; run the verb that wrote it again")
+            raise DataError(
+                f"{path}: {name} must be {what}, got {metrics[name]!r}; run the verb that wrote it "
+                "again"
+            )
     return metrics
 
 
@@ -182,14 +201,20 @@ def _about(path: Path) -> dict[str, Any]:
     about = _json(path)
     for part, names in (
         ("rules", ("capital", "fee", "min_order", "max_order", "numeraire")),
-        ("market", ("coins", "first", "last", "step_minutes")),
+        ("market", ("assets", "first", "last", "step_minutes")),
     ):
         found = about.get(part, dict.fromkeys(names))
         absent = [name for name in names if not isinstance(found, dict) or name not in found]
         if absent:
-            raise DataError(f"{path}: {part} has no {', '.join(absent)}; run the verb that wrote it again")
-    if not isinstance(about.get("symbols", {}), dict) or not isinstance(about.get("overfitting", {}), dict):
-        raise DataError(f"{path}: symbols and overfitting must be objects; run the verb that wrote it again")
+            raise DataError(
+                f"{path}: {part} has no {', '.join(absent)}; run the verb that wrote it again"
+            )
+    if not isinstance(about.get("symbols", {}), dict) or not isinstance(
+        about.get("overfitting", {}), dict
+    ):
+        raise DataError(
+            f"{path}: symbols and overfitting must be objects; run the verb that wrote it again"
+        )
     return about
 
 
@@ -199,14 +224,20 @@ def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
     paths = _stamped(folder / "value.parquet", PATHS)
     if paths is None:
         missing.append(f"value, drawdown, turnover and fees: there is no {where}value.parquet")
-    elif not np.isfinite(paths.to_numpy(dtype=np.float64)).all() or (paths["value"] < 0.0).any() or paths["value"].iloc[0] == 0:
+    elif (
+        not np.isfinite(paths.to_numpy(dtype=np.float64)).all()
+        or (paths["value"] < 0.0).any()
+        or paths["value"].iloc[0] == 0
+    ):
         raise DataError(
-            f"{folder / 'value.parquet'}: amounts must be numbers, and a value positive at the start, never negative; "
+            f"{folder / 'value.parquet'}: amounts must be numbers, and a value positive at the "
+            "start, never negative; "
             "run the investor again"
         )
     if not metrics and paths is not None:
         metrics = _computed(paths)
-        missing.append(f"orders, failures and decision lag of the run: there is no {where}metrics.json; what stands here of it "
+        missing.append("orders, failures and decision lag of the run: there is no "
+        f"{where}metrics.json; what stands here of it "
                        "was computed from value.parquet")  # fmt: skip
     elif not metrics:
         missing.append(f"the figures of the run: there is no {where}metrics.json")
@@ -224,7 +255,11 @@ def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
     utilisation = _csv(folder / "utilisation.csv", ("time", "utilisation_percent"), {})
     if utilisation is None:
         missing.append(f"the time that each decision took: there is no {where}utilisation.csv")
-    failures = _csv(folder / "failures.csv", ("time", "reason", "message"), {"time": str, "reason": str, "message": str})
+    failures = _csv(
+        folder / "failures.csv",
+        ("time", "reason", "message"),
+        {"time": str, "reason": str, "message": str},
+    )
     if failures is None:
         missing.append(f"failures with their reasons: there is no {where}failures.csv")
     name = str(metrics.get("investor") or about.get("investor") or where.rstrip("/") or "the run")
@@ -234,7 +269,9 @@ def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
         metrics=metrics,
         about={**about, "where": where},
         paths=paths,
-        utilisation=None if utilisation is None else _utilisation(folder / "utilisation.csv", utilisation),
+        utilisation=None
+        if utilisation is None
+        else _utilisation(folder / "utilisation.csv", utilisation),
         failures=failures,
         limits=limits,
         weight_source=None if weights is None else _weights_of(weights),
@@ -247,7 +284,9 @@ def _computed(paths: pd.DataFrame) -> dict[str, Any]:
     """Score a path whose figures are not there."""
     if len(paths) < 2:
         return {}
-    score = score_path(paths["value"], cash=paths["cash"], fees=paths["fees"], turnover=paths["turnover"])
+    score = score_path(
+        paths["value"], cash=paths["cash"], fees=paths["fees"], turnover=paths["turnover"]
+    )
     return {
         "G": score.G,
         "total_return": score.total_return,
@@ -269,45 +308,74 @@ def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
     table = _csv(path, LEAGUE_COLUMNS, words)
     assert table is not None
     for name in LEAGUE_COLUMNS[1:]:
-        bare = name in ("G", "rank_G", "rank_return")  # whoever is in hindsight, or never decided, has no rank
-        if not pd.api.types.is_numeric_dtype(table[name]) or (not bare and table[name].isna().any()):
-            raise DataError(f"{path}: column {name} must hold numbers alone; run `statarb league` again")
+        # whoever is in hindsight, or never decided, has no rank
+        bare = name in (
+            "G",
+            "rank_G",
+            "rank_return",
+        )
+        if not pd.api.types.is_numeric_dtype(table[name]) or (
+            not bare and table[name].isna().any()
+        ):
+            raise DataError(
+                f"{path}: column {name} must hold numbers alone; run `statarb league` again"
+            )
     if len(table) == 0:
         raise DataError(f"{path} holds no investor; run `statarb league` again")
     values = _stamped(folder / "league_values.parquet", ())
     if values is None:
-        missing.append(f"the value of every investor over time: there is no {where}league_values.parquet")
+        missing.append(
+            f"the value of every investor over time: there is no {where}league_values.parquet"
+        )
     wanted = ("investor", "decision_lag", "reason", "count", "first_time", "first_message")
     words = dict.fromkeys(("investor", "reason", "first_time", "first_message"), str)
     failures = _csv(folder / "league_failures.csv", wanted, words)
     if failures is None:
-        missing.append(f"the failures of the league with their reasons: there is no {where}league_failures.csv")
+        missing.append(
+            f"the failures of the league with their reasons: there is no {where}league_failures.csv"
+        )
     about = _about(folder / "league.json")
     if not about:
-        missing.append(f"rules, market and probability of overfitting of the league: there is no {where}league.json")
+        missing.append(
+            "rules, market and probability of overfitting of the league: there is no "
+            f"{where}league.json"
+        )
     return LeagueTables(table, values, failures, about)
 
 
-def _forecasts(folder: Path, metrics: Mapping[str, Any], where: str, missing: list[str]) -> ForecastTables:
+def _forecasts(
+    folder: Path, metrics: Mapping[str, Any], where: str, missing: list[str]
+) -> ForecastTables:
     if not metrics:
         missing.append(f"Z and U of the forecasts: there is no {where}metrics.json of them")
     tables = {}
     for name in ("MAPE", "DS", "R"):
         table = _csv(folder / f"metrics_{name}.csv", ("coinID",), {"coinID": str})
         if table is None:
-            missing.append(f"{name} by coin: there is no {where}metrics_{name}.csv")
+            missing.append(f"{name} by asset: there is no {where}metrics_{name}.csv")
         else:
             table = table.set_index("coinID")
-            if not all(pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes) or table.shape[1] == 0:
+            if (
+                not all(pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes)
+                or table.shape[1] == 0
+            ):
                 raise DataError(
-                    f"{folder / f'metrics_{name}.csv'} must hold numbers beside the coins; run `statarb forecast` again"
+                    f"{folder / f'metrics_{name}.csv'} must hold numbers beside the assets; run "
+                    "`statarb forecast` again"
                 )
         tables[name] = table
     dispersion = tables["R"]
-    league = _csv(folder / "forecast_league.csv", ("model", "Z", "M", "D", "R", "U"), {"model": str})
+    league = _csv(
+        folder / "forecast_league.csv", ("model", "Z", "M", "D", "R", "U"), {"model": str}
+    )
     label = str(metrics.get("model") or where.rstrip("/") or "forecasts")
     return ForecastTables(
-        label, metrics, tables["MAPE"], tables["DS"], None if dispersion is None else dispersion.iloc[:, 0], league
+        label,
+        metrics,
+        tables["MAPE"],
+        tables["DS"],
+        None if dispersion is None else dispersion.iloc[:, 0],
+        league,
     )
 
 
@@ -345,7 +413,11 @@ def _utilisation(path: Path, table: pd.DataFrame) -> pd.Series:
     times = pd.to_datetime(table["time"], errors="coerce", format="ISO8601")
     if times.isna().any() or not pd.api.types.is_numeric_dtype(table["utilisation_percent"]):
         raise DataError(f"{path}: a row needs a time and a number; run the investor again")
-    return pd.Series(table["utilisation_percent"].to_numpy(dtype=np.float64), index=pd.DatetimeIndex(times), name="U")
+    return pd.Series(
+        table["utilisation_percent"].to_numpy(dtype=np.float64),
+        index=pd.DatetimeIndex(times),
+        name="U",
+    )
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -356,7 +428,10 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
     if not isinstance(content, dict):
-        raise DataError(f"{path} must hold an object of JSON, got {type(content).__name__}; run the verb that wrote it again")
+        raise DataError(
+            f"{path} must hold an object of JSON, got {type(content).__name__}; run the verb that "
+            "wrote it again"
+        )
     return content
 
 
@@ -370,15 +445,24 @@ def _stamped(path: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
         raise _damaged(path, error) from error
     _require(path, list(frame.columns), ("time", *columns))
     if not pd.api.types.is_datetime64_any_dtype(frame["time"]) or len(frame) == 0:
-        raise DataError(f"{path} must hold at least one row, and times in the column time; run the verb that wrote it again")
+        raise DataError(
+            f"{path} must hold at least one row, and times in the column time; run the verb that "
+            "wrote it again"
+        )
     frame = frame.set_index("time")
     if not all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes):
-        raise DataError(f"{path} must hold numbers beside the times; run the verb that wrote it again")
+        raise DataError(
+            f"{path} must hold numbers beside the times; run the verb that wrote it again"
+        )
     return frame
 
 
-def _csv(path: Path, columns: tuple[str, ...], words: Mapping[str, Callable[[str], str]]) -> pd.DataFrame | None:
-    """Read a table of text; None where the file is not there. Columns in ``words`` are taken as they stand."""
+def _csv(
+    path: Path, columns: tuple[str, ...], words: Mapping[str, Callable[[str], str]]
+) -> pd.DataFrame | None:
+    """Read a table of text; None where the file is not there. Columns in ``words`` are taken as
+    they stand.
+    """
     if not path.is_file():
         return None
     try:
@@ -395,7 +479,9 @@ def _csv(path: Path, columns: tuple[str, ...], words: Mapping[str, Callable[[str
 def _require(path: Path, found: list[str], wanted: tuple[str, ...]) -> None:
     absent = [name for name in wanted if name not in found]
     if absent:
-        raise DataError(f"{path} has no column {', '.join(absent)}; it has {', '.join(map(str, found[:8]))}")
+        raise DataError(
+            f"{path} has no column {', '.join(absent)}; it has {', '.join(map(str, found[:8]))}"
+        )
 
 
 def _if_there(path: Path) -> Path | None:
@@ -403,4 +489,6 @@ def _if_there(path: Path) -> Path | None:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} cannot be read: {str(error).strip()[:200]}; run the verb that wrote it again")
+    return DataError(
+        f"{path} cannot be read: {str(error).strip()[:200]}; run the verb that wrote it again"
+    )

@@ -1,4 +1,6 @@
-"""Record of one account through time, as figures need it: from a run, from a replay, or from the files of a folder."""
+"""Record of one account through time, as figures need it: from a run, from a replay, or from the
+files of a folder.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from statarb.walk.run import Run
 
 __all__ = ["MeanWeights", "OrderSizes", "Record", "Subject", "record_of"]
 
-OUTCOMES = ("executed in full", "executed in part", "cut to the maximum", "below the minimum", "no cash", "no quote")
+OUTCOMES = (
+    "executed in full",
+    "executed in part",
+    "cut to the maximum",
+    "below the minimum",
+    "no cash",
+    "no quote",
+)
 """What became of an order, as figures tell it."""
 MEANS = 400
 """Runs of steps that a figure of weights shows."""
@@ -35,19 +44,19 @@ class MeanWeights:
     ----------
     times : (buckets,) Index
         Middle of each run of steps; the numbers of steps where the times are not known.
-    weights : (buckets, coins + 1)
+    weights : (buckets, assets + 1)
         Mean weights, cash last.
-    coins : list of str
+    assets : list of str
         Symbols of the columns (ids, where a symbol is not known or stands twice), without cash.
     steps : int
         Most steps that one mean is over.
     held : float
-        Mean number of coins held at a step.
+        Mean number of assets held at a step.
     """
 
     times: pd.Index
     weights: FloatArray
-    coins: list[str]
+    assets: list[str]
     steps: int
     held: float
 
@@ -98,7 +107,7 @@ class Record:
     limits : DataFrame or None
         Columns ``min_order, max_order``, in USD, by time.
     weight_source : callable or None
-        Gives the names of the coins, and blocks of weights (steps, coins + 1), cash last.
+        Gives the names of the assets, and blocks of weights (steps, assets + 1), cash last.
     order_source : callable or None
         Gives blocks of orders.
     missing : tuple of str
@@ -127,18 +136,22 @@ class Record:
         label : str
             What it is called.
         """
-        paths = pd.DataFrame({name: getattr(replay, name) for name in ("value", "cash", "fees", "turnover")})
+        paths = pd.DataFrame(
+            {name: getattr(replay, name) for name in ("value", "cash", "fees", "turnover")}
+        )
         rules = dataclasses.asdict(replay.rules)
         limits = None
         if replay.rules.limited:
-            limits = pd.DataFrame({name: rules[name] * replay.unit for name in ("min_order", "max_order")})
+            limits = pd.DataFrame(
+                {name: rules[name] * replay.unit for name in ("min_order", "max_order")}
+            )
         return cls(
             label=label,
             metrics={},
             about={"rules": rules},
             paths=paths,
             limits=limits,
-            weight_source=lambda: ([str(coin) for coin in replay.coins], replay.weight_blocks()),
+            weight_source=lambda: ([str(asset) for asset in replay.assets], replay.weight_blocks()),
             order_source=replay.order_blocks,
         )
 
@@ -152,25 +165,33 @@ class Record:
             What :func:`statarb.walk_forward` returned.
         """
         record = cls.from_replay(run.replay, f"{run.investor}, lag {run.decision_lag}")
-        return dataclasses.replace(record, metrics=run.metrics(), utilisation=run.utilisation, failures=run.failures)
+        return dataclasses.replace(
+            record, metrics=run.metrics(), utilisation=run.utilisation, failures=run.failures
+        )
 
-    def symbols(self, coins: list[str]) -> list[str]:
-        """Return the symbols of coins; their ids where there is none, or where two have the same.
+    def symbols(self, assets: list[str]) -> list[str]:
+        """Return the symbols of assets; their ids where there is none, or where two have the same.
 
         Parameters
         ----------
-        coins : list of str
+        assets : list of str
             Ids.
         """
         known = self.about.get("symbols", {})
-        names = [str(known.get(coin, coin)) for coin in coins]
+        names = [str(known.get(asset, asset)) for asset in assets]
         often = Counter(names)
-        return [name if often[name] == 1 else f"{name} ({coin})" for name, coin in zip(names, coins, strict=True)]
+        return [
+            name if often[name] == 1 else f"{name} ({asset})"
+            for name, asset in zip(names, assets, strict=True)
+        ]
 
     def require_paths(self) -> pd.DataFrame:
         """Return the paths, or raise :class:`DataError`."""
         if self.paths is None:
-            raise DataError(f"{self.label}: the path of the value is not known (value.parquet); run the investor again")
+            raise DataError(
+                f"{self.label}: the path of the value is not known (value.parquet); run the "
+                "investor again"
+            )
         return self.paths
 
     def mean_weights(self, buckets: int = MEANS) -> MeanWeights:
@@ -187,12 +208,15 @@ class Record:
             The weights are not known, or are of another number of steps than the value.
         """
         if self.weight_source is None:
-            raise DataError(f"{self.label}: the weights are not known (portfolio_sim.csv); run the investor again")
-        coins, blocks = self.weight_source()
+            raise DataError(
+                f"{self.label}: the weights are not known (portfolio_sim.csv); run the investor "
+                "again"
+            )
+        assets, blocks = self.weight_source()
         parts = list(blocks) if self.paths is None else blocks
         steps = len(self.paths) if self.paths is not None else sum(len(part) for part in parts)
         edges = bucket_edges(steps, buckets)
-        totals = np.zeros((len(edges) - 1, len(coins) + 1))
+        totals = np.zeros((len(edges) - 1, len(assets) + 1))
         held = low = 0
         for block in parts:
             rows = np.searchsorted(edges, np.arange(low, low + len(block)), side="right") - 1
@@ -204,11 +228,15 @@ class Record:
             held += int(np.count_nonzero(block[:, :-1] > 0.0))
         if low != steps:
             more = "more" if low > steps else f"{low:,}"
-            raise DataError(f"{self.label}: portfolio_sim.csv has {more} rows; value.parquet has {steps:,}")
+            raise DataError(
+                f"{self.label}: portfolio_sim.csv has {more} rows; value.parquet has {steps:,}"
+            )
         index = pd.RangeIndex(steps) if self.paths is None else self.paths.index
         middle = index[(edges[:-1] + edges[1:] - 1) // 2]
         counts = np.diff(edges)
-        return MeanWeights(middle, totals / counts[:, None], self.symbols(coins), int(counts.max()), held / steps)
+        return MeanWeights(
+            middle, totals / counts[:, None], self.symbols(assets), int(counts.max()), held / steps
+        )
 
     def order_sizes(self) -> OrderSizes:
         """Count the orders by size and by what became of them, reading them block by block.
@@ -219,8 +247,12 @@ class Record:
             The orders are not known.
         """
         if self.order_source is None:
-            raise DataError(f"{self.label}: the orders are not known (orders.parquet); run the investor again")
-        edges = 10.0 ** (np.arange(DECADES[0] * BINS_A_DECADE, DECADES[1] * BINS_A_DECADE + 1) / BINS_A_DECADE)
+            raise DataError(
+                f"{self.label}: the orders are not known (orders.parquet); run the investor again"
+            )
+        edges = 10.0 ** (
+            np.arange(DECADES[0] * BINS_A_DECADE, DECADES[1] * BINS_A_DECADE + 1) / BINS_A_DECADE
+        )
         counts = np.zeros((len(edges) - 1, len(OUTCOMES)), dtype=np.int64)
         unit, limits, name = self._order_unit()
         unsized = 0
@@ -232,9 +264,13 @@ class Record:
             unsized += int((~sized).sum())
             traded = block["traded_value"].to_numpy(dtype=np.float64) > 0.0
             outcome = _outcome(block["reason"].astype(str).to_numpy(dtype=str), traded)
-            place = np.clip(np.searchsorted(edges, wanted[sized], side="right") - 1, 0, len(counts) - 1)
+            place = np.clip(
+                np.searchsorted(edges, wanted[sized], side="right") - 1, 0, len(counts) - 1
+            )
             np.add.at(counts, (place, outcome[sized]), 1)
-        return OrderSizes(edges, pd.DataFrame(counts, columns=list(OUTCOMES)), limits, name, unsized)
+        return OrderSizes(
+            edges, pd.DataFrame(counts, columns=list(OUTCOMES)), limits, name, unsized
+        )
 
     def _order_unit(self) -> tuple[pd.Series | None, tuple[float, float] | None, str]:
         """Give USD a unit of the limits by time, the limits, and the name of the unit."""
@@ -245,7 +281,9 @@ class Record:
             return None, (low, high) if low > 0.0 or np.isfinite(high) else None, "USD"
         if not known or self.limits is None:
             return None, None, "USD"
-        unit = self.limits["max_order"] / high if np.isfinite(high) else self.limits["min_order"] / low
+        unit = (
+            self.limits["max_order"] / high if np.isfinite(high) else self.limits["min_order"] / low
+        )
         return unit, (low, high), self.symbols([str(rules["numeraire"])])[0]
 
 
@@ -272,11 +310,15 @@ def record_of(subject: Subject) -> Record:
         return Record.from_run(subject)
     if isinstance(subject, Replay):
         return Record.from_replay(subject)
-    raise ParameterError(f"subject must be a Run, a Replay or a Record, got {type(subject).__name__}")
+    raise ParameterError(
+        f"subject must be a Run, a Replay or a Record, got {type(subject).__name__}"
+    )
 
 
 def _outcome(reason: np.ndarray[Any, Any], traded: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Number the outcomes; the reason "no cash" stands for orders executed in part, and for those not executed."""
+    """Number the outcomes; the reason "no cash" stands for orders executed in part, and for those
+    not executed.
+    """
     found = np.zeros(len(reason), dtype=np.int64)
     found[(reason == "no cash") & traded] = 1
     found[reason == "cut to maximum"] = 2

@@ -1,6 +1,8 @@
-"""Volatility of many series at once: GARCH in batches, every model of arch, measures, and how good a forecast was."""
+"""Volatility of many series at once: GARCH in batches, every model of arch, measures, and how good
+a forecast was.
+"""
 
-from statarb.volatility.arch_fit import ArchPanel
+from statarb.volatility.arch_fit import ArchFit
 from statarb.volatility.arch_models import ArchForecaster, arch_forecaster
 from statarb.volatility.evaluation import (
     CoverageTest,
@@ -13,7 +15,7 @@ from statarb.volatility.evaluation import (
     value_at_risk,
 )
 from statarb.volatility.filters import ewma
-from statarb.volatility.garch import GarchPanel, fit_garch
+from statarb.volatility.garch import GarchFit, fit_garch
 from statarb.volatility.realised import (
     bipower_variation,
     garman_klass,
@@ -25,10 +27,10 @@ from statarb.volatility.realised import (
 from statarb.volatility.rolling import panel_returns, rolling_volatility
 
 __all__ = [
+    "ArchFit",
     "ArchForecaster",
-    "ArchPanel",
     "CoverageTest",
-    "GarchPanel",
+    "GarchFit",
     "MincerZarnowitz",
     "arch_forecaster",
     "bipower_variation",

@@ -1,4 +1,4 @@
-"""What arch's models found for many series, with the interface of GarchPanel."""
+"""What arch's models found for many series, with the interface of GarchFit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from statarb.volatility.inputs import aligned_row, as_returns, next_label
 if TYPE_CHECKING:
     from statarb.volatility.arch_models import ArchForecaster
 
-__all__ = ["ArchFit", "ArchPanel"]
+__all__ = ["ArchFit", "SeriesFit"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ArchFit:
-    """One series' fit: status, names and values of the parameters, loglikelihood, scale, and the scaled returns fitted."""
+class SeriesFit:
+    """One series' fit: status, names and values of the parameters, loglikelihood, scale, and the
+    scaled returns fitted.
+    """
 
     status: str
     names: tuple[str, ...]
@@ -32,11 +34,13 @@ class ArchFit:
     observed: FloatArray
 
 
-class ArchPanel:
-    """Fitted models of arch for many series, with their volatilities; made by :meth:`ArchForecaster.fit`.
+class ArchFit:
+    """Fitted models of arch for many series, with their volatilities; made by
+    :meth:`ArchForecaster.fit`.
 
-    An asset without a fit has an exponentially weighted average of its squared returns for volatility (decay 0.94, mean zero,
-    begun with its first square); :attr:`status` says why and :attr:`fallback` flags it.
+    An asset without a fit has an exponentially weighted average of its squared returns for
+    volatility (decay 0.94, mean zero, begun with its first square); :attr:`status` says why and
+    :attr:`fallback` flags it.
 
     Parameters
     ----------
@@ -46,12 +50,17 @@ class ArchPanel:
         NaN where missing.
     index, assets : Index
         Labels of rows and columns.
-    fits : list of ArchFit
+    fits : list of SeriesFit
         One an asset.
     """
 
     def __init__(
-        self, forecaster: ArchForecaster, returns: FloatArray, index: pd.Index, assets: pd.Index, fits: list[ArchFit]
+        self,
+        forecaster: ArchForecaster,
+        returns: FloatArray,
+        index: pd.Index,
+        assets: pd.Index,
+        fits: list[SeriesFit],
     ) -> None:
         self.forecaster = forecaster
         self.assets = assets
@@ -62,7 +71,9 @@ class ArchPanel:
 
     @property
     def params(self) -> pd.DataFrame:
-        """Parameters, one row an asset, of the series divided by its :attr:`scale`; NaN where there is no fit."""
+        """Parameters, one row an asset, of the series divided by its :attr:`scale`; NaN where there
+        is no fit.
+        """
         names = list(dict.fromkeys(name for fit in self._fits for name in fit.names))
         rows = [dict(zip(fit.names, fit.params, strict=True)) for fit in self._fits]
         return pd.DataFrame(rows, index=self.assets, columns=names, dtype=np.float64)
@@ -75,17 +86,23 @@ class ArchPanel:
     @property
     def loglikelihood(self) -> pd.Series:
         """Loglikelihood by asset, of the returns in their own scale."""
-        return pd.Series([fit.loglikelihood for fit in self._fits], index=self.assets, name="loglikelihood")
+        return pd.Series(
+            [fit.loglikelihood for fit in self._fits], index=self.assets, name="loglikelihood"
+        )
 
     @property
     def status(self) -> pd.Series:
         """``"converged"``, or why there is no fit to rely on."""
-        return pd.Series([fit.status for fit in self._fits], index=self.assets, name="status", dtype=object)
+        return pd.Series(
+            [fit.status for fit in self._fits], index=self.assets, name="status", dtype=object
+        )
 
     @property
     def fallback(self) -> pd.Series:
         """Whether an asset's volatility is an exponentially weighted average, for want of a fit."""
-        return pd.Series([fit.status != "converged" for fit in self._fits], index=self.assets, name="fallback")
+        return pd.Series(
+            [fit.status != "converged" for fit in self._fits], index=self.assets, name="fallback"
+        )
 
     @property
     def returns(self) -> pd.DataFrame:
@@ -94,7 +111,8 @@ class ArchPanel:
 
     @property
     def sigma(self) -> pd.DataFrame:
-        """Conditional standard deviation of each row's return, given the rows before it; time x asset.
+        """Conditional standard deviation of each row's return, given the rows before it; time x
+        asset.
 
         At a row without a return: that of the next return.
         """
@@ -102,7 +120,9 @@ class ArchPanel:
 
     @property
     def standardised_residuals(self) -> pd.DataFrame:
-        """``(return - mu) / sigma``, time x asset; NaN where there is no return, or its sigma is nought."""
+        """``(return - mu) / sigma``, time x asset; NaN where there is no return, or its sigma is
+        nought.
+        """
         sigma = np.sqrt(self._variances()[:-1])
         mu = np.array(
             [fit.params[0] * fit.scale if fit.names and fit.names[0] == "mu" and ok else 0.0
@@ -113,7 +133,9 @@ class ArchPanel:
         residual[~(sigma > 0.0)] = np.nan
         return pd.DataFrame(residual, index=self._index, columns=self.assets)
 
-    def forecast(self, horizon: int = 1, kind: Literal["sigma", "variance"] = "sigma") -> pd.DataFrame:
+    def forecast(
+        self, horizon: int = 1, kind: Literal["sigma", "variance"] = "sigma"
+    ) -> pd.DataFrame:
         """Forecast the volatility of each of the next returns, from all rows seen so far.
 
         Parameters
@@ -126,7 +148,8 @@ class ArchPanel:
         Returns
         -------
         DataFrame, horizon x asset
-            Index 1 to ``horizon``. Beyond one step EGARCH, APARCH and TARCH are means of simulated paths.
+            Index 1 to ``horizon``. Beyond one step EGARCH, APARCH and TARCH are means of simulated
+            paths.
         """
         horizon = check_integer("horizon", horizon, at_least=1)
         kind = check_choice("kind", kind, ("sigma", "variance"))
@@ -136,12 +159,17 @@ class ArchPanel:
             for j, fit in enumerate(self._fits):
                 if fit.status == "converged":
                     x = self._returns[~np.isnan(self._returns[:, j]), j] / fit.scale
-                    ahead[:, j] = self.forecaster.horizon_variance(fit, x, horizon, j) * fit.scale**2
+                    ahead[:, j] = (
+                        self.forecaster.horizon_variance(fit, x, horizon, j) * fit.scale**2
+                    )
         values = np.sqrt(ahead) if kind == "sigma" else ahead
-        return pd.DataFrame(values, index=pd.RangeIndex(1, horizon + 1, name="horizon"), columns=self.assets)
+        return pd.DataFrame(
+            values, index=pd.RangeIndex(1, horizon + 1, name="horizon"), columns=self.assets
+        )
 
-    def update(self, new_row: Any, label: Hashable | None = None) -> ArchPanel:
-        """Take in one more row of returns, with the parameters as they are. The filter runs anew over all rows when asked.
+    def update(self, new_row: Any, label: Hashable | None = None) -> ArchFit:
+        """Take in one more row of returns, with the parameters as they are. The filter runs anew
+        over all rows when asked.
 
         Parameters
         ----------
@@ -152,16 +180,18 @@ class ArchPanel:
 
         Returns
         -------
-        ArchPanel
+        ArchFit
             This object.
         """
         row, label = aligned_row(new_row, self.assets, label)
         self._returns = np.concatenate([self._returns, row])
-        self._index = self._index.append(pd.Index([next_label(self._index) if label is None else label]))
+        self._index = self._index.append(
+            pd.Index([next_label(self._index) if label is None else label])
+        )
         self._path = None
         return self
 
-    def refit(self, returns: Any = None, n_jobs: int = 1) -> ArchPanel:
+    def refit(self, returns: Any = None, n_jobs: int = 1) -> ArchFit:
         """Fit the same model again.
 
         Parameters
@@ -174,7 +204,8 @@ class ArchPanel:
         return self.forecaster.fit(self.returns if returns is None else returns, n_jobs)
 
     def variance_after(self, rows: Any) -> FloatArray:
-        """Return the variance of the next return as known after the last row, and after each of ``rows``.
+        """Return the variance of the next return as known after the last row, and after each of
+        ``rows``.
 
         Parameters
         ----------
@@ -186,13 +217,18 @@ class ArchPanel:
         (more + 1, assets) array
         """
         more = np.asarray(rows, dtype=np.float64)
-        whole = np.concatenate([self._returns, as_returns("rows", more)]) if len(more) else self._returns
+        whole = (
+            np.concatenate([self._returns, as_returns("rows", more)])
+            if len(more)
+            else self._returns
+        )
         return self._filtered(whole)[len(self._returns) :]
 
     def __repr__(self) -> str:
         fits = int((~self.fallback).sum())
         return (
-            f"ArchPanel({self.forecaster.model}, {self.forecaster.distribution}: {fits} of {len(self.assets)} series converged)"
+            f"ArchFit({self.forecaster.model}, {self.forecaster.distribution}: {fits} of "
+            f"{len(self.assets)} series converged)"
         )
 
     def _variances(self) -> FloatArray:
@@ -208,6 +244,8 @@ class ArchPanel:
         for j, fit in enumerate(self._fits):
             if fit.status == "converged":
                 seen = ~np.isnan(returns[:, j])
-                variance = self.forecaster.variance_path(fit, returns[seen, j] / fit.scale) * fit.scale**2
+                variance = (
+                    self.forecaster.variance_path(fit, returns[seen, j] / fit.scale) * fit.scale**2
+                )
                 path[:, j] = variance[np.concatenate([[0], np.cumsum(seen)])]
         return path

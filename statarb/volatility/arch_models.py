@@ -1,4 +1,6 @@
-"""Every other volatility model: EGARCH, APARCH, FIGARCH, HAR, ... of arch, one series after the other, behind one interface."""
+"""Every other volatility model: EGARCH, APARCH, FIGARCH, HAR, ... of arch, one series after the
+other, behind one interface.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,21 @@ from joblib import Parallel, delayed
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import FloatArray
 from statarb.errors import ParameterError
-from statarb.volatility.arch_fit import ArchFit, ArchPanel
+from statarb.volatility.arch_fit import ArchFit, SeriesFit
 from statarb.volatility.estimation import FITTED, STATUS, check_jobs, prepare
 from statarb.volatility.inputs import as_returns, labels_of
 
 __all__ = ["ArchForecaster", "arch_forecaster"]
 
-DISTRIBUTIONS = {"normal": "Normal", "t": "StudentsT", "skewt": "SkewStudent", "ged": "GeneralizedError"}
+DISTRIBUTIONS = {
+    "normal": "Normal",
+    "t": "StudentsT",
+    "skewt": "SkewStudent",
+    "ged": "GeneralizedError",
+}
 MEANS = {"constant": "ConstantMean", "zero": "ZeroMean"}
-# arch's classes by the name used here: the first argument is arch.univariate, which takes long to import.
+# arch's classes by the name used here: the first argument is arch.univariate, which takes long to
+# import.
 VOLATILITIES: dict[str, Callable[[Any, ArchForecaster], Any]] = {
     "constant": lambda arch, f: arch.ConstantVariance(),
     "arch": lambda arch, f: arch.ARCH(f.p),
@@ -83,26 +91,29 @@ class ArchForecaster:
             check_number("decay", self.decay, above=0.0, below=1.0)
         if self.lags is not None:
             if len(self.lags) == 0 or list(self.lags) != sorted(set(self.lags)):
-                raise ParameterError(f"lags must be increasing positive integers, got {self.lags!r}")
+                raise ParameterError(
+                    f"lags must be increasing positive integers, got {self.lags!r}"
+                )
             for lag in self.lags:
                 check_integer("lags", lag, at_least=1)
         check_integer("simulations", self.simulations, at_least=1)
         check_integer("seed", self.seed, at_least=0)
 
-    def fit(self, returns: Any, n_jobs: int = 1) -> ArchPanel:
+    def fit(self, returns: Any, n_jobs: int = 1) -> ArchFit:
         """Fit the model to each of many series.
 
         Parameters
         ----------
         returns : DataFrame, Series or array, time x asset
-            As for :func:`statarb.fit_garch`: NaN where missing, a series is its observed returns in order.
+            As for :func:`statarb.fit_garch`: NaN where missing, a series is its observed returns in
+            order.
         n_jobs : int
             Processes; -1 takes all processors. The result is the same for every number.
 
         Returns
         -------
-        ArchPanel
-            With the interface of :class:`statarb.volatility.GarchPanel`.
+        ArchFit
+            With the interface of :class:`statarb.volatility.GarchFit`.
 
         Raises
         ------
@@ -115,23 +126,32 @@ class ArchForecaster:
         series = prepare(values)
         observed = [
             series.values[first : first + count] + mean / scale
-            for first, count, mean, scale in zip(series.first, series.count, series.mean, series.scale, strict=True)
+            for first, count, mean, scale in zip(
+                series.first, series.count, series.mean, series.scale, strict=True
+            )
         ]
-        work = [(x, float(scale), int(code)) for x, scale, code in zip(observed, series.scale, series.status, strict=True)]
+        work = [
+            (x, float(scale), int(code))
+            for x, scale, code in zip(observed, series.scale, series.status, strict=True)
+        ]
         if jobs == 1:
             fits = [self.fit_one(*item) for item in work]
         else:
             fits = list(Parallel(n_jobs=jobs)(delayed(self.fit_one)(*item) for item in work))
-        return ArchPanel(self, values, index, assets, fits)
+        return ArchFit(self, values, index, assets, fits)
 
-    def fit_one(self, x: FloatArray, scale: float, code: int) -> ArchFit:
-        """Fit one series ``x`` of unit variance; ``scale`` is what it was divided by, ``code`` what speaks against a fit."""
+    def fit_one(self, x: FloatArray, scale: float, code: int) -> SeriesFit:
+        """Fit one series ``x`` of unit variance; ``scale`` is what it was divided by, ``code`` what
+        speaks against a fit.
+        """
         if code != FITTED:
-            return ArchFit(STATUS[code], (), np.zeros(0), np.nan, scale, x)
+            return SeriesFit(STATUS[code], (), np.zeros(0), np.nan, scale, x)
         if self.model == "har":
             lags = self.lags or HAR_LAGS
             if len(x) < max(lags) + 50:
-                return ArchFit(f"too few returns for a lag of {max(lags)}", (), np.zeros(0), np.nan, scale, x)
+                return SeriesFit(
+                    f"too few returns for a lag of {max(lags)}", (), np.zeros(0), np.nan, scale, x
+                )
             model = univariate().HARX(x**2, lags=list(lags), rescale=False)
         else:
             model = self.build(x)
@@ -139,27 +159,46 @@ class ArchForecaster:
             with np.errstate(all="ignore"):
                 result = model.fit(disp="off", show_warning=False)
         except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
-            return ArchFit(f"failed: {type(error).__name__}: {error}", (), np.zeros(0), np.nan, scale, x)
+            return SeriesFit(
+                f"failed: {type(error).__name__}: {error}", (), np.zeros(0), np.nan, scale, x
+            )
         status = STATUS[0] if result.convergence_flag == 0 else STATUS[1]
-        fit = ArchFit(status, tuple(result.params.index), result.params.to_numpy(), float(result.loglikelihood), scale, x)
+        fit = SeriesFit(
+            status,
+            tuple(result.params.index),
+            result.params.to_numpy(),
+            float(result.loglikelihood),
+            scale,
+            x,
+        )
         if self.model == "har":
-            # arch's likelihood is that of the squares; that of the returns themselves compares with other models.
+            # arch's likelihood is that of the squares; that of the returns themselves compares with
+            # other models.
             h = self.variance_path(fit, x)[:-1]
-            fit = dataclasses.replace(fit, loglikelihood=float(-0.5 * (np.log(2.0 * np.pi * h) + x**2 / h).sum()))
-        return dataclasses.replace(fit, loglikelihood=fit.loglikelihood - len(x) * float(np.log(scale)))
+            fit = dataclasses.replace(
+                fit, loglikelihood=float(-0.5 * (np.log(2.0 * np.pi * h) + x**2 / h).sum())
+            )
+        return dataclasses.replace(
+            fit, loglikelihood=fit.loglikelihood - len(x) * float(np.log(scale))
+        )
 
     def build(self, x: FloatArray, seed: int = 0) -> Any:
         """Return arch's model of the series ``x``; ``seed`` feeds simulated forecasts."""
         arch = univariate()
-        distribution = getattr(arch, DISTRIBUTIONS[self.distribution])(seed=np.random.default_rng([self.seed, seed]))
+        distribution = getattr(arch, DISTRIBUTIONS[self.distribution])(
+            seed=np.random.default_rng([self.seed, seed])
+        )
         volatility = VOLATILITIES[self.model](arch, self)
-        return getattr(arch, MEANS[self.mean])(x, volatility=volatility, distribution=distribution, rescale=False)
+        return getattr(arch, MEANS[self.mean])(
+            x, volatility=volatility, distribution=distribution, rescale=False
+        )
 
-    def variance_path(self, fit: ArchFit, x: FloatArray) -> FloatArray:
-        """Return the conditional variance of each of ``x``, and of the observation after them: one value more than ``x`` has.
+    def variance_path(self, fit: SeriesFit, x: FloatArray) -> FloatArray:
+        """Return the conditional variance of each of ``x``, and of the observation after them: one
+        value more than ``x`` has.
 
-        The variance before the first observation, and arch's guards against overflow, come from the observations fitted, so
-        that later ones change nothing before them.
+        The variance before the first observation, and arch's guards against overflow, come from the
+        observations fitted, so that later ones change nothing before them.
         """
         if self.model == "har":
             return _har_path(fit.params, self.lags or HAR_LAGS, x)
@@ -171,16 +210,28 @@ class ArchForecaster:
         backcast, bounds = volatility.backcast(fitted), volatility.variance_bounds(fitted)
         more = len(x) + 1 - len(bounds)
         if more > 0:
-            bounds = np.vstack([bounds, np.tile([bounds[:, 0].min(), bounds[:, 1].max()], (more, 1))])
+            bounds = np.vstack(
+                [bounds, np.tile([bounds[:, 0].min(), bounds[:, 1].max()], (more, 1))]
+            )
         residual = np.append(x - mu, 0.0)
         parameters = fit.params[skip : skip + volatility.num_params]
         variance = np.zeros(len(residual))
         with np.errstate(all="ignore"):
-            volatility.compute_variance(parameters, residual, variance, backcast, np.ascontiguousarray(bounds[: len(residual)]))
+            volatility.compute_variance(
+                parameters,
+                residual,
+                variance,
+                backcast,
+                np.ascontiguousarray(bounds[: len(residual)]),
+            )
         return variance
 
-    def horizon_variance(self, fit: ArchFit, x: FloatArray, horizon: int, seed: int) -> FloatArray:
-        """Return the variances of the next ``horizon`` observations after ``x``; simulated where no formula is known."""
+    def horizon_variance(
+        self, fit: SeriesFit, x: FloatArray, horizon: int, seed: int
+    ) -> FloatArray:
+        """Return the variances of the next ``horizon`` observations after ``x``; simulated where no
+        formula is known.
+        """
         ahead = np.empty(horizon)
         ahead[0] = self.variance_path(fit, x)[-1]
         if horizon == 1:
@@ -195,7 +246,10 @@ class ArchForecaster:
         analytic = self.model not in ("egarch", "aparch", "tarch") and (self.power in (None, 2.0))
         with np.errstate(all="ignore"):
             table = fixed.forecast(
-                horizon=horizon, method="analytic" if analytic else "simulation", simulations=self.simulations, reindex=False
+                horizon=horizon,
+                method="analytic" if analytic else "simulation",
+                simulations=self.simulations,
+                reindex=False,
             ).variance
         ahead[1:] = table.to_numpy()[-1, 1:]
         return ahead
@@ -208,10 +262,17 @@ def univariate() -> Any:
     return arch.univariate
 
 
-def _har_path(params: FloatArray, lags: tuple[int, ...], x: FloatArray | None, squares: FloatArray | None = None) -> FloatArray:
-    """Return ``c + sum_k b_k mean(last lag_k squares)`` before each observation and after the last (Corsi, 2009, eq. 7).
+def _har_path(
+    params: FloatArray,
+    lags: tuple[int, ...],
+    x: FloatArray | None,
+    squares: FloatArray | None = None,
+) -> FloatArray:
+    """Return ``c + sum_k b_k mean(last lag_k squares)`` before each observation and after the last
+    (Corsi, 2009, eq. 7).
 
-    Where fewer than ``lag_k`` squares are known: the mean of those that are, or of the unit variance. Never below 1e-4.
+    Where fewer than ``lag_k`` squares are known: the mean of those that are, or of the unit
+    variance. Never below 1e-4.
     """
     rv = x**2 if x is not None else squares
     assert rv is not None
@@ -247,10 +308,11 @@ def arch_forecaster(
     Parameters
     ----------
     model : str
-        ``"egarch"`` (Nelson, 1991), ``"aparch"`` (Ding, Granger and Engle, 1993), ``"tarch"`` (Zakoian, 1994), ``"figarch"``
-        (Baillie, Bollerslev and Mikkelsen, 1996), ``"harch"`` (Mueller et al., 1997), ``"midas"``, ``"arch"``, ``"garch"``,
-        ``"gjr"``, ``"ewma"``, ``"riskmetrics"`` (RiskMetrics 2006), ``"constant"``, or ``"har"``: squared returns regressed on
-        their means over several lags (Corsi, 2009).
+        ``"egarch"`` (Nelson, 1991), ``"aparch"`` (Ding, Granger and Engle, 1993), ``"tarch"``
+        (Zakoian, 1994), ``"figarch"`` (Baillie, Bollerslev and Mikkelsen, 1996), ``"harch"``
+        (Mueller et al., 1997), ``"midas"``, ``"arch"``, ``"garch"``, ``"gjr"``, ``"ewma"``,
+        ``"riskmetrics"`` (RiskMetrics 2006), ``"constant"``, or ``"har"``: squared returns
+        regressed on their means over several lags (Corsi, 2009).
     distribution : {"normal", "t", "skewt", "ged"}
         Of the standardised residuals. HAR is a regression and has none.
     mean : {"constant", "zero"}
@@ -262,16 +324,18 @@ def arch_forecaster(
     power : float, optional
         Power of the recursion; by default the model's usual one, and estimated for APARCH.
     lags : tuple of int, optional
-        Of HAR (by default 1, 12, 288: a bar, an hour, a day of 5-minute bars) and HARCH; the longest is MIDAS' length.
+        Of HAR (by default 1, 12, 288: a bar, an hour, a day of 5-minute bars) and HARCH; the
+        longest is MIDAS' length.
     decay : float or None
         Of EWMA; ``None`` estimates it.
     simulations, seed : int
-        Paths, and their seed, where forecasts beyond one step have no formula (EGARCH, APARCH, TARCH).
+        Paths, and their seed, where forecasts beyond one step have no formula (EGARCH, APARCH,
+        TARCH).
 
     Returns
     -------
     ArchForecaster
-        ``.fit(returns)`` gives an :class:`ArchPanel` with the interface of :class:`GarchPanel`;
+        ``.fit(returns)`` gives an :class:`ArchFit` with the interface of :class:`GarchFit`;
         :func:`statarb.rolling_volatility` takes the object for ``model``.
 
     Raises
@@ -287,5 +351,15 @@ def arch_forecaster(
     (2, 1)
     """
     return ArchForecaster(
-        model, distribution, mean, p, o, q, power, None if lags is None else tuple(lags), decay, simulations, seed
+        model,
+        distribution,
+        mean,
+        p,
+        o,
+        q,
+        power,
+        None if lags is None else tuple(lags),
+        decay,
+        simulations,
+        seed,
     )

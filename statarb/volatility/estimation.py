@@ -1,4 +1,6 @@
-"""Maximum likelihood of many GARCH models: scaling, starting points, search, and the best of what was found."""
+"""Maximum likelihood of many GARCH models: scaling, starting points, search, and the best of what
+was found.
+"""
 
 from __future__ import annotations
 
@@ -34,25 +36,33 @@ STATUS = (
     "variance not finite",
     "no returns",
 )
-"""What can be said of a fit. Only the first one is a fit; all others have an EWMA for volatility."""
+"""What can be said of a fit. Only the first one is a fit; all others have an EWMA for
+volatility.
+"""
 FITTED, NOT_CONVERGED, OMEGA_FLOOR, TOO_FEW, CONSTANT, NOT_FINITE, EMPTY = range(len(STATUS))
 
 MIN_NONZERO = 50
 BACKCAST_LENGTH, BACKCAST_DECAY = 75, 0.94
 OMEGA_SHARE, OMEGA_LEAST = 1e-4, 1e-8
-"""Least omega, as a share of the variance: at first, and where a search held back there goes on (arch's bound).
+"""Least omega, as a share of the variance: at first, and where a search held back there goes on
+(arch's bound).
 
-Runs of unchanged prices draw a Student-t's conditional variance to nought and its likelihood up without limit, with nothing
-learnt about volatility. So no fit of such a series may let a conditional variance sink below the first share; an integrated
-model with hardly any omega that keeps above it is a fit like any other."""
+Runs of unchanged prices draw a Student-t's conditional variance to nought and its likelihood up
+without limit, with nothing learnt about volatility. So no fit of such a series may let a
+conditional variance sink below the first share; an integrated model with hardly any omega that
+keeps above it is a fit like any other.
+"""
 COLUMNS = ("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "nu")
 
-# Starting points (alpha, persistence, omega) of a series with unit variance. Likelihoods of these models have several tops:
-# each of these points found some that the others missed on windows of real coins; more points found hardly any.
+# Starting points (alpha, persistence, omega) of a series with unit variance. Likelihoods of these
+# models have several tops: each of these points found some that the others missed on windows of
+# real coins; more points found hardly any.
 STARTS = ((0.01, 0.99, 0.01), (0.2, 0.95, 0.05))
 STALE_STARTS = ((0.4, 0.9, 0.1), (0.3, 0.9999, 2e-4))
 STALE_SHARE = 0.1
-"""Share of returns of nought above which a price often stands still: a Student-t is started from ``STALE_STARTS`` as well."""
+"""Share of returns of nought above which a price often stands still: a Student-t is started from
+``STALE_STARTS`` as well.
+"""
 START_NU = 5.0
 
 
@@ -72,7 +82,9 @@ class Series:
 
 
 def box_of(model: str, distribution: str, omega: float = OMEGA_SHARE) -> FloatArray:
-    """Return the bounds ``(2, 6)`` of ``(mu, log omega, u, s, k, eta)`` for a series of unit variance."""
+    """Return the bounds ``(2, 6)`` of ``(mu, log omega, u, s, k, eta)`` for a series of unit
+    variance.
+    """
     low = [-10.0, np.log(omega), np.log(SLACK + 1e-9), 0.0, 0.0, 1.0 / 500.0]
     high = [10.0, np.log(10.0), np.log(1.0 + SLACK), 1.0, 1.0, 1.0 / 2.05]
     if model == "garch":
@@ -88,13 +100,22 @@ def check_jobs(n_jobs: int) -> int:
 
 
 def fit_array(
-    values: FloatArray, model: str, distribution: str, start: FloatArray | None, extra: int, jobs: int
+    values: FloatArray,
+    model: str,
+    distribution: str,
+    start: FloatArray | None,
+    extra: int,
+    jobs: int,
 ) -> tuple[FloatArray, FloatArray, IntArray, IntArray, Series]:
-    """Fit the columns of an array; parameters ``(assets, 6)`` in the scale of the returns, NaN where there is no fit at all."""
+    """Fit the columns of an array; parameters ``(assets, 6)`` in the scale of the returns, NaN
+    where there is no fit at all.
+    """
     series = prepare(values)
     box = box_of(model, distribution)
     usable = np.flatnonzero(series.status == FITTED)
-    warm = np.full((len(series.count), 6), np.nan) if start is None else _to_search(start, series, box)
+    warm = (
+        np.full((len(series.count), 6), np.nan) if start is None else _to_search(start, series, box)
+    )
     is_warm = ~np.isnan(warm[usable]).any(axis=1)
     stale = series.unchanged[usable] > (STALE_SHARE if distribution == "t" else 1.0)
     tasks, points = usable[is_warm], warm[usable[is_warm]]
@@ -122,9 +143,13 @@ def fit_array(
         below = box_of(model, distribution, OMEGA_LEAST)
         y, deeper, more = _search(series, chosen[held], x[held], below, model, distribution, jobs)
         passes[chosen[held]] += more[:, 1]
-        least = least_variance(series.values, series.first, series.count, series.backcast, chosen[held], y)
+        least = least_variance(
+            series.values, series.first, series.count, series.backcast, chosen[held], y
+        )
         sound = (least >= OMEGA_SHARE) | (series.unchanged[chosen[held]] <= STALE_SHARE)
-        status[chosen[held]] = np.where(~sound, OMEGA_FLOOR, np.where(more[:, 0] == 0, FITTED, NOT_CONVERGED))
+        status[chosen[held]] = np.where(
+            ~sound, OMEGA_FLOOR, np.where(more[:, 0] == 0, FITTED, NOT_CONVERGED)
+        )
         x[held] = np.where(sound[:, None], y, x[held])
         lowest[held] = np.where(sound, deeper, lowest[held])
     native, loglikelihood = _in_scale(series, chosen, x, lowest, distribution)
@@ -132,7 +157,13 @@ def fit_array(
 
 
 def _search(
-    series: Series, tasks: IntArray, points: FloatArray, box: FloatArray, model: str, distribution: str, jobs: int
+    series: Series,
+    tasks: IntArray,
+    points: FloatArray,
+    box: FloatArray,
+    model: str,
+    distribution: str,
+    jobs: int,
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     gjr, student = (1 if model == "gjr" else None), (1 if distribution == "t" else None)
     parts = [part for part in np.array_split(np.arange(len(tasks)), max(1, jobs)) if len(part)]
@@ -150,14 +181,23 @@ def _search(
 
 @kernel()
 def least_variance(
-    values: FloatArray, first: IntArray, count: IntArray, backcast: FloatArray, series: IntArray, point: FloatArray
+    values: FloatArray,
+    first: IntArray,
+    count: IntArray,
+    backcast: FloatArray,
+    series: IntArray,
+    point: FloatArray,
 ) -> FloatArray:
     """Return the least conditional variance of each fit, for series of unit variance."""
     least = np.empty(len(series))
     for fit in range(len(series)):
         mu, omega, k = point[fit, 0], math.exp(point[fit, LOG_OMEGA]), point[fit, 4]
         p = 1.0 + SLACK - math.exp(point[fit, 2])
-        good, bad, beta = 2.0 * k * point[fit, 3] * p, 2.0 * (1.0 - k) * point[fit, 3] * p, (1.0 - point[fit, 3]) * p
+        good, bad, beta = (
+            2.0 * k * point[fit, 3] * p,
+            2.0 * (1.0 - k) * point[fit, 3] * p,
+            (1.0 - point[fit, 3]) * p,
+        )
         h = omega + p * backcast[series[fit]]
         least[fit] = h
         begin = first[series[fit]]
@@ -189,7 +229,9 @@ def _in_scale(
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})
 def _moments(values: FloatArray) -> tuple[float, float]:
-    """Return mean and standard deviation; sums may be taken in any order, but always in the same one."""
+    """Return mean and standard deviation; sums may be taken in any order, but always in the same
+    one.
+    """
     total = 0.0
     for value in values:
         total += value
@@ -202,10 +244,13 @@ def _moments(values: FloatArray) -> tuple[float, float]:
 
 @kernel()
 def _gather(
-    columns: FloatArray, values: FloatArray, first: IntArray, count: IntArray, mean: FloatArray, scale: FloatArray,
+    columns: FloatArray, values: FloatArray, first: IntArray, count: IntArray, mean: FloatArray,
+    scale: FloatArray,
     backcast: FloatArray, raw_backcast: FloatArray, nonzero: IntArray, peak: FloatArray,
 ) -> None:  # fmt: skip
-    """Put the observed returns of each row of ``columns`` one after the other, centred and of unit variance; measure them."""
+    """Put the observed returns of each row of ``columns`` one after the other, centred and of unit
+    variance; measure them.
+    """
     place = 0
     for j in range(columns.shape[0]):
         first[j] = place
@@ -232,7 +277,9 @@ def _gather(
 
 
 def prepare(values: FloatArray) -> Series:
-    """Gather the observed returns of every column, centred and of unit variance, and say which of them can be fitted."""
+    """Gather the observed returns of every column, centred and of unit variance, and say which of
+    them can be fitted.
+    """
     columns = np.ascontiguousarray(values.T)
     assets = len(columns)
     mean, scale, backcast, raw_backcast, peak = np.zeros((5, assets))
@@ -242,7 +289,9 @@ def prepare(values: FloatArray) -> Series:
     status = np.full(assets, FITTED, dtype=np.int64)
     status[nonzero < MIN_NONZERO] = TOO_FEW
     status[scale <= 1e-12 * peak] = CONSTANT
-    status[~(np.isfinite(scale) & np.isfinite(raw_backcast)) | ((peak > 0.0) & (peak < 1e-100))] = NOT_FINITE
+    status[~(np.isfinite(scale) & np.isfinite(raw_backcast)) | ((peak > 0.0) & (peak < 1e-100))] = (
+        NOT_FINITE
+    )
     status[count == 0] = EMPTY
     unfit = status != FITTED
     mean[unfit], scale[unfit], backcast[unfit] = 0.0, 1.0, np.nan
@@ -251,11 +300,15 @@ def prepare(values: FloatArray) -> Series:
 
 
 def start_variance(series: Series, status: IntArray) -> FloatArray:
-    """Return the variance before the first return: of a fit as it was fitted, else of the squared returns themselves."""
+    """Return the variance before the first return: of a fit as it was fitted, else of the squared
+    returns themselves.
+    """
     return np.where(status == FITTED, series.backcast * series.scale**2, series.raw_backcast)
 
 
-def fitted_recursion(returns: FloatArray, model: str, distribution: str) -> tuple[FloatArray, FloatArray]:
+def fitted_recursion(
+    returns: FloatArray, model: str, distribution: str
+) -> tuple[FloatArray, FloatArray]:
     """Fit ``returns`` (rows, assets) and return what a filter over them starts from.
 
     Returns
@@ -270,7 +323,9 @@ def fitted_recursion(returns: FloatArray, model: str, distribution: str) -> tupl
 
 
 def _to_search(native: FloatArray, series: Series, box: FloatArray) -> FloatArray:
-    """Bring parameters in the scale of the returns into the coordinates of the search; NaN rows stay NaN."""
+    """Bring parameters in the scale of the returns into the coordinates of the search; NaN rows
+    stay NaN.
+    """
     mu, omega, alpha, gamma, beta, nu = native.T
     news = alpha + 0.5 * gamma
     p = news + beta
@@ -287,7 +342,9 @@ def _to_search(native: FloatArray, series: Series, box: FloatArray) -> FloatArra
 
 
 def filter_parameters(parameters: FloatArray, status: IntArray) -> FloatArray:
-    """Return the parameters ``(5, assets)`` that the filter runs with: those fitted, else an EWMA's."""
+    """Return the parameters ``(5, assets)`` that the filter runs with: those fitted, else an
+    EWMA's.
+    """
     filled = ewma_parameters(len(status), EWMA_DECAY)
     fitted = status == FITTED
     filled[:, fitted] = parameters[fitted, :5].T

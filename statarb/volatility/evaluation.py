@@ -1,4 +1,6 @@
-"""How good a volatility forecast was: losses, regressions, and how often a value at risk was exceeded."""
+"""How good a volatility forecast was: losses, regressions, and how often a value at risk was
+exceeded.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,16 @@ def qlike(realised: Any, forecast: Any) -> Any:
     realised : DataFrame, Series or array, time x asset
         Squared returns, or another unbiased measure of the variance; at least 0.
     forecast : same shape
-        Forecast variances for the same times; positive. Where either is missing the time does not count.
+        Forecast variances for the same times; positive. Where either is missing the time does not
+        count.
 
     Returns
     -------
     Series, array or float
-        By asset, the mean of ``ln(forecast) + realised / forecast`` (Patton, 2011): lower is better, and a forecast is best in
-        expectation where it is the true variance, even if ``realised`` is noisy. This form, not
-        ``realised / forecast - ln(realised / forecast) - 1``, since squared returns of nought are common.
+        By asset, the mean of ``ln(forecast) + realised / forecast`` (Patton, 2011): lower is
+        better, and a forecast is best in expectation where it is the true variance, even if
+        ``realised`` is noisy. This form, not ``realised / forecast - ln(realised / forecast) - 1``,
+        since squared returns of nought are common.
 
     Raises
     ------
@@ -51,7 +55,10 @@ def qlike(realised: Any, forecast: Any) -> Any:
     """
     x, h = _pair(realised, forecast)
     if (h <= 0.0).any():
-        raise DataError(f"forecast variances must be positive, the least is {np.nanmin(h)}; leave out coins that never moved")
+        raise DataError(
+            f"forecast variances must be positive, the least is {np.nanmin(h)}; leave out assets "
+            "that never moved"
+        )
     return _by_asset(_mean(np.log(h) + x / h), realised)
 
 
@@ -79,7 +86,8 @@ def squared_error(realised: Any, forecast: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class MincerZarnowitz:
-    """Regression ``realised = intercept + slope * forecast``; of an unbiased forecast they are 0 and 1.
+    """Regression ``realised = intercept + slope * forecast``; of an unbiased forecast they are 0
+    and 1.
 
     Parameters
     ----------
@@ -113,8 +121,8 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
     realised, forecast : Series or (times,) array
         Measured and forecast variances of one asset; a time with a NaN does not count.
     lags : int, optional
-        Of the autocovariances in the errors' covariance (Newey and West, 1987, Bartlett weights); by default
-        ``floor(4 (n / 100)^(2/9))``. 0 gives White's.
+        Of the autocovariances in the errors' covariance (Newey and West, 1987, Bartlett weights);
+        by default ``floor(4 (n / 100)^(2/9))``. 0 gives White's.
 
     Returns
     -------
@@ -127,7 +135,9 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
     """
     x, h = _pair(realised, forecast)
     if x.shape[1] != 1:
-        raise DataError(f"mincer_zarnowitz takes one asset at a time, got {x.shape[1]}; loop over the columns")
+        raise DataError(
+            f"mincer_zarnowitz takes one asset at a time, got {x.shape[1]}; loop over the columns"
+        )
     known = ~(np.isnan(x[:, 0]) | np.isnan(h[:, 0]))
     y, f = x[known, 0], h[known, 0]
     n = len(y)
@@ -135,8 +145,13 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
         raise DataError(f"mincer_zarnowitz needs at least 10 times with both numbers, got {n}")
     if np.ptp(f) <= 1e-12 * np.abs(f).max():
         raise DataError("the forecast never changes: a regression on it says nothing")
-    chosen = int(4.0 * (n / 100.0) ** (2.0 / 9.0)) if lags is None else check_integer("lags", lags, at_least=0, at_most=n - 1)
-    # Both in units of the mean forecast: variances of 5-minute returns are so small that the moments would be ill-conditioned.
+    chosen = (
+        int(4.0 * (n / 100.0) ** (2.0 / 9.0))
+        if lags is None
+        else check_integer("lags", lags, at_least=0, at_most=n - 1)
+    )
+    # Both in units of the mean forecast: variances of 5-minute returns are so small that the
+    # moments would be ill-conditioned.
     unit = f.mean()
     design = np.column_stack([np.ones(n), f / unit])
     target = y / unit
@@ -150,7 +165,11 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
         middle += (1.0 - lag / (chosen + 1.0)) * (product + product.T)
     covariance = inverse @ middle @ inverse
     gap = coefficient - np.array([0.0, 1.0])
-    wald = float(gap @ np.linalg.solve(covariance, gap)) if residual.any() else (np.inf if gap.any() else 0.0)
+    wald = (
+        float(gap @ np.linalg.solve(covariance, gap))
+        if residual.any()
+        else (np.inf if gap.any() else 0.0)
+    )
     spread = ((target - target.mean()) ** 2).sum()
     error = np.sqrt(np.diag(covariance))
     return MincerZarnowitz(
@@ -166,7 +185,12 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
 
 
 def value_at_risk(
-    sigma: Any, level: float = 0.01, *, mean: Any = 0.0, distribution: Literal["normal", "t"] = "normal", nu: Any = None
+    sigma: Any,
+    level: float = 0.01,
+    *,
+    mean: Any = 0.0,
+    distribution: Literal["normal", "t"] = "normal",
+    nu: Any = None,
 ) -> Any:
     """Return the return that is undercut with probability ``level``.
 
@@ -213,7 +237,8 @@ class CoverageTest:
     Parameters
     ----------
     statistic, pvalue : float
-        Likelihood ratio, and its probability under a chi-squared with ``freedom`` degrees of freedom.
+        Likelihood ratio, and its probability under a chi-squared with ``freedom`` degrees of
+        freedom.
     freedom : int
         Degrees of freedom.
     exceeded, observations : int
@@ -231,7 +256,8 @@ class CoverageTest:
 
 
 def kupiec(exceeded: Any, level: float) -> CoverageTest:
-    """Test whether a value at risk is exceeded as often as it says (Kupiec, 1995: unconditional coverage).
+    """Test whether a value at risk is exceeded as often as it says (Kupiec, 1995: unconditional
+    coverage).
 
     Parameters
     ----------
@@ -260,7 +286,9 @@ def kupiec(exceeded: Any, level: float) -> CoverageTest:
 
 
 def christoffersen(
-    exceeded: Any, level: float | None = None, kind: Literal["independence", "conditional"] = "conditional"
+    exceeded: Any,
+    level: float | None = None,
+    kind: Literal["independence", "conditional"] = "conditional",
 ) -> CoverageTest:
     """Test whether exceedances of a value at risk come singly (Christoffersen, 1998).
 
@@ -271,13 +299,15 @@ def christoffersen(
     level : float, optional
         Probability that was meant, in (0, 1); needed for ``"conditional"``.
     kind : {"independence", "conditional"}
-        Whether exceedances are independent of the one before (one degree of freedom), or also as many as meant (two).
+        Whether exceedances are independent of the one before (one degree of freedom), or also as
+        many as meant (two).
 
     Returns
     -------
     CoverageTest
-        ``independence``: ``2 (ln L(p01, p11) - ln L(p))``, a first-order Markov chain against independence, on the transitions.
-        ``conditional``: the same with ``L(level)`` of the transitions in place of ``L(p)``.
+        ``independence``: ``2 (ln L(p01, p11) - ln L(p))``, a first-order Markov chain against
+        independence, on the transitions. ``conditional``: the same with ``L(level)`` of the
+        transitions in place of ``L(p)``.
 
     Raises
     ------
@@ -294,7 +324,9 @@ def christoffersen(
     n0, n1 = int((~before).sum()), int(before.sum())
     x0, x1 = int((now & ~before).sum()), int((now & before).sum())
     n, x = n0 + n1, x0 + x1
-    chain = _likelihood(x0, n0, x0 / n0 if n0 else 0.0) + _likelihood(x1, n1, x1 / n1 if n1 else 0.0)
+    chain = _likelihood(x0, n0, x0 / n0 if n0 else 0.0) + _likelihood(
+        x1, n1, x1 / n1 if n1 else 0.0
+    )
     if kind == "independence":
         null, freedom = _likelihood(x, n, x / n), 1
     else:
@@ -303,7 +335,14 @@ def christoffersen(
         null, freedom = _likelihood(x, n, check_number("level", level, above=0.0, below=1.0)), 2
     statistic = max(0.0, 2.0 * float(chain - null))
     total = int(hit.sum())
-    return CoverageTest(statistic, float(stats.chi2.sf(statistic, freedom)), freedom, total, len(hit), total / len(hit))
+    return CoverageTest(
+        statistic,
+        float(stats.chi2.sf(statistic, freedom)),
+        freedom,
+        total,
+        len(hit),
+        total / len(hit),
+    )
 
 
 def _likelihood(x: int, n: int, p: float) -> Any:
@@ -313,25 +352,34 @@ def _likelihood(x: int, n: int, p: float) -> Any:
 def _hits(exceeded: Any) -> BoolArray:
     values = as_returns("exceeded", exceeded)
     if values.shape[1] != 1:
-        raise DataError(f"exceeded must be one series, got {values.shape[1]} columns; loop over the columns")
+        raise DataError(
+            f"exceeded must be one series, got {values.shape[1]} columns; loop over the columns"
+        )
     known = values[~np.isnan(values)]
     if len(known) == 0:
         raise DataError("exceeded has no observation")
     if not np.isin(known, (0.0, 1.0)).all():
-        raise DataError("exceeded must hold 0 and 1 (or False and True), one a time: returns < value_at_risk")
+        raise DataError(
+            "exceeded must hold 0 and 1 (or False and True), one a time: returns < value_at_risk"
+        )
     return known.astype(np.bool_)
 
 
 def _pair(realised: Any, forecast: Any) -> tuple[FloatArray, FloatArray]:
     x, h = as_returns("realised", realised), as_returns("forecast", forecast)
     if x.shape != h.shape:
-        raise DataError(f"realised and forecast must have the same shape, got {x.shape} and {h.shape}")
+        raise DataError(
+            f"realised and forecast must have the same shape, got {x.shape} and {h.shape}"
+        )
     for name in ("index", "columns"):
         left, right = getattr(realised, name, None), getattr(forecast, name, None)
         if isinstance(left, pd.Index) and isinstance(right, pd.Index) and not left.equals(right):
             raise DataError(f"realised and forecast must have the same {name}; align them first")
     if (x < 0.0).any() or (h < 0.0).any():
-        raise DataError("variances must be at least 0, got a negative one; square the returns and the sigmas first")
+        raise DataError(
+            "variances must be at least 0, got a negative one; square the returns and the sigmas "
+            "first"
+        )
     return x, h
 
 

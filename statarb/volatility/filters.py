@@ -1,4 +1,6 @@
-"""Variance filters over many series: the GARCH recursion with given parameters, and the exponentially weighted average."""
+"""Variance filters over many series: the GARCH recursion with given parameters, and the
+exponentially weighted average.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,20 @@ __all__ = ["EWMA_DECAY", "ewma", "filter_rows"]
 
 WIDTH = 64
 EWMA_DECAY = 0.94
-"""Weight of the past in the average that stands in where no model could be fitted (RiskMetrics, 1996)."""
+"""Weight of the past in the average that stands in where no model could be fitted (RiskMetrics,
+1996).
+"""
 
 
 @kernel()
-def filter_rows(returns: FloatArray, parameters: FloatArray, variance: FloatArray, after: FloatArray) -> None:
-    """Run ``h = omega + (alpha + gamma 1(e < 0)) e^2 + beta h`` down the rows of many series at once.
+def filter_rows(
+    returns: FloatArray, parameters: FloatArray, variance: FloatArray, after: FloatArray
+) -> None:
+    """Run ``h = omega + (alpha + gamma 1(e < 0)) e^2 + beta h`` down the rows of many series at
+    once.
 
-    A missing return leaves a series as it is. A series without a variance yet starts with its first squared residual.
+    A missing return leaves a series as it is. A series without a variance yet starts with its first
+    squared residual.
 
     Parameters
     ----------
@@ -31,13 +39,14 @@ def filter_rows(returns: FloatArray, parameters: FloatArray, variance: FloatArra
     parameters : (5, assets) float64
         Rows ``mu, omega, alpha, gamma, beta``.
     variance : (assets,) float64
-        Variance of the next return; overwritten with its value after the last row. NaN where not begun.
+        Variance of the next return; overwritten with its value after the last row. NaN where not
+        begun.
     after : (rows, assets) float64
         Filled with the variance of the next return as known after each row.
     """
     assets = returns.shape[1]
-    # Numbers of one block of assets side by side in one array: the compiler then sees that they do not overlap, and can work
-    # on several assets at once.
+    # Numbers of one block of assets side by side in one array: the compiler then sees that they do
+    # not overlap, and can work on several assets at once.
     block = np.empty(6 * WIDTH)
     for low in range(0, assets, WIDTH):
         width = min(WIDTH, assets - low)
@@ -64,7 +73,9 @@ def filter_rows(returns: FloatArray, parameters: FloatArray, variance: FloatArra
 
 
 def ewma_parameters(assets: int, decay: float = EWMA_DECAY) -> FloatArray:
-    """Return the parameters that make :func:`filter_rows` an exponentially weighted average of squared returns."""
+    """Return the parameters that make :func:`filter_rows` an exponentially weighted average of
+    squared returns.
+    """
     parameters = np.zeros((5, assets))
     parameters[2] = 1.0 - decay
     parameters[4] = decay
@@ -85,8 +96,8 @@ def ewma(returns: Any, decay: float = EWMA_DECAY) -> Any:
     -------
     same type and shape as ``returns``
         Standard deviation of the next return, known at the row where it stands: ``sqrt(h_t)`` with
-        ``h_t = decay h_{t-1} + (1 - decay) r_t^2`` and ``h`` of the first return its square (RiskMetrics, 1996). NaN before the
-        first return.
+        ``h_t = decay h_{t-1} + (1 - decay) r_t^2`` and ``h`` of the first return its square
+        (RiskMetrics, 1996). NaN before the first return.
 
     Raises
     ------
@@ -103,5 +114,7 @@ def ewma(returns: Any, decay: float = EWMA_DECAY) -> Any:
     decay = check_number("decay", decay, at_least=0.0, below=1.0)
     values = as_returns("returns", returns)
     after = np.empty_like(values)
-    filter_rows(values, ewma_parameters(values.shape[1], decay), np.full(values.shape[1], np.nan), after)
+    filter_rows(
+        values, ewma_parameters(values.shape[1], decay), np.full(values.shape[1], np.nan), after
+    )
     return like_input(np.sqrt(after), returns)

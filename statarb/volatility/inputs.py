@@ -29,14 +29,18 @@ def as_returns(name: str, table: Any) -> FloatArray:
     Raises
     ------
     DataError
-        Not one- or two-dimensional, no numbers, empty, a column twice, or an infinite value; says where.
+        Not one- or two-dimensional, no numbers, empty, a column twice, or an infinite value; says
+        where.
     """
     if isinstance(table, pd.DataFrame) and not table.columns.is_unique:
         raise DataError(
-            f"{name} has the column {table.columns[table.columns.duplicated()][0]!r} twice; an asset has one column"
+            f"{name} has the column {table.columns[table.columns.duplicated()][0]!r} twice; an "
+            "asset has one column"
         )
     if hasattr(table, "observed_array"):
-        raise DataError(f"{name} must be returns, got a Panel; give np.log(panel.price.ffill()).diff()")
+        raise DataError(
+            f"{name} must be returns, got a Panel; give np.log(panel.price.ffill()).diff()"
+        )
     try:
         if isinstance(table, pd.DataFrame | pd.Series):
             values = table.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -47,14 +51,19 @@ def as_returns(name: str, table: Any) -> FloatArray:
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2 or values.size == 0:
-        raise DataError(f"{name} must be time x asset with at least one row and one column, got the shape {values.shape}")
+        raise DataError(
+            f"{name} must be time x asset with at least one row and one column, got the shape "
+            f"{values.shape}"
+        )
     values = np.ascontiguousarray(values)
     if np.isinf(values).any():
         row, column = (int(place[0]) for place in np.nonzero(np.isinf(values)))
         index, columns = labels_of(table, *values.shape)
         raise DataError(
-            f"{name} must be finite, or NaN where missing; {int(np.isinf(values).sum())} values are infinite, the first is "
-            f"{values[row, column]} at {index[row]}, asset {columns[column]!r}; look for a price of zero"
+            f"{name} must be finite, or NaN where missing; {int(np.isinf(values).sum())} values "
+            "are infinite, the first is "
+            f"{values[row, column]} at {index[row]}, asset {columns[column]!r}; look for a price "
+            "of zero"
         )
     return values
 
@@ -68,8 +77,11 @@ def like_input(values: FloatArray, table: Any) -> Any:
     return values[:, 0] if np.ndim(table) == 1 else values
 
 
-def aligned_row(new_row: Any, assets: pd.Index, label: Hashable | None) -> tuple[FloatArray, Hashable | None]:
-    """Return one row of returns as ``(1, assets)``, and its label; NaN for an asset that it does not name.
+def aligned_row(
+    new_row: Any, assets: pd.Index, label: Hashable | None
+) -> tuple[FloatArray, Hashable | None]:
+    """Return one row of returns as ``(1, assets)``, and its label; NaN for an asset that it does
+    not name.
 
     Raises
     ------
@@ -81,12 +93,17 @@ def aligned_row(new_row: Any, assets: pd.Index, label: Hashable | None) -> tuple
     if isinstance(new_row, pd.Series):
         unknown = new_row.index.difference(assets)
         if len(unknown):
-            raise DataError(f"new_row names the asset {unknown[0]!r}, which is not among the {len(assets)} fitted")
+            raise DataError(
+                f"new_row names the asset {unknown[0]!r}, which is not among the {len(assets)} "
+                "fitted"
+            )
         label = new_row.name if label is None else label
         new_row = new_row.reindex(assets)
     row = as_returns("new_row", new_row).reshape(1, -1)
     if row.shape[1] != len(assets):
-        raise DataError(f"new_row must have one return for each of the {len(assets)} assets, got {row.shape[1]}")
+        raise DataError(
+            f"new_row must have one return for each of the {len(assets)} assets, got {row.shape[1]}"
+        )
     return row, label
 
 

@@ -1,4 +1,6 @@
-"""Volatility measured rather than modelled: from the returns within a span of time, or from its highest and lowest price."""
+"""Volatility measured rather than modelled: from the returns within a span of time, or from its
+highest and lowest price.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,8 @@ def realised_variance(returns: pd.DataFrame | pd.Series, every: str | pd.Timedel
     Returns
     -------
     DataFrame or Series, span x asset
-        ``sum r^2`` (Andersen and Bollerslev, 1998), the variance of the span's return; indexed by the begin of the span, known
-        at its end. NaN where a span has no return.
+        ``sum r^2`` (Andersen and Bollerslev, 1998), the variance of the span's return; indexed by
+        the begin of the span, known at its end. NaN where a span has no return.
 
     Raises
     ------
@@ -50,20 +52,23 @@ def realised_variance(returns: pd.DataFrame | pd.Series, every: str | pd.Timedel
 
 
 def bipower_variation(returns: pd.DataFrame | pd.Series, every: str | pd.Timedelta = "1D") -> Any:
-    """Sum the products of neighbouring absolute returns within each span: a variance that single jumps hardly enter.
+    """Sum the products of neighbouring absolute returns within each span: a variance that single
+    jumps hardly enter.
 
     Parameters
     ----------
     returns : DataFrame or Series, time x asset
-        Log returns, indexed by time; NaN where missing. Neighbours are neighbouring observed returns of one span.
+        Log returns, indexed by time; NaN where missing. Neighbours are neighbouring observed
+        returns of one span.
     every : str or Timedelta
         Length of the spans, counted from midnight.
 
     Returns
     -------
     DataFrame or Series, span x asset
-        ``pi / 2 * n / (n - 1) * sum_{i >= 2} |r_i| |r_{i-1}|`` with ``n`` the span's number of returns (Barndorff-Nielsen and
-        Shephard, 2004, with the correction for the lost term); NaN where a span has fewer than two returns.
+        ``pi / 2 * n / (n - 1) * sum_{i >= 2} |r_i| |r_{i-1}|`` with ``n`` the span's number of
+        returns (Barndorff-Nielsen and Shephard, 2004, with the correction for the lost term); NaN
+        where a span has fewer than two returns.
 
     Raises
     ------
@@ -101,8 +106,9 @@ def parkinson(high: Any, low: Any) -> Any:
     Returns
     -------
     same type as ``high``
-        ``ln(H / L)^2 / (4 ln 2)`` (Parkinson, 1980): unbiased for a Brownian motion without drift that is watched all the time,
-        about five times as precise as the squared return. Prices seen now and then have too small a range.
+        ``ln(H / L)^2 / (4 ln 2)`` (Parkinson, 1980): unbiased for a Brownian motion without drift
+        that is watched all the time, about five times as precise as the squared return. Prices seen
+        now and then have too small a range.
 
     Raises
     ------
@@ -124,8 +130,8 @@ def garman_klass(open: Any, high: Any, low: Any, close: Any) -> Any:
     Returns
     -------
     same type as ``open``
-        ``0.5 ln(H / L)^2 - (2 ln 2 - 1) ln(C / O)^2`` (Garman and Klass, 1980, eq. 20): about seven times as precise as the
-        squared return, where there is no drift.
+        ``0.5 ln(H / L)^2 - (2 ln 2 - 1) ln(C / O)^2`` (Garman and Klass, 1980, eq. 20): about seven
+        times as precise as the squared return, where there is no drift.
 
     Raises
     ------
@@ -173,11 +179,13 @@ def price_bars(
     Returns
     -------
     dict of ``open``, ``high``, ``low``, ``close``
-        Tables bar x asset, indexed by the begin of the bar, known at its end: ``garman_klass(**price_bars(prices))``.
-        ``open`` is the first price within the bar.
+        Tables bar x asset, indexed by the begin of the bar, known at its end:
+        ``garman_klass(**price_bars(prices))``. ``open`` is the first price within the bar.
     """
     values = as_returns("prices", prices)
-    spans = _resampled(pd.DataFrame(values, index=_times("prices", prices), columns=_columns(prices)), every)
+    spans = _resampled(
+        pd.DataFrame(values, index=_times("prices", prices), columns=_columns(prices)), every
+    )
     return {
         "open": _shaped(spans.first(), prices),
         "high": _shaped(spans.max(), prices),
@@ -191,13 +199,20 @@ def _logs(**tables: Any) -> list[FloatArray]:
     first = next(iter(arrays))
     for name, values in arrays.items():
         if values.shape != arrays[first].shape:
-            raise DataError(f"{name} must have the shape of {first}, {arrays[first].shape}, got {values.shape}")
+            raise DataError(
+                f"{name} must have the shape of {first}, {arrays[first].shape}, got {values.shape}"
+            )
         if (values <= 0.0).any():
             row, column = (int(place[0]) for place in np.nonzero(values <= 0.0))
-            raise DataError(f"{name} must be positive, got {values[row, column]} in row {row}, column {column}")
+            raise DataError(
+                f"{name} must be positive, got {values[row, column]} in row {row}, column {column}"
+            )
     for name, values in arrays.items():
         if (values > arrays["high"]).any() or (values < arrays["low"]).any():
-            raise DataError(f"{name} must lie between low and high in every bar, and does not; check the columns' order")
+            raise DataError(
+                f"{name} must lie between low and high in every bar, and does not; check the "
+                "columns' order"
+            )
     return [np.log(values) for values in arrays.values()]
 
 
@@ -206,14 +221,18 @@ def _resampled(table: pd.DataFrame, every: str | pd.Timedelta) -> Any:
         if not pd.Timedelta(every) > pd.Timedelta(0):
             raise ValueError("not positive")
     except (ValueError, TypeError) as error:
-        raise ParameterError(f"every must be a positive time span such as '1D', got {every!r}") from error
+        raise ParameterError(
+            f"every must be a positive time span such as '1D', got {every!r}"
+        ) from error
     return table.groupby(pd.DatetimeIndex(table.index).floor(every))
 
 
 def _times(name: str, table: Any) -> pd.DatetimeIndex:
     index = getattr(table, "index", None)
     if not isinstance(index, pd.DatetimeIndex):
-        raise DataError(f"{name} must be a DataFrame or Series indexed by times, got {type(table).__name__}")
+        raise DataError(
+            f"{name} must be a DataFrame or Series indexed by times, got {type(table).__name__}"
+        )
     return index
 
 

@@ -1,4 +1,6 @@
-"""Volatility through time: every coin, every step, refitted once a day and filtered in between; nothing from the future."""
+"""Volatility through time: every asset, every step, refitted once a day and filtered in between;
+nothing from the future.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ __all__ = ["panel_returns", "rolling_volatility"]
 
 
 def panel_returns(panel: Panel, field: str = "price") -> pd.DataFrame:
-    """Return each coin's log return from its last known price, rows x coins; NaN where the coin has no price.
+    """Return each asset's log return from its last known price, rows x assets; NaN where the asset
+    has no price.
 
     Parameters
     ----------
@@ -36,10 +39,10 @@ def panel_returns(panel: Panel, field: str = "price") -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, rows x coins
+    DataFrame, rows x assets
         Indexed by :attr:`Panel.times`. The return at t is known at t.
     """
-    return pd.DataFrame(_returns(panel, field), index=panel.times, columns=panel.coins)
+    return pd.DataFrame(_returns(panel, field), index=panel.times, columns=panel.assets)
 
 
 def rolling_volatility(
@@ -55,15 +58,15 @@ def rolling_volatility(
     on: Literal["grid", "rows"] = "grid",
     n_jobs: int = 1,
 ) -> pd.DataFrame:
-    """Forecast the volatility of every coin's next return, at every step.
+    """Forecast the volatility of every asset's next return, at every step.
 
     Parameters
     ----------
     panel : Panel
-        Prices. A coin's return at a row is the log return from its last known price.
+        Prices. An asset's return at a row is the log return from its last known price.
     model : {"garch", "gjr", "ewma"} or ArchForecaster
-        What is fitted; ``"ewma"`` needs no fit. An object of :func:`statarb.volatility.arch_forecaster` gives any model of
-        arch, much more slowly.
+        What is fitted; ``"ewma"`` needs no fit. An object of
+        :func:`statarb.volatility.arch_forecaster` gives any model of arch, much more slowly.
     distribution : {"normal", "t"}
         As in :func:`statarb.fit_garch`.
     depth : int
@@ -73,20 +76,22 @@ def rolling_volatility(
     extra_starts : int
         Standard starting points tried at each refit beside yesterday's parameters; -1 for all.
     decay : float
-        Weight of the past in the exponentially weighted average: of ``model="ewma"``, and of coins that cannot be fitted.
+        Weight of the past in the exponentially weighted average: of ``model="ewma"``, and of assets
+        that cannot be fitted.
     field : str
         ``"price"``, or ``"unrounded"``.
     on : {"grid", "rows"}
-        Whether the result has one row for every time of the grid (a time without a quote repeats the last forecast), or one for
-        every row of the panel.
+        Whether the result has one row for every time of the grid (a time without a quote repeats
+        the last forecast), or one for every row of the panel.
     n_jobs : int
         Threads; -1 takes all processors. The result has the same bits for every number.
 
     Returns
     -------
-    DataFrame, grid (or rows) x coins
-        The value at t is the standard deviation, as forecast from rows up to and including t, of the coin's next return: that
-        at the next row at which it is quoted. NaN before the first return. To hold it against returns, shift it by one row.
+    DataFrame, grid (or rows) x assets
+        The value at t is the standard deviation, as forecast from rows up to and including t, of
+        the asset's next return: that at the next row at which it is quoted. NaN before the first
+        return. To hold it against returns, shift it by one row.
 
     Raises
     ------
@@ -97,14 +102,18 @@ def rolling_volatility(
 
     Notes
     -----
-    At a refit at row t the models see the last ``depth`` rows up to and including t, their search starts from the parameters
-    of the refit before, and the filter runs from the window's first row to the row before the next refit. A coin that has no
-    fit (too few returns, constant, not converged) has an exponentially weighted average of its squared returns until the next
-    refit. Before the first refit all coins have one.
+    At a refit at row t the models see the last ``depth`` rows up to and including t, their search
+    starts from the parameters
+    of the refit before, and the filter runs from the window's first row to the row before the next
+    refit. An asset that has no
+    fit (too few returns, constant, not converged) has an exponentially weighted average of its
+    squared returns until the next
+    refit. Before the first refit all assets have one.
     """
     if panel.looks_ahead:
         raise DataError(
-            f"the panel was filled by {panel.imputation!r}, which looks ahead; give the panel as it was read, or one filled "
+            f"the panel was filled by {panel.imputation!r}, which looks ahead; give the panel as "
+            "it was read, or one filled "
             "from the past"
         )
     if not isinstance(model, ArchForecaster):
@@ -138,20 +147,27 @@ def _returns(panel: Panel, field: str) -> FloatArray:
 
 
 def _refit_rows(times: pd.DatetimeIndex, refit_every: str | pd.Timedelta) -> IntArray:
-    """Return the rows that are the first of a new span of time; none before there could be a fit."""
+    """Return the rows that are the first of a new span of time; none before there could be a
+    fit.
+    """
     try:
         span = int(pd.Timedelta(refit_every) // pd.Timedelta(1, unit="us"))
     except (ValueError, TypeError) as error:
-        raise ParameterError(f"refit_every must be a time span such as '1D', got {refit_every!r}") from error
+        raise ParameterError(
+            f"refit_every must be a time span such as '1D', got {refit_every!r}"
+        ) from error
     if span <= 0:
-        raise ParameterError(f"refit_every must be a positive time span such as '1D', got {refit_every!r}")
+        raise ParameterError(
+            f"refit_every must be a positive time span such as '1D', got {refit_every!r}"
+        )
     period = times.to_numpy().astype("datetime64[us]").astype(np.int64) // span
     rows = np.flatnonzero(np.append(True, np.diff(period) > 0))
     return rows[rows >= MIN_NONZERO]
 
 
 def _walk_garch(
-    returns: FloatArray, after: FloatArray, refits: IntArray, depth: int, model: str, distribution: str,
+    returns: FloatArray, after: FloatArray, refits: IntArray, depth: int, model: str,
+    distribution: str,
     extra: int, decay: float, jobs: int,
 ) -> None:  # fmt: skip
     """Fill ``after``, the variance of the next return, from the first refit on."""
@@ -160,7 +176,9 @@ def _walk_garch(
     for number, row in enumerate(refits):
         low = max(0, row + 1 - depth)
         end = refits[number + 1] if number + 1 < len(refits) else len(returns)
-        fitted, _, status, _, series = fit_array(returns[low : row + 1], model, distribution, last, extra, jobs)
+        fitted, _, status, _, series = fit_array(
+            returns[low : row + 1], model, distribution, last, extra, jobs
+        )
         use = np.where(status == FITTED, filter_parameters(fitted, status), average)
         _, omega, alpha, gamma, beta = use
         variance = omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
@@ -170,7 +188,14 @@ def _walk_garch(
         last = np.where((status == FITTED)[:, None], fitted, np.nan)
 
 
-def _walk_arch(returns: FloatArray, after: FloatArray, refits: IntArray, depth: int, model: ArchForecaster, jobs: int) -> None:
+def _walk_arch(
+    returns: FloatArray,
+    after: FloatArray,
+    refits: IntArray,
+    depth: int,
+    model: ArchForecaster,
+    jobs: int,
+) -> None:
     for number, row in enumerate(refits):
         low = max(0, row + 1 - depth)
         end = refits[number + 1] if number + 1 < len(refits) else len(returns)
@@ -182,8 +207,8 @@ def _walk_arch(returns: FloatArray, after: FloatArray, refits: IntArray, depth: 
 
 def _labelled(sigma: FloatArray, panel: Panel, on: str) -> pd.DataFrame:
     if on == "rows":
-        return pd.DataFrame(sigma, index=panel.times, columns=panel.coins)
+        return pd.DataFrame(sigma, index=panel.times, columns=panel.assets)
     place = np.searchsorted(panel.rows, np.arange(len(panel.grid)), side="right") - 1
     whole: Any = sigma[np.maximum(place, 0)]
     whole[place < 0] = np.nan
-    return pd.DataFrame(whole, index=panel.grid, columns=panel.coins)
+    return pd.DataFrame(whole, index=panel.grid, columns=panel.assets)

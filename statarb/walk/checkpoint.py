@@ -32,8 +32,8 @@ class Checkpoint:
     Parameters
     ----------
     folder : path
-        Parent folder; the blocks of one key lie in a folder of its own below it, so that nothing computed under other
-        parameters, data or code is ever read.
+        Parent folder; the blocks of one key lie in a folder of its own below it, so that nothing
+        computed under other parameters, data or code is ever read.
     key : str
         See :func:`content_key`.
     """
@@ -56,14 +56,16 @@ class Checkpoint:
             data = pickle.dumps(content, protocol=5)
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             raise ParameterError(
-                f"a checkpoint needs an investor that can be pickled: {error}; define its class in a module, or leave "
+                f"a checkpoint needs an investor that can be pickled: {error}; define its class in "
+                "a module, or leave "
                 "the checkpoint out"
             ) from error
         with atomic_path(self.folder / name) as temporary:
             temporary.write_bytes(self._seal(data) + data)
 
     def read(self, name: str) -> Any | None:
-        """Return a block, or ``None`` where it is absent or does not match its checksum (then it is removed).
+        """Return a block, or ``None`` where it is absent or does not match its checksum (then it is
+        removed).
 
         Raises
         ------
@@ -89,7 +91,9 @@ class Checkpoint:
 
     def names(self, prefix: str) -> list[str]:
         """Names of the blocks that begin with ``prefix``, in order."""
-        return sorted(path.name for path in self.folder.glob(f"{prefix}*") if not path.name.startswith("."))
+        return sorted(
+            path.name for path in self.folder.glob(f"{prefix}*") if not path.name.startswith(".")
+        )
 
     def _seal(self, data: bytes) -> bytes:
         return hashlib.sha256(self.key.encode() + data).digest()
@@ -119,10 +123,11 @@ def code_version() -> str:
 
 
 def describe(thing: Any) -> Any:
-    """Give what identifies a thing, in words that JSON can hold and that are the same in every process.
+    """Give what identifies a thing, in words that JSON can hold and that are the same in every
+    process.
 
-    An object is its class, the source of that class where it can be had, and its attributes; a function its code and what
-    it closes over.
+    An object is its class, the source of that class where it can be had, and its attributes; a
+    function its code and what it closes over.
 
     Raises
     ------
@@ -156,17 +161,27 @@ def describe(thing: Any) -> Any:
     if inspect.isfunction(thing):
         closure = [cell.cell_contents for cell in thing.__closure__ or ()]
         held = [thing.__defaults__, thing.__kwdefaults__, closure]
-        return {"function": thing.__qualname__, "code": _code(thing.__code__), "with": describe(held)}
+        return {
+            "function": thing.__qualname__,
+            "code": _code(thing.__code__),
+            "with": describe(held),
+        }
     if isinstance(thing, type):
         return {"class": f"{thing.__module__}.{thing.__qualname__}", "source": _source(thing)}
     if isinstance(thing, functools.partial):
         return {"partial": describe(thing.func), "with": describe([thing.args, thing.keywords])}
-    parameters = thing.get_params(deep=False) if hasattr(thing, "get_params") else getattr(thing, "__dict__", None)
+    parameters = (
+        thing.get_params(deep=False)
+        if hasattr(thing, "get_params")
+        else getattr(thing, "__dict__", None)
+    )
     if parameters is None:
         try:
             return {"pickle": hashlib.sha256(pickle.dumps(thing, protocol=5)).hexdigest()}
         except (pickle.PicklingError, TypeError, AttributeError) as error:
-            raise ParameterError(f"a checkpoint cannot tell {thing!r} from another: {error}") from error
+            raise ParameterError(
+                f"a checkpoint cannot tell {thing!r} from another: {error}"
+            ) from error
     return {"of": describe(type(thing)), "with": describe(parameters)}
 
 

@@ -33,7 +33,8 @@ class Decided:
     step : (decisions,) int64
         Positions in the grid of the steps with a usable decision other than "keep".
     starts, index, data : arrays
-        Decision d wants ``data[starts[d]:starts[d + 1]]`` of the columns ``index[starts[d]:starts[d + 1]]``.
+        Decision d wants ``data[starts[d]:starts[d + 1]]`` of the columns ``index[starts[d]:starts[d
+        + 1]]``.
     seconds : (steps,)
         Time of each decision.
     failures : tuple of (time, reason, message)
@@ -70,8 +71,8 @@ class Run:
         Step of the grid.
     grid : DatetimeIndex
         Times of the market.
-    coins : Index
-        Coins of the market.
+    assets : Index
+        Assets of the market.
     """
 
     decided: Decided
@@ -79,7 +80,7 @@ class Run:
     rules: TradingRules
     step: pd.Timedelta
     grid: pd.DatetimeIndex
-    coins: pd.Index
+    assets: pd.Index
 
     @classmethod
     def replayed(cls, decided: Decided, panel: Panel, rules: TradingRules) -> Run:
@@ -96,14 +97,18 @@ class Run:
         """
         grid = panel.grid
         packed = Decisions.from_sparse(decided.step, decided.starts, decided.index, decided.data)
-        account = replay(panel, packed, rules, start=grid[decided.span.start], end=grid[decided.span.stop - 1])
-        return cls(decided, account, rules, panel.step, grid, panel.coins)
+        account = replay(
+            panel, packed, rules, start=grid[decided.span.start], end=grid[decided.span.stop - 1]
+        )
+        return cls(decided, account, rules, panel.step, grid, panel.assets)
 
     def __repr__(self) -> str:
         value, score = self.replay.value, self.replay.score()
         return (
-            f"Run({self.investor}, decision lag {self.decision_lag}, {value.index[0]} to {value.index[-1]}: "
-            f"return {score.total_return:+.2%}, G {score.G:,.2f}, {self.replay.orders_executed:,} orders, "
+            f"Run({self.investor}, decision lag {self.decision_lag}, {value.index[0]} to "
+            f"{value.index[-1]}: "
+            f"return {score.total_return:+.2%}, G {score.G:,.2f}, {self.replay.orders_executed:,} "
+            "orders, "
             f"{len(self.decided.failures):,} failures)"
         )
 
@@ -119,27 +124,37 @@ class Run:
 
     @property
     def wanted(self) -> pd.DataFrame:
-        """Wanted weights, time x coin; only the steps with a usable decision other than "keep". Made anew at every call."""
+        """Wanted weights, time x asset; only the steps with a usable decision other than "keep".
+        Made anew at every call.
+        """
         decided = self.decided
-        values = np.zeros((len(decided.step), len(self.coins)))
+        values = np.zeros((len(decided.step), len(self.assets)))
         row = np.repeat(np.arange(len(decided.step)), np.diff(decided.starts))
         values[row, decided.index] = decided.data
-        return pd.DataFrame(values, index=self.grid[decided.step], columns=self.coins, copy=False)
+        return pd.DataFrame(values, index=self.grid[decided.step], columns=self.assets, copy=False)
 
     @property
     def seconds(self) -> pd.Series:
-        """Seconds taken to reach the decision of each step, its share of signals computed in blocks included."""
+        """Seconds taken to reach the decision of each step, its share of signals computed in blocks
+        included.
+        """
         return pd.Series(self.decided.seconds, index=self.replay.value.index, name="seconds")
 
     @property
     def failures(self) -> pd.DataFrame:
-        """Decisions that could not be used, and so kept the holdings: columns ``time, reason, message``."""
+        """Decisions that could not be used, and so kept the holdings: columns ``time, reason,
+        message``.
+        """
         return pd.DataFrame(list(self.decided.failures), columns=["time", "reason", "message"])
 
     @property
     def utilisation(self) -> pd.Series:
-        """U(t) = 100 T_s(t) / T_g: time of each decision in percent of the step (case statement, investment scoring 2)."""
-        return (100.0 * self.seconds / (self.step / pd.Timedelta(1, unit="s"))).rename("utilisation_percent")
+        """U(t) = 100 T_s(t) / T_g: time of each decision in percent of the step (case statement,
+        investment scoring 2).
+        """
+        return (100.0 * self.seconds / (self.step / pd.Timedelta(1, unit="s"))).rename(
+            "utilisation_percent"
+        )
 
     def metrics(self) -> dict[str, Any]:
         """Return the figures by which runs are compared, as plain numbers."""
@@ -157,34 +172,44 @@ class Run:
             "orders": self.replay.orders_executed,
             "orders_dropped": self.replay.orders_dropped,
             "orders_cut": self.replay.orders_cut,
-            "orders_by_reason": {str(reason): int(count) for reason, count in self.replay.counts.items()},
+            "orders_by_reason": {
+                str(reason): int(count) for reason, count in self.replay.counts.items()
+            },
             "failures": len(self.failures),
             "failures_by_reason": dict(Counter(reason for _, reason, _ in self.decided.failures)),
             "decision_lag": self.decision_lag,
             "hindsight": self.decided.hindsight,
             "steps": len(self.replay.value),
-            "coins": len(self.coins),
+            "assets": len(self.assets),
             "utilisation_max_percent": float(self.utilisation.max()),
             "seconds": float(self.seconds.sum()),
             "start": str(self.replay.value.index[0]),
             "end": str(self.replay.value.index[-1]),
-            "insolvent_at": None if self.replay.insolvent_at is None else str(self.replay.insolvent_at),
+            "insolvent_at": None
+            if self.replay.insolvent_at is None
+            else str(self.replay.insolvent_at),
         }
 
     def summary(self) -> str:
         """Return the main figures in a few lines of text."""
         figures = self.metrics()
         lines = [
-            f"{self.investor}, decision lag {self.decision_lag}: {figures['start']} to {figures['end']}, "
-            f"{figures['steps']} steps, {figures['coins']} coins",
+            f"{self.investor}, decision lag {self.decision_lag}: {figures['start']} to "
+            f"{figures['end']}, "
+            f"{figures['steps']} steps, {figures['assets']} assets",
             f"  return {figures['total_return']:+.2%}, G {figures['G']:,.2f}, "
             f"largest drawdown {figures['maximum_drawdown']:.2%}",
             f"  final value {figures['final_value']:,.2f}, fees {figures['fees_paid']:,.2f}, "
             f"turnover {figures['turnover']:,.2f}",
-            f"  orders {figures['orders']:,}, cut {figures['orders_cut']:,}, dropped {figures['orders_dropped']:,}; "
-            f"failures {figures['failures']:,}; slowest decision {figures['utilisation_max_percent']:.4f} % of the step",
+            f"  orders {figures['orders']:,}, cut {figures['orders_cut']:,}, dropped "
+            f"{figures['orders_dropped']:,}; "
+            f"failures {figures['failures']:,}; slowest decision "
+            f"{figures['utilisation_max_percent']:.4f} % of the step",
         ]
         for reason, group in self.failures.groupby("reason"):
             first = group.iloc[0]
-            lines.append(f"  {len(group):,} decisions not used ({reason}), the first at {first['time']}: {first['message']}")
+            lines.append(
+                f"  {len(group):,} decisions not used ({reason}), the first at {first['time']}: "
+                f"{first['message']}"
+            )
         return "\n".join(lines)

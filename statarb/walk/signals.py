@@ -26,8 +26,9 @@ SignalArrays = Mapping[str, FloatArray]
 class SignalInvestor(Protocol):
     """An investor whose view of the market does not depend on what it holds.
 
-    What it knows after a row can then be computed for many rows at once, and in parallel. Its ``decide(window, holdings)``
-    must equal ``decide_on(window, holdings, signal)`` with the signal of the window's last row.
+    What it knows after a row can then be computed for many rows at once, and in parallel. Its
+    ``decide(window, holdings)`` must equal ``decide_on(window, holdings, signal)`` with the signal
+    of the window's last row.
     """
 
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> SignalArrays:
@@ -55,7 +56,9 @@ class SignalInvestor(Protocol):
 
 
 class SignalsFailed(Exception):
-    """An investor cannot compute its signals in blocks; the text says what it raised, the cause is that error."""
+    """An investor cannot compute its signals in blocks; the text says what it raised, the cause is
+    that error.
+    """
 
 
 class Block:
@@ -75,14 +78,17 @@ class Block:
         for name, values in arrays.items():
             if len(values) != last - first:
                 raise ParameterError(
-                    f"signal {name!r} must have one entry a row: {last - first} for the rows {first} to {last - 1}, "
+                    f"signal {name!r} must have one entry a row: {last - first} for the rows "
+                    f"{first} to {last - 1}, "
                     f"got {len(values)}"
                 )
         self.first, self.last, self.arrays = first, last, dict(arrays)
         self.seconds_a_row = seconds / max(last - first, 1)
 
     def row(self, position: int) -> dict[str, FloatArray]:
-        """Return the signal of one row: the entries of all arrays at ``position``, a position in ``panel.times``."""
+        """Return the signal of one row: the entries of all arrays at ``position``, a position in
+        ``panel.times``.
+        """
         return {name: values[position - self.first] for name, values in self.arrays.items()}
 
 
@@ -98,10 +104,12 @@ def signal_blocks(
     store: Checkpoint | None,
     show: bool,
 ) -> Iterator[Block]:
-    """Give the blocks of the rows ``first`` to ``last - 1`` in order; workers are ahead of the reader.
+    """Give the blocks of the rows ``first`` to ``last - 1`` in order; workers are ahead of the
+    reader.
 
-    A worker maps the panel from files, and shows the investor only the rows up to the end of its block: what lies after it is
-    not there to be seen. It leaves the block in a file too, so that blocks that wait for the reader take no memory.
+    A worker maps the panel from files, and shows the investor only the rows up to the end of its
+    block: what lies after it is not there to be seen. It leaves the block in a file too, so that
+    blocks that wait for the reader take no memory.
 
     Parameters
     ----------
@@ -114,7 +122,8 @@ def signal_blocks(
     depth : int
         Most rows that may be used for one answer.
     block : int
-        Rows of a block; cut at multiples of it, so that the blocks are the same wherever a walk begins.
+        Rows of a block; cut at multiples of it, so that the blocks are the same wherever a walk
+        begins.
     n_jobs : int
         Processes.
     store : Checkpoint, optional
@@ -125,16 +134,22 @@ def signal_blocks(
     Raises
     ------
     SignalsFailed
-        Whatever the investor raised, when the reader comes to that block; or it cannot be sent to workers.
+        Whatever the investor raised, when the reader comes to that block; or it cannot be sent to
+        workers.
     """
-    edges = [(max(low, first), min(low + block, last)) for low in range(first - first % block, last, block)]
+    edges = [
+        (max(low, first), min(low + block, last))
+        for low in range(first - first % block, last, block)
+    ]
     if joblib.effective_n_jobs(n_jobs) == 1:
         for low, high in track(edges, "signals", total=len(edges), show=show):
             yield _compute(investor, panel, low, high, depth, store)
         return
     with shared(panel, None if store is None else store.folder) as market:
         parked = Checkpoint(market.folder, "signals") if store is None else store
-        tasks = (joblib.delayed(_park)(investor, market, low, high, depth, parked) for low, high in edges)
+        tasks = (
+            joblib.delayed(_park)(investor, market, low, high, depth, parked) for low, high in edges
+        )
         runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
         done = track(runner(tasks), "signals", total=len(edges), show=show)
         try:
@@ -144,7 +159,8 @@ def signal_blocks(
                     parked.remove(_name(low, high))
                 yield found
         except pickle.PicklingError as error:
-            reason = str(error.__cause__ or error).strip('\n"').splitlines()[-1]  # joblib hands on the whole traceback as text
+            # joblib hands on the whole traceback as text
+            reason = str(error.__cause__ or error).strip('\n"').splitlines()[-1]
             raise SignalsFailed(f"workers cannot be sent it: {reason}") from error
 
 
@@ -152,18 +168,33 @@ def _name(low: int, high: int) -> str:
     return f"signals-{low:07d}-{high:07d}"
 
 
-def _park(investor: SignalInvestor, market: SharedPanel, low: int, high: int, depth: int, store: Checkpoint) -> None:
+def _park(
+    investor: SignalInvestor,
+    market: SharedPanel,
+    low: int,
+    high: int,
+    depth: int,
+    store: Checkpoint,
+) -> None:
     """Compute a block where its reader finds it."""
     _compute(investor, market.open(), low, high, depth, store)
 
 
-def _compute(investor: SignalInvestor, panel: Panel, low: int, high: int, depth: int, store: Checkpoint | None) -> Block:
+def _compute(
+    investor: SignalInvestor,
+    panel: Panel,
+    low: int,
+    high: int,
+    depth: int,
+    store: Checkpoint | None,
+) -> Block:
     """Read a block from the store, or compute it and leave it there.
 
     Raises
     ------
     SignalsFailed
-        Whatever the investor raised, or signals that do not have one entry a row. What the store or the panel raise is theirs.
+        Whatever the investor raised, or signals that do not have one entry a row. What the store or
+        the panel raise is theirs.
     """
     name = _name(low, high)
     found = None if store is None else store.read(name)
@@ -172,11 +203,16 @@ def _compute(investor: SignalInvestor, panel: Panel, low: int, high: int, depth:
     past = panel.row_slice(0, high)
     started = time.perf_counter()
     try:
-        arrays = {key: np.asarray(values) for key, values in investor.signals(past, low, high, depth).items()}
+        arrays = {
+            key: np.asarray(values)
+            for key, values in investor.signals(past, low, high, depth).items()
+        }
         made = Block(low, high, arrays, time.perf_counter() - started)
     except MemoryError:  # says something about the machine, nothing about the investor
         raise
-    except Exception as error:  # the boundary to other people's code: the walk warns of it, and asks step by step
+    except (
+        Exception
+    ) as error:  # the boundary to other people's code: the walk warns of it, and asks step by step
         raise SignalsFailed(f"{type(error).__name__}: {error}") from error
     if store is not None:
         store.write(name, made)

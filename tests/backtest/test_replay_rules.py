@@ -18,7 +18,7 @@ def times(count: int) -> pd.DatetimeIndex:
 
 
 def market(**prices: list[float]) -> sa.Panel:
-    """A panel of columns; the coin B is the numeraire by default."""
+    """A panel of columns; the asset B is the numeraire by default."""
     count = len(next(iter(prices.values())))
     return sa.Panel.from_frame(pd.DataFrame(prices, index=times(count)))
 
@@ -43,19 +43,27 @@ def test_a_purchase_and_its_fee():
     assert replay.fees.tolist() == [50.0, 0.0]
     assert replay.turnover.tolist() == [5_000.0, 0.0]
     assert replay.weights.columns.tolist() == ["A", "B", "USD"]
-    assert replay.weights.iloc[0].tolist() == pytest.approx([5_000 / 9_950, 0.0, 4_950 / 9_950], abs=1e-15)
+    assert replay.weights.iloc[0].tolist() == pytest.approx(
+        [5_000 / 9_950, 0.0, 4_950 / 9_950], abs=1e-15
+    )
     assert one_order(replay) == {
-        "time": times(1)[0], "coin": "A", "side": "buy", "wanted_value": 5_000.0, "traded_value": 5_000.0,
+        "time": times(1)[0], "asset": "A", "side": "buy", "wanted_value": 5_000.0,
+        "traded_value": 5_000.0,
         "price": 50.0, "fee": 50.0, "reason": "executed",
     }  # fmt: skip
     assert len(replay.orders) == 1
 
 
 def test_only_the_difference_is_traded():
-    # V = 4,950 + 100 x 60 = 10,950; wanted .4 V = 4,380, held 6,000: a sale of 1,620 with a fee of 16.20
+    # V = 4,950 + 100 x 60 = 10,950; wanted .4 V = 4,380, held 6,000: a sale of 1,620 with a fee of
+    # 16.20
     replay = sa.replay(market(A=[50.0, 60.0], B=[1000.0, 1000.0]), wanted(2, A=[0.5, 0.4]), RULES)
     sale = one_order(replay, 1)
-    assert (sale["side"], sale["wanted_value"], sale["fee"]) == ("sell", pytest.approx(1_620.0), pytest.approx(16.2))
+    assert (sale["side"], sale["wanted_value"], sale["fee"]) == (
+        "sell",
+        pytest.approx(1_620.0),
+        pytest.approx(16.2),
+    )
     assert replay.cash.iloc[1] == pytest.approx(4_950 + 1_620 - 16.2, abs=1e-10)
 
 
@@ -79,15 +87,23 @@ def test_above_the_maximum_is_cut_and_exactly_at_it_is_not():
 
 def test_a_sale_above_the_maximum_is_cut():
     rules = RULES.replace(max_order=2.0)
-    replay = sa.replay(market(A=[50.0] * 5, B=[1000.0] * 5), wanted(5, A=[0.4, 0.4, 0.0, 0.0, 0.0]), rules)
+    replay = sa.replay(
+        market(A=[50.0] * 5, B=[1000.0] * 5), wanted(5, A=[0.4, 0.4, 0.0, 0.0, 0.0]), rules
+    )
     # 4,000 wanted: 2,000 at once; then the rest; both sales: first 2,000, then what is left
-    assert replay.orders["reason"].tolist() == ["cut to maximum", "executed", "cut to maximum", "executed"]
+    assert replay.orders["reason"].tolist() == [
+        "cut to maximum",
+        "executed",
+        "cut to maximum",
+        "executed",
+    ]
     assert replay.orders["traded_value"].iloc[2] == 2_000.0
     assert replay.cash.iloc[-1] == pytest.approx(replay.value.iloc[-1], rel=1e-12)
 
 
 def test_limits_follow_the_last_known_price_of_the_numeraire():
-    # at t = 1 B has no quote: its last price, 1,000, still sets the minimum of 10; at t = 2 it is 100, the minimum 1
+    # at t = 1 B has no quote: its last price, 1,000, still sets the minimum of 10; at t = 2 it is
+    # 100, the minimum 1
     prices = market(A=[50.0, 50.0, 50.0], B=[1000.0, NAN, 100.0])
     replay = sa.replay(prices, wanted(3, A=[NAN, 0.0005, 0.0005]), RULES)
     assert replay.orders["reason"].tolist() == ["below minimum", "executed"]
@@ -103,7 +119,12 @@ def test_no_quote_no_trade():
     prices = market(A=[50.0, NAN, 60.0], B=[1000.0] * 3)
     replay = sa.replay(prices, wanted(3, A=[0.5, 0.0, 0.0]), RULES)
     missed = one_order(replay, 1)
-    assert (missed["reason"], missed["side"], missed["traded_value"], missed["fee"]) == ("no quote", "sell", 0.0, 0.0)
+    assert (missed["reason"], missed["side"], missed["traded_value"], missed["fee"]) == (
+        "no quote",
+        "sell",
+        0.0,
+        0.0,
+    )
     assert math.isnan(missed["price"])
     assert missed["wanted_value"] == 5_000.0  # at the last known price
     assert replay.value.iloc[1] == 9_950.0
@@ -121,8 +142,11 @@ def test_a_hole_trades_nothing_and_keeps_the_value():
 def test_sales_pay_for_purchases():
     # all in A, then all in C: cash comes from the sale alone
     free = FREE.replace(fee=0.01)
-    replay = sa.replay(market(A=[1.0, 1.0], C=[1.0, 1.0]), wanted(2, A=[0.5, 0.0], C=[0.0, 0.5]), free)
-    # t = 0: 50 into A, fee .5, cash 49.5, V = 99.5. t = 1: sale of 50, fee .5; purchase of 49.75, fee .4975
+    replay = sa.replay(
+        market(A=[1.0, 1.0], C=[1.0, 1.0]), wanted(2, A=[0.5, 0.0], C=[0.0, 0.5]), free
+    )
+    # t = 0: 50 into A, fee .5, cash 49.5, V = 99.5. t = 1: sale of 50, fee .5; purchase of 49.75,
+    # fee .4975
     assert replay.orders["side"].tolist() == ["buy", "sell", "buy"]
     assert replay.cash.iloc[1] == pytest.approx(49.5 + 50 - 0.5 - 49.75 - 0.4975, abs=1e-12)
 
@@ -140,8 +164,11 @@ def test_no_cash_scales_all_purchases_by_one_factor():
 
 
 def test_a_purchase_scaled_below_the_minimum_is_dropped_and_its_cash_stays():
-    # the minimum is 40 USD: of 60 and 40, scaled by 1 / 1.01, the second falls below it and is dropped
-    rules = sa.TradingRules(capital=100.0, fee=0.01, min_order=40.0, max_order=1000.0, numeraire=None)
+    # the minimum is 40 USD: of 60 and 40, scaled by 1 / 1.01, the second falls below it and is
+    # dropped
+    rules = sa.TradingRules(
+        capital=100.0, fee=0.01, min_order=40.0, max_order=1000.0, numeraire=None
+    )
     replay = sa.replay(market(A=[1.0, 1.0], B=[2.0, 2.0]), wanted(A=[0.6], B=[0.4]), rules)
     orders = replay.orders
     assert orders["reason"].tolist() == ["no cash", "no cash"]
@@ -187,8 +214,12 @@ def test_a_row_with_nan_keeps_the_holdings_and_is_counted():
     assert replay.failures == 2
     assert replay.failed_times.tolist() == times(3)[1:].tolist()
     assert replay.value.equals(kept.value)
-    # the row that names B lists A as the cell that was not finite; the row of NaN alone names nobody
-    assert replay.orders[["coin", "reason"]].values.tolist() == [["A", "executed"], ["A", "not finite"]]
+    # the row that names B lists A as the cell that was not finite; the row of NaN alone names
+    # nobody
+    assert replay.orders[["asset", "reason"]].values.tolist() == [
+        ["A", "executed"],
+        ["A", "not finite"],
+    ]
     assert kept.failures == 0
 
 
@@ -206,14 +237,15 @@ def test_a_row_of_zeros_sells_everything():
     assert replay.cash.tolist() == [50.0, 150.0]
 
 
-def test_delisted_coins_keep_their_last_price():
+def test_delisted_assets_keep_their_last_price():
     prices = market(A=[50.0, 60.0, NAN, NAN], B=[1000.0] * 4)
     replay = sa.replay(prices, wanted(A=[0.5]), RULES)
     assert replay.value.tolist()[1:] == [10_950.0] * 3
 
 
 def test_insolvency_ends_trading():
-    # a price that falls by 320 orders of magnitude is the only way to lose everything; it underflows to a value of 0
+    # a price that falls by 320 orders of magnitude is the only way to lose everything; it
+    # underflows to a value of 0
     prices = market(A=[1e10, 1e-20, 1e10], B=[1.0, 1.0, 1.0])
     rules = sa.TradingRules(capital=1e-300, fee=0.0).without_limits()
     replay = sa.replay(prices, wanted(3, A=[1.0, 1.0, 0.5]), rules)
@@ -226,17 +258,24 @@ def test_insolvency_ends_trading():
 
 def test_an_imputed_price_is_no_quote():
     prices = market(A=[50.0, NAN, 60.0], B=[1000.0] * 3)
-    filled = prices.with_arrays({"price": prices.last_known()}, observed=prices.observed_array, imputation="lvcf")
+    filled = prices.with_arrays(
+        {"price": prices.last_known()}, observed=prices.observed_array, imputation="lvcf"
+    )
     weights = wanted(3, A=[0.5, 0.0, 0.0])
     a, b = sa.replay(prices, weights, RULES), sa.replay(filled, weights, RULES)
     assert b.counts["no quote"] == 1
     assert a.value.equals(b.value)
 
 
-def test_events_credit_whoever_holds_the_coin():
+def test_events_credit_whoever_holds_the_asset():
     prices = market(A=[50.0, 50.0, 50.0], B=[1000.0] * 3)
     events = pd.DataFrame(
-        {"time": [times(3)[1], times(3)[0]], "coin": ["A", "A"], "kind": ["airdrop"] * 2, "benefit": [2.0, 9.0]}
+        {
+            "time": [times(3)[1], times(3)[0]],
+            "asset": ["A", "A"],
+            "kind": ["airdrop"] * 2,
+            "benefit": [2.0, 9.0],
+        }
     )
     rules = RULES.replace(fee=0.0)
     replay = sa.replay(prices, wanted(A=[0.5]), rules, events=events)

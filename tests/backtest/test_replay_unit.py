@@ -12,7 +12,10 @@ TIMES = pd.date_range("2018-01-25", periods=6, freq="5min", unit="us")
 
 
 def market():
-    prices = pd.DataFrame({1: [4.0, np.nan, 5.0, np.nan, np.nan, 8.0], 2: [1.0, 1.0, np.nan, 2.0, np.nan, 2.0]}, index=TIMES)
+    prices = pd.DataFrame(
+        {1: [4.0, np.nan, 5.0, np.nan, np.nan, 8.0], 2: [1.0, 1.0, np.nan, 2.0, np.nan, 2.0]},
+        index=TIMES,
+    )
     return sa.Panel.from_frame(prices)
 
 
@@ -22,17 +25,29 @@ def test_it_is_the_last_known_price_of_the_numeraire():
     account = sa.replay(market(), wanted, rules)
     assert account.unit.tolist() == [4.0, 5.0, 5.0, 5.0, 8.0]
     assert account.unit.index.equals(account.times)
-    assert sa.replay(market(), wanted, rules, start=TIMES[0]).unit.tolist() == [4.0, 4.0, 5.0, 5.0, 5.0, 8.0]
+    assert sa.replay(market(), wanted, rules, start=TIMES[0]).unit.tolist() == [
+        4.0,
+        4.0,
+        5.0,
+        5.0,
+        5.0,
+        8.0,
+    ]
 
 
-@pytest.mark.parametrize("rules", [sa.TradingRules(numeraire=None), sa.TradingRules().without_limits()])
+@pytest.mark.parametrize(
+    "rules", [sa.TradingRules(numeraire=None), sa.TradingRules().without_limits()]
+)
 def test_without_a_numeraire_it_is_one(rules):
     account = sa.replay(market(), pd.DataFrame({2: [0.3]}, index=TIMES[:1]), rules)
     assert account.unit.tolist() == [1.0] * 6
 
 
 def test_orders_are_dropped_and_cut_by_it(real_panel):
-    wanted = pd.DataFrame({1443: [0.5, 0.5003, 0.9], 1444: [0.0001, 0.2, 0.05]}, index=real_panel.grid[[3000, 3001, 3005]])
+    wanted = pd.DataFrame(
+        {1443: [0.5, 0.5003, 0.9], 1444: [0.0001, 0.2, 0.05]},
+        index=real_panel.grid[[3000, 3001, 3005]],
+    )
     account = sa.replay(real_panel, wanted, sa.TradingRules(max_order=0.1))
     orders = account.orders
     size = orders["wanted_value"].to_numpy() / account.unit.reindex(orders["time"]).to_numpy()

@@ -19,7 +19,9 @@ def legs(rows: int = 300, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     x = np.cumsum(rng.normal(size=(rows, 2)), axis=0) * 0.01
     noise = np.convolve(rng.normal(size=rows + 30), 0.8 ** np.arange(31), "valid") * 0.005
-    return pd.DataFrame({"y": 1.0 + 0.8 * x[:, 0] - 0.3 * x[:, 1] + noise, "a": x[:, 0] + 2.0, "b": x[:, 1] - 1.0})
+    return pd.DataFrame(
+        {"y": 1.0 + 0.8 * x[:, 0] - 0.3 * x[:, 1] + noise, "a": x[:, 0] + 2.0, "b": x[:, 1] - 1.0}
+    )
 
 
 def test_least_squares_leaves_residuals_that_x_does_not_explain() -> None:
@@ -31,7 +33,7 @@ def test_least_squares_leaves_residuals_that_x_does_not_explain() -> None:
     assert list(hedge.slopes.index) == ["a", "b"]
 
 
-def test_total_least_squares_treats_both_coins_alike() -> None:
+def test_total_least_squares_treats_both_assets_alike() -> None:
     frame = legs()
     there = hedge_ratio(frame["y"], frame["a"], "tls").slopes.item()
     back = hedge_ratio(frame["a"], frame["y"], "tls").slopes.item()
@@ -81,13 +83,22 @@ def test_rolling_is_least_squares_on_each_window() -> None:
     assert table.index.equals(frame.index)
     later = frame.copy()
     later.loc[80:, "y"] += 5.0
-    pd.testing.assert_frame_equal(rolling_hedge_ratio(later["y"], later["a"], 20).loc[:79], table.loc[:79], rtol=1e-9)
-    assert rolling_hedge_ratio(frame["y"], pd.Series(1.0, index=frame.index), 20)["slope"].isna().all()
+    pd.testing.assert_frame_equal(
+        rolling_hedge_ratio(later["y"], later["a"], 20).loc[:79], table.loc[:79], rtol=1e-9
+    )
+    assert (
+        rolling_hedge_ratio(frame["y"], pd.Series(1.0, index=frame.index), 20)["slope"].isna().all()
+    )
     assert rolling_hedge_ratio(frame["y"], frame["a"], 500)["slope"].isna().all()
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 1000), states=st.integers(1, 3), rows=st.integers(1, 40), missing=st.sampled_from([0.0, 0.3, 1.0]))
+@given(
+    seed=st.integers(0, 1000),
+    states=st.integers(1, 3),
+    rows=st.integers(1, 40),
+    missing=st.sampled_from([0.0, 0.3, 1.0]),
+)
 def test_filter_agrees_with_its_twin(seed: int, states: int, rows: int, missing: float) -> None:
     rng = np.random.default_rng(seed)
     design = rng.normal(size=(rows, states))
@@ -102,10 +113,13 @@ def test_filter_agrees_with_its_twin(seed: int, states: int, rows: int, missing:
 class RandomWalkRegression(MLEModel):
     """The same model in statsmodels' state space form."""
 
-    def __init__(self, target: np.ndarray, design: np.ndarray, steps: np.ndarray, noise: float) -> None:
+    def __init__(
+        self, target: np.ndarray, design: np.ndarray, steps: np.ndarray, noise: float
+    ) -> None:
         states = design.shape[1]
         super().__init__(target, k_states=states, k_posdef=states, initialization="known",
-                         constant=np.zeros(states), stationary_cov=START * np.eye(states))  # fmt: skip
+                         constant=np.zeros(states),
+                         stationary_cov=START * np.eye(states))  # fmt: skip
         self["design"] = design.T[None]
         self["transition"] = np.eye(states)
         self["selection"] = np.eye(states)
@@ -120,7 +134,9 @@ def test_filter_agrees_with_statsmodels() -> None:
     fitted = kalman_hedge_ratio(frame["y"], frame[["a", "b"]], drift=drift, noise=noise)
     origin = frame.iloc[0]
     design = np.column_stack([frame[["a", "b"]] - origin[["a", "b"]], np.ones(250)])
-    model = RandomWalkRegression((frame["y"] - origin["y"]).to_numpy(), design, np.full(3, drift**2), noise**2)
+    model = RandomWalkRegression(
+        (frame["y"] - origin["y"]).to_numpy(), design, np.full(3, drift**2), noise**2
+    )
     result = model.ssm.filter()
     states = result.filtered_state.T.copy()
     states[:, 2] += origin["y"] - states[:, :2] @ origin[["a", "b"]]

@@ -1,4 +1,6 @@
-"""Spreads and their process: fits against definitions and simulations, thresholds against Bertram's closed forms."""
+"""Spreads and their process: fits against definitions and simulations, thresholds against Bertram's
+closed forms.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def legs(rows: int = 1500, seed: int = 0) -> pd.DataFrame:
     b = np.cumsum(rng.normal(size=rows)) * 0.01 + 2.0
     c = np.cumsum(rng.normal(size=rows)) * 0.01
     index = pd.date_range("2018-01-24", periods=rows, freq="5min")
-    return pd.DataFrame({"a": 1.2 * b + PROCESS.simulate(rows, seed=seed + 500), "b": b, "c": c}, index=index)
+    return pd.DataFrame(
+        {"a": 1.2 * b + PROCESS.simulate(rows, seed=seed + 500), "b": b, "c": c}, index=index
+    )
 
 
 def test_the_fit_is_the_autoregression_of_statsmodels() -> None:
@@ -36,8 +40,11 @@ def test_the_fit_is_the_autoregression_of_statsmodels() -> None:
     assert fitted.autoregression == pytest.approx(reference.params[1], rel=1e-10)
     assert fitted.mean == pytest.approx(reference.params[0] / (1.0 - reference.params[1]), rel=1e-9)
     assert fitted.residual_sd**2 == pytest.approx(reference.sigma2, rel=1e-10)
-    assert fitted.standard_errors["autoregression"] == pytest.approx(reference.bse[1], rel=1e-3)  # bse divides by n - 2
-    assert fitted.sigma == pytest.approx(fitted.residual_sd * math.sqrt(2 * fitted.speed / (1 - fitted.autoregression**2)))
+    # bse divides by n - 2
+    assert fitted.standard_errors["autoregression"] == pytest.approx(reference.bse[1], rel=1e-3)
+    assert fitted.sigma == pytest.approx(
+        fitted.residual_sd * math.sqrt(2 * fitted.speed / (1 - fitted.autoregression**2))
+    )
     assert fitted.half_life == pytest.approx(math.log(2.0) / fitted.speed)
     assert fitted.observations == 799
 
@@ -49,16 +56,23 @@ def test_standard_errors_are_the_spread_of_the_estimates() -> None:
         found = np.std([getattr(fit, name) for fit in fits])
         # 300 draws know a standard deviation to 4 %; the rest is the bias of a short sample
         assert claimed == pytest.approx(found, rel=0.15)
-        assert np.mean([getattr(fit, name) for fit in fits]) == pytest.approx(getattr(PROCESS, name), abs=0.35 * found)
+        assert np.mean([getattr(fit, name) for fit in fits]) == pytest.approx(
+            getattr(PROCESS, name), abs=0.35 * found
+        )
 
 
 def test_forecasts_follow_the_exact_decay() -> None:
     value = PROCESS.mean + 0.1
     assert PROCESS.expected_change(value, 7) == pytest.approx(-0.1 * (1.0 - math.exp(-7 * 0.05)))
-    assert PROCESS.expected_change(value, round(PROCESS.half_life)) == pytest.approx(-0.05, rel=0.03)  # rounded to whole steps
+    # rounded to whole steps
+    assert PROCESS.expected_change(value, round(PROCESS.half_life)) == pytest.approx(
+        -0.05, rel=0.03
+    )
     ends = np.array([PROCESS.simulate(10, seed=seed, start=value)[-1] for seed in range(2000)])
     sd = PROCESS.stationary_sd * math.sqrt(1.0 - math.exp(-2 * 10 * 0.05))
-    assert ends.mean() - value == pytest.approx(PROCESS.expected_change(value, 10), abs=4 * sd / math.sqrt(2000))
+    assert ends.mean() - value == pytest.approx(
+        PROCESS.expected_change(value, 10), abs=4 * sd / math.sqrt(2000)
+    )
     assert ends.std() == pytest.approx(sd, rel=0.08)  # 2000 draws: 1.6 % a standard error
 
 
@@ -95,7 +109,9 @@ def test_thresholds_solve_bertrams_equation_and_beat_their_neighbours() -> None:
         assert left == pytest.approx(2.0 * float(erfi(a * scale)), rel=1e-8)
 
         def rate(bound: float, cost: float = cost, scale: float = scale) -> float:
-            return (2.0 * bound - cost) / (2.0 * math.pi / PROCESS.speed * float(erfi(bound * scale)))
+            return (2.0 * bound - cost) / (
+                2.0 * math.pi / PROCESS.speed * float(erfi(bound * scale))
+            )
 
         assert best.gain_per_step == pytest.approx(rate(a), rel=1e-10)
         assert best.gain_per_step > max(rate(a * 1.02), rate(a * 0.98 + 0.02 * cost / 2))
@@ -119,7 +135,8 @@ def test_cycle_length_and_variance_against_quadrature_series_and_simulation() ->
     assert best.cycle == pytest.approx(2.0 * passage / PROCESS.speed, rel=1e-9)
     # Bertram's series for the variance, in the symmetric case
     assert 2.0 * _passage_variance(z) == pytest.approx(_bertram_variance(z), rel=1e-6)
-    # a path in steps of a fiftieth; a crossing is seen late, by about .58 of a small step's standard deviation
+    # a path in steps of a fiftieth; a crossing is seen late, by about .58 of a small step's
+    # standard deviation
     fine = OrnsteinUhlenbeck.of(0.0, PROCESS.speed / 50.0, PROCESS.sigma / math.sqrt(50.0))
     path = fine.simulate(1_500_000, seed=4)
     late = 0.5826 * fine.residual_sd
@@ -132,7 +149,9 @@ def test_cycle_length_and_variance_against_quadrature_series_and_simulation() ->
         elif state == 1 and value >= a:
             state = 0
     lengths = np.diff(starts) / 50.0
-    assert lengths.mean() == pytest.approx(best.cycle, abs=4.0 * lengths.std() / math.sqrt(len(lengths)))
+    assert lengths.mean() == pytest.approx(
+        best.cycle, abs=4.0 * lengths.std() / math.sqrt(len(lengths))
+    )
     assert lengths.std() == pytest.approx(best.cycle_sd, rel=0.2)  # about 300 heavy-tailed cycles
 
 
@@ -151,7 +170,10 @@ def _bertram_variance(z: float) -> float:
         for k in range(1, 80):
             half = (2 * k - 1) / 2.0
             total += (
-                gamma(half) * (digamma(half) - digamma(1.0)) * (math.sqrt(2.0) * x) ** (2 * k - 1) / math.factorial(2 * k - 1)
+                gamma(half)
+                * (digamma(half) - digamma(1.0))
+                * (math.sqrt(2.0) * x) ** (2 * k - 1)
+                / math.factorial(2 * k - 1)
             )
         return total
 
@@ -163,19 +185,25 @@ def test_a_spread_adds_up() -> None:
     spread = sa.Spread.fit(frame, "a", "b")
     value = spread.value(frame)
     assert abs(value.mean()) < 1e-12
-    assert value.equals(frame["a"] - spread.hedge_ratio["b"] * frame["b"] - spread.intercept) or np.allclose(
+    assert value.equals(
+        frame["a"] - spread.hedge_ratio["b"] * frame["b"] - spread.intercept
+    ) or np.allclose(
         value, frame["a"] - spread.hedge_ratio["b"] * frame["b"] - spread.intercept, atol=1e-12
     )
     assert spread.half_life == fit_ou(value).half_life
     # both legs together move as the spread is expected to
-    assert spread.adjustment @ spread.weights == pytest.approx(spread.process.autoregression - 1.0, rel=1e-9)
+    assert spread.adjustment @ spread.weights == pytest.approx(
+        spread.process.autoregression - 1.0, rel=1e-9
+    )
     for steps in (1, 5, 50):
         total = spread.expected_return(frame, steps) @ spread.weights
         np.testing.assert_allclose(total, spread.process.expected_change(value, steps), atol=1e-12)
     # a is planted to do all of the reverting
     assert spread.adjustment["a"] == pytest.approx(spread.process.autoregression - 1.0, abs=0.02)
     score = spread.zscore(frame)
-    np.testing.assert_allclose(score * spread.process.stationary_sd + spread.process.mean, value, atol=1e-12)
+    np.testing.assert_allclose(
+        score * spread.process.stationary_sd + spread.process.mean, value, atol=1e-12
+    )
     assert np.sign(spread.expected_return(frame, 5)["a"]).equals(-np.sign(score).rename("a"))
 
 
@@ -187,7 +215,8 @@ def test_expected_returns_are_earned_by_the_leg_that_is_cheap() -> None:
     expected = spread.expected_return(future, steps)
     earned = future[["a", "b"]].shift(-steps) - future[["a", "b"]]
     slope = np.polyfit(expected["a"][:-steps], earned["a"][:-steps], 1)[0]
-    assert slope == pytest.approx(1.0, abs=0.35)  # 3000 overlapping steps, relation fitted on the 3000 before
+    # 3000 overlapping steps, relation fitted on the 3000 before
+    assert slope == pytest.approx(1.0, abs=0.35)
 
 
 def test_values_and_scores_at_a_row_do_not_depend_on_later_rows() -> None:
@@ -195,7 +224,12 @@ def test_values_and_scores_at_a_row_do_not_depend_on_later_rows() -> None:
     spread = sa.Spread.fit(frame.iloc[:500], "a", ["b", "c"])
     later = frame.copy()
     later.iloc[900:] += 3.0
-    for method in (spread.value, spread.zscore, spread.expected_return, lambda f: spread.zscore(f, 50)):
+    for method in (
+        spread.value,
+        spread.zscore,
+        spread.expected_return,
+        lambda f: spread.zscore(f, 50),
+    ):
         assert method(frame).iloc[:900].equals(method(later).iloc[:900])
 
 
@@ -223,7 +257,9 @@ def test_stretches_are_fitted_alone() -> None:
     tau, pvalue, _ = coint(part["a"], part["b"], maxlag=12, autolag="aic")
     assert table.loc[1, "tau"] == pytest.approx(tau)
     assert table.loc[1, "pvalue"] == pytest.approx(pvalue)
-    assert table.loc[1, "hedge_ratio"] == pytest.approx(sa.Spread.fit(part, "a", "b").hedge_ratio["b"])
+    assert table.loc[1, "hedge_ratio"] == pytest.approx(
+        sa.Spread.fit(part, "a", "b").hedge_ratio["b"]
+    )
     assert table["observations"].tolist() == [400, 400, 400]
     assert table["hedge_ratio"].between(0.9, 1.5).all()
     with pytest.raises(DataError, match="1200 rows have all legs; 50 stretches need at least 1500"):
@@ -235,9 +271,9 @@ def test_stretches_are_fitted_alone() -> None:
 
 def test_bad_legs_are_named() -> None:
     frame = legs(200)
-    with pytest.raises(ParameterError, match="no coin 'z'"):
+    with pytest.raises(ParameterError, match="no asset 'z'"):
         sa.Spread.fit(frame, "a", "z")
-    with pytest.raises(ParameterError, match="different coins"):
+    with pytest.raises(ParameterError, match="different assets"):
         sa.Spread.fit(frame, "a", ["b", "a"])
     with pytest.raises(ParameterError, match="hedge must be one of"):
         sa.Spread.fit(frame, "a", "b", "ridge")
@@ -247,7 +283,7 @@ def test_bad_legs_are_named() -> None:
         sa.Spread.fit(frame.assign(b=1.0), "a", "b")
     with pytest.raises(DataError, match="no row has all"):
         sa.Spread.fit(frame.assign(b=np.nan), "a", "b", 1.0)
-    with pytest.raises(ParameterError, match="no coin 'b'"):
+    with pytest.raises(ParameterError, match="no asset 'b'"):
         sa.Spread.fit(frame, "a", "b").value(frame[["a", "c"]])
     with pytest.raises(ParameterError, match="fee must be"):
         sa.Spread.fit(frame, "a", "b").thresholds(-0.1)
@@ -270,7 +306,9 @@ def test_variance_ratio_is_that_of_arch() -> None:
     values = PROCESS.simulate(500, seed=8)
     ratio, statistic, pvalue = variance_ratio(values, 10)
     expected = VarianceRatio(values, lags=10)
-    assert (ratio, statistic, pvalue) == pytest.approx((expected.vr, expected.stat, expected.pvalue))
+    assert (ratio, statistic, pvalue) == pytest.approx(
+        (expected.vr, expected.stat, expected.pvalue)
+    )
     assert ratio < 1.0
     with pytest.raises(DataError, match="at least 40 values"):
         variance_ratio(values[:20], 10)

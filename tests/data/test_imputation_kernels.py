@@ -19,7 +19,9 @@ tables = hnp.arrays(
 
 
 def holes_of(column: np.ndarray) -> list[tuple[int, int, int]]:
-    """Twin of the walk over holes: (last number before, first cell, end) with end == len where the hole is open."""
+    """Twin of the walk over holes: (last number before, first cell, end) with end == len where the
+    hole is open.
+    """
     found, low = [], None
     for row in range(len(column) + 1):
         if row == len(column) or not np.isnan(column[row]):
@@ -76,22 +78,32 @@ def test_tied_paths(table: np.ndarray, seed: int, tie: bool) -> None:
 
 @given(tables, st.integers(0, 5), st.integers(0, 6), st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_long_holes_are_blanked(table: np.ndarray, seed: int, max_gap: int, fill_start: bool) -> None:
+def test_long_holes_are_blanked(
+    table: np.ndarray, seed: int, max_gap: int, fill_start: bool
+) -> None:
     elapsed = elapsed_of(len(table), seed)
     filled = table.copy()
     carry(filled)
     expected = filled.copy()
     for column in range(table.shape[1]):
         for low, first, end in holes_of(table[:, column]):
-            length = elapsed[end] - elapsed[low] - 1 if end < len(table) else elapsed[-1] - elapsed[low]
+            length = (
+                elapsed[end] - elapsed[low] - 1 if end < len(table) else elapsed[-1] - elapsed[low]
+            )
             if length > max_gap:
-                late = elapsed[first:end] - elapsed[low] > max_gap if fill_start else np.ones(end - first, dtype=bool)
+                late = (
+                    elapsed[first:end] - elapsed[low] > max_gap
+                    if fill_start
+                    else np.ones(end - first, dtype=bool)
+                )
                 expected[first:end, column][late] = np.nan
     blank_long_holes(filled, ~np.isnan(table), elapsed, float(max_gap), fill_start)
     np.testing.assert_array_equal(filled, expected)
 
 
-@pytest.mark.parametrize("kernel", [carry, lambda table: interpolate(table, np.arange(float(len(table))))])
+@pytest.mark.parametrize(
+    "kernel", [carry, lambda table: interpolate(table, np.arange(float(len(table))))]
+)
 def test_columns_without_a_number_stay_empty(kernel) -> None:  # type: ignore[no-untyped-def]
     table = np.full((4, 2), np.nan)
     kernel(table)

@@ -50,12 +50,15 @@ def write(folder: Path, name: str, frame: pd.DataFrame = CANDLES) -> Path:
 def test_every_format_gives_the_same_panel(ending: str, tmp_path: Path) -> None:
     write(tmp_path, f"BTC_USDT-5m{ending}")
     panel = sa.read_ohlcv(tmp_path, fields=("open", "high", "low", "volume"), numeraire="BTC/USDT")
-    assert list(panel.coins) == ["BTC/USDT"]
+    assert list(panel.assets) == ["BTC/USDT"]
     assert panel.step == pd.Timedelta("5min")
     assert panel.times.equals((OPENED + pd.Timedelta("5min")).tz_localize(None).as_unit("us"))
     assert panel.price["BTC/USDT"].tolist() == CANDLES["close"].tolist()
     assert panel.field("high")["BTC/USDT"].tolist() == CANDLES["high"].tolist()
-    assert panel.field("volume")["BTC/USDT"].tolist() == (CANDLES["volume"] * CANDLES["close"]).tolist()
+    assert (
+        panel.field("volume")["BTC/USDT"].tolist()
+        == (CANDLES["volume"] * CANDLES["close"]).tolist()
+    )
     assert panel.table.loc["BTC/USDT", "symbol"] == "BTC"
     assert panel.numeraire == "BTC/USDT"
 
@@ -78,10 +81,12 @@ def test_openings_off_the_grid_are_known_at_the_next_time_of_it(tmp_path: Path) 
 def test_pairs_share_one_grid(tmp_path: Path) -> None:
     write(tmp_path, "BTC_USDT-5m.feather")
     write(tmp_path, "ETH_USDT-5m.csv", CANDLES.iloc[[1, 4]])
-    write(tmp_path, "XRP_USDT_USDT-5m-futures.json", CANDLES.assign(date=OPENED + pd.Timedelta("1h")))
+    write(
+        tmp_path, "XRP_USDT_USDT-5m-futures.json", CANDLES.assign(date=OPENED + pd.Timedelta("1h"))
+    )
     (tmp_path / "notes.txt").write_text("no candles")
     panel = sa.read_ohlcv(tmp_path)
-    assert list(panel.coins) == ["BTC/USDT", "ETH/USDT", "XRP/USDT:USDT-futures"]
+    assert list(panel.assets) == ["BTC/USDT", "ETH/USDT", "XRP/USDT:USDT-futures"]
     assert panel.shape == (18, 3)
     assert len(panel.times) == 12
     assert panel.price["ETH/USDT"].dropna().index.tolist() == [
@@ -89,12 +94,16 @@ def test_pairs_share_one_grid(tmp_path: Path) -> None:
         pd.Timestamp("2018-01-25 00:25"),
     ]
     some = sa.read_ohlcv(tmp_path, pairs=["ETH/USDT"])
-    assert list(some.coins) == ["ETH/USDT"]
+    assert list(some.assets) == ["ETH/USDT"]
 
 
 def test_timeframes_must_be_chosen_where_there_are_several(tmp_path: Path) -> None:
     write(tmp_path, "BTC_USDT-5m.json")
-    write(tmp_path, "BTC_USDT-1h.json", CANDLES.assign(date=pd.date_range("2018-01-25", periods=6, freq="h", tz="UTC")))
+    write(
+        tmp_path,
+        "BTC_USDT-1h.json",
+        CANDLES.assign(date=pd.date_range("2018-01-25", periods=6, freq="h", tz="UTC")),
+    )
     with pytest.raises(sa.ParameterError, match="timeframe must be chosen"):
         sa.read_ohlcv(tmp_path)
     assert sa.read_ohlcv(tmp_path, timeframe="5m").step == pd.Timedelta("5min")
@@ -108,12 +117,14 @@ def test_timeframes_must_be_chosen_where_there_are_several(tmp_path: Path) -> No
 def test_a_name_without_a_timeframe_takes_the_distance_of_its_candles(tmp_path: Path) -> None:
     write(tmp_path, "BTCUSDT.csv")
     panel = sa.read_ohlcv(tmp_path)
-    assert list(panel.coins) == ["BTCUSDT"]
+    assert list(panel.assets) == ["BTCUSDT"]
     assert panel.step == pd.Timedelta("5min")
     assert sa.read_ohlcv(tmp_path, timeframe="5m").equals(panel)
 
 
-@pytest.mark.parametrize(("unit", "scale"), [("s", 1), ("ms", 1_000), ("us", 1_000_000), ("ns", 1_000_000_000)])
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("s", 1), ("ms", 1_000), ("us", 1_000_000), ("ns", 1_000_000_000)]
+)
 def test_units_of_numeric_times(unit: str, scale: int, tmp_path: Path) -> None:
     frame = CANDLES.assign(date=OPENED.as_unit("s").asi8 * scale)
     frame.rename(columns={"date": "timestamp"}).to_csv(tmp_path / "BTC_USDT-5m.csv", index=False)
@@ -122,8 +133,12 @@ def test_units_of_numeric_times(unit: str, scale: int, tmp_path: Path) -> None:
 
 def test_csv_without_a_header_and_json_of_objects(tmp_path: Path) -> None:
     MILLISECONDS.to_csv(tmp_path / "BTC_USDT-5m.csv", index=False, header=False)
-    CANDLES.assign(date=OPENED.astype(str)).to_csv(tmp_path / "ETH_USDT-5m.csv", index=False, header=False)
-    (tmp_path / "XRP_USDT-5m.json").write_text(MILLISECONDS.rename(columns={"date": "timestamp"}).to_json(orient="records"))
+    CANDLES.assign(date=OPENED.astype(str)).to_csv(
+        tmp_path / "ETH_USDT-5m.csv", index=False, header=False
+    )
+    (tmp_path / "XRP_USDT-5m.json").write_text(
+        MILLISECONDS.rename(columns={"date": "timestamp"}).to_json(orient="records")
+    )
     panel = sa.read_ohlcv(tmp_path)
     for pair in ("BTC/USDT", "ETH/USDT", "XRP/USDT"):
         assert panel.price[pair].tolist() == CANDLES["close"].tolist()
@@ -137,13 +152,24 @@ def test_bad_rows_are_counted_and_the_last_of_a_time_counts(tmp_path: Path) -> N
     panel = sa.read_ohlcv(tmp_path)
     assert panel.price["BTC/USDT"].iloc[0] == 99.0
     ingest = panel.metadata["ingest"]
-    assert (ingest["rows_read"], ingest["rows_accepted"], ingest["rows_rejected"], ingest["duplicates"]) == (7, 5, 2, 1)
-    assert sa.quality_report(panel).coins.loc["BTC/USDT", "duplicates"] == 1.0
+    assert (
+        ingest["rows_read"],
+        ingest["rows_accepted"],
+        ingest["rows_rejected"],
+        ingest["duplicates"],
+    ) == (7, 5, 2, 1)
+    assert sa.quality_report(panel).assets.loc["BTC/USDT", "duplicates"] == 1.0
 
 
 def test_the_running_candle_can_be_left_out(tmp_path: Path) -> None:
     write(tmp_path, "BTC_USDT-5m.json")
-    assert sa.read_ohlcv(tmp_path, drop_last=True).price["BTC/USDT"].tolist() == [11.0, 12.0, 13.0, 14.0, 15.0]
+    assert sa.read_ohlcv(tmp_path, drop_last=True).price["BTC/USDT"].tolist() == [
+        11.0,
+        12.0,
+        13.0,
+        14.0,
+        15.0,
+    ]
 
 
 def test_bad_folders_and_files(tmp_path: Path) -> None:
@@ -193,13 +219,18 @@ def test_bad_arguments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".json.gz", ".csv.gz"])
-def test_a_damaged_archive_is_one_clear_error_wherever_the_damage_is(ending: str, tmp_path: Path) -> None:
+def test_a_damaged_archive_is_one_clear_error_wherever_the_damage_is(
+    ending: str, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     opened = pd.date_range("2018-01-25", periods=400, freq="5min", tz="UTC")
-    many = pd.DataFrame({"date": opened, **{name: rng.uniform(1.0, 2.0, 400) for name in CANDLES.columns[1:]}})
+    many = pd.DataFrame(
+        {"date": opened, **{name: rng.uniform(1.0, 2.0, 400) for name in CANDLES.columns[1:]}}
+    )
     path = write(tmp_path, f"BTC_USDT-5m{ending}", many)
     whole = path.read_bytes()
-    for place in range(64, len(whole) - 8, len(whole) // 60):  # behind the header, which holds a name
+    # behind the header, which holds a name
+    for place in range(64, len(whole) - 8, len(whole) // 60):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         with pytest.raises(sa.DataError, match="cannot be read as candles"):
             sa.read_ohlcv(tmp_path)

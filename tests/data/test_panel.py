@@ -12,17 +12,21 @@ import statarb as sa
 from statarb.data.panel import carry_forward
 
 
-def make_panel(times: int = 60, coins: int = 4, *, seed: int = 0) -> sa.Panel:
+def make_panel(times: int = 60, assets: int = 4, *, seed: int = 0) -> sa.Panel:
     rng = np.random.default_rng(seed)
-    prices = np.exp(np.cumsum(rng.normal(0.0, 0.01, (times, coins)), axis=0))
+    prices = np.exp(np.cumsum(rng.normal(0.0, 0.01, (times, assets)), axis=0))
     prices[rng.random(prices.shape) < 0.2] = np.nan
     prices[times // 3 : times // 3 + 3] = np.nan
     prices[0, 0] = 1.0
     index = pd.date_range("2018-01-24 20:00", periods=times, freq="5min", unit="us")
-    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=range(1442, 1442 + coins)))
+    return sa.Panel.from_frame(
+        pd.DataFrame(prices, index=index, columns=range(1442, 1442 + assets))
+    )
 
 
-def frame(values: dict[object, list[float]], start: str = "2018-01-25", freq: str = "5min") -> pd.DataFrame:
+def frame(
+    values: dict[object, list[float]], start: str = "2018-01-25", freq: str = "5min"
+) -> pd.DataFrame:
     size = len(next(iter(values.values())))
     return pd.DataFrame(values, index=pd.date_range(start, periods=size, freq=freq))
 
@@ -33,7 +37,9 @@ def test_a_frame_comes_back_as_it_went_in() -> None:
     pd.testing.assert_frame_equal(panel.price, prices, check_freq=False, check_index_type=False)
     assert panel.observed.to_numpy().tolist() == prices.notna().to_numpy().tolist()
     assert panel.shape == (4, 2)
-    assert panel.rows.tolist() == [0, 1, 3], "a time without any price is part of the grid, but no row"
+    assert panel.rows.tolist() == [0, 1, 3], (
+        "a time without any price is part of the grid, but no row"
+    )
     assert list(panel.times) == [prices.index[0], prices.index[1], prices.index[3]]
     assert panel.step == pd.Timedelta("5min")
     assert panel.numeraire is None
@@ -43,7 +49,10 @@ def test_a_frame_comes_back_as_it_went_in() -> None:
 
 def test_bitcoin_is_the_numeraire_where_it_is_quoted() -> None:
     assert sa.Panel.from_frame(frame({1442: [1.0, 2.0], 1443: [1.0, 2.0]})).numeraire == 1442
-    assert sa.Panel.from_frame(frame({1442: [1.0, 2.0], 1443: [1.0, 2.0]}), numeraire=1443).numeraire == 1443
+    assert (
+        sa.Panel.from_frame(frame({1442: [1.0, 2.0], 1443: [1.0, 2.0]}), numeraire=1443).numeraire
+        == 1443
+    )
 
 
 def test_a_step_floors_the_stamps_and_the_last_number_of_a_cell_counts() -> None:
@@ -189,15 +198,21 @@ def test_select_keeps_order_and_drops_rows_without_a_price() -> None:
     prices = frame({1: [1.0, np.nan, 3.0], 2: [np.nan, 5.0, 6.0], 3: [7.0, np.nan, np.nan]})
     panel = sa.Panel.from_frame(prices, numeraire=2)
     chosen = panel.select([3, 1])
-    assert list(chosen.coins) == [3, 1]
+    assert list(chosen.assets) == [3, 1]
     assert chosen.rows.tolist() == [0, 2]
     assert chosen.numeraire is None
     assert panel.select([2]).numeraire == 2
-    pd.testing.assert_frame_equal(chosen.price, prices[[3, 1]], check_freq=False, check_index_type=False)
-    for coins, words in (([9], "coin 9 is not in the panel"), ([1, 1], "names 1 twice"), ([], "at least one coin")):
+    pd.testing.assert_frame_equal(
+        chosen.price, prices[[3, 1]], check_freq=False, check_index_type=False
+    )
+    for assets, words in (
+        ([9], "asset 9 is not in the panel"),
+        ([1, 1], "names 1 twice"),
+        ([], "at least one asset"),
+    ):
         with pytest.raises(sa.ParameterError, match=words):
-            panel.select(coins)
-    with pytest.raises(sa.DataError, match="none of the coins"):
+            panel.select(assets)
+    with pytest.raises(sa.DataError, match="none of the assets"):
         panel.between(panel.grid[1], panel.grid[1]).select([3])
 
 
@@ -220,7 +235,9 @@ def test_carry_forward_of_awkward_arrays() -> None:
 def test_with_arrays_replaces_and_keeps() -> None:
     panel = make_panel()
     filled = panel.with_arrays(
-        {"price": np.nan_to_num(panel.array(), nan=1.0)}, observed=panel.observed_array, imputation="one"
+        {"price": np.nan_to_num(panel.array(), nan=1.0)},
+        observed=panel.observed_array,
+        imputation="one",
     )
     assert filled.imputation == "one"
     np.testing.assert_array_equal(filled.observed_array, panel.observed_array)
@@ -248,13 +265,25 @@ def test_equality_and_digest_see_every_part() -> None:
 
 
 def test_repr_says_what_it_is() -> None:
-    assert repr(make_panel(coins=3)).startswith("Panel(3 coins x 60 times of 5 min, 2018-01-24 20:00:00 to 2018-01-25 00:55:00")
+    assert repr(make_panel(assets=3)).startswith(
+        "Panel(3 assets x 60 times of 5 min, 2018-01-24 20:00:00 to 2018-01-25 00:55:00"
+    )
 
 
 @pytest.mark.parametrize(
     ("freq", "words"),
-    [("D", "1 d"), ("36h", "36 h"), ("h", "1 h"), ("90min", "90 min"), ("s", "1 s"), ("50ms", "50 ms"), ("7us", "7 us")],
+    [
+        ("D", "1 d"),
+        ("36h", "36 h"),
+        ("h", "1 h"),
+        ("90min", "90 min"),
+        ("s", "1 s"),
+        ("50ms", "50 ms"),
+        ("7us", "7 us"),
+    ],
 )
 def test_the_step_is_said_in_the_unit_that_fits(freq, words):
     index = pd.date_range("2020-01-01", periods=3, freq=freq, unit="us")
-    assert f"3 times of {words}, " in repr(sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=index)))
+    assert f"3 times of {words}, " in repr(
+        sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=index))
+    )

@@ -1,4 +1,6 @@
-"""The walk: which window serves which step; shaping and rounding against their twins; comparison of forecasts."""
+"""The walk: which window serves which step; shaping and rounding against their twins; comparison of
+forecasts.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,29 @@ from hypothesis import strategies as st
 import statarb as sa
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting import (
+    MLP,
     CrossAssetRidge,
     DirectionShaped,
-    FactorRidge,
     LastValue,
-    Perceptron,
-    Quoted,
+    ReducedRankRidge,
+    RoundedToTick,
     directional_symmetry,
     forecast_score,
     make_forecaster,
     run_forecasts,
 )
-from statarb.forecasting.compare import block_draws, compare_forecasts, diebold_mariano, score_interval
-from statarb.forecasting.shaping import shape_directions, shape_directions_plain, tick_sizes, tick_sizes_plain
+from statarb.forecasting.compare import (
+    block_draws,
+    compare_forecasts,
+    diebold_mariano,
+    score_interval,
+)
+from statarb.forecasting.shaping import (
+    shape_directions,
+    shape_directions_plain,
+    tick_sizes,
+    tick_sizes_plain,
+)
 from tests.conftest import make_panel
 
 START = "2018-01-25 12:00"
@@ -55,7 +67,11 @@ def test_a_hole_is_forecast_from_the_last_row():
         assert run.forecasts.loc[time].tolist() == panel.price.loc[inside[0] - panel.step].tolist()
 
 
-@pytest.mark.parametrize("forecaster", [DirectionShaped(Quoted(FactorRidge())), Perceptron(epochs=2, members=1)], ids=repr)
+@pytest.mark.parametrize(
+    "forecaster",
+    [DirectionShaped(RoundedToTick(ReducedRankRidge())), MLP(epochs=2, members=1)],
+    ids=repr,
+)
 def test_the_forecasts_do_not_depend_on_the_number_of_workers(forecaster, monkeypatch):
     from statarb.forecasting import walk
 
@@ -70,7 +86,9 @@ def test_the_forecasts_do_not_depend_on_the_number_of_workers(forecaster, monkey
 def test_missing_forecasts_are_counted_and_never_guessed():
     price = make_panel(300, 3, seed=2, missing=0.0, holes=False).price.copy()
     price.iloc[60:, 1] = np.nan
-    run = run_forecasts(CrossAssetRidge(scale_rows=10), sa.Panel.from_frame(price), START, depth=100)
+    run = run_forecasts(
+        CrossAssetRidge(scale_rows=10), sa.Panel.from_frame(price), START, depth=100
+    )
     gone = run.forecasts.iloc[:, 1].isna()
     assert gone.sum() == run.missing.iloc[1] == 300 - 192
     assert run.missing.iloc[[0, 2]].eq(0).all()
@@ -92,39 +110,49 @@ def test_what_a_walk_refuses():
         sa.forecast_walk(LastValue, panel, START)
     with pytest.raises(ParameterError, match="forecaster must be one of"):
         sa.forecast_walk("lost_value", panel, START)
-    with pytest.raises(ParameterError, match=r"must have fit\(window\) and predict\(window\), got 3"):
+    with pytest.raises(
+        ParameterError, match=r"must have fit\(window\) and predict\(window\), got 3"
+    ):
         sa.forecast_walk(3, panel, START)
 
 
 def test_a_walk_takes_a_registered_name():
     panel = make_panel(300, 3)
-    pd.testing.assert_frame_equal(sa.forecast_walk("last_value", panel, START), sa.forecast_walk(LastValue(), panel, START))
+    pd.testing.assert_frame_equal(
+        sa.forecast_walk("last_value", panel, START), sa.forecast_walk(LastValue(), panel, START)
+    )
 
 
 prices = st.lists(st.floats(0.5, 2.0) | st.just(np.nan), min_size=12, max_size=12)
 
 
 @settings(max_examples=60, deadline=None)
-@given(prices, st.lists(st.sampled_from([-1.0, 0.0, 1.0, np.nan]), min_size=12, max_size=12), st.integers(0, 4095))
+@given(
+    prices,
+    st.lists(st.sampled_from([-1.0, 0.0, 1.0, np.nan]), min_size=12, max_size=12),
+    st.integers(0, 4095),
+)
 def test_shaping_is_its_twin_and_moves_as_it_is_told(forecast, direction, mask):
     raw = np.array(forecast).reshape(6, 2)
     way = np.array(direction).reshape(6, 2)
     seen = np.array([bool(mask >> bit & 1) for bit in range(12)]).reshape(6, 2)
     shaped = shape_directions(raw, way, seen, 1e-6)
     assert np.array_equal(shaped, shape_directions_plain(raw, way, seen, 1e-6), equal_nan=True)
-    for coin in range(2):
+    for asset in range(2):
         before = np.nan
         for step in range(6):
-            if not np.isnan(raw[step, coin]):
-                if abs(way[step, coin]) == 1.0 and not np.isnan(before):
-                    assert np.sign(shaped[step, coin] - before) == way[step, coin]
-                if seen[step, coin]:
-                    before = shaped[step, coin]
+            if not np.isnan(raw[step, asset]):
+                if abs(way[step, asset]) == 1.0 and not np.isnan(before):
+                    assert np.sign(shaped[step, asset] - before) == way[step, asset]
+                if seen[step, asset]:
+                    before = shaped[step, asset]
 
 
 def test_shaping_by_hand():
     raw = np.array([[100.0], [101.0], [102.0]])
-    shaped = shape_directions(raw, np.array([[1.0], [-1.0], [1.0]]), np.ones((3, 1), dtype=bool), 1e-6)
+    shaped = shape_directions(
+        raw, np.array([[1.0], [-1.0], [1.0]]), np.ones((3, 1), dtype=bool), 1e-6
+    )
     assert shaped.ravel().tolist() == [100.0, 100.0 * (1 - 1e-6), 102.0]
 
 
@@ -145,7 +173,11 @@ def test_ticks_are_found_and_agree_with_the_twin():
             np.round(rng.uniform(1.0, 1.3, 80), 2),
             np.round(rng.uniform(0.2, 0.9, 80), 6),
             rng.uniform(1.0, 2.0, 80),
-            np.where(np.arange(80) < 70, np.round(rng.uniform(0.95, 0.999, 80), 6), np.round(rng.uniform(1.0, 1.1, 80), 2)),
+            np.where(
+                np.arange(80) < 70,
+                np.round(rng.uniform(0.95, 0.999, 80), 6),
+                np.round(rng.uniform(1.0, 1.1, 80), 2),
+            ),
             np.full(80, np.nan),
         ]
     )
@@ -166,9 +198,9 @@ def test_quoted_forecasts_are_the_median_and_the_mean_of_rounded_prices():
     inner = CrossAssetRidge().fit(panel).predict(panel)
     last = frame.iloc[-1, 0]
     price = last * np.exp(inner.iloc[0])
-    median = last * np.exp(Quoted(CrossAssetRidge()).fit(panel).predict(panel).iloc[0])
+    median = last * np.exp(RoundedToTick(CrossAssetRidge()).fit(panel).predict(panel).iloc[0])
     assert median == pytest.approx(0.999 * round(price, 2) + 0.001 * price, abs=1e-12)
-    mean = last * np.exp(Quoted(CrossAssetRidge(), "mean").fit(panel).predict(panel).iloc[0])
+    mean = last * np.exp(RoundedToTick(CrossAssetRidge(), "mean").fit(panel).predict(panel).iloc[0])
     size = np.sqrt(np.pi / 2) * np.abs(np.diff(np.log(unrounded[:, 0])))[-72:].mean() * last
     drawn = np.round(price + size * rng.normal(size=400_000), 2).mean()
     # Monte Carlo error of the mean of 400,000 draws.
@@ -177,16 +209,22 @@ def test_quoted_forecasts_are_the_median_and_the_mean_of_rounded_prices():
 
 def test_diebold_mariano_by_hand_and_by_size():
     first, second = np.array([1.0, 2.0, 1.0, 2.0]), np.array([2.0, 2.0, 2.0, 3.0])
-    # differences -1, 0, -1, -1: mean -3/4, variance 3/16; sqrt(n) mean / sd = -2 sqrt(3), times sqrt((n - 1) / n).
+    # differences -1, 0, -1, -1: mean -3/4, variance 3/16; sqrt(n) mean / sd = -2 sqrt(3), times
+    # sqrt((n - 1) / n).
     assert diebold_mariano(first, second).statistic == pytest.approx(-3.0)
     two = diebold_mariano(first, second, horizon=2)
     centred = np.array([-0.25, 0.75, -0.25, -0.25])
     variance = (centred @ centred + 2 * (centred[1:] @ centred[:-1])) / 4
     if variance <= 0:
         variance = (centred @ centred + centred[1:] @ centred[:-1]) / 4
-    assert two.statistic == pytest.approx(-0.75 / np.sqrt(variance / 4) * np.sqrt((4 + 1 - 4 + 2 / 4) / 4))
+    assert two.statistic == pytest.approx(
+        -0.75 / np.sqrt(variance / 4) * np.sqrt((4 + 1 - 4 + 2 / 4) / 4)
+    )
     rng = np.random.default_rng(0)
-    rejected = [diebold_mariano(rng.exponential(size=40), rng.exponential(size=40)).p_value < 0.05 for _ in range(600)]
+    rejected = [
+        diebold_mariano(rng.exponential(size=40), rng.exponential(size=40)).p_value < 0.05
+        for _ in range(600)
+    ]
     assert 0.03 < np.mean(rejected) < 0.075  # binomial bounds of 600 draws at 5 %, three deviations
     assert np.isnan(diebold_mariano(np.ones(5), np.ones(5)).p_value)
     with pytest.raises(DataError, match="at least 3 common losses, got 2"):
@@ -212,14 +250,26 @@ def test_comparison_finds_the_better_forecast():
     table = compare_forecasts(actual, forecasts, days, dict.fromkeys(forecasts, 0.0), draws=200)
     assert table["model"].iloc[0] == "good"
     row = table.set_index("model")
-    assert row.loc["good", "behind_best"] == row.loc["good", "behind_low"] == row.loc["good", "behind_high"] == 0.0
-    assert row.loc["worse", "behind_low"] < row.loc["worse", "behind_best"] < row.loc["worse", "behind_high"] < 0.0
+    assert (
+        row.loc["good", "behind_best"]
+        == row.loc["good", "behind_low"]
+        == row.loc["good", "behind_high"]
+        == 0.0
+    )
+    assert (
+        row.loc["worse", "behind_low"]
+        < row.loc["worse", "behind_best"]
+        < row.loc["worse", "behind_high"]
+        < 0.0
+    )
     assert row.loc["good", "dm_p_value"] < 1e-6
     assert row.loc["worse", "dm_statistic"] > 0.0
     assert np.isnan(row.loc["last_value", "dm_p_value"])
     score = forecast_score(actual, good, days, 0.0)
     assert score_interval(score, score) == (0.0, 0.0, 0.0)
-    one_day = compare_forecasts(actual, forecasts, days[:1], dict.fromkeys(forecasts, 0.0), draws=20)
+    one_day = compare_forecasts(
+        actual, forecasts, days[:1], dict.fromkeys(forecasts, 0.0), draws=20
+    )
     assert one_day["Z"].isna().all()
     ranked = (one_day["D"] - one_day["M"]).to_numpy()
     assert (np.diff(ranked) <= 0.0).all()
@@ -236,12 +286,15 @@ def test_scores_on_the_real_coins(real_panel):
     def scores(forecaster):
         run = run_forecasts(forecaster, real_panel)
         each = run.seconds.mean()
-        return [forecast_score(real_panel.price, frame, periods, each) for frame in (run.unshaped, run.forecasts)]
+        return [
+            forecast_score(real_panel.price, frame, periods, each)
+            for frame in (run.unshaped, run.forecasts)
+        ]
 
     raw, _ = scores(CrossAssetRidge())
     assert raw.M <= 0.265
     assert raw.D >= 57.0
-    _, shaped = scores(DirectionShaped(FactorRidge()))
+    _, shaped = scores(DirectionShaped(ReducedRankRidge()))
     assert shaped.Z >= 64.0
     raw, shaped = scores(make_forecaster("default"))
     assert raw.M <= 0.258

@@ -1,4 +1,6 @@
-"""Random small problems of every kind, and an oracle: tightened Clarabel on the written statement."""
+"""Random small problems of every kind, and an oracle: tightened Clarabel on the written
+statement.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,17 @@ class Case:
 
 
 def random_case(seed: int, objective: str = "utility") -> Case:
-    """T below and above N, stale and duplicate columns, fees, boxes, caps, holdings, volatilities, weighted scenarios."""
+    """T below and above N, stale and duplicate columns, fees, boxes, caps, holdings, volatilities,
+    weighted scenarios.
+    """
     rng = np.random.default_rng(seed)
     assets, times = int(rng.integers(2, 14)), int(rng.integers(2, 60))
     if rng.random() < 0.3:
         assets = int(rng.integers(15, 40))
     common = rng.standard_t(4, times) * 0.01
-    scenarios = common[:, None] * rng.uniform(0, 1.5, assets) + rng.standard_t(3, (times, assets)) * 0.01
+    scenarios = (
+        common[:, None] * rng.uniform(0, 1.5, assets) + rng.standard_t(3, (times, assets)) * 0.01
+    )
     scenarios = np.clip(scenarios, -0.9, 2.0)
     if rng.random() < 0.4:
         scenarios[:, rng.random(assets) < 0.4] = 0.0
@@ -59,7 +65,9 @@ def random_case(seed: int, objective: str = "utility") -> Case:
         "objective": objective,
         "fee": fee,
         "risk_aversion": float(10 ** rng.uniform(-1, 3)),
-        "mar": float(rng.choice([0.0, 0.0, 0.001, -0.002])) if objective != "ratio" else float(rng.choice([0.0, 0.0, -0.001])),
+        "mar": float(rng.choice([0.0, 0.0, 0.001, -0.002]))
+        if objective != "ratio"
+        else float(rng.choice([0.0, 0.0, -0.001])),
     }
     arguments: dict = {"expected_return": mu, "scenarios": scenarios, "previous": previous}
     if rng.random() < 0.4:
@@ -92,14 +100,22 @@ def with_floor(seed: int) -> Case:
     """Least risk with a floor somewhere below the largest net expected return."""
     case, rng = random_case(seed, "min_risk"), np.random.default_rng(seed + 1)
     mu = case.arguments["expected_return"]
-    program = case.problem.replace(groups=None, group_caps=None).program(**case.arguments).replace(expected_return=mu)
+    program = (
+        case.problem.replace(groups=None, group_caps=None)
+        .program(**case.arguments)
+        .replace(expected_return=mu)
+    )
     largest = program.net_return(best_linear(program, mu)[0])
     floor = largest * rng.uniform(0.1, 1.0) if largest > 0.0 else 1.5 * largest
-    return Case(case.problem.replace(groups=None, group_caps=None, return_floor=floor, invested=None), case.arguments)
+    return Case(
+        case.problem.replace(groups=None, group_caps=None, return_floor=floor, invested=None),
+        case.arguments,
+    )
 
 
 def kkt_violation(case: Case, weights: np.ndarray, tolerance: float) -> float:
-    """Smallest amount by which no price of the budget satisfies the conditions of optimality; written from scratch.
+    """Smallest amount by which no price of the budget satisfies the conditions of optimality;
+    written from scratch.
 
     Utility form without groups. In units of expected return.
     """
@@ -120,5 +136,7 @@ def kkt_violation(case: Case, weights: np.ndarray, tolerance: float) -> float:
     buy = np.where(weights >= held - tolerance, marginal - problem.fee, marginal + problem.fee)
     sell = np.where(weights > held + tolerance, marginal - problem.fee, marginal + problem.fee)
     need = max([0.0, *buy[weights < high - tolerance]])
-    allowed = min([np.inf if weights.sum() > 1.0 - tolerance else 0.0, *sell[weights > low + tolerance]])
+    allowed = min(
+        [np.inf if weights.sum() > 1.0 - tolerance else 0.0, *sell[weights > low + tolerance]]
+    )
     return max(0.0, need - allowed)

@@ -1,4 +1,6 @@
-"""Edges of the optimizer that a user meets: no risk aversion, words of other solvers, what is printed, bounds of the ratio."""
+"""Edges of the optimizer that a user meets: no risk aversion, words of other solvers, what is
+printed, bounds of the ratio.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def test_without_risk_aversion_the_price_of_the_filling_certifies():
         assert solution.status == "optimal"
         assert solution.gap <= 1e-12
         assert solution.infeasibility <= 1e-12
-        theirs = problem.solve(mu, scenarios, held, solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11)
+        theirs = problem.solve(
+            mu, scenarios, held, solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11
+        )
         assert solution.objective == pytest.approx(theirs.objective, abs=1e-9)
 
 
@@ -40,8 +44,10 @@ def test_the_best_price_of_the_budget_against_a_fine_grid():
         held = rng.dirichlet(np.ones(n + 1))[:-1]
         paid = bool(rng.random() < 0.5)
         program = Program(
-            rng.normal(0.0, 0.003, n), rng.normal(0.0, 0.01, (n, 9)), np.full(9, 1.0 / 9.0), held, 0.2 * held,
-            np.minimum(1.0, 2.0 * held + 0.1), 30.0, float(rng.choice([0.0, 0.002])), fee_in_budget=paid,
+            rng.normal(0.0, 0.003, n), rng.normal(0.0, 0.01, (n, 9)), np.full(9, 1.0 / 9.0), held,
+            0.2 * held,
+            np.minimum(1.0, 2.0 * held + 0.1), 30.0, float(rng.choice([0.0, 0.002])),
+            fee_in_budget=paid,
             invested=0.0 if paid or rng.random() < 0.5 else float(held.sum()),
         )  # fmt: skip
         slope = rng.normal(0.0, 0.003, n)
@@ -100,10 +106,14 @@ def test_what_is_printed_fits_a_line():
 
 def test_words_for_what_is_wrong():
     mu, scenarios = market()
-    with pytest.raises(sa.ParameterError, match=r"exclude must be a collection of assets, got 'c1'; give \['c1'\]"):
+    with pytest.raises(
+        sa.ParameterError, match=r"exclude must be a collection of assets, got 'c1'; give \['c1'\]"
+    ):
         sa.MeanDownsideRisk(exclude="c1")
     mu["c4"] = np.nan
-    with pytest.raises(sa.DataError, match=r"first nan of asset 'c4'; where it is missing.*missing='freeze'"):
+    with pytest.raises(
+        sa.DataError, match=r"first nan of asset 'c4'; where it is missing.*missing='freeze'"
+    ):
         sa.MeanDownsideRisk().solve(mu, scenarios)
     mu["c4"] = np.inf
     with pytest.raises(sa.DataError, match=r"first inf of asset 'c4'$"):
@@ -113,7 +123,9 @@ def test_words_for_what_is_wrong():
 def test_a_batch_goes_on_where_a_ratio_gains_nothing():
     mu, scenarios = market()
     problem = sa.MeanDownsideRisk(objective="ratio", fee=0.001)
-    nothing, something = batch_solve([BatchProblem(problem, -mu.abs(), scenarios), BatchProblem(problem, mu.abs(), scenarios)])
+    nothing, something = batch_solve(
+        [BatchProblem(problem, -mu.abs(), scenarios), BatchProblem(problem, mu.abs(), scenarios)]
+    )
     assert nothing.status == "infeasible"
     assert "positive expected return" in nothing.reason
     assert np.isnan(nothing.array).all()
@@ -124,7 +136,10 @@ def test_group_caps_with_volatilities_on_a_window_that_slides():
     rng = np.random.default_rng(3)
     returns = rng.normal(0.0, 1.0, (140, 300))
     problem = sa.MeanDownsideRisk(
-        risk_aversion=40.0, fee=0.0005, groups={j: j % 4 for j in range(300)}, group_caps={0: 0.2, 1: 0.15}
+        risk_aversion=40.0,
+        fee=0.0005,
+        groups={j: j % 4 for j in range(300)},
+        group_caps={0: 0.2, 1: 0.15},
     )
     rolling = sa.RollingMeanDownsideRisk(problem, returns[:120])
     held = np.zeros(300)

@@ -56,7 +56,9 @@ def test_cholesky_grows_and_shrinks():
             kept.pop(gone)
         n = len(kept)
         lower = np.tril(chol[:n, :n])
-        np.testing.assert_allclose(lower @ lower.T, matrix[np.ix_(kept, kept)], rtol=1e-9, atol=1e-9, err_msg=str(step))
+        np.testing.assert_allclose(
+            lower @ lower.T, matrix[np.ix_(kept, kept)], rtol=1e-9, atol=1e-9, err_msg=str(step)
+        )
         rhs = rng.normal(size=n)
         solved = rhs.copy()
         newton._solve(chol, n, solved)
@@ -76,13 +78,19 @@ def test_curvature_follows_the_rows():
         newton.curvature(k, panel, p, y, mar, active, hess)
         now = y <= mar
         np.testing.assert_array_equal(active, now)
-        np.testing.assert_allclose(hess[:k, :k], (histories[:k] * (p * now)) @ histories[:k].T, atol=1e-15)
+        np.testing.assert_allclose(
+            hess[:k, :k], (histories[:k] * (p * now)) @ histories[:k].T, atol=1e-15
+        )
         np.testing.assert_array_equal(hess, hess.T)
 
 
 def test_the_curvature_of_assets_that_join():
     rng = np.random.default_rng(8)
-    panel, p, active = rng.normal(0.0, 0.01, (33, 40)), rng.uniform(0.0, 1.0, 33), rng.random(33) < 0.5
+    panel, p, active = (
+        rng.normal(0.0, 0.01, (33, 40)),
+        rng.uniform(0.0, 1.0, 33),
+        rng.random(33) < 0.5,
+    )
     whole = (panel.T * (p * active)) @ panel
     for first in range(30):
         hess = np.full((40, 40), np.nan)
@@ -96,12 +104,24 @@ def test_the_curvature_of_assets_that_join():
 
 
 def box_of(rng, k):
-    """Rows low, high, ref, cost, a, f, mu: kinks inside, at and outside the bounds, and assets that cannot move."""
+    """Rows low, high, ref, cost, a, f, mu: kinks inside, at and outside the bounds, and assets that
+    cannot move.
+    """
     low = rng.uniform(0.0, 0.1, k)
     high = low + rng.uniform(0.0, 0.3, k) * (rng.random(k) < 0.9)
     ref = rng.uniform(-0.05, 0.45, k)
     ref[0] = low[0]
-    return np.array([low, high, ref, np.full(k, 1e-3), np.full(k, 1.0), np.full(k, 1e-3), rng.normal(0, 3e-3, k)])
+    return np.array(
+        [
+            low,
+            high,
+            ref,
+            np.full(k, 1e-3),
+            np.full(k, 1.0),
+            np.full(k, 1e-3),
+            rng.normal(0, 3e-3, k),
+        ]
+    )
 
 
 def twin_gap(g, x, box, nu):
@@ -110,7 +130,9 @@ def twin_gap(g, x, box, nu):
     def theta(v):
         return (g + nu * a) * v + (cost + max(nu, 0.0) * f) * np.abs(v - ref)
 
-    return np.maximum(theta(x) - np.min([theta(low), theta(high), theta(np.clip(ref, low, high))], axis=0), 0.0)
+    return np.maximum(
+        theta(x) - np.min([theta(low), theta(high), theta(np.clip(ref, low, high))], axis=0), 0.0
+    )
 
 
 def test_gap_of_assets():
@@ -119,7 +141,9 @@ def test_gap_of_assets():
         box = box_of(rng, 10)
         g, nu = rng.normal(0.0, 3e-3, 10), float(rng.uniform(-1e-3, 3e-3))
         x = np.where(rng.random(10) < 0.5, box[0], rng.uniform(box[0], box[1]))
-        assert newton._loss(10, g, x, box, nu) == pytest.approx(twin_gap(g, x, box, nu).sum(), abs=1e-16)
+        assert newton._loss(10, g, x, box, nu) == pytest.approx(
+            twin_gap(g, x, box, nu).sum(), abs=1e-16
+        )
 
 
 def test_pricing_finds_what_a_full_pass_finds():
@@ -138,14 +162,35 @@ def test_pricing_finds_what_a_full_pass_finds():
         inside = rng.random(260) < 0.2
         norm = np.sqrt((histories**2).sum(axis=1))
         g = 2.0 * 30.0 * (histories @ u) - terms[6]
-        single = np.ascontiguousarray(histories.T, dtype=np.float32) if seed % 2 else np.empty((0, 0), np.float32)
+        single = (
+            np.ascontiguousarray(histories.T, dtype=np.float32)
+            if seed % 2
+            else np.empty((0, 0), np.float32)
+        )
         drift = np.array([-1.0 if seed % 3 == 0 else 0.0])
         # references far and near, so that every way through the screening is taken
         u0 = u * (1.0 + rng.normal(0.0, 10.0 ** rng.uniform(-6, 0), 50))
         g0, u0 = (histories @ u0, u0) if drift[0] == 0.0 else (np.zeros(260), np.zeros(50))
         before, found, gains = u0.copy(), np.empty(260, np.int64), np.empty(260)
         count, loss, risk = pricing.price(
-            histories, single, g0, u0, drift, norm, norm, inside, x, terms, 30.0, p, y, mar, 1e-4, found, gains, 1e-12
+            histories,
+            single,
+            g0,
+            u0,
+            drift,
+            norm,
+            norm,
+            inside,
+            x,
+            terms,
+            30.0,
+            p,
+            y,
+            mar,
+            1e-4,
+            found,
+            gains,
+            1e-12,
         )
         gap = twin_gap(g, x, terms, 1e-4) * ~inside * (terms[0] < terms[1])
         assert loss == pytest.approx(gap.sum(), rel=1e-9, abs=1e-15)
@@ -154,7 +199,13 @@ def test_pricing_finds_what_a_full_pass_finds():
         # the reference stays what it says: products at u0, within the bound
         assert (np.abs(g0 - histories @ u0) <= drift[0] * norm + 1e-15).all()
         moved = u0 != before
-        ways.add("all of it" if drift[0] == 0.0 and moved.any() else "none" if not moved.any() else "some")
+        ways.add(
+            "all of it"
+            if drift[0] == 0.0 and moved.any()
+            else "none"
+            if not moved.any()
+            else "some"
+        )
         ways.add("every row" if (u0 == u).all() else "a part of the rows")
     assert ways == {"all of it", "none", "some", "every row", "a part of the rows"}
 
@@ -162,8 +213,17 @@ def test_pricing_finds_what_a_full_pass_finds():
 def test_step_and_gradient_at_its_end():
     for times in (1, 6, 31):
         rng = np.random.default_rng(times)
-        k, panel, mu, dx = 5, rng.normal(0.0, 0.01, (times, 8)), rng.normal(0.0, 1e-3, 5), rng.normal(0.0, 0.1, 5)
-        p, y, mar = rng.uniform(0.0, 1.0, times), rng.normal(0.0, 0.01, times), np.full(times, 0.001)
+        k, panel, mu, dx = (
+            5,
+            rng.normal(0.0, 0.01, (times, 8)),
+            rng.normal(0.0, 1e-3, 5),
+            rng.normal(0.0, 0.1, 5),
+        )
+        p, y, mar = (
+            rng.uniform(0.0, 1.0, times),
+            rng.normal(0.0, 0.01, times),
+            np.full(times, 0.001),
+        )
         dy, g = np.empty(times), np.empty(5)
         crossed, risk = newton._follow(k, 3.0, p, mar, y, panel, mu, dx, dy, g)
         np.testing.assert_allclose(dy, panel[:, :k] @ dx, atol=1e-17)
@@ -173,7 +233,9 @@ def test_step_and_gradient_at_its_end():
         assert crossed == bool(((y <= mar) != (y + dy <= mar)).any())
         start = np.empty(5)
         which, u = np.empty(times, np.int64), np.empty(times)
-        assert newton._slope(k, 3.0, p, mar, y + dy, panel, mu, start, which, u) == pytest.approx(risk, rel=1e-13)
+        assert newton._slope(k, 3.0, p, mar, y + dy, panel, mu, start, which, u) == pytest.approx(
+            risk, rel=1e-13
+        )
         np.testing.assert_allclose(start, g, atol=1e-16)
 
 
@@ -200,13 +262,16 @@ def test_the_quadratic_step_satisfies_its_conditions():
         box = box_of(rng, k)
         root = rng.normal(0.0, 0.01, (k, 4 if seed % 3 == 0 else 30))
         hess = root @ root.T
-        x = np.clip(np.where(rng.random(k) < 0.5, box[2], rng.uniform(box[0], box[1])), box[0], box[1])
+        x = np.clip(
+            np.where(rng.random(k) < 0.5, box[2], rng.uniform(box[0], box[1])), box[0], box[1]
+        )
         used = float((box[4] * x + box[5] * np.abs(x - box[2])).sum())
         slack = float(rng.choice([0.0, 0.05]))
         start, g = x.copy(), rng.normal(0.0, 3e-3, k)
         q = g.copy()
         nu, _ = newton.quadratic(
-            k, 50.0, hess, q, x, box, slack, False, 1e-14, np.zeros((k, k)), np.zeros(k, np.int64), np.zeros(k, np.int64),
+            k, 50.0, hess, q, x, box, slack, False, 1e-14, np.zeros((k, k)), np.zeros(k,
+            np.int64), np.zeros(k, np.int64),
             np.zeros((17, k)),
         )  # fmt: skip
         now = float((box[4] * x + box[5] * np.abs(x - box[2])).sum())
@@ -222,7 +287,14 @@ def test_slides_leave_the_state_of_a_fresh_solver():
     rng, histories, _ = data(4)
     solver = FastSolver(np.ascontiguousarray(histories), np.ones(30), single=True)
     program = Program(
-        rng.normal(0.0, 0.002, 12), solver.histories, np.full(30, 1 / 30), np.zeros(12), np.zeros(12), np.ones(12), 60.0, 1e-4
+        rng.normal(0.0, 0.002, 12),
+        solver.histories,
+        np.full(30, 1 / 30),
+        np.zeros(12),
+        np.zeros(12),
+        np.ones(12),
+        60.0,
+        1e-4,
     )
     solver.solve(program)
     for slot in [*range(30), 4, 9]:
@@ -248,10 +320,27 @@ def test_filling_by_worth_against_linear_programming():
         held = rng.dirichlet(np.ones(n + 1))[:-1]
         lower = np.maximum(held - rng.uniform(0.0, 0.3), 0.0)
         upper = np.minimum(held + rng.uniform(0.0, 0.6), 1.0)
-        fee, paid, gain = float(rng.choice([0.0, 0.002])), bool(rng.random() < 0.5), rng.normal(0.0, 0.003, n)
-        invested = 0.0 if paid or rng.random() < 0.5 else float(min(1.0, rng.uniform(lower.sum(), upper.sum())))
+        fee, paid, gain = (
+            float(rng.choice([0.0, 0.002])),
+            bool(rng.random() < 0.5),
+            rng.normal(0.0, 0.003, n),
+        )
+        invested = (
+            0.0
+            if paid or rng.random() < 0.5
+            else float(min(1.0, rng.uniform(lower.sum(), upper.sum())))
+        )
         program = Program(
-            gain, np.zeros((n, 2)), np.array([0.5, 0.5]), held, lower, upper, 0.0, fee, invested=invested, fee_in_budget=paid
+            gain,
+            np.zeros((n, 2)),
+            np.array([0.5, 0.5]),
+            held,
+            lower,
+            upper,
+            0.0,
+            fee,
+            invested=invested,
+            fee_in_budget=paid,
         )
         weights, _ = best_linear(program, gain)
         # variables: kept and bought
@@ -266,4 +355,6 @@ def test_filling_by_worth_against_linear_programming():
             bounds=[*zip(lower, kept, strict=True), *zip(np.zeros(n), upper - kept, strict=True)],
         )
         assert program.infeasibility(weights) <= 1e-12
-        assert program.net_return(weights) == pytest.approx(-solved.fun - fee * held.sum(), abs=1e-12)
+        assert program.net_return(weights) == pytest.approx(
+            -solved.fun - fee * held.sum(), abs=1e-12
+        )

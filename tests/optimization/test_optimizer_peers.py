@@ -1,6 +1,7 @@
 """Figures of PyPortfolioOpt 1.6 and skfolio 1.12 where their problems coincide with ours.
 
-Made by ``research/optimizer_references.py``, on the factor returns that ship with arch, with Clarabel at 1e-12.
+Made by ``research/optimizer_references.py``, on the factor returns that ship with arch, with
+Clarabel at 1e-12.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def test_least_semivariance(table):
 
 def test_efficient_return(table):
     problem = sa.MeanDownsideRisk(objective="min_risk", fee=0.0, return_floor=0.005, invested=1.0)
-    np.testing.assert_allclose(problem.solve(table.mean(), table).array, PYPFOPT["floor"], atol=TOLERANCE)
+    np.testing.assert_allclose(
+        problem.solve(table.mean(), table).array, PYPFOPT["floor"], atol=TOLERANCE
+    )
 
 
 def test_utility(table):
@@ -46,7 +49,9 @@ def test_utility(table):
     # PyPortfolioOpt halves its risk aversion; skfolio divides the sum of squares by T - 1
     ours = sa.MeanDownsideRisk(risk_aversion=8.0, fee=0.0, invested=1.0).solve(mu, table)
     np.testing.assert_allclose(ours.array, PYPFOPT["utility"], atol=TOLERANCE)
-    ours = sa.MeanDownsideRisk(risk_aversion=8.0 * rows / (rows - 1), fee=0.0, invested=1.0).solve(mu, table)
+    ours = sa.MeanDownsideRisk(risk_aversion=8.0 * rows / (rows - 1), fee=0.0, invested=1.0).solve(
+        mu, table
+    )
     np.testing.assert_allclose(ours.array, SKFOLIO["utility"], atol=TOLERANCE)
 
 

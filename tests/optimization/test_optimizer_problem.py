@@ -1,4 +1,6 @@
-"""MeanDownsideRisk: alignment, edges, bad input, the cvxpy statement, constraints and other measures."""
+"""MeanDownsideRisk: alignment, edges, bad input, the cvxpy statement, constraints and other
+measures.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from statarb.optimization import Statement, read_scenarios
 from statarb.optimization.cvxpy_problem import measure_of
 
 RNG = np.random.default_rng(7)
-COINS = pd.Index([1442, 1443, 1444, 1445, 1446, 1447])
-RETURNS = pd.DataFrame(RNG.standard_t(4, (80, 6)) * 0.01, columns=COINS)
-MU = pd.Series([0.004, 0.003, -0.001, 0.002, 0.005, 0.0], index=COINS)
+ASSETS = pd.Index([1442, 1443, 1444, 1445, 1446, 1447])
+RETURNS = pd.DataFrame(RNG.standard_t(4, (80, 6)) * 0.01, columns=ASSETS)
+MU = pd.Series([0.004, 0.003, -0.001, 0.002, 0.005, 0.0], index=ASSETS)
 
 
 def problem(**changes):
@@ -26,10 +28,12 @@ def problem(**changes):
 class TestAlignment:
     def test_series_in_series_out_by_label(self):
         plain = problem().solve(MU, RETURNS)
-        shuffled = problem().solve(MU.sample(frac=1.0, random_state=1), RETURNS, previous=pd.Series({1444: 0.0}))
+        shuffled = problem().solve(
+            MU.sample(frac=1.0, random_state=1), RETURNS, previous=pd.Series({1444: 0.0})
+        )
         assert isinstance(plain.weights, pd.Series)
         pd.testing.assert_series_equal(plain.weights, shuffled.weights)
-        assert plain.weights.index.equals(COINS)
+        assert plain.weights.index.equals(ASSETS)
 
     def test_arrays_in_arrays_out(self):
         solution = problem().solve(MU.to_numpy(), RETURNS.to_numpy())
@@ -37,7 +41,7 @@ class TestAlignment:
         np.testing.assert_array_equal(solution.weights, problem().solve(MU, RETURNS).array)
 
     def test_labels_from_expected_return(self):
-        assert problem().solve(MU, RETURNS.to_numpy()).weights.index.equals(COINS)
+        assert problem().solve(MU, RETURNS.to_numpy()).weights.index.equals(ASSETS)
 
     def test_mapping_and_scalar_boxes(self):
         solution = problem(max_weight={1446: 0.1}).solve(MU, RETURNS, max_trade=0.3)
@@ -46,18 +50,24 @@ class TestAlignment:
 
     def test_scenarios_read_once_can_be_passed_on(self):
         table = read_scenarios(RETURNS)
-        np.testing.assert_array_equal(problem().solve(MU, table).array, problem().solve(MU, RETURNS).array)
+        np.testing.assert_array_equal(
+            problem().solve(MU, table).array, problem().solve(MU, RETURNS).array
+        )
 
     def test_a_solution_is_consistent(self):
         held = pd.Series({1443: 0.4, 1447: 0.3})
         solution = problem().solve(MU, RETURNS, held)
         weights = solution.array
-        previous = held.reindex(COINS, fill_value=0.0).to_numpy()
+        previous = held.reindex(ASSETS, fill_value=0.0).to_numpy()
         assert solution.turnover == pytest.approx(np.abs(weights - previous).sum())
         assert solution.fees == pytest.approx(0.001 * solution.turnover)
         assert solution.cash == pytest.approx(1.0 - weights.sum())
-        assert solution.risk == pytest.approx(np.mean(np.minimum(RETURNS.to_numpy() @ weights, 0.0) ** 2))
-        assert solution.objective == pytest.approx(MU.to_numpy() @ weights - 20.0 * solution.risk - solution.fees)
+        assert solution.risk == pytest.approx(
+            np.mean(np.minimum(RETURNS.to_numpy() @ weights, 0.0) ** 2)
+        )
+        assert solution.objective == pytest.approx(
+            MU.to_numpy() @ weights - 20.0 * solution.risk - solution.fees
+        )
         assert solution.held().is_monotonic_decreasing
         assert (solution.status, solution.reason, solution.solver) == ("optimal", "", "fast")
         assert solution.seconds > 0.0
@@ -70,13 +80,20 @@ class TestEdges:
         assert (solution.cash, solution.gap, solution.objective) == (1.0, 0.0, 0.0)
 
     def test_a_fee_above_the_gain_keeps_what_is_held(self):
-        held = pd.Series(0.1, index=COINS)
+        held = pd.Series(0.1, index=ASSETS)
         solution = problem(fee=0.2).solve(MU, RETURNS, held)
         np.testing.assert_array_equal(solution.array, held)
 
     def test_without_risk_aversion_the_best_is_filled_first(self):
         solution = problem(risk_aversion=0.0, max_weight=0.3).solve(MU, RETURNS)
-        assert solution.weights.round(12).to_dict() == {1442: 0.3, 1443: 0.3, 1444: 0, 1445: 0.1, 1446: 0.3, 1447: 0}
+        assert solution.weights.round(12).to_dict() == {
+            1442: 0.3,
+            1443: 0.3,
+            1444: 0,
+            1445: 0.1,
+            1446: 0.3,
+            1447: 0,
+        }
         assert solution.gap <= 1e-12
 
     def test_without_risk_aversion_nothing_is_sold_for_less_than_the_fees(self):
@@ -85,7 +102,7 @@ class TestEdges:
         assert problem(risk_aversion=0.0, fee=0.0005).solve(MU, RETURNS, held).weights[1446] == 1.0
 
     def test_more_held_than_there_is(self):
-        held = pd.Series(0.3, index=COINS)
+        held = pd.Series(0.3, index=ASSETS)
         solution = problem().solve(MU, RETURNS, held)
         assert solution.array.sum() == pytest.approx(1.0, abs=1e-12)
         assert solution.status == "optimal"
@@ -95,7 +112,9 @@ class TestEdges:
         assert solution.weights[1442] <= 0.2
 
     def test_cash_is_dearer_with_a_higher_fee(self):
-        values = [problem(fee=fee).solve(MU, RETURNS).objective for fee in (0.0, 0.0005, 0.001, 0.003)]
+        values = [
+            problem(fee=fee).solve(MU, RETURNS).objective for fee in (0.0, 0.0005, 0.001, 0.003)
+        ]
         assert values == sorted(values, reverse=True)
 
     def test_ratio_is_infinite_without_downside(self):
@@ -129,7 +148,7 @@ class TestEdges:
         assert solution.expected_return - solution.fees == pytest.approx(0.0025, abs=1e-12)
 
     def test_volatility_is_a_scale_of_the_scenarios(self):
-        sigma = pd.Series(RNG.uniform(0.5, 2.0, 6), index=COINS)
+        sigma = pd.Series(RNG.uniform(0.5, 2.0, 6), index=ASSETS)
         scaled = problem().solve(MU, RETURNS, volatility=sigma)
         plain = problem().solve(MU, RETURNS * sigma)
         assert scaled.objective == pytest.approx(plain.objective, rel=1e-10)
@@ -143,12 +162,17 @@ class TestEdges:
 
     def test_half_life(self):
         weights = 0.5 ** (np.arange(len(RETURNS))[::-1] / 10.0)
-        given, named = problem().solve(MU, RETURNS, scenario_weights=weights), problem(half_life=10.0).solve(MU, RETURNS)
+        given, named = (
+            problem().solve(MU, RETURNS, scenario_weights=weights),
+            problem(half_life=10.0).solve(MU, RETURNS),
+        )
         np.testing.assert_allclose(named.array, given.array, atol=1e-12)
 
     def test_groups_and_exclusions(self):
         groups = {1442: "a", 1443: "a", 1446: "b"}
-        solution = problem(groups=groups, group_caps={"a": 0.15, "b": 0.25}, exclude=[1445]).solve(MU, RETURNS)
+        solution = problem(groups=groups, group_caps={"a": 0.15, "b": 0.25}, exclude=[1445]).solve(
+            MU, RETURNS
+        )
         weights = solution.weights
         assert weights[[1442, 1443]].sum() <= 0.15 + 1e-12
         assert weights[1446] == pytest.approx(0.25, abs=1e-12)
@@ -157,7 +181,9 @@ class TestEdges:
         assert solution.gap <= 1e-8
 
     def test_a_looser_cap_never_costs(self):
-        values = [problem(max_weight=cap).solve(MU, RETURNS).objective for cap in (0.1, 0.2, 0.4, 1.0)]
+        values = [
+            problem(max_weight=cap).solve(MU, RETURNS).objective for cap in (0.1, 0.2, 0.4, 1.0)
+        ]
         assert values == sorted(values)
 
 
@@ -173,7 +199,9 @@ class TestMissing:
         held = pd.Series({1446: 0.2, 1442: 0.3})
         assert problem(missing="freeze").solve(MU, self.holed, held).weights[1446] == 0.2
         assert problem(missing="sell").solve(MU, self.holed, held).weights[1446] == 0.0
-        assert problem(missing="sell").solve(MU, self.holed, held, max_trade=0.05).weights[1446] == pytest.approx(0.15)
+        assert problem(missing="sell").solve(MU, self.holed, held, max_trade=0.05).weights[
+            1446
+        ] == pytest.approx(0.15)
         assert problem(missing="freeze").solve(MU, self.holed).weights[1446] == 0.0
 
     def test_no_forecast_is_missing_too(self):
@@ -208,14 +236,21 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"expected_return": MU.where(MU != 0.004, np.inf)}, "expected_return must be a finite number.*1442"),
+            (
+                {"expected_return": MU.where(MU != 0.004, np.inf)},
+                "expected_return must be a finite number.*1442",
+            ),
             ({"expected_return": MU.where(MU != 0.004)}, "expected_return must be.*1442"),
             ({"expected_return": MU.drop(1444)}, "no value for the asset 1444"),
             ({"expected_return": MU.rename({1444: 9})}, "names the asset 9"),
             ({"expected_return": MU.to_numpy()[:3]}, "one number for each of the 6 assets"),
             ({"scenarios": RETURNS.iloc[:1]}, "at least two rows"),
             (
-                {"scenarios": RETURNS.mask(RETURNS.index.isin([3])[:, None] & np.ones(6, bool), np.inf)},
+                {
+                    "scenarios": RETURNS.mask(
+                        RETURNS.index.isin([3])[:, None] & np.ones(6, bool), np.inf
+                    )
+                },
                 "finite.*row 3, asset 1442",
             ),
             ({"scenarios": RETURNS.to_numpy().ravel()}, "must be a table"),
@@ -237,7 +272,9 @@ class TestBadInput:
 
     def test_a_cap_that_a_box_forbids_to_reach_names_the_asset(self):
         with pytest.raises(sa.InfeasibleError, match=r"asset 1444 must keep at least 0\.5"):
-            problem(max_weight=0.2).solve(MU, RETURNS, pd.Series({1444: 0.6, 1442: 0.1}), max_trade=0.1)
+            problem(max_weight=0.2).solve(
+                MU, RETURNS, pd.Series({1444: 0.6, 1442: 0.1}), max_trade=0.1
+            )
 
     def test_too_much_to_keep(self):
         with pytest.raises(sa.InfeasibleError, match=r"sum to 1\.2.*1442"):
@@ -279,10 +316,12 @@ class TestStatement:
     def test_one_statement_solves_many_programs(self):
         first = problem().program(MU, RETURNS)
         statement = Statement(first, "utility")
-        for mu in (MU, MU[::-1].set_axis(COINS)):
+        for mu in (MU, MU[::-1].set_axis(ASSETS)):
             program = problem().program(mu, RETURNS)
             found = statement.solve(program, "CLARABEL").weights
-            assert program.utility(found) == pytest.approx(problem().solve(mu, RETURNS).objective, abs=1e-8)
+            assert program.utility(found) == pytest.approx(
+                problem().solve(mu, RETURNS).objective, abs=1e-8
+            )
 
     def test_solvers_are_known_in_small_letters_too(self):
         assert problem().solve(MU, RETURNS, solver="clarabel").solver == "CLARABEL"
@@ -303,7 +342,9 @@ class TestStatement:
         stated = problem()
         weights = stated.variable(6)
         first = stated.solve(MU, RETURNS, constraints=[weights[0] + weights[4] <= 0.3])
-        second = stated.solve(MU, RETURNS, solver="CLARABEL", constraints=[lambda w: [w[0] + w[4] <= 0.3]])
+        second = stated.solve(
+            MU, RETURNS, solver="CLARABEL", constraints=[lambda w: [w[0] + w[4] <= 0.3]]
+        )
         assert first.array[[0, 4]].sum() == pytest.approx(0.3, abs=1e-6)
         np.testing.assert_allclose(first.array, second.array, atol=1e-6)
         assert np.isnan(first.gap)
@@ -334,14 +375,18 @@ class TestStatement:
         # Clarabel's default tolerance on the variable threshold
         assert solution.risk == pytest.approx(expected, rel=1e-6)
         for other in (np.full(6, 1 / 6), *np.eye(6)):
-            assert solution.risk <= measure_of(problem().program(MU, RETURNS), other, measure, 0.95) * (1 + 1e-6)
+            assert solution.risk <= measure_of(
+                problem().program(MU, RETURNS), other, measure, 0.95
+            ) * (1 + 1e-6)
         assert np.isnan(solution.gap)
 
     def test_a_problem_can_be_sent_to_a_worker(self):
         stated = problem(max_weight=0.5)
         stated.variable(6)
         again = pickle.loads(pickle.dumps(stated))
-        np.testing.assert_array_equal(again.solve(MU, RETURNS).array, stated.solve(MU, RETURNS).array)
+        np.testing.assert_array_equal(
+            again.solve(MU, RETURNS).array, stated.solve(MU, RETURNS).array
+        )
 
 
 def test_a_failing_fast_path_falls_back_and_says_so(monkeypatch):
@@ -352,7 +397,9 @@ def test_a_failing_fast_path_falls_back_and_says_so(monkeypatch):
 
     def wrong(self, program, **options):
         point = right(self, program, **options)
-        return solver.UtilityPoint(point.weights * 0.9, point.price, point.gap, point.iterations, None)
+        return solver.UtilityPoint(
+            point.weights * 0.9, point.price, point.gap, point.iterations, None
+        )
 
     honest = problem().solve(MU, RETURNS)
     monkeypatch.setattr(forms.FastSolver, "solve", wrong)

@@ -28,7 +28,9 @@ def twin(values, buckets):
 
 
 @given(
-    st.lists(st.sampled_from([np.nan, -np.inf, -1.0, 0.0, 0.5, 2.0, 1e300]), min_size=1, max_size=80),
+    st.lists(
+        st.sampled_from([np.nan, -np.inf, -1.0, 0.0, 0.5, 2.0, 1e300]), min_size=1, max_size=80
+    ),
     st.integers(min_value=1, max_value=12),
 )
 def test_the_points_kept_are_those_of_the_plain_loop(values, buckets):

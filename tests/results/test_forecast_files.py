@@ -11,7 +11,7 @@ import pytest
 import statarb as sa
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting import LEADERS, make_forecaster
-from statarb.pipelines.level1 import forecast_days, level1_coins, write_level1
+from statarb.pipelines.level1 import forecast_days, level1_assets, write_level1
 from statarb.results import validate_forecasts
 from tests.conftest import make_panel
 
@@ -45,7 +45,7 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
     found = check(folder)
     assert found.valid, found.summary()
     assert found.files == 6
-    result = forecast_days(make_forecaster("default"), level1_coins(market), DAYS, depth=400)
+    result = forecast_days(make_forecaster("default"), level1_assets(market), DAYS, depth=400)
     prices = np.loadtxt(folder / "1443_2.csv")
     assert np.array_equal(prices, result.run.forecasts[1443].loc["2018-01-27"].to_numpy())
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -61,16 +61,48 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
     ("name", "change", "wanted"),
     [
         ("1442_1.csv", None, "1442_1.csv: the file is missing"),
-        ("9999_1.csv", lambda text: "1\n", "9999_1.csv: no such coin or period is wanted"),
-        ("1443_1.csv", lambda text: "price\n" + text, "1443_1.csv, line 1: 'price' is no decimal number; no header"),
-        ("1443_1.csv", lambda text: text + "1.0\n", "1443_1.csv, line 289: 289 lines; 288 are wanted"),
-        ("1443_2.csv", lambda text: text.replace("\n", ",1\n", 1), "1443_2.csv, line 1: 2 columns; one is wanted"),
-        ("1444_2.csv", lambda text: "-3.5\n" + text.split("\n", 1)[1], "1444_2.csv, line 1: a price must be positive"),
+        ("9999_1.csv", lambda text: "1\n", "9999_1.csv: no such asset or period is wanted"),
+        (
+            "1443_1.csv",
+            lambda text: "price\n" + text,
+            "1443_1.csv, line 1: 'price' is no decimal number; no header",
+        ),
+        (
+            "1443_1.csv",
+            lambda text: text + "1.0\n",
+            "1443_1.csv, line 289: 289 lines; 288 are wanted",
+        ),
+        (
+            "1443_2.csv",
+            lambda text: text.replace("\n", ",1\n", 1),
+            "1443_2.csv, line 1: 2 columns; one is wanted",
+        ),
+        (
+            "1444_2.csv",
+            lambda text: "-3.5\n" + text.split("\n", 1)[1],
+            "1444_2.csv, line 1: a price must be positive",
+        ),
         ("1444_2.csv", lambda text: "nan\n" + text.split("\n", 1)[1], "'nan' is no decimal number"),
-        ("metrics_DS.csv", lambda text: text.replace("coinID,1,2", "coinID,1"), "metrics_DS.csv, line 1: the header must be"),
-        ("metrics_MAPE.csv", lambda text: text.replace("1443,", "1442,"), "metrics_MAPE.csv, line 3: coin '1442' is twice"),
-        ("metrics_R.csv", lambda text: "coinID,R\n1442,-1\n1443,0\n1444,0\n", "metrics_R.csv, line 2: '-1' in column 2"),
-        ("metrics_DS.csv", lambda text: "coinID,1,2\n1442,50,50\n1443,40,40\n1444,9,9\n", "columns 1 and 2 are equal"),
+        (
+            "metrics_DS.csv",
+            lambda text: text.replace("coinID,1,2", "coinID,1"),
+            "metrics_DS.csv, line 1: the header must be",
+        ),
+        (
+            "metrics_MAPE.csv",
+            lambda text: text.replace("1443,", "1442,"),
+            "metrics_MAPE.csv, line 3: asset '1442' is twice",
+        ),
+        (
+            "metrics_R.csv",
+            lambda text: "coinID,R\n1442,-1\n1443,0\n1444,0\n",
+            "metrics_R.csv, line 2: '-1' in column 2",
+        ),
+        (
+            "metrics_DS.csv",
+            lambda text: "coinID,1,2\n1442,50,50\n1443,40,40\n1444,9,9\n",
+            "columns 1 and 2 are equal",
+        ),
         ("metrics.json", lambda text: text.replace('"D"', '"DD"'), "metrics.json: has no D"),
         ("metrics.json", lambda text: text.replace('"Z": ', '"Z": 1'), "metrics.json: Z is 1"),
         ("metrics.json", lambda text: "{", "metrics.json: is not JSON"),
@@ -113,14 +145,16 @@ def test_a_league_ranks_all_forecasters(market, tmp_path, monkeypatch):
         [f"{name}{end}" for name in ("last_value", "ridge", "drift") for end in ("", ", shaped")]
     )
     assert league["Z"].is_monotonic_decreasing
-    assert {"M", "D", "R", "U", "behind_low", "behind_high", "dm_p_value", "fallbacks"} <= set(league.columns)
+    assert {"M", "D", "R", "U", "behind_low", "behind_high", "dm_p_value", "fallbacks"} <= set(
+        league.columns
+    )
     assert "ridge" in shown
     assert check(tmp_path).valid
 
 
-def test_coins_of_level_1():
+def test_assets_of_level_1():
     panel = make_panel(30, 8)
-    assert set(level1_coins(panel).coins) <= set(LEADERS)
+    assert set(level1_assets(panel).assets) <= set(LEADERS)
     other = sa.Panel.from_frame(panel.price.set_axis(list("abcdefgh"), axis=1))
-    assert list(level1_coins(other).coins) == list("abcdefgh")
-    assert list(level1_coins(panel, [1444]).coins) == [1444]
+    assert list(level1_assets(other).assets) == list("abcdefgh")
+    assert list(level1_assets(panel, [1444]).assets) == [1444]

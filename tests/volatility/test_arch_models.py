@@ -1,4 +1,6 @@
-"""Models of arch behind one interface: against arch itself, forecasts, updates, degenerate series."""
+"""Models of arch behind one interface: against arch itself, forecasts, updates, degenerate
+series.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def returns() -> pd.DataFrame:
         e[t] = np.sqrt(h) * rng.standard_t(6, 2) * np.sqrt(4 / 6)
         h = 0.05 + (0.05 + 0.1 * (e[t] < 0)) * e[t] ** 2 + 0.85 * h
     e[rng.random(e.shape) < 0.05] = np.nan
-    return pd.DataFrame(e * 0.003, columns=["a", "b"], index=pd.date_range("2018", periods=900, freq="5min"))
+    return pd.DataFrame(
+        e * 0.003, columns=["a", "b"], index=pd.date_range("2018", periods=900, freq="5min")
+    )
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -46,14 +50,19 @@ def test_every_model_fits_forecasts_and_goes_on(returns, model):
         assert after["a"].iloc[0] > before["a"].iloc[0]
 
 
-@pytest.mark.parametrize(("model", "options"), [("egarch", {"o": 1}), ("aparch", {"o": 1}), ("figarch", {})])
+@pytest.mark.parametrize(
+    ("model", "options"), [("egarch", {"o": 1}), ("aparch", {"o": 1}), ("figarch", {})]
+)
 def test_it_is_what_arch_says(returns, model, options):
     x = returns["a"].dropna()
     direct = arch_model(x / x.std(ddof=0), vol=model.upper(), p=1, q=1, rescale=False, **options)
     result = direct.fit(disp="off", show_warning=False)
     fit = arch_forecaster(model).fit(returns)
-    # The scaled series differ in their last bits, which moves the end of arch's search within its own tolerance.
-    assert fit.loglikelihood["a"] == pytest.approx(result.loglikelihood - len(x) * np.log(x.std(ddof=0)), abs=0.01)
+    # The scaled series differ in their last bits, which moves the end of arch's search within its
+    # own tolerance.
+    assert fit.loglikelihood["a"] == pytest.approx(
+        result.loglikelihood - len(x) * np.log(x.std(ddof=0)), abs=0.01
+    )
     assert list(fit.params.columns) == list(result.params.index)
     fixed = direct.fix(fit.params.loc["a"].to_numpy())
     expected = fixed.conditional_volatility.to_numpy() * x.std(ddof=0)
@@ -73,7 +82,9 @@ def test_har_is_a_regression_on_means_of_squares(returns):
     fit = arch_forecaster("har", lags=(1, 5)).fit(returns)
     x = (returns["a"].dropna() / fit.scale["a"]).to_numpy()
     squares = pd.Series(x**2)
-    design = np.column_stack([np.ones(len(x)), squares.shift(1), squares.rolling(5).mean().shift(1)])[5:]
+    design = np.column_stack(
+        [np.ones(len(x)), squares.shift(1), squares.rolling(5).mean().shift(1)]
+    )[5:]
     expected = np.linalg.lstsq(design, squares.to_numpy()[5:], rcond=None)[0]
     assert fit.params.loc["a"].to_numpy()[:3] == pytest.approx(expected, abs=1e-8)
     path = fit.sigma["a"][returns["a"].notna()].to_numpy()[5:] ** 2 / fit.scale["a"] ** 2
@@ -100,9 +111,15 @@ def test_every_number_of_processes_gives_the_same_bits(returns):
 def test_series_that_cannot_be_fitted_say_why(returns):
     table = returns.assign(still=0.0, few=np.where(np.arange(900) < 860, 0.0, 0.01), none=np.nan)
     fit = arch_forecaster("har").fit(table)
-    assert list(fit.status[["still", "few", "none"]]) == ["constant", "too few non-zero returns", "no returns"]
+    assert list(fit.status[["still", "few", "none"]]) == [
+        "constant",
+        "too few non-zero returns",
+        "no returns",
+    ]
     assert list(fit.fallback) == [False, False, True, True, True]
-    assert fit.forecast(2)["few"].iloc[1] == pytest.approx(sa.volatility.ewma(table["few"]).iloc[-1])
+    assert fit.forecast(2)["few"].iloc[1] == pytest.approx(
+        sa.volatility.ewma(table["few"]).iloc[-1]
+    )
     short = arch_forecaster("har").fit(returns.iloc[:300])
     assert short.status["a"] == "too few returns for a lag of 288"
 

@@ -23,7 +23,9 @@ def series(n: int = 203, seed: int = 0) -> np.ndarray:
     return (x - x.mean()) / x.std()
 
 
-def run_pass(x: np.ndarray, point: np.ndarray, backcast: float, gjr: bool, student: bool, lane: int = 3):
+def run_pass(
+    x: np.ndarray, point: np.ndarray, backcast: float, gjr: bool, student: bool, lane: int = 3
+):
     """Evaluate one point of one lane; the other lanes hold other series, of other lengths."""
     state = np.zeros(kernels.ROWS * kernels.LANES)
     rows = 4 * ((len(x) + 40) // 4)
@@ -70,16 +72,20 @@ def test_the_gradient_is_the_slope_of_the_loss(point, gjr, student):
             continue
         step = np.zeros(6)
         step[a] = 1e-6 * max(1e-2, abs(point[a]))
-        slope = (8 * (twin(point + step) - twin(point - step)) - (twin(point + 2 * step) - twin(point - 2 * step))) / (
-            12 * step[a]
-        )
-        # A difference quotient of a loss of some hundreds, with a step of 1e-8, keeps about 6 digits.
+        slope = (
+            8 * (twin(point + step) - twin(point - step))
+            - (twin(point + 2 * step) - twin(point - 2 * step))
+        ) / (12 * step[a])
+        # A difference quotient of a loss of some hundreds, with a step of 1e-8, keeps about 6
+        # digits.
         assert gradient[a] == pytest.approx(slope, rel=1e-5, abs=2e-3)
 
 
 @pytest.mark.parametrize("student", [False, True])
 def test_the_information_is_the_expected_curvature(student):
-    """Averaged over many simulated series, the curvature of the loss is the information (at the true parameters)."""
+    """Averaged over many simulated series, the curvature of the loss is the information (at the
+    true parameters).
+    """
     point = np.array([0.0, np.log(0.1), np.log(1.003 - 0.8), 0.25, 0.4, 1 / 9])
     parameters = reference.native_parameters(point, True)
     rng = np.random.default_rng(1)
@@ -87,10 +93,17 @@ def test_the_information_is_the_expected_curvature(student):
     total, information = np.zeros((6, 6)), np.zeros((6, 6))
     for _ in range(runs):
         z = rng.standard_t(9, n) * np.sqrt(7 / 9) if student else rng.standard_normal(n)
-        x, h = np.empty(n), parameters[1] + (parameters[2] + parameters[3] / 2 + parameters[4]) * 0.5
+        x, h = (
+            np.empty(n),
+            parameters[1] + (parameters[2] + parameters[3] / 2 + parameters[4]) * 0.5,
+        )
         for t in range(n):
             x[t] = np.sqrt(h) * z[t]
-            h = parameters[1] + (parameters[2] + parameters[3] * (x[t] < 0)) * x[t] ** 2 + parameters[4] * h
+            h = (
+                parameters[1]
+                + (parameters[2] + parameters[3] * (x[t] < 0)) * x[t] ** 2
+                + parameters[4] * h
+            )
         information += run_pass(x, point, 0.5, True, student)[2]
         for a in range(6):
             step = np.zeros(6)
@@ -175,7 +188,9 @@ def test_the_least_variance_is_that_of_the_numpy_twin():
     got = least_variance(data.values, data.first, data.count, data.backcast, np.arange(5), points)
     for j, point in enumerate(points):
         x = data.values[data.first[j] : data.first[j] + data.count[j]]
-        path = reference.variance_path(x, reference.native_parameters(point, False), data.backcast[j])
+        path = reference.variance_path(
+            x, reference.native_parameters(point, False), data.backcast[j]
+        )
         assert got[j] == pytest.approx(path.min(), rel=1e-12)
 
 
@@ -187,7 +202,9 @@ def test_gathering_is_that_of_the_numpy_twin():
     data = prepare(values)
     for j in range(4):
         mean, scale, backcast = reference.moments(values[:, j])
-        assert (data.mean[j], data.scale[j], data.backcast[j]) == pytest.approx((mean, scale, backcast), rel=1e-10)
+        assert (data.mean[j], data.scale[j], data.backcast[j]) == pytest.approx(
+            (mean, scale, backcast), rel=1e-10
+        )
         x = data.values[data.first[j] : data.first[j] + data.count[j]]
         assert x * scale + mean == pytest.approx(values[~np.isnan(values[:, j]), j], rel=1e-12)
 
@@ -199,7 +216,9 @@ def test_the_filter_is_that_of_the_numpy_twin(begun):
     returns[rng.random(returns.shape) < 0.3] = np.nan
     returns[:, 1] = np.nan
     returns[:, 2] = 0.0
-    parameters = np.array([[0.1, 0, 0, -0.2, 0, 0], [0.1] * 6, [0.05] * 6, [0.1, 0, 0.1, 0.3, 0, 0], [0.8] * 6])
+    parameters = np.array(
+        [[0.1, 0, 0, -0.2, 0, 0], [0.1] * 6, [0.05] * 6, [0.1, 0, 0.1, 0.3, 0, 0], [0.8] * 6]
+    )
     after, variance = np.empty_like(returns), np.full(6, begun)
     filter_rows(returns, parameters, variance, after)
     for j in range(6):

@@ -20,17 +20,22 @@ from statarb.volatility import (
 HOURS = pd.date_range("2018-01-25", periods=6, freq="8h")
 
 
-def diffusion(days: int = 400, steps: int = 2000, drift: float = 0.0, seed: int = 0) -> pd.DataFrame:
+def diffusion(
+    days: int = 400, steps: int = 2000, drift: float = 0.0, seed: int = 0
+) -> pd.DataFrame:
     """Log prices of unit daily variance (scaled by 1e-4), watched often."""
     rng = np.random.default_rng(seed)
     moves = 0.01 * rng.standard_normal((days * steps, 1)) / np.sqrt(steps) + 0.01 * drift / steps
-    index = pd.date_range("2018-01-01", periods=days * steps, freq=pd.Timedelta(86_400_000_000 // steps, unit="us"))
+    index = pd.date_range(
+        "2018-01-01", periods=days * steps, freq=pd.Timedelta(86_400_000_000 // steps, unit="us")
+    )
     return pd.DataFrame(np.exp(np.cumsum(moves, axis=0)), index=index, columns=["x"])
 
 
 def test_sums_by_hand():
     returns = pd.DataFrame(
-        {"a": [0.01, -0.02, 0.03, 0.01, np.nan, 0.02], "b": [np.nan] * 3 + [0.1, np.nan, np.nan]}, index=HOURS
+        {"a": [0.01, -0.02, 0.03, 0.01, np.nan, 0.02], "b": [np.nan] * 3 + [0.1, np.nan, np.nan]},
+        index=HOURS,
     )
     variance = realised_variance(returns)
     assert variance["a"].to_numpy() == pytest.approx([0.0014, 0.0005])
@@ -38,8 +43,11 @@ def test_sums_by_hand():
     assert variance["b"].iloc[1] == pytest.approx(0.01)
     assert list(variance.index) == [HOURS[0], HOURS[3]]
     bipower = bipower_variation(returns)
-    # pi / 2 times n / (n - 1) times the products of neighbours: .01 x .02 + .02 x .03, and .01 x .02 across the hole.
-    assert bipower["a"].to_numpy() == pytest.approx([np.pi / 2 * 1.5 * 0.0008, np.pi / 2 * 2 * 0.0002])
+    # pi / 2 times n / (n - 1) times the products of neighbours: .01 x .02 + .02 x .03, and .01 x
+    # .02 across the hole.
+    assert bipower["a"].to_numpy() == pytest.approx(
+        [np.pi / 2 * 1.5 * 0.0008, np.pi / 2 * 2 * 0.0002]
+    )
     assert bipower["b"].isna().all()
     one = realised_variance(returns["a"])
     assert isinstance(one, pd.Series)
@@ -49,7 +57,10 @@ def test_sums_by_hand():
 def test_a_jump_enters_the_realised_variance_and_hardly_the_bipower_variation():
     prices = np.log(diffusion(60, 288))
     returns = prices.diff()
-    calm_rv, calm_bv = realised_variance(returns).mean().iloc[0], bipower_variation(returns).mean().iloc[0]
+    calm_rv, calm_bv = (
+        realised_variance(returns).mean().iloc[0],
+        bipower_variation(returns).mean().iloc[0],
+    )
     # 60 days of 288 returns: standard error of about 1 % of the variance.
     assert calm_rv == pytest.approx(1e-4, rel=0.05)
     assert calm_bv == pytest.approx(1e-4, rel=0.05)
@@ -76,7 +87,8 @@ def test_range_estimators_are_unbiased_and_precise_on_a_diffusion():
         (garman_klass(**bars), 5.0),
         (rogers_satchell(**bars), 4.0),
     ):
-        # A range watched 2000 times a day is some 3 % too small; 400 days leave a standard error of 3 %.
+        # A range watched 2000 times a day is some 3 % too small; 400 days leave a standard error of
+        # 3 %.
         assert estimate["x"].mean() == pytest.approx(1e-4, rel=0.12)
         assert close_to_close["x"].var() / estimate["x"].var() > gain
     drifting = price_bars(diffusion(drift=2.0), "1D")
@@ -107,12 +119,20 @@ def test_ewma_by_hand_and_against_pandas():
     ("call", "error", "words"),
     [
         (lambda: realised_variance(np.zeros(3)), sa.DataError, "indexed by times"),
-        (lambda: realised_variance(pd.Series([0.1], index=HOURS[:1]), "often"), sa.ParameterError, "every"),
+        (
+            lambda: realised_variance(pd.Series([0.1], index=HOURS[:1]), "often"),
+            sa.ParameterError,
+            "every",
+        ),
         (lambda: realised_variance(pd.Series([np.inf], index=HOURS[:1])), sa.DataError, "infinite"),
         (lambda: parkinson(np.array([1.0]), np.array([2.0])), sa.DataError, "between low and high"),
         (lambda: parkinson(np.array([1.0]), np.array([0.0])), sa.DataError, "low must be positive"),
         (lambda: parkinson(np.ones((2, 1)), np.ones((3, 1))), sa.DataError, "shape of high"),
-        (lambda: garman_klass(*(np.array([x]) for x in (3.0, 2.0, 1.0, 1.5))), sa.DataError, "open must lie between"),
+        (
+            lambda: garman_klass(*(np.array([x]) for x in (3.0, 2.0, 1.0, 1.5))),
+            sa.DataError,
+            "open must lie between",
+        ),
         (lambda: ewma([0.1], decay=-0.1), sa.ParameterError, "decay"),
         (lambda: price_bars([1.0, 2.0]), sa.DataError, "indexed by times"),
     ],

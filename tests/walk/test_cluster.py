@@ -1,4 +1,6 @@
-"""Walks and leagues on a Dask cluster of real worker processes: the same bytes, whatever happens to a worker."""
+"""Walks and leagues on a Dask cluster of real worker processes: the same bytes, whatever happens to
+a worker.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from tests.conftest import make_panel
 distributed = pytest.importorskip("distributed")
 RULES = sa.TradingRules()
 WALK = {"start": "2018-01-25 10:00", "depth": 400}
-pytestmark = pytest.mark.filterwarnings("default")  # warnings of the cluster's own threads are not ours to mend
+# warnings of the cluster's own threads are not ours to mend
+pytestmark = pytest.mark.filterwarnings("default")
 
 
 class Deadly(LeadLag):
@@ -35,7 +38,9 @@ class Deadly(LeadLag):
 
 @pytest.fixture(scope="module")
 def client():
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
     client = distributed.Client(cluster)
     yield client
     client.close()
@@ -59,14 +64,16 @@ def test_a_walk_on_two_workers_gives_the_same_bytes(client, market):
 
 
 def test_a_league_on_two_workers_gives_the_same_table(client, market):
-    names = ["cash", "hold", "rebalanced"]
+    names = ["cash", "buy_and_hold", "rebalanced"]
     grid = {"momentum": {"lookback": [12, 36], "top": [1, 2]}}
     with joblib.parallel_config("dask"):
         spread = run_league(names, market, RULES, grid=grid, n_jobs=-1, **WALK).table
     alone = run_league(names, market, RULES, grid=grid, n_jobs=1, **WALK).table
     assert len(alone) == 14
     timed = ["seconds", "utilisation_max_percent"]
-    pd.testing.assert_frame_equal(spread.drop(columns=timed), alone.drop(columns=timed), check_exact=True)
+    pd.testing.assert_frame_equal(
+        spread.drop(columns=timed), alone.drop(columns=timed), check_exact=True
+    )
 
 
 def test_a_worker_killed_on_the_way_does_not_lose_the_run(client, market, tmp_path):
@@ -90,12 +97,20 @@ def make_deadly(fuse):
 def test_the_league_job_runs_on_a_cluster_by_its_address(client, market, tmp_path):
     from statarb.pipelines.full import league_job
 
-    options = {"investors": ["cash", "hold"], "start": WALK["start"], "depth": WALK["depth"]}
-    text = league_job(market, tmp_path / "spread", cluster=client.scheduler_info()["address"], **options)
+    options = {
+        "investors": ["cash", "buy_and_hold"],
+        "start": WALK["start"],
+        "depth": WALK["depth"],
+    }
+    text = league_job(
+        market, tmp_path / "spread", cluster=client.scheduler_info()["address"], **options
+    )
     league_job(market, tmp_path / "alone", n_jobs=1, **options)
     spread, alone = (pd.read_csv(tmp_path / where / "league.csv") for where in ("spread", "alone"))
     timed = ["seconds", "utilisation_max_percent"]
-    pd.testing.assert_frame_equal(spread.drop(columns=timed), alone.drop(columns=timed), check_exact=True)
+    pd.testing.assert_frame_equal(
+        spread.drop(columns=timed), alone.drop(columns=timed), check_exact=True
+    )
     assert "Kendall's tau" in text
 
 

@@ -67,13 +67,19 @@ class Counting(LeadLag):
 
 @pytest.mark.parametrize(("n_jobs", "block"), [(1, 7), (1, 100), (2, 64), (2, 288), (1, 10_000)])
 def test_the_result_depends_on_neither_workers_nor_blocks(market, whole, n_jobs, block):
-    same(whole, sa.walk_forward(LeadLag(entry=0.001, exit=0.001), market, RULES, n_jobs=n_jobs, block=block, **WALK))
+    same(
+        whole,
+        sa.walk_forward(
+            LeadLag(entry=0.001, exit=0.001), market, RULES, n_jobs=n_jobs, block=block, **WALK
+        ),
+    )
     assert len(whole.wanted) > 50
 
 
 def test_an_investor_without_block_signals_decides_the_same(market, whole):
     plain = sa.walk_forward(Plain(LeadLag(entry=0.001, exit=0.001)), market, RULES, **WALK)
-    # rolling sums against sums made anew for each window: they differ by rounding, which no decision here turns on
+    # rolling sums against sums made anew for each window: they differ by rounding, which no
+    # decision here turns on
     np.testing.assert_allclose(plain.replay.value, whole.replay.value, rtol=1e-9)
     assert len(plain.failures) == 0
 
@@ -105,7 +111,10 @@ class Unsendable(LeadLag):
 
 def test_an_investor_that_no_worker_can_be_sent_decides_step_by_step(market):
     whole = sa.walk_forward(Unsendable(), market, RULES, n_jobs=1, **WALK)
-    with pytest.warns(RuntimeWarning, match="workers cannot be sent it: TypeError: cannot pickle an open line.*step by step"):
+    with pytest.warns(
+        RuntimeWarning,
+        match="workers cannot be sent it: TypeError: cannot pickle an open line.*step by step",
+    ):
         run = sa.walk_forward(Unsendable(), market, RULES, n_jobs=2, **WALK)
     assert len(run.failures) == 0
     # rolling sums against sums made anew for each window: they differ by rounding
@@ -116,13 +125,20 @@ class Uneven(LeadLag):
     """Gives one entry too few."""
 
     def signals(self, panel, first, last, depth):
-        return {name: values[1:] for name, values in super().signals(panel, first, last, depth).items()}
+        return {
+            name: values[1:] for name, values in super().signals(panel, first, last, depth).items()
+        }
 
 
 def test_signals_of_the_wrong_length_are_warned_of_by_name_and_rows(market):
-    with pytest.warns(RuntimeWarning, match="'expected_return' must have one entry a row: 25 for the rows 167 to 191, got 24"):
+    with pytest.warns(
+        RuntimeWarning,
+        match="'expected_return' must have one entry a row: 25 for the rows 167 to 191, got 24",
+    ):
         run = sa.walk_forward(Uneven(), market, RULES, block=64, **WALK)
-    assert set(run.failures["message"]) == {"IndexError: index 0 is out of bounds for axis 0 with size 0"}
+    assert set(run.failures["message"]) == {
+        "IndexError: index 0 is out of bounds for axis 0 with size 0"
+    }
 
 
 def test_a_fault_of_the_store_is_not_taken_for_the_investors(market, tmp_path, monkeypatch):
@@ -147,9 +163,13 @@ def test_a_finished_walk_is_read_from_its_checkpoint(market, whole, tmp_path):
     investor = Counting(entry=0.001, exit=0.001)
     Counting.log = str(tmp_path / "log")
     try:
-        first = sa.walk_forward(investor, market, RULES, checkpoint=tmp_path / "c", block=100, **WALK)
+        first = sa.walk_forward(
+            investor, market, RULES, checkpoint=tmp_path / "c", block=100, **WALK
+        )
         computed = Path(Counting.log).read_text()
-        again = sa.walk_forward(investor, market, RULES, checkpoint=tmp_path / "c", block=100, **WALK)
+        again = sa.walk_forward(
+            investor, market, RULES, checkpoint=tmp_path / "c", block=100, **WALK
+        )
         assert Path(Counting.log).read_text() == computed
     finally:
         Counting.log = ""
@@ -161,9 +181,20 @@ def test_other_parameters_never_read_a_stale_block(market, tmp_path):
     for entry in (0.001, 0.002):
         for lag in (0, 1):
             kept = sa.walk_forward(
-                LeadLag(entry=entry), market, RULES, checkpoint=tmp_path, start=START, depth=400, decision_lag=lag
+                LeadLag(entry=entry),
+                market,
+                RULES,
+                checkpoint=tmp_path,
+                start=START,
+                depth=400,
+                decision_lag=lag,
             )
-            same(kept, sa.walk_forward(LeadLag(entry=entry), market, RULES, start=START, depth=400, decision_lag=lag))
+            same(
+                kept,
+                sa.walk_forward(
+                    LeadLag(entry=entry), market, RULES, start=START, depth=400, decision_lag=lag
+                ),
+            )
     assert len(list(tmp_path.iterdir())) == 4
 
 
@@ -193,7 +224,8 @@ class Slow(LeadLag):
     def decide_on(self, window, holdings, signal):
         time.sleep(0.002)
         return super().decide_on(window, holdings, signal)
-run = sa.walk_forward(Slow(entry=0.001, exit=0.001), make_panel(700, 5, seed=11, missing=0.05), sa.TradingRules(),
+run = sa.walk_forward(Slow(entry=0.001, exit=0.001), make_panel(700, 5, seed=11, missing=0.05),
+sa.TradingRules(),
     start={start!r}, depth=400, decision_lag=1, checkpoint={folder!r}, block=50)
 run.wanted.to_pickle({out!r}); run.replay.value.to_pickle({out!r} + "v")
 """
@@ -203,17 +235,31 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_bytes(whole, tmp_pat
     out = tmp_path / "wanted.pkl"
     script = tmp_path / "walk.py"
     script.write_text(
-        KILLED.format(root=str(ROOT), tests=str(ROOT / "tests"), start=START, folder=str(tmp_path / "c"), out=str(out))
+        KILLED.format(
+            root=str(ROOT),
+            tests=str(ROOT / "tests"),
+            start=START,
+            folder=str(tmp_path / "c"),
+            out=str(out),
+        )
     )
     moments = random.Random(5)
     kills, blocks = 0, 0
     while not out.exists():
-        worker = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "OMP_NUM_THREADS": "1"})
+        worker = subprocess.Popen(
+            [sys.executable, str(script)], env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
         if kills < 10:
             # wait until it has come further than the last time, then a random moment more
             patience = time.monotonic() + 60.0
             while worker.poll() is None and time.monotonic() < patience:
-                if len(list((tmp_path / "c").rglob("state-*")) + list((tmp_path / "c").rglob("steps-*"))) > 0:
+                if (
+                    len(
+                        list((tmp_path / "c").rglob("state-*"))
+                        + list((tmp_path / "c").rglob("steps-*"))
+                    )
+                    > 0
+                ):
                     break
                 time.sleep(0.01)
             time.sleep(moments.uniform(0.0, 0.25))
@@ -264,8 +310,29 @@ def test_an_investor_that_cannot_be_pickled_is_told_so(market, tmp_path):
 
 
 def test_a_key_tells_parameters_code_and_data_apart():
-    things = [1, 1.0, "1", True, None, [1], (1, 2), {"a": 1}, {1}, len, np.array([1]), np.array([1.0])]
-    things += [LeadLag(), LeadLag(cap=0.2), LeadLag, lambda x: x, lambda x: x + 1, pd.Series([1]), pd.Series([2])]
+    things = [
+        1,
+        1.0,
+        "1",
+        True,
+        None,
+        [1],
+        (1, 2),
+        {"a": 1},
+        {1},
+        len,
+        np.array([1]),
+        np.array([1.0]),
+    ]
+    things += [
+        LeadLag(),
+        LeadLag(cap=0.2),
+        LeadLag,
+        lambda x: x,
+        lambda x: x + 1,
+        pd.Series([1]),
+        pd.Series([2]),
+    ]
     keys = {content_key({"x": thing}) for thing in things}
     assert len(keys) == len(things)
     assert describe(LeadLag()) == describe(pickle.loads(pickle.dumps(LeadLag())))

@@ -1,4 +1,6 @@
-"""The investor with forecasts, volatilities and the optimizer: the same path for every worker and block."""
+"""The investor with forecasts, volatilities and the optimizer: the same path for every worker and
+block.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ WALK = {"start": "2018-01-19 06:00", "end": "2018-01-19 20:00", "depth": 300}
 
 @pytest.fixture(scope="module")
 def market() -> sa.Panel:
-    return sa.simulate_market(coins=40, days=3, seed=4)
+    return sa.simulate_market(assets=40, days=3, seed=4)
 
 
 def investor() -> StatArb:
@@ -33,8 +35,12 @@ def whole(market: sa.Panel, request: pytest.FixtureRequest) -> sa.Run:
 
 
 @pytest.mark.parametrize(("n_jobs", "block"), [(1, 50), (2, 64), (2, 288)])
-def test_the_path_depends_on_neither_workers_nor_blocks(market: sa.Panel, whole: sa.Run, n_jobs: int, block: int) -> None:
-    run = sa.walk_forward(investor(), market, decision_lag=whole.decision_lag, n_jobs=n_jobs, block=block, **WALK)
+def test_the_path_depends_on_neither_workers_nor_blocks(
+    market: sa.Panel, whole: sa.Run, n_jobs: int, block: int
+) -> None:
+    run = sa.walk_forward(
+        investor(), market, decision_lag=whole.decision_lag, n_jobs=n_jobs, block=block, **WALK
+    )
     pd.testing.assert_frame_equal(run.wanted, whole.wanted, check_exact=True)
     pd.testing.assert_series_equal(run.replay.value, whole.replay.value, check_exact=True)
     assert len(run.failures) == 0
@@ -73,6 +79,8 @@ def test_a_parked_block_that_is_damaged_is_computed_again(market: sa.Panel, tmp_
     assert all(isinstance(store.read(name), Block) for name in store.names("signals-"))
     path = store.folder / store.names("signals-")[1]
     path.write_bytes(path.read_bytes()[:-7])
-    for one, other in zip(first, signal_blocks(investor(), market, 310, 400, **options), strict=True):
+    for one, other in zip(
+        first, signal_blocks(investor(), market, 310, 400, **options), strict=True
+    ):
         for name, values in one.arrays.items():
             np.testing.assert_array_equal(values, other.arrays[name])

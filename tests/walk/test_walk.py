@@ -15,7 +15,7 @@ START = "2018-01-24 21:00"
 
 
 class Recorder:
-    """Wants the same weight of every quoted coin, and keeps what it was shown."""
+    """Wants the same weight of every quoted asset, and keeps what it was shown."""
 
     name = "recorder"
 
@@ -28,7 +28,7 @@ class Recorder:
     def decide(self, window, holdings):
         self.log.append((window.now, window.times[-1], len(window.times), holdings.copy()))
         last = window.array("price")[-1]
-        wanted = pd.Series(np.where(np.isnan(last), 0.0, 1.0), index=window.coins)
+        wanted = pd.Series(np.where(np.isnan(last), 0.0, 1.0), index=window.assets)
         return wanted / (2.0 * max(wanted.sum(), 1.0))
 
 
@@ -64,21 +64,24 @@ def test_holdings_are_those_at_the_time_of_the_decision(lag):
     panel, log = make_panel(80), []
     run = sa.walk_forward(Recorder(log), panel, RULES, start=START, depth=20, decision_lag=lag)
     first = int(np.searchsorted(panel.grid, pd.Timestamp(START)))
-    realised = run.replay.weights[list(panel.coins)].to_numpy()
+    realised = run.replay.weights[list(panel.assets)].to_numpy()
     for now, _, _, holdings in log:
         place = panel.grid.get_loc(now) - first
-        assert list(holdings.index) == list(panel.coins)
+        assert list(holdings.index) == list(panel.assets)
         if place < 0 or (lag == 0 and place == 0):
             assert (holdings == 0.0).all()
         elif lag > 0:  # after the trade at that time
             np.testing.assert_array_equal(holdings.to_numpy(), realised[place])
-    if lag == 0:  # marked at that time, before the trade: the units are those after the trade before, at the prices of now
+    # before the trade: the units are those after the trade before, at the prices of now
+    if lag == 0:
         value, fees = run.replay.value.to_numpy(), run.replay.fees.to_numpy()
         known = panel.price.ffill().to_numpy()
         for now, _, _, holdings in log[1:]:
             place = panel.grid.get_loc(now) - first
             growth = np.nan_to_num(known[first + place] / known[first + place - 1])
-            expected = realised[place - 1] * (value[place - 1] - fees[place - 1]) * growth / value[place]
+            expected = (
+                realised[place - 1] * (value[place - 1] - fees[place - 1]) * growth / value[place]
+            )
             np.testing.assert_allclose(holdings.to_numpy(), expected, rtol=1e-9, atol=1e-12)
 
 
@@ -89,7 +92,7 @@ def test_the_replay_of_the_wanted_weights_is_the_run():
     again = sa.replay(panel, run.wanted, RULES, start=START)
     pd.testing.assert_series_equal(again.value, run.replay.value, check_exact=True)
     held = log[-1][3]
-    before_last = run.replay.weights[list(panel.coins)].iloc[-2].to_numpy()
+    before_last = run.replay.weights[list(panel.assets)].iloc[-2].to_numpy()
     np.testing.assert_array_equal(held.to_numpy(), before_last)
 
 
@@ -107,16 +110,24 @@ def test_none_keeps_the_holdings_and_is_no_failure():
     ("answer", "reason", "words"),
     [
         (lambda w, h: 1 / 0, "exception", "ZeroDivisionError: division by zero"),
-        (lambda w, h: pd.Series({1442: np.nan}), "not finite", "coin 1442 is nan"),
-        (lambda w, h: pd.Series({1442: np.inf}), "not finite", "coin 1442 is inf"),
-        (lambda w, h: pd.Series({1442: -0.1}), "negative", "coin 1442 is -0.1"),
+        (lambda w, h: pd.Series({1442: np.nan}), "not finite", "asset 1442 is nan"),
+        (lambda w, h: pd.Series({1442: np.inf}), "not finite", "asset 1442 is inf"),
+        (lambda w, h: pd.Series({1442: -0.1}), "negative", "asset 1442 is -0.1"),
         (lambda w, h: pd.Series({1442: 0.7, 1443: 0.4}), "sum above 1", "sum to 1.1"),
-        (lambda w, h: pd.Series({7: 0.5}), "unknown coin", "coin 7 is not in the panel"),
-        (lambda w, h: pd.Series([0.1, 0.1], index=[1442, 1442]), "unknown coin", "coin 1442 stands twice"),
+        (lambda w, h: pd.Series({7: 0.5}), "unknown asset", "asset 7 is not in the panel"),
+        (
+            lambda w, h: pd.Series([0.1, 0.1], index=[1442, 1442]),
+            "unknown asset",
+            "asset 1442 stands twice",
+        ),
         (lambda w, h: np.zeros(3), "wrong shape", r"\(4\), got the shape \(3,\)"),
-        (lambda w, h: pd.Series({1442: "much"}), "no numbers", "could not convert string to float: 'much'"),
-        (lambda w, h: {1442: [0.1, 0.2]}, "no numbers", "one number a coin"),
-        (lambda w, h: object(), "no numbers", "one number a coin"),
+        (
+            lambda w, h: pd.Series({1442: "much"}),
+            "no numbers",
+            "could not convert string to float: 'much'",
+        ),
+        (lambda w, h: {1442: [0.1, 0.2]}, "no numbers", "one number an asset"),
+        (lambda w, h: object(), "no numbers", "one number an asset"),
     ],
 )
 def test_an_unusable_answer_keeps_the_holdings_and_is_counted(answer, reason, words):
@@ -124,7 +135,11 @@ def test_an_unusable_answer_keeps_the_holdings_and_is_counted(answer, reason, wo
     good = pd.Series({1442: 0.5})
     turn = pd.Timestamp("2018-01-24 22:00")
     run = sa.walk_forward(
-        Scripted(lambda w, h: good if w.now < turn else answer(w, h)), panel, RULES, start="2018-01-24 21:55", decision_lag=1
+        Scripted(lambda w, h: good if w.now < turn else answer(w, h)),
+        panel,
+        RULES,
+        start="2018-01-24 21:55",
+        decision_lag=1,
     )
     expected = int((panel.grid > turn).sum())
     assert len(run.failures) == expected
@@ -149,19 +164,21 @@ def test_a_decision_that_takes_longer_than_the_step_is_not_used(monkeypatch):
     panel = make_panel(50, missing=0.0, holes=False)
     clock = iter(np.arange(0.0, 1e6, 400.0))
     monkeypatch.setattr("statarb.walk.forward.time.perf_counter", lambda: float(next(clock)))
-    run = sa.walk_forward(Scripted(lambda w, h: pd.Series({1442: 0.5})), panel, RULES, start="2018-01-24 23:50")
+    run = sa.walk_forward(
+        Scripted(lambda w, h: pd.Series({1442: 0.5})), panel, RULES, start="2018-01-24 23:50"
+    )
     assert set(run.failures["reason"]) == {"too late"}
     assert (run.utilisation > 100.0).all()
     assert (run.replay.value == 10_000.0).all()
 
 
 def test_rounding_above_one_is_scaled_back_and_never_lent():
-    coins = pd.Index([1, 2, 3])
-    weights, reason, _ = as_weights(np.array([0.5, 0.5, 1e-12]), coins)
+    assets = pd.Index([1, 2, 3])
+    weights, reason, _ = as_weights(np.array([0.5, 0.5, 1e-12]), assets)
     assert reason == ""
     assert weights.sum() <= 1.0
-    assert as_weights({1: 0.5}, coins)[0].tolist() == [0.5, 0.0, 0.0]
-    assert as_weights(np.array([-1e-15, 0.1, 0.0]), coins)[0].tolist() == [0.0, 0.1, 0.0]
+    assert as_weights({1: 0.5}, assets)[0].tolist() == [0.5, 0.0, 0.0]
+    assert as_weights(np.array([-1e-15, 0.1, 0.0]), assets)[0].tolist() == [0.0, 0.1, 0.0]
 
 
 def test_the_investor_handed_in_is_not_changed():
@@ -189,14 +206,26 @@ def test_what_an_investor_is_shown_is_read_only():
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"start": "2018-02-01", "end": "2018-01-01"}, sa.ParameterError, "start must not be after end"),
+        (
+            {"start": "2018-02-01", "end": "2018-01-01"},
+            sa.ParameterError,
+            "start must not be after end",
+        ),
         ({"start": "2019-01-01"}, sa.DataError, "no time of the panel"),
         ({"start": "soon"}, sa.ParameterError, "start must be a time"),
-        ({"decision_lag": -1}, sa.ParameterError, "decision_lag must be an integer at least 0, got -1"),
+        (
+            {"decision_lag": -1},
+            sa.ParameterError,
+            "decision_lag must be an integer at least 0, got -1",
+        ),
         ({"decision_lag": 0.5}, sa.ParameterError, "decision_lag"),
         ({"depth": 0}, sa.ParameterError, "depth must be an integer at least 1"),
         ({"block": 0}, sa.ParameterError, "block"),
-        ({"start": START, "decision_lag": 1000}, sa.ParameterError, r"decision_lag must be below \d+, the steps"),
+        (
+            {"start": START, "decision_lag": 1000},
+            sa.ParameterError,
+            r"decision_lag must be below \d+, the steps",
+        ),
         ({"n_jobs": 0}, sa.ParameterError, "n_jobs must be a positive integer, or -1"),
     ],
 )
@@ -212,7 +241,9 @@ def test_something_that_is_no_investor_is_refused():
 
 def test_a_numeraire_that_is_not_quoted_is_named():
     with pytest.raises((sa.ParameterError, sa.DataError), match="numeraire 99"):
-        sa.walk_forward(Scripted(lambda w, h: None), make_panel(40), sa.TradingRules(numeraire=99), start=START)
+        sa.walk_forward(
+            Scripted(lambda w, h: None), make_panel(40), sa.TradingRules(numeraire=99), start=START
+        )
 
 
 def test_a_panel_imputed_with_later_values_is_refused_unless_told_otherwise():
@@ -220,7 +251,14 @@ def test_a_panel_imputed_with_later_values_is_refused_unless_told_otherwise():
     ahead = panel.with_arrays({}, imputation="lint", looks_ahead=True)
     with pytest.raises(sa.LookAheadError, match="'lint'"):
         sa.walk_forward(Scripted(lambda w, h: None), ahead, RULES, start=START)
-    assert len(sa.walk_forward(Scripted(lambda w, h: None), ahead, RULES, start=START, allow_look_ahead=True).failures) == 0
+    assert (
+        len(
+            sa.walk_forward(
+                Scripted(lambda w, h: None), ahead, RULES, start=START, allow_look_ahead=True
+            ).failures
+        )
+        == 0
+    )
 
 
 def test_before_the_first_quote_nobody_is_asked():
@@ -232,26 +270,35 @@ def test_before_the_first_quote_nobody_is_asked():
 
 def test_an_investor_in_hindsight_is_shown_the_span_and_says_so():
     panel = make_panel(120, 4, missing=0.0, holes=False)
-    run = sa.walk_forward(sa.investors.make_investor("best_coin"), panel, RULES.replace(fee=0.0), start=START, decision_lag=0)
+    run = sa.walk_forward(
+        sa.investors.make_investor("best_asset"),
+        panel,
+        RULES.replace(fee=0.0),
+        start=START,
+        decision_lag=0,
+    )
     first = int(np.searchsorted(panel.grid, pd.Timestamp(START)))
     price = panel.array("price")
     assert run.metrics()["hindsight"] is True
-    assert run.replay.value.iloc[-1] / 10_000.0 == pytest.approx((price[-1] / price[first]).max(), rel=1e-9)
+    assert run.replay.value.iloc[-1] / 10_000.0 == pytest.approx(
+        (price[-1] / price[first]).max(), rel=1e-9
+    )
 
 
 def test_a_registered_name_will_do_for_an_investor():
     panel = make_panel(80)
     by_name, by_object = (
-        sa.walk_forward(one, panel, RULES, start=START) for one in ("equal_weight", sa.investors.EqualWeight())
+        sa.walk_forward(one, panel, RULES, start=START)
+        for one in ("equal_weight_hold", sa.investors.BuyAndHoldEqualWeight())
     )
     pd.testing.assert_series_equal(by_name.replay.value, by_object.replay.value, check_exact=True)
-    assert by_name.investor == "equal_weight"
+    assert by_name.investor == "equal_weight_hold"
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("equal_wait", "did you mean 'equal_weight'"),
+        ("equal_wait", "did you mean 'equal_weight_hold'"),
         (sa.investors.Cash, r"got the class Cash; give Cash\(\)"),
         (lambda window: None, "from_function"),
         (5, "got 5"),
@@ -263,16 +310,20 @@ def test_what_is_no_investor_is_told_what_to_give(given, words):
 
 
 def test_a_market_that_ends_before_the_case_begins_is_told_of_the_start():
-    panel = sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=pd.date_range("2010-01-01", periods=3)))
-    with pytest.raises(sa.DataError, match=r"lies from 2018-01-25 on: it runs from 2010-01-01 .*start=None"):
+    panel = sa.Panel.from_frame(
+        pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=pd.date_range("2010-01-01", periods=3))
+    )
+    with pytest.raises(
+        sa.DataError, match=r"lies from 2018-01-25 on: it runs from 2010-01-01 .*start=None"
+    ):
         sa.walk_forward("cash", panel, RULES.without_limits())
     assert len(sa.walk_forward("cash", panel, RULES.without_limits(), start=None).replay.value) == 3
 
 
 def test_a_run_is_shown_in_one_line_and_is_itself_alone():
     panel = make_panel(80)
-    run, twin = (sa.walk_forward("equal_weight", panel, RULES, start=START) for _ in range(2))
-    assert repr(run).startswith("Run(equal_weight, decision lag 1, 2018-01-24 ")
+    run, twin = (sa.walk_forward("equal_weight_hold", panel, RULES, start=START) for _ in range(2))
+    assert repr(run).startswith("Run(equal_weight_hold, decision lag 1, 2018-01-24 ")
     assert "\n" not in repr(run)
     assert run != twin
     assert len({run, twin}) == 2

@@ -1,4 +1,6 @@
-"""The replay's numpy twin: the same arithmetic, written to be read. The kernels are tested against it, bit by bit."""
+"""The replay's numpy twin: the same arithmetic, written to be read. The kernels are tested against
+it, bit by bit.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,23 @@ import dataclasses
 import numpy as np
 
 from statarb._core.typing import BoolArray, FloatArray
-from statarb.backtest._engine.kernels import BELOW_MINIMUM, CUT_TO_MAXIMUM, EXECUTED, NO_CASH, NO_QUOTE, NOT_FINITE
+from statarb.backtest._engine.kernels import (
+    BELOW_MINIMUM,
+    CUT_TO_MAXIMUM,
+    EXECUTED,
+    NO_CASH,
+    NO_QUOTE,
+    NOT_FINITE,
+)
 
 __all__ = ["TwinAccount"]
 
 
 @dataclasses.dataclass(eq=False)
 class TwinAccount:
-    """Cash, units and last known prices; ``unit`` is the last known price of the numeraire (1 where there is none)."""
+    """Cash, units and last known prices; ``unit`` is the last known price of the numeraire (1 where
+    there is none).
+    """
 
     cash: float
     units: FloatArray
@@ -36,7 +47,9 @@ class TwinAccount:
         self.fees = self.turnover = 0.0
         return self.value
 
-    def trade(self, quotes: FloatArray, wanted: FloatArray, fee: float, min_order: float, max_order: float) -> None:
+    def trade(
+        self, quotes: FloatArray, wanted: FloatArray, fee: float, min_order: float, max_order: float
+    ) -> None:
         """Trade towards the wanted weights, by steps 2 to 5 of the case."""
         lower, upper = min_order * self.unit, max_order * self.unit
         quoted = _quoted(quotes)
@@ -92,6 +105,10 @@ def _quoted(quotes: FloatArray) -> BoolArray:
 
 
 def _sum(values: FloatArray) -> float:
-    """Add up in four lanes, each from first to last, as the kernels do; ``numpy.sum`` has an order of its own."""
-    a, b, c, d = (float(np.cumsum(values[lane::4])[-1]) if len(values) > lane else 0.0 for lane in range(4))
+    """Add up in four lanes, each from first to last, as the kernels do; ``numpy.sum`` has an order
+    of its own.
+    """
+    a, b, c, d = (
+        float(np.cumsum(values[lane::4])[-1]) if len(values) > lane else 0.0 for lane in range(4)
+    )
     return (a + b) + (c + d)

@@ -10,7 +10,9 @@ from statarb._core.typing import BoolArray, FloatArray, IntArray
 
 @kernel(fastmath={"reassoc"})
 def _check_row(line: FloatArray, slack: float) -> tuple[float, int, int]:
-    """Return the sum of a row, how many cells are not zero, and how many are numbers within [0, 1]."""
+    """Return the sum of a row, how many cells are not zero, and how many are numbers within [0,
+    1].
+    """
     amount = 0.0
     some, inside = 0, 0
     for k in range(len(line)):
@@ -23,7 +25,9 @@ def _check_row(line: FloatArray, slack: float) -> tuple[float, int, int]:
 
 @kernel()
 def _find_cells(line: FloatArray, some: int, cells: IntArray, before: int) -> None:
-    """Write the places of the ``some`` cells that are not zero; ``cells`` holds the ``before`` places of the row above."""
+    """Write the places of the ``some`` cells that are not zero; ``cells`` holds the ``before``
+    places of the row above.
+    """
     if some == before:
         same = 0
         for k in range(some):
@@ -51,8 +55,9 @@ def scan_rows(
 ) -> int:  # fmt: skip
     """Check weights stored row by row, and gather the non-zero ones on the way.
 
-    Writes the sum of each row and whether all its weights are numbers within [0, 1]; returns the number of non-zero weights
-    gathered, or -1 where ``data`` is too short for them (then only the checks are complete).
+    Writes the sum of each row and whether all its weights are numbers within [0, 1]; returns the
+    number of non-zero weights gathered, or -1 where ``data`` is too short for them (then only the
+    checks are complete).
     """
     tall, width = values.shape
     cells = np.zeros(width, np.int64)
@@ -77,8 +82,12 @@ def scan_rows(
 
 
 @kernel()
-def scan_columns(values: FloatArray, slack: float, total: FloatArray, fine: BoolArray, filled: IntArray) -> None:
-    """Check weights stored column by column, given as (columns, rows); count the non-zero ones of each column."""
+def scan_columns(
+    values: FloatArray, slack: float, total: FloatArray, fine: BoolArray, filled: IntArray
+) -> None:
+    """Check weights stored column by column, given as (columns, rows); count the non-zero ones of
+    each column.
+    """
     width, tall = values.shape
     total[:] = 0.0
     fine[:] = True
@@ -95,9 +104,16 @@ def scan_columns(values: FloatArray, slack: float, total: FloatArray, fine: Bool
 
 @kernel()
 def gather_columns(
-    values: FloatArray, columns: IntArray, filled: IntArray, starts: IntArray, index: IntArray, data: FloatArray
+    values: FloatArray,
+    columns: IntArray,
+    filled: IntArray,
+    starts: IntArray,
+    index: IntArray,
+    data: FloatArray,
 ) -> None:
-    """Gather the non-zero weights of a matrix stored column by column into compressed rows; ``starts`` must hold zeros."""
+    """Gather the non-zero weights of a matrix stored column by column into compressed rows;
+    ``starts`` must hold zeros.
+    """
     width, tall = values.shape
     for column in range(width):
         if filled[column] > 0:

@@ -1,9 +1,10 @@
 """Compiled kernels of Johansen's test for many pairs: reduced rank regression from shared moments.
 
-For a pair, the regression explains ``D_t`` by the levels ``X_{t-1}`` given k lagged differences. Its statistics are the squared
-canonical correlations of ``D_t`` and ``X_{t-1}`` after both are regressed on the lags (Johansen 1991, Econometrica 59,
-1551-1580). With the moments of lags, levels and ``D_t`` in one matrix, a Cholesky factor in that order gives them: its rows
-hold what remains after the regressions.
+For a pair, the regression explains ``D_t`` by the levels ``X_{t-1}`` given k lagged differences.
+Its statistics are the squared canonical correlations of ``D_t`` and ``X_{t-1}`` after both are
+regressed on the lags (Johansen 1991, Econometrica 59, 1551-1580). With the moments of lags, levels
+and ``D_t`` in one matrix, a Cholesky factor in that order gives them: its rows hold what remains
+after the regressions.
 
 Blocks of moments are numbered 0 for ``D_t``, 1 for ``X_{t-1}`` and 1 + m for ``D_{t-m}``.
 """
@@ -37,9 +38,10 @@ def _reduced_rank(
     trace: FloatArray,
     slope: FloatArray,
 ) -> None:
-    """Compute both trace statistics and the slope of the first relation, from the lower triangle of the moments.
+    """Compute both trace statistics and the slope of the first relation, from the lower triangle of
+    the moments.
 
-    Rows of ``a``: the lags (two coins side by side), the two levels, the two differences.
+    Rows of ``a``: the lags (two assets side by side), the two levels, the two differences.
     """
     columns = 2 * lags + 2
     rows = columns + 2
@@ -67,7 +69,8 @@ def _reduced_rank(
             a[change + 1, change, c] -= a[change + 1, k, c] * a[change, k, c]
             a[change + 1, change + 1, c] -= a[change + 1, k, c] * a[change + 1, k, c]
     for c in range(count):
-        # whiten the differences as well: the singular values of the 2 x 2 matrix w are the canonical correlations
+        # whiten the differences as well: the singular values of the 2 x 2 matrix w are the
+        # canonical correlations
         s11, s21, s22 = a[change, change, c], a[change + 1, change, c], a[change + 1, change + 1, c]
         rest = s22 - s21 * s21 / s11
         if not (sound[c] and s11 > 0.0 and rest > NEARLY_SINGULAR * s22):
@@ -89,7 +92,8 @@ def _reduced_rank(
             continue
         trace[1, c] = -size[c] * np.log1p(-little)
         trace[0, c] = trace[1, c] - size[c] * np.log1p(-large)
-        # first eigenvector of [[p, r], [r, q]], taken from its better conditioned row, then back through the levels' factor
+        # first eigenvector of [[p, r], [r, q]], taken from its better conditioned row, then back
+        # through the levels' factor
         u1, u2 = (0.5 * (p - q + gap), r) if p >= q else (r, 0.5 * (q - p + gap))
         v2 = u2 / a[level + 1, level + 1, c]
         v1 = (u1 - a[level + 1, level, c] * v2) / a[level, level, c]
@@ -101,8 +105,8 @@ def johansen_block(
     moments: FloatArray,
     own_i: FloatArray,
     own_j: FloatArray,
-    coin_i: IntArray,
-    coin_j: IntArray,
+    asset_i: IntArray,
+    asset_j: IntArray,
     same: bool,
     rows: int,
     lags: int,
@@ -110,15 +114,15 @@ def johansen_block(
     slope: FloatArray,
     status: npt.NDArray[np.int8],
 ) -> None:
-    """Johansen's test of all pairs (i, j) of two sets of coins with one common sample.
+    """Johansen's test of all pairs (i, j) of two sets of assets with one common sample.
 
     Parameters
     ----------
     moments : (lags + 2, lags + 2, I, J)
-        Products of block a of coin i with block b of coin j.
+        Products of block a of asset i with block b of asset j.
     own_i, own_j : (lags + 2, lags + 2, I), (lags + 2, lags + 2, J)
-        Products of the blocks of each coin.
-    coin_i, coin_j : (I,), (J,)
+        Products of the blocks of each asset.
+    asset_i, asset_j : (I,), (J,)
         Where results go.
     same : bool
         Whether both sets are one; then only j > i counts.
@@ -126,10 +130,11 @@ def johansen_block(
         Rows of the regression.
     lags : int
         Lagged differences.
-    trace : (2, coins, coins)
+    trace : (2, assets, assets)
         Statistics of "no relation" and "at most one", at [:, i, j]; written in place.
-    slope, status : (coins, coins)
-        Slope of i on j, at [i, j]; written in place. Pairs that lose digits here get the status ``RECOMPUTE``.
+    slope, status : (assets, assets)
+        Slope of i on j, at [i, j]; written in place. Pairs that lose digits here get the status
+        ``RECOMPUTE``.
     """
     n_i, n_j = moments.shape[2], moments.shape[3]
     edge = 2 * lags + 4
@@ -138,7 +143,8 @@ def johansen_block(
     statistic = np.empty((2, LANES))
     size = np.full(LANES, float(rows))
     sound = np.empty(LANES, dtype=np.bool_)
-    # which block stands where: lag m of both coins at 2m - 2 and 2m - 1, the levels next, the differences last
+    # which block stands where: lag m of both assets at 2m - 2 and 2m - 1, the levels next, the
+    # differences last
     block = np.empty(edge // 2, dtype=np.int64)
     for m in range(lags):
         block[m] = m + 2
@@ -150,14 +156,16 @@ def johansen_block(
             count = 0
             while j < n_j and count < LANES:
                 if own_i[1, 1, i] == 0.0 or own_j[1, 1, j] == 0.0:
-                    status[coin_i[i], coin_j[j]] = CONSTANT
+                    status[asset_i[i], asset_j[j]] = CONSTANT
                 else:
                     alike = False
                     for b in range(2):
                         both = own_i[b, b, i] * own_j[b, b, j]
-                        alike = alike or not both - moments[b, b, i, j] ** 2 >= ILL_CONDITIONED * both
+                        alike = (
+                            alike or not both - moments[b, b, i, j] ** 2 >= ILL_CONDITIONED * both
+                        )
                     if alike:
-                        status[coin_i[i], coin_j[j]] = RECOMPUTE
+                        status[asset_i[i], asset_j[j]] = RECOMPUTE
                     else:
                         lane[count] = j
                         sound[count] = True
@@ -174,7 +182,7 @@ def johansen_block(
                             a[2 * g, 2 * h + 1, c] = moments[first, second, i, lane[c]]
             _reduced_rank(lags, count, size, a, scale, root, sound, statistic, value)
             for c in range(count):
-                y, x = coin_i[i], coin_j[lane[c]]
+                y, x = asset_i[i], asset_j[lane[c]]
                 trace[0, y, x], trace[1, y, x] = statistic[0, c], statistic[1, c]
                 slope[y, x] = value[c]
                 status[y, x] = OK if sound[c] else SINGULAR
@@ -199,7 +207,9 @@ def _sum(values: FloatArray, count: int) -> float:
 
 @kernel()
 def _without_line(values: FloatArray, count: int, degree: int) -> None:
-    """Remove the mean, and for degree 1 the line, from the first ``count`` values, in place; nothing for degree -1."""
+    """Remove the mean, and for degree 1 the line, from the first ``count`` values, in place;
+    nothing for degree -1.
+    """
     for _ in range(2 if degree >= 0 else 0):  # the second pass removes the rounding of the first
         mean = _sum(values, count) / count
         for t in range(count):
@@ -229,12 +239,12 @@ def johansen_list(
 ) -> None:
     """Johansen's test of listed pairs, each on its own common sample.
 
-    The statistics do not change when the pair (y, x) is replaced by (y - b x, x): with b from a regression the two are not
-    collinear, and no digits are lost.
+    The statistics do not change when the pair (y, x) is replaced by (y - b x, x): with b from a
+    regression the two are not collinear, and no digits are lost.
 
     Parameters
     ----------
-    levels : (coins, times)
+    levels : (assets, times)
         Log prices, NaN where missing.
     pair_y, pair_x : (pairs,)
         Rows of ``levels``.
@@ -286,13 +296,13 @@ def johansen_list(
             status[number] = COLLINEAR
             continue
         rows = count - 1 - lags
-        for coin in range(2):
+        for asset in range(2):
             for t in range(rows):
                 now = t + lags + 1
                 for m in range(1, lags + 1):
-                    block[2 * m - 2 + coin, t] = pair[coin, now - m] - pair[coin, now - m - 1]
-                block[2 * lags + coin, t] = pair[coin, now - 1]
-                block[2 * lags + 2 + coin, t] = pair[coin, now] - pair[coin, now - 1]
+                    block[2 * m - 2 + asset, t] = pair[asset, now - m] - pair[asset, now - m - 1]
+                block[2 * lags + asset, t] = pair[asset, now - 1]
+                block[2 * lags + 2 + asset, t] = pair[asset, now] - pair[asset, now - 1]
         for g in range(edge):
             _without_line(block[g], rows, min(degree, 0))
         for g in range(edge):

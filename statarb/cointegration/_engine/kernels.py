@@ -1,10 +1,12 @@
-"""Compiled kernels of the Engle-Granger scan: from moments of residuals to lag order, statistic and half-life.
+"""Compiled kernels of the Engle-Granger scan: from moments of residuals to lag order, statistic and
+half-life.
 
-Pairs are worked on side by side, ``LANES`` at a time, in the last axis of every buffer, so that the compiler turns each step
-of the arithmetic into vector instructions.
+Pairs are worked on side by side, ``LANES`` at a time, in the last axis of every buffer, so that the
+compiler turns each step of the arithmetic into vector instructions.
 
-Notation: residuals ``e_0 .. e_{T-1}`` of the cointegrating regression, ``d_t = e_t - e_{t-1}``. The augmented Dickey-Fuller
-regression with p lags explains ``d_t`` by ``e_{t-1}, d_{t-1}, ..., d_{t-p}`` for t = p+1 .. T-1. All that it needs is
+Notation: residuals ``e_0 .. e_{T-1}`` of the cointegrating regression, ``d_t = e_t - e_{t-1}``. The
+augmented Dickey-Fuller regression with p lags explains ``d_t`` by ``e_{t-1}, d_{t-1}, ...,
+d_{t-p}`` for t = p+1 .. T-1. All that it needs is
 
 - ``acov[m] = sum_t d_t d_{t-m}`` over all t, m = 0 .. p, and ``sse = sum_t e_t^2``,
 - the first p + 2 and the last p + 2 residuals, ``head[s] = e_s`` and ``tail[s] = e_{T-1-s}``,
@@ -24,7 +26,18 @@ import numpy.typing as npt
 from statarb._core.numba import kernel
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["AIC", "BIC", "COLLINEAR", "CONSTANT", "FIXED", "OK", "OVERLAP", "RECOMPUTE", "SINGULAR", "STATUS"]
+__all__ = [
+    "AIC",
+    "BIC",
+    "COLLINEAR",
+    "CONSTANT",
+    "FIXED",
+    "OK",
+    "OVERLAP",
+    "RECOMPUTE",
+    "SINGULAR",
+    "STATUS",
+]
 __all__ += ["scan_block", "scan_list"]
 
 LANES = 32
@@ -37,9 +50,13 @@ STATUS = ("ok", "too few common observations", "constant", "collinear", "singula
 NEARLY_SINGULAR = 1e-11
 """A pivot below this share of its diagonal: the lags do not identify the regression."""
 ILL_CONDITIONED = 1e-4
-"""Share of the variance left in the residual below which moments of the two series lose too many digits: work on the series."""
+"""Share of the variance left in the residual below which moments of the two series lose too many
+digits: work on the series.
+"""
 PERFECT = 100.0 * np.sqrt(np.finfo(np.float64).eps)
-"""Unexplained share of the variance below which two series count as collinear (the bound that statsmodels' ``coint`` uses)."""
+"""Unexplained share of the variance below which two series count as collinear (the bound that
+statsmodels' ``coint`` uses).
+"""
 
 
 @kernel()
@@ -55,9 +72,11 @@ def _regression(
     right: FloatArray,
     a: FloatArray,
 ) -> None:
-    """Fill the lower triangle of ``a`` with the moments of the regressors and, in the last row, of ``d_t``.
+    """Fill the lower triangle of ``a`` with the moments of the regressors and, in the last row, of
+    ``d_t``.
 
-    Order of the rows: the level, then lags 1 .. p, where ``level_first``; else lags 1 .. p, then the level.
+    Order of the rows: the level, then lags 1 .. p, where ``level_first``; else lags 1 .. p, then
+    the level.
     """
     last = lags + 1
     level = 0 if level_first else lags
@@ -83,7 +102,9 @@ def _regression(
             column = (last if j == 0 else j + shift) if i == 0 else i + shift
             for c in range(count):
                 a[j + 1 + shift, i + 1 + shift, c] = (
-                    a[row, column, c] + left[lags - i, c] * left[lags - j, c] - right[i, c] * right[j, c]
+                    a[row, column, c]
+                    + left[lags - i, c] * left[lags - j, c]
+                    - right[i, c] * right[j, c]
                 )
     # the level with itself
     for c in range(count):
@@ -97,15 +118,21 @@ def _regression(
         row = max(level, place)
         column = min(level, place)
         for c in range(count):
-            a[row, column, c] = 0.5 * (tail[k, c] * tail[k, c] - head[lags - k, c] * head[lags - k, c] - a[place, place, c])
+            a[row, column, c] = 0.5 * (
+                tail[k, c] * tail[k, c] - head[lags - k, c] * head[lags - k, c] - a[place, place, c]
+            )
         for i in range(1, k + 1):
             for c in range(count):
                 a[row, column, c] += a[place, i + shift, c]
 
 
 @kernel()
-def _triangle(size: int, count: int, a: FloatArray, scale: FloatArray, root: FloatArray, sound: BoolArray) -> None:
-    """Replace the lower triangle by its Cholesky factor, but for the corner, which keeps the total sum of squares."""
+def _triangle(
+    size: int, count: int, a: FloatArray, scale: FloatArray, root: FloatArray, sound: BoolArray
+) -> None:
+    """Replace the lower triangle by its Cholesky factor, but for the corner, which keeps the total
+    sum of squares.
+    """
     for j in range(size - 1):
         for c in range(count):
             scale[c] = a[j, j, c]
@@ -135,7 +162,9 @@ def _best_lag(
     weight: FloatArray,
     lag: IntArray,
 ) -> None:
-    """Choose the order that minimises ``n log RSS + penalty k``, that is ``RSS exp(penalty / n)^k``."""
+    """Choose the order that minimises ``n log RSS + penalty k``, that is ``RSS exp(penalty /
+    n)^k``.
+    """
     last = max_lags + 1
     for c in range(count):
         rss[c] = a[last, last, c] - a[last, 0, c] * a[last, 0, c]
@@ -153,9 +182,17 @@ def _best_lag(
 
 @kernel()
 def _statistic(
-    lags: int, count: int, size: FloatArray, a: FloatArray, rss: FloatArray, sound: BoolArray, tau: FloatArray
+    lags: int,
+    count: int,
+    size: FloatArray,
+    a: FloatArray,
+    rss: FloatArray,
+    sound: BoolArray,
+    tau: FloatArray,
 ) -> None:
-    """Compute the t-ratio of the level from a factor whose last regressor is the level; NaN where it is not identified."""
+    """Compute the t-ratio of the level from a factor whose last regressor is the level; NaN where
+    it is not identified.
+    """
     last = lags + 1
     for c in range(count):
         rss[c] = a[last, last, c]
@@ -178,7 +215,9 @@ def _growth(criterion: int, rows: int) -> float:
 
 @kernel()
 def _half_life(sse: float, first: float, last: float, acov: float) -> float:
-    """Half-life in steps of the first-order autoregression of the residual; inf where it does not revert."""
+    """Half-life in steps of the first-order autoregression of the residual; inf where it does not
+    revert.
+    """
     level = sse - last * last
     speed = 0.5 * (last * last - first * first - acov) / level if level > 0.0 else 0.0
     if speed >= 0.0:
@@ -196,8 +235,8 @@ def _queue(
     gram_j: FloatArray,
     acov_i: FloatArray,
     acov_j: FloatArray,
-    coin_i: IntArray,
-    coin_j: IntArray,
+    asset_i: IntArray,
+    asset_j: IntArray,
     same: bool,
     hedge: FloatArray,
     status: npt.NDArray[np.int8],
@@ -205,16 +244,18 @@ def _queue(
     weight_j: FloatArray,
     queue: IntArray,
 ) -> int:
-    """List the tests of coin i that can be worked on, with weights such that ``e = weight_i X_i + weight_j X_j``.
+    """List the tests of asset i that can be worked on, with weights such that ``e = weight_i X_i +
+    weight_j X_j``.
 
-    Place j stands for i explained by j, place J + j for j explained by i. Returns the number of tests listed.
+    Place j stands for i explained by j, place J + j for j explained by i. Returns the number of
+    tests listed.
     """
     queued = 0
-    n_j = len(coin_j)
+    n_j = len(asset_j)
     for direction in range(2):
         for j in range(i + 1 if same else 0, n_j):
-            y = coin_i[i] if direction == 0 else coin_j[j]
-            x = coin_j[j] if direction == 0 else coin_i[i]
+            y = asset_i[i] if direction == 0 else asset_j[j]
+            x = asset_j[j] if direction == 0 else asset_i[i]
             if gram_i[i] == 0.0 or gram_j[j] == 0.0:
                 status[y, x] = CONSTANT
                 continue
@@ -223,7 +264,10 @@ def _queue(
             unexplained = 1.0 - gram[i, j] * gram[i, j] / (gram_i[i] * gram_j[j])
             own = wi * wi * acov_i[0, i] + wj * wj * acov_j[0, j]
             # written so that NaN, the mark of a sum that lost its digits, is caught too
-            if not (unexplained >= ILL_CONDITIONED and own + wi * wj * cross[0, i, j] >= ILL_CONDITIONED * own):
+            if not (
+                unexplained >= ILL_CONDITIONED
+                and own + wi * wj * cross[0, i, j] >= ILL_CONDITIONED * own
+            ):
                 status[y, x] = RECOMPUTE
                 continue
             hedge[y, x] = slope
@@ -236,8 +280,17 @@ def _queue(
 
 
 @kernel()
-def _sort_by_lag(queued: int, max_lags: int, queue: IntArray, order: IntArray, order_lag: IntArray, start: IntArray) -> None:
-    """Bring the queue into the order of the lags chosen (counting sort), so that lanes share one order."""
+def _sort_by_lag(
+    queued: int,
+    max_lags: int,
+    queue: IntArray,
+    order: IntArray,
+    order_lag: IntArray,
+    start: IntArray,
+) -> None:
+    """Bring the queue into the order of the lags chosen (counting sort), so that lanes share one
+    order.
+    """
     start[:] = 0
     for q in range(queued):
         start[order_lag[q] + 1] += 1
@@ -263,8 +316,8 @@ def scan_block(
     head_j: FloatArray,
     tail_i: FloatArray,
     tail_j: FloatArray,
-    coin_i: IntArray,
-    coin_j: IntArray,
+    asset_i: IntArray,
+    asset_j: IntArray,
     same: bool,
     observations: int,
     max_lags: int,
@@ -275,7 +328,8 @@ def scan_block(
     lag: npt.NDArray[np.int16],
     status: npt.NDArray[np.int8],
 ) -> None:
-    """Engle-Granger tests in both directions of all pairs (i, j) of two sets of coins with one common sample.
+    """Engle-Granger tests in both directions of all pairs (i, j) of two sets of assets with one
+    common sample.
 
     Parameters
     ----------
@@ -284,12 +338,12 @@ def scan_block(
     cross : (lags + 1, I, J)
         ``sum_t Di_t Dj_{t-m} + Dj_t Di_{t-m}``, D the first differences.
     gram_i, gram_j : (I,), (J,)
-        Sums of squares of the levels; 0 for a constant coin.
+        Sums of squares of the levels; 0 for a constant asset.
     acov_i, acov_j : (lags + 1, I), (lags + 1, J)
-        ``sum_t D_t D_{t-m}`` of each coin.
+        ``sum_t D_t D_{t-m}`` of each asset.
     head_i, head_j, tail_i, tail_j : (lags + 2, I), (lags + 2, J)
         First levels, and last levels backwards.
-    coin_i, coin_j : (I,), (J,)
+    asset_i, asset_j : (I,), (J,)
         Where results go: rows and columns of the outputs.
     same : bool
         Whether both sets are one; then only j > i counts.
@@ -299,8 +353,9 @@ def scan_block(
         Lags, or the most of them.
     criterion : int
         ``FIXED`` takes ``max_lags`` lags everywhere, ``AIC`` and ``BIC`` choose for each test.
-    tau, hedge, half_life, lag, status : (coins, coins)
-        Results at [y, x], written in place. Pairs that lose digits here get the status ``RECOMPUTE``.
+    tau, hedge, half_life, lag, status : (assets, assets)
+        Results at [y, x], written in place. Pairs that lose digits here get the status
+        ``RECOMPUTE``.
     """
     n_i, n_j = gram.shape
     depth = max_lags + 2
@@ -321,7 +376,21 @@ def scan_block(
 
     for i in range(n_i):
         queued = _queue(
-            i, gram, cross, gram_i, gram_j, acov_i, acov_j, coin_i, coin_j, same, hedge, status, weight_i, weight_j, queue
+            i,
+            gram,
+            cross,
+            gram_i,
+            gram_j,
+            acov_i,
+            acov_j,
+            asset_i,
+            asset_j,
+            same,
+            hedge,
+            status,
+            weight_i,
+            weight_j,
+            queue,
         )
         for stage in range(2):
             if stage == 0 and criterion == FIXED:
@@ -333,7 +402,9 @@ def scan_block(
             while begin < queued:
                 lags = max_lags if stage == 0 else order_lag[begin]
                 end = begin
-                while end < queued and end - begin < LANES and (stage == 0 or order_lag[end] == lags):
+                while (
+                    end < queued and end - begin < LANES and (stage == 0 or order_lag[end] == lags)
+                ):
                     end += 1
                 count = end - begin
                 source = queue if stage == 0 else order
@@ -344,7 +415,11 @@ def scan_block(
                     sound[c] = True
                     sse[c] = wi * wi * gram_i[i] + 2.0 * wi * wj * gram[i, j] + wj * wj * gram_j[j]
                     for m in range(lags + 1):
-                        acov[m, c] = wi * wi * acov_i[m, i] + wi * wj * cross[m, i, j] + wj * wj * acov_j[m, j]
+                        acov[m, c] = (
+                            wi * wi * acov_i[m, i]
+                            + wi * wj * cross[m, i, j]
+                            + wj * wj * acov_j[m, j]
+                        )
                     for s in range(lags + 2):
                         head[s, c] = wi * head_i[s, i] + wj * head_j[s, j]
                         tail[s, c] = wi * tail_i[s, i] + wj * tail_j[s, j]
@@ -358,9 +433,9 @@ def scan_block(
                     _statistic(lags, count, size, a, rss, sound, value)
                     for c in range(count):
                         place = order[begin + c]
-                        other = coin_j[place % n_j]
-                        y = coin_i[i] if place < n_j else other
-                        x = other if place < n_j else coin_i[i]
+                        other = asset_j[place % n_j]
+                        y = asset_i[i] if place < n_j else other
+                        x = other if place < n_j else asset_i[i]
                         tau[y, x] = value[c]
                         lag[y, x] = lags
                         half_life[y, x] = _half_life(sse[c], head[0, c], tail[0, c], acov[0, c])
@@ -397,7 +472,9 @@ def _mean(values: FloatArray, count: int) -> float:
 
 @kernel()
 def _detrend(values: FloatArray, basis: FloatArray, count: int, trend: int) -> None:
-    """Remove mean, line and parabola (``trend`` 0, 1, 2) from the first ``count`` values, in place; orthogonal polynomials."""
+    """Remove mean, line and parabola (``trend`` 0, 1, 2) from the first ``count`` values, in place;
+    orthogonal polynomials.
+    """
     for _ in range(2):  # a second pass removes the rounding of the first
         mean = _mean(values, count)
         for t in range(count):
@@ -427,7 +504,9 @@ def _correlation_of_changes(y: FloatArray, x: FloatArray, count: int) -> float:
 
 @kernel()
 def _common(one: FloatArray, other: FloatArray, y: FloatArray, x: FloatArray) -> tuple[int, bool]:
-    """Copy the rows that both series have; return how many there are, and whether both series move on them."""
+    """Copy the rows that both series have; return how many there are, and whether both series move
+    on them.
+    """
     count = 0
     low_y = low_x = np.inf
     high_y = high_x = -np.inf
@@ -457,11 +536,12 @@ def scan_list(
     status: npt.NDArray[np.int8],
     observations: npt.NDArray[np.int32],
 ) -> None:
-    """Engle-Granger tests of listed pairs, each on its own common sample, from its residuals themselves.
+    """Engle-Granger tests of listed pairs, each on its own common sample, from its residuals
+    themselves.
 
     Parameters
     ----------
-    levels : (coins, times)
+    levels : (assets, times)
         Log prices, NaN where missing.
     pair_y, pair_x : (pairs,)
         Rows of ``levels``.

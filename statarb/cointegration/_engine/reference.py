@@ -1,4 +1,6 @@
-"""Numpy twins of the kernels: the same answers by explicit regressions, short enough to be believed at sight."""
+"""Numpy twins of the kernels: the same answers by explicit regressions, short enough to be believed
+at sight.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +61,11 @@ def _residual(target: FloatArray, design: FloatArray) -> tuple[FloatArray, Float
     return rest, np.asarray(slopes, dtype=np.float64)
 
 
-def johansen_twin(y: FloatArray, x: FloatArray, lags: int, degree: int = 0) -> tuple[float, float, float]:
-    """Johansen's test of one complete pair: both trace statistics and the slope of y on x in the first relation.
+def johansen_twin(
+    y: FloatArray, x: FloatArray, lags: int, degree: int = 0
+) -> tuple[float, float, float]:
+    """Johansen's test of one complete pair: both trace statistics and the slope of y on x in the
+    first relation.
 
     Parameters
     ----------
@@ -92,7 +97,11 @@ def kalman_twin(
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Filter random-walk coefficients; see :func:`statarb.cointegration.hedge.kalman_filter`."""
     mean, covariance = np.zeros(design.shape[1]), start * np.eye(design.shape[1])
-    path, innovation, variance = np.empty(design.shape), np.full(len(target), np.nan), np.empty(len(target))
+    path, innovation, variance = (
+        np.empty(design.shape),
+        np.full(len(target), np.nan),
+        np.empty(len(target)),
+    )
     likelihood = 0.0
     for t, (value, row) in enumerate(zip(target, design, strict=True)):
         covariance = covariance + (np.diag(steps) if t else 0.0)
@@ -103,6 +112,8 @@ def kalman_twin(
             mean = mean + gain * innovation[t] / variance[t]
             covariance = covariance - np.outer(gain, gain) / variance[t]
             if t >= design.shape[1]:
-                likelihood -= 0.5 * (np.log(2.0 * np.pi * variance[t]) + innovation[t] ** 2 / variance[t])
+                likelihood -= 0.5 * (
+                    np.log(2.0 * np.pi * variance[t]) + innovation[t] ** 2 / variance[t]
+                )
         path[t] = mean
     return path, innovation, variance, float(likelihood)

@@ -1,4 +1,6 @@
-"""Common samples: which pairs of coins are observed on the same rows, so that one Gram matrix serves them all."""
+"""Common samples: which pairs of assets are observed on the same rows, so that one Gram matrix
+serves them all.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,16 @@ from statarb._core.typing import BoolArray, FloatArray, IntArray
 __all__ = ["Rectangle", "Sample", "rectangles"]
 
 WORTH_A_SAMPLE = 64
-"""Fewer pairs than this on a sample of their own are cheaper one by one; so are pairs of very few coins with many."""
+"""Fewer pairs than this on a sample of their own are cheaper one by one; so are pairs of very few
+assets with many.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rectangle:
-    """All pairs of ``first`` x ``second`` share the rows ``rows``; ``second`` None stands for the pairs within ``first``."""
+    """All pairs of ``first`` x ``second`` share the rows ``rows``; ``second`` None stands for the
+    pairs within ``first``.
+    """
 
     rows: IntArray
     first: IntArray
@@ -26,28 +32,33 @@ class Rectangle:
 
 
 def rectangles(
-    observed: BoolArray, min_overlap: int, suffix: BoolArray | None = None, late: BoolArray | None = None
+    observed: BoolArray,
+    min_overlap: int,
+    suffix: BoolArray | None = None,
+    late: BoolArray | None = None,
 ) -> tuple[list[Rectangle], list[tuple[IntArray, IntArray]]]:
-    """Split all unordered pairs of coins by their common sample.
+    """Split all unordered pairs of assets by their common sample.
 
-    Coins observed on the same rows form a group. Two groups of which one holds all rows of the other (a late listing) share
-    the sample of the smaller one; other groups have a sample of their own.
+    Assets observed on the same rows form a group. Two groups of which one holds all rows of the
+    other (a late listing) share the sample of the smaller one; other groups have a sample of their
+    own.
 
     Parameters
     ----------
-    observed : (coins, times)
+    observed : (assets, times)
         Which cells hold a number.
     min_overlap : int
         Groups with a smaller common sample go to the list, where they are given their status.
-    suffix, late : (coins,), optional
-        Coins quoted to the end, and late ones among them: pairs of a late coin with one quoted to the end are left out.
+    suffix, late : (assets,), optional
+        Assets quoted to the end, and late ones among them: pairs of a late asset with one quoted to
+        the end are left out.
 
     Returns
     -------
     rectangles : list of Rectangle
         Worth a Gram matrix.
     rest : list of (first, second)
-        Sets of coins whose pairs are to be done one by one.
+        Sets of assets whose pairs are to be done one by one.
     """
     packed = np.packbits(observed, axis=1)
     _, example, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
@@ -60,32 +71,32 @@ def rectangles(
     ends = np.zeros(len(example), dtype=np.bool_) if suffix is None else suffix[example]
     newer = np.zeros(len(example), dtype=np.bool_) if late is None else late[example]
     for place, own in enumerate(by_size):
-        coins = members[own]
+        assets = members[own]
         rows = np.flatnonzero(observed[example[own]])
         enough = len(rows) >= min_overlap
         if newer[own]:
             pass  # among themselves they are done
-        elif len(coins) > 1 and enough:
-            blocks.append(Rectangle(rows, coins, None))
-        elif len(coins) > 1:
-            rest.append((coins, coins))
+        elif len(assets) > 1 and enough:
+            blocks.append(Rectangle(rows, assets, None))
+        elif len(assets) > 1:
+            rest.append((assets, assets))
         larger = by_size[:place]
         larger = larger[~((newer[own] & ends[larger]) | (ends[own] & newer[larger]))]
         common = masks[larger] & masks[own]
         inside = (common == masks[own]).all(axis=1)
         if inside.any():
             others = np.concatenate([members[other] for other in larger[inside]])
-            if enough and _worth(len(coins), len(others)):
-                blocks.append(Rectangle(rows, coins, others))
+            if enough and _worth(len(assets), len(others)):
+                blocks.append(Rectangle(rows, assets, others))
             else:
-                rest.append((coins, others))
+                rest.append((assets, others))
         for other, mask in zip(larger[~inside], common[~inside], strict=True):
-            if _worth(len(coins), len(members[other])):
+            if _worth(len(assets), len(members[other])):
                 shared = np.flatnonzero(np.unpackbits(mask, count=observed.shape[1]))
                 if len(shared) >= min_overlap:
-                    blocks.append(Rectangle(shared, coins, members[other]))
+                    blocks.append(Rectangle(shared, assets, members[other]))
                     continue
-            rest.append((coins, members[other]))
+            rest.append((assets, members[other]))
     return blocks, rest
 
 
@@ -99,11 +110,12 @@ def _members(group: npt.NDArray[np.intp], groups: int) -> list[IntArray]:
 
 
 class Sample:
-    """Detrended levels and differences of some coins on one common sample, with the moments of each coin alone.
+    """Detrended levels and differences of some assets on one common sample, with the moments of
+    each asset alone.
 
     Parameters
     ----------
-    levels : (coins, rows)
+    levels : (assets, rows)
         Log prices, none missing. Changed in place.
     max_lags : int
         Largest lag of the moments.
@@ -120,7 +132,9 @@ class Sample:
         self.squares: FloatArray = np.einsum("ct,ct->c", self.levels, self.levels)
         self.autocovariance: FloatArray = np.stack(
             [
-                np.einsum("ct,ct->c", self.changes[:, m:], self.changes[:, : self.changes.shape[1] - m])
+                np.einsum(
+                    "ct,ct->c", self.changes[:, m:], self.changes[:, : self.changes.shape[1] - m]
+                )
                 for m in range(max_lags + 1)
             ]
         )
@@ -129,7 +143,9 @@ class Sample:
         self.tail: FloatArray = np.ascontiguousarray(self.levels[:, ::-1][:, :depth].T)
         self.drift: FloatArray = (self.levels[:, -1] - self.levels[:, 0]) / self.changes.shape[1]
 
-    def cross_moments(self, other: Sample, i: slice, j: slice) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def cross_moments(
+        self, other: Sample, i: slice, j: slice
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Moments of the pairs of two tiles.
 
         Returns
@@ -148,7 +164,8 @@ class Sample:
         product = a @ b.T
         cross[0] = 2.0 * product
         for m in range(1, self.max_lags + 1):
-            # one product of sums in place of two products: (a_t + a_{t-m})(b_t + b_{t-m}), less what does not cross
+            # one product of sums in place of two products: (a_t + a_{t-m})(b_t + b_{t-m}), less
+            # what does not cross
             np.matmul(a[:, m:] + a[:, : n - m], (b[:, m:] + b[:, : n - m]).T, out=cross[m])
             cross[m] -= cross[0]
             cross[m] += a[:, :m] @ b[:, :m].T + a[:, n - m :] @ b[:, n - m :].T

@@ -1,4 +1,4 @@
-"""Kernels of the quality report: one pass over a coin's quotes, one over the market's rows."""
+"""Kernels of the quality report: one pass over an asset's quotes, one over the market's rows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import numpy as np
 from statarb._core.numba import kernel
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["COIN_FIGURES", "MAX_DECIMALS", "coin_figures", "market_rows"]
+__all__ = ["ASSET_FIGURES", "MAX_DECIMALS", "asset_figures", "market_rows"]
 
-COIN_FIGURES = (
-    "quotes", "first", "last", "longest_hole", "hole_after", "unchanged", "longest_still", "decimals", "jumps_by_ten",
+ASSET_FIGURES = (
+    "quotes", "first", "last", "longest_hole", "hole_after", "unchanged", "longest_still",
+    "decimals", "jumps_by_ten",
     "outliers", "largest_z", "median_price", "usual_decimals", "coarse",
 )  # fmt: skip
 MAX_DECIMALS = 12
@@ -27,12 +28,15 @@ def _quantile(tally: IntArray, share: float) -> int:
 
 
 @kernel()
-def coin_figures(price: FloatArray, cells: IntArray, outlier_z: float, lengths: IntArray) -> FloatArray:
-    """Return the figures of one coin, in the order of ``COIN_FIGURES``.
+def asset_figures(
+    price: FloatArray, cells: IntArray, outlier_z: float, lengths: IntArray
+) -> FloatArray:
+    """Return the figures of one asset, in the order of ``ASSET_FIGURES``.
 
-    ``price`` (rows,) is NaN where not observed, ``cells`` (rows,) the time of each row in whole steps; ``first``, ``last`` and
-    ``hole_after`` are rows, -1 for none. ``lengths`` (n,) counts the holes by length, the last place those of n - 1 and more.
-    Outliers are returns whose modified z-score (Iglewicz & Hoaglin 1993) is above ``outlier_z``.
+    ``price`` (rows,) is NaN where not observed, ``cells`` (rows,) the time of each row in whole
+    steps; ``first``, ``last`` and ``hole_after`` are rows, -1 for none. ``lengths`` (n,) counts the
+    holes by length, the last place those of n - 1 and more. Outliers are returns whose modified
+    z-score (Iglewicz & Hoaglin 1993) is above ``outlier_z``.
     """
     figures = np.full(14, np.nan)
     returns = np.empty(len(price))
@@ -85,7 +89,12 @@ def coin_figures(price: FloatArray, cells: IntArray, outlier_z: float, lengths: 
     figures[12] = _quantile(moved if moved.sum() > 0 else tally, 0.5)
     place = _quantile(tally, 0.99)
     figures[13] = tally[: max(place - 2, 0)].sum() / count
-    figures[7], figures[8], figures[6], figures[11] = place, jumps, longest_still, np.median(quotes[:count])
+    figures[7], figures[8], figures[6], figures[11] = (
+        place,
+        jumps,
+        longest_still,
+        np.median(quotes[:count]),
+    )
     if count < 2:
         return figures
     figures[5] = unchanged / (count - 1)
@@ -105,26 +114,29 @@ def coin_figures(price: FloatArray, cells: IntArray, outlier_z: float, lengths: 
 
 
 @kernel()
-def market_rows(price: FloatArray, observed: BoolArray, bins: IntArray, covered: FloatArray) -> tuple[IntArray, BoolArray]:
-    """Return the number of coins quoted in each row, and whether all of those known before stand still.
+def market_rows(
+    price: FloatArray, observed: BoolArray, bins: IntArray, covered: FloatArray
+) -> tuple[IntArray, BoolArray]:
+    """Return the number of assets quoted in each row, and whether all of those known before stand
+    still.
 
-    ``covered`` (bins, coins) is increased by one for each quote, in the bin of its row.
+    ``covered`` (bins, assets) is increased by one for each quote, in the bin of its row.
     """
-    rows, coins = price.shape
+    rows, assets = price.shape
     counts = np.zeros(rows, dtype=np.int64)
     stale = np.zeros(rows, dtype=np.bool_)
-    last = np.full(coins, np.nan)
+    last = np.full(assets, np.nan)
     for row in range(rows):
         moved, known = 0, 0
-        for coin in range(coins):
-            if observed[row, coin]:
-                value = price[row, coin]
+        for asset in range(assets):
+            if observed[row, asset]:
+                value = price[row, asset]
                 counts[row] += 1
-                covered[bins[row], coin] += 1.0
-                if not np.isnan(last[coin]):
+                covered[bins[row], asset] += 1.0
+                if not np.isnan(last[asset]):
                     known += 1
-                    if value != last[coin]:
+                    if value != last[asset]:
                         moved += 1
-                last[coin] = value
+                last[asset] = value
         stale[row] = known > 1 and moved == 0
     return counts, stale

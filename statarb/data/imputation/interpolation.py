@@ -16,8 +16,8 @@ __all__ = ["LINT", "LVCF"]
 class LVCF(Imputer):
     """Last value carried forward: ``P(t) = P(a)``, a the time of the last quote before t.
 
-    Source: Little & Rubin (2019), Statistical Analysis with Missing Data, 3rd ed., ch. 4. Needs nothing after t, unless
-    ``max_gap`` is set without ``fill_start``.
+    Source: Little & Rubin (2019), Statistical Analysis with Missing Data, 3rd ed., ch. 4. Needs
+    nothing after t, unless ``max_gap`` is set without ``fill_start``.
     """
 
     name: ClassVar[str] = "lvcf"
@@ -30,10 +30,12 @@ class LVCF(Imputer):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LINT(Imputer):
-    """Linear interpolation: ``P(t) = P(a) + (P(b) - P(a)) (t - a) / (b - a)``, a and b the times of the quotes around t.
+    """Linear interpolation: ``P(t) = P(a) + (P(b) - P(a)) (t - a) / (b - a)``, a and b the times of
+    the quotes around t.
 
-    A hole that is open at the end has no b: there the last value is carried forward. Source: Junninen et al. (2004), Methods
-    for imputation of missing values in air quality data sets, Atmospheric Environment 38, eq. 1. Looks ahead on a whole panel.
+    A hole that is open at the end has no b: there the last value is carried forward. Source:
+    Junninen et al. (2004), Methods for imputation of missing values in air quality data sets,
+    Atmospheric Environment 38, eq. 1. Looks ahead on a whole panel.
     """
 
     name: ClassVar[str] = "lint"

@@ -1,4 +1,4 @@
-"""NP100: kernel regression on the other coins over a moving window."""
+"""NP100: kernel regression on the other assets over a moving window."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ __all__ = ["NP100"]
 class NP100(Imputer):
     """Non-parametric multivariate regression with a moving window of 100 rows.
 
-    A missing return is the average of the coin's returns s rows ago, s = 1..100, weighted by how alike the other coins' returns
-    were to those of today: ``r_i(t) = sum_s K(d(t, s)) r_i(s) / sum_s K(d(t, s))``, ``K(d) = exp(-d / 2 h^2)``, d the squared
-    distance over the coins quoted at t, each scaled by its standard deviation in the window. Nadaraya (1964), Theory of
-    Probability and its Applications 9; Watson (1964), Sankhya A 26. The bandwidth follows the median of d (Garreau, Jitkrittum
-    & Kanagawa 2017): ``2 h^2 = bandwidth^2 * median(d)``.
+    A missing return is the average of the asset's returns s rows ago, s = 1..100, weighted by how
+    alike the other assets' returns were to those of today: ``r_i(t) = sum_s K(d(t, s)) r_i(s) /
+    sum_s K(d(t, s))``, ``K(d) = exp(-d / 2 h^2)``, d the squared distance over the assets quoted at
+    t, each scaled by its standard deviation in the window. Nadaraya (1964), Theory of Probability
+    and its Applications 9; Watson (1964), Sankhya A 26. The bandwidth follows the median of d
+    (Garreau, Jitkrittum & Kanagawa 2017): ``2 h^2 = bandwidth^2 * median(d)``.
 
-    Holes of the others are carried over. Where nothing at all is quoted the expected return is 0. Uses rows up to t alone:
-    does not look ahead, unless ``tie`` is set (or ``max_gap`` without ``fill_start``).
+    Holes of the others are carried over. Where nothing at all is quoted the expected return is 0.
+    Uses rows up to t alone: does not look ahead, unless ``tie`` is set (or ``max_gap`` without
+    ``fill_start``).
 
     Parameters
     ----------
@@ -37,7 +39,8 @@ class NP100(Imputer):
     bandwidth : float
         Factor on the bandwidth. Positive.
     tie : bool
-        Tie the path over a hole to the quote at its far side. More exact, and looks ahead on a whole panel.
+        Tie the path over a hole to the quote at its far side. More exact, and looks ahead on a
+        whole panel.
     """
 
     name: ClassVar[str] = "np100"
@@ -73,17 +76,26 @@ class NP100(Imputer):
             columns = np.flatnonzero(wanted[row])
             if place > 0 and len(columns):
                 past = rows[max(0, place - self.length) : place]
-                steps[row, columns] = _expected(returns[past], seen[past], returns[row], seen[row], columns, self.bandwidth)
+                steps[row, columns] = _expected(
+                    returns[past], seen[past], returns[row], seen[row], columns, self.bandwidth
+                )
         fill_by_steps(prices, logs, steps, elapsed, self.tie)
         return []
 
 
 def _expected(
-    past: FloatArray, seen: BoolArray, now: FloatArray, quoted: BoolArray, columns: IntArray, bandwidth: float
+    past: FloatArray,
+    seen: BoolArray,
+    now: FloatArray,
+    quoted: BoolArray,
+    columns: IntArray,
+    bandwidth: float,
 ) -> FloatArray:
-    """Return the kernel regression of ``past[:, columns]`` (rows, coins) at the point ``now`` (coins,), 0 where there is none.
+    """Return the kernel regression of ``past[:, columns]`` (rows, assets) at the point ``now``
+    (assets,), 0 where there is none.
 
-    A coin's own return is never part of the distance, a row in which it was not quoted has no weight.
+    An asset's own return is never part of the distance, a row in which it was not quoted has no
+    weight.
     """
     spread = past.std(axis=0)
     used = np.flatnonzero(quoted & (spread > 1e-12))
@@ -98,5 +110,10 @@ def _expected(
     width[width <= 0.0] = 1.0
     weight = np.exp(-(distance - distance.min(axis=0)) / width) * seen[:, columns]
     total = weight.sum(axis=0)
-    average = np.divide((weight * past[:, columns]).sum(axis=0), total, out=np.zeros(len(columns)), where=total > 0.0)
+    average = np.divide(
+        (weight * past[:, columns]).sum(axis=0),
+        total,
+        out=np.zeros(len(columns)),
+        where=total > 0.0,
+    )
     return np.where(others > 0, average, 0.0)

@@ -1,4 +1,4 @@
-"""R1 and MARX1: regressions on the returns of all coins."""
+"""R1 and MARX1: regressions on the returns of all assets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS_A_BLOCK = 1024
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Multivariate(Imputer):
-    """Expected returns that are linear in the returns of all coins."""
+    """Expected returns that are linear in the returns of all assets."""
 
     whole_sample: ClassVar[bool] = True
 
@@ -47,21 +47,25 @@ class _Multivariate(Imputer):
         return [int(column) for column in np.flatnonzero(~usable & ~np.isnan(logs).all(axis=0))]
 
     def _regression(self, returns: Returns) -> tuple[FloatArray, FloatArray]:
-        """Return regressors (cells, coins) and coefficients (coins, coins) of the expected standardised returns."""
+        """Return regressors (cells, assets) and coefficients (assets, assets) of the expected
+        standardised returns.
+        """
         raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class R1(_Multivariate):
-    """Multivariate regression of a coin's return on the returns of all others at the same time.
+    """Multivariate regression of an asset's return on the returns of all others at the same time.
 
-    ``E[r_i(t) | others] = mu_i + sum over j != i of beta_ij (r_j(t) - mu_j)`` with ``beta_ij = -Omega_ij / Omega_ii``, Omega
-    the inverse of the covariance of returns: Little & Rubin (2019), ch. 4.2 (conditional means, after Buck 1960, J. R. Stat.
-    Soc. B 22), with the coefficients read from the concentration matrix (Lauritzen 1996, Graphical Models, ch. 5). The
-    covariance is shrunk after Ledoit & Wolf (2004, J. Multivariate Analysis 88) by scikit-learn, so that more coins than rows
-    do no harm.
+    ``E[r_i(t) | others] = mu_i + sum over j != i of beta_ij (r_j(t) - mu_j)`` with ``beta_ij =
+    -Omega_ij / Omega_ii``, Omega the inverse of the covariance of returns: Little & Rubin (2019),
+    ch. 4.2 (conditional means, after Buck 1960, J. R. Stat. Soc. B 22), with the coefficients read
+    from the concentration matrix (Lauritzen 1996, Graphical Models, ch. 5). The covariance is
+    shrunk after Ledoit & Wolf (2004, J. Multivariate Analysis 88) by scikit-learn, so that more
+    assets than rows do no harm.
 
-    The others' own holes enter as straight lines. The path over a hole is tied to both its ends. Looks ahead on a whole panel.
+    The others' own holes enter as straight lines. The path over a hole is tied to both its ends.
+    Looks ahead on a whole panel.
     """
 
     name: ClassVar[str] = "r1"
@@ -76,7 +80,9 @@ class R1(_Multivariate):
         covariance[still, still] = 1.0
         count = len(covariance)
         covariance.flat[:: count + 1] *= 1.0 + 1e-10
-        precision = scipy.linalg.cho_solve(scipy.linalg.cho_factor(covariance, lower=True), np.eye(count))
+        precision = scipy.linalg.cho_solve(
+            scipy.linalg.cho_factor(covariance, lower=True), np.eye(count)
+        )
         coefficients = -precision / np.diag(precision)
         np.fill_diagonal(coefficients, 0.0)
         return returns.scaled, coefficients
@@ -84,19 +90,22 @@ class R1(_Multivariate):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MARX1(_Multivariate):
-    """Multivariate autoregression of lag 1: a coin's return on the last returns of all coins, its own among them.
+    """Multivariate autoregression of lag 1: an asset's return on the last returns of all assets,
+    its own among them.
 
-    ``E[r(t) | r(t-1)] = c + A r(t-1)``: Luetkepohl (2005), New Introduction to Multiple Time Series Analysis, eq. 2.1.1,
-    fitted by ridge regression (Hoerl & Kennard 1970, Technometrics 12) with scikit-learn on standardised returns between
-    neighbouring cells; the return of a coin that was not quoted counts as its mean there. Returns inside holes enter as
-    straight lines. The path over a hole is tied to both its ends. Looks ahead on a whole panel.
+    ``E[r(t) | r(t-1)] = c + A r(t-1)``: Luetkepohl (2005), New Introduction to Multiple Time Series
+    Analysis, eq. 2.1.1, fitted by ridge regression (Hoerl & Kennard 1970, Technometrics 12) with
+    scikit-learn on standardised returns between neighbouring cells; the return of an asset that was
+    not quoted counts as its mean there. Returns inside holes enter as straight lines. The path over
+    a hole is tied to both its ends. Looks ahead on a whole panel.
 
     Parameters
     ----------
     max_gap, fill_start, n_jobs
         As in :class:`Imputer`.
     ridge : float
-        Penalty on the coefficients of standardised returns, as a share of the number of rows. Positive.
+        Penalty on the coefficients of standardised returns, as a share of the number of rows.
+        Positive.
     """
 
     name: ClassVar[str] = "marx1"
@@ -113,12 +122,16 @@ class MARX1(_Multivariate):
 
         lagged = np.zeros_like(returns.scaled)
         lagged[1:] = returns.scaled[:-1]
-        rows = np.flatnonzero(returns.genuine[1:].any(axis=1) & returns.genuine[:-1].any(axis=1)) + 1
+        rows = (
+            np.flatnonzero(returns.genuine[1:].any(axis=1) & returns.genuine[:-1].any(axis=1)) + 1
+        )
         if len(rows) == 0:
             return lagged, np.zeros((lagged.shape[1], lagged.shape[1]))
         target = np.where(returns.genuine[rows], returns.scaled[rows], 0.0)
         regressors = np.where(returns.genuine[rows - 1], lagged[rows], 0.0)
-        model = Ridge(alpha=self.ridge * len(rows), fit_intercept=False, solver="cholesky", copy_X=False)
+        model = Ridge(
+            alpha=self.ridge * len(rows), fit_intercept=False, solver="cholesky", copy_X=False
+        )
         model.fit(regressors, target)
         coefficients: FloatArray = np.atleast_2d(model.coef_).T
         return lagged, np.ascontiguousarray(coefficients.reshape(lagged.shape[1], lagged.shape[1]))

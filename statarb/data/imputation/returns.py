@@ -1,4 +1,6 @@
-"""What the model imputations share: returns out of prices with holes, and prices out of expected returns."""
+"""What the model imputations share: returns out of prices with holes, and prices out of expected
+returns.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from statarb.data.imputation._engine.gap_fill import carry, interpolate, tie_pat
 __all__ = ["MIN_RETURNS", "Returns", "fill_by_steps", "standardised_returns"]
 
 MIN_RETURNS = 30
-"""Fewest returns of a coin that a model is fitted on."""
+"""Fewest returns of an asset that a model is fitted on."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,14 +23,15 @@ class Returns:
 
     Parameters
     ----------
-    scaled : (cells, coins)
-        ``(r - mean) / scale``, holes bridged by straight lines (or carried over); 0 in the first row, before a coin's first
-        quote and for coins with too few returns.
-    genuine : (cells, coins) bool
-        Whether the coin was quoted both at the cell and at the one before it.
-    mean, scale : (coins,)
-        Of the genuine returns; scale is 0 for coins with fewer than :data:`MIN_RETURNS` of them, or none that differ.
-    largest : (coins,)
+    scaled : (cells, assets)
+        ``(r - mean) / scale``, holes bridged by straight lines (or carried over); 0 in the first
+        row, before an asset's first quote and for assets with too few returns.
+    genuine : (cells, assets) bool
+        Whether the asset was quoted both at the cell and at the one before it.
+    mean, scale : (assets,)
+        Of the genuine returns; scale is 0 for assets with fewer than :data:`MIN_RETURNS` of them,
+        or none that differ.
+    largest : (assets,)
         Largest genuine absolute return.
     """
 
@@ -40,7 +43,9 @@ class Returns:
 
 
 def standardised_returns(logs: FloatArray, elapsed: FloatArray) -> Returns:
-    """Return the log returns of (cells, coins) log prices with holes; holes bridged by straight lines."""
+    """Return the log returns of (cells, assets) log prices with holes; holes bridged by straight
+    lines.
+    """
     genuine = np.zeros(logs.shape, dtype=np.bool_)
     np.logical_and(~np.isnan(logs[1:]), ~np.isnan(logs[:-1]), out=genuine[1:])
     bridged = np.array(logs)
@@ -49,9 +54,18 @@ def standardised_returns(logs: FloatArray, elapsed: FloatArray) -> Returns:
     np.subtract(bridged[1:], bridged[:-1], out=scaled[1:])
     np.nan_to_num(scaled, copy=False)
     count = genuine.sum(axis=0)
-    mean = np.divide((scaled * genuine).sum(axis=0), count, out=np.zeros(len(count)), where=count > 0)
-    spread = np.divide((scaled**2 * genuine).sum(axis=0), count, out=np.zeros(len(count)), where=count > 0) - mean**2
-    scale = np.where((count >= MIN_RETURNS) & (spread > 1e-20), np.sqrt(np.maximum(spread, 0.0)), 0.0)
+    mean = np.divide(
+        (scaled * genuine).sum(axis=0), count, out=np.zeros(len(count)), where=count > 0
+    )
+    spread = (
+        np.divide(
+            (scaled**2 * genuine).sum(axis=0), count, out=np.zeros(len(count)), where=count > 0
+        )
+        - mean**2
+    )
+    scale = np.where(
+        (count >= MIN_RETURNS) & (spread > 1e-20), np.sqrt(np.maximum(spread, 0.0)), 0.0
+    )
     largest = np.abs(np.where(genuine, scaled, 0.0)).max(axis=0)
     scaled -= mean
     scaled *= np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
@@ -61,11 +75,15 @@ def standardised_returns(logs: FloatArray, elapsed: FloatArray) -> Returns:
     return Returns(scaled, genuine, mean, scale, largest)
 
 
-def fill_by_steps(prices: FloatArray, logs: FloatArray, steps: FloatArray, elapsed: FloatArray, tie: bool) -> None:
-    """Fill prices in place by walking over each hole with expected log returns, tied to the quote at its far side.
+def fill_by_steps(
+    prices: FloatArray, logs: FloatArray, steps: FloatArray, elapsed: FloatArray, tie: bool
+) -> None:
+    """Fill prices in place by walking over each hole with expected log returns, tied to the quote
+    at its far side.
 
-    ``x(t) = x(a) + sum of steps over (a, t]``, and with ``tie`` that plus ``(x(b) - x(a) - sum of steps over (a, b]) (t - a) /
-    (b - a)``: what the steps miss at b is spread evenly over the hole, as a random walk's error would be (Brownian bridge).
+    ``x(t) = x(a) + sum of steps over (a, t]``, and with ``tie`` that plus ``(x(b) - x(a) - sum of
+    steps over (a, b]) (t - a) / (b - a)``: what the steps miss at b is spread evenly over the hole,
+    as a random walk's error would be (Brownian bridge).
     """
     missing = np.isnan(prices)
     tie_paths(logs, steps, elapsed, tie)

@@ -17,7 +17,8 @@ from statarb.errors import DataError
 __all__ = ["read_coins"]
 
 _ACCEPTED = (
-    "accepted are the headers 'ID, coinName, descirption, rowCreation, Symbol' and 'Id, name, Name, Date, Tag' "
+    "accepted are the headers 'ID, coinName, descirption, rowCreation, Symbol' and 'Id, name, "
+    "Name, Date, Tag' "
     "(in any order, further columns allowed)"
 )
 _FOOTER = re.compile(r"\(\d+ rows? affected\)")
@@ -29,19 +30,21 @@ def read_coins(path: str | os.PathLike[str]) -> pd.DataFrame:
     Parameters
     ----------
     path : path
-        CSV, plain or gzipped, with one of the headers ``ID, coinName, descirption, rowCreation, Symbol`` or
-        ``Id, name, Name, Date, Tag``, with or without an unnamed index column, a blank line and the footer
-        ``(1687 rows affected)``.
+        CSV, plain or gzipped, with one of the headers ``ID, coinName, descirption, rowCreation,
+        Symbol`` or ``Id, name, Name, Date, Tag``, with or without an unnamed index column, a blank
+        line and the footer ``(1687 rows affected)``.
 
     Returns
     -------
     DataFrame
-        Columns ``symbol`` and ``name``, indexed by coin id in ascending order. A missing symbol or name is the other one.
+        Columns ``symbol`` and ``name``, indexed by coin id in ascending order. A missing symbol or
+        name is the other one.
 
     Raises
     ------
     DataError
-        The file is missing, empty or damaged, has an unknown header, a row that is no coin, an id twice, or no coin.
+        The file is missing, empty or damaged, has an unknown header, a row that is no coin, an id
+        twice, or no coin.
     """
     source = Path(path)
     if not source.is_file():
@@ -51,7 +54,9 @@ def read_coins(path: str | os.PathLike[str]) -> pd.DataFrame:
         header = [name.strip() for name in next(csv.reader([file.header]), [])]
         columns = _columns(header)
         if columns is None:
-            raise DataError(f"{source} has an unknown header {file.header.strip()[:120]!r}; {_ACCEPTED}")
+            raise DataError(
+                f"{source} has an unknown header {file.header.strip()[:120]!r}; {_ACCEPTED}"
+            )
         text = b"".join(file.blocks()).decode("utf-8", errors="replace")
     found: dict[int, tuple[str, str]] = {}
     rows = csv.reader(io.StringIO(text, newline=""))
@@ -62,15 +67,20 @@ def read_coins(path: str | os.PathLike[str]) -> pd.DataFrame:
         coin = parse_coin(row[columns[0]]) if len(row) == len(header) else None
         if coin is None or coin <= 0:
             raise DataError(
-                f"{source}, line {line}: not a coin: {','.join(row)[:120]!r}; a row has {len(header)} fields, and its id is a "
+                f"{source}, line {line}: not a coin: {','.join(row)[:120]!r}; a row has "
+                f"{len(header)} fields, and its id is a "
                 "positive whole number"
             )
         if coin in found:
-            raise DataError(f"{source}, line {line}: coin id {coin} stands twice; keep one row a coin")
+            raise DataError(
+                f"{source}, line {line}: coin id {coin} stands twice; keep one row a coin"
+            )
         symbol, name = row[columns[1]].strip(), row[columns[2]].strip()
         found[coin] = (symbol or name or str(coin), name or symbol or str(coin))
     if not found:
-        raise DataError(f"{source} holds a header and no coin; give the coin table (CSVData_coin.csv)")
+        raise DataError(
+            f"{source} holds a header and no coin; give the coin table (CSVData_coin.csv)"
+        )
     ids = sorted(found)
     return pd.DataFrame(
         {"symbol": [found[coin][0] for coin in ids], "name": [found[coin][1] for coin in ids]},
@@ -79,7 +89,9 @@ def read_coins(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def _columns(header: list[str]) -> tuple[int, int, int] | None:
-    """Return where id, symbol and full name stand; ``name`` and ``coinName`` are short forms beside the full one."""
+    """Return where id, symbol and full name stand; ``name`` and ``coinName`` are short forms beside
+    the full one.
+    """
     lower = [name.lower() for name in header]
     if {"id", "coinname", "symbol"} <= set(lower):
         full = next((name for name in ("descirption", "description") if name in lower), "coinname")

@@ -23,6 +23,7 @@ def embedded_market() -> tuple[Path, Path]:
         if quotes.is_file() and coins.is_file():
             return quotes, coins
     raise DataError(
-        "the embedded market is missing from this installation; give quotes of your own (--quotes), or make some with "
+        "the embedded market is missing from this installation; give quotes of your own "
+        "(--quotes), or make some with "
         "`statarb simulate`"
     )

@@ -1,4 +1,4 @@
-"""Calendar of fundamental events: what a coin's holders were given, and when."""
+"""Calendar of fundamental events: what an asset's holders were given, and when."""
 
 from __future__ import annotations
 
@@ -17,32 +17,35 @@ from statarb.errors import DataError, ParameterError
 
 __all__ = ["read_events"]
 
-COLUMNS = ("time", "coin", "kind", "benefit")
+COLUMNS = ("time", "asset", "kind", "benefit")
 
 
 def read_events(path: str | os.PathLike[str], panel: Panel | None = None) -> pd.DataFrame:
-    """Read a calendar of airdrops, forks, burns and the like. By default nothing in the library uses one.
+    """Read a calendar of airdrops, forks, burns and the like. By default nothing in the library
+    uses one.
 
     Parameters
     ----------
     path : path
-        A CSV file, plain or gzipped, with the columns ``time, coin, kind, benefit``: UTC unless the time says otherwise, a coin
-        id, a word, and the benefit in USD per unit held at that time. ``kind`` may be absent. Blank lines are left out.
+        A CSV file, plain or gzipped, with the columns ``time, asset, kind, benefit``: UTC unless
+        the time says otherwise, an asset id, a word, and the benefit in USD per unit held at that
+        time. ``kind`` may be absent. Blank lines are left out.
     panel : Panel, optional
-        Whose coins the events must be of; coin ids then take the panel's type.
+        Whose assets the events must be of; coin ids then take the panel's type.
 
     Returns
     -------
     DataFrame
-        Columns ``time`` (UTC, naive), ``coin``, ``kind``, ``benefit``, by time, then as in the file: what
-        ``replay(..., events=...)`` takes. It credits the benefit to whoever holds the coin at that time. ``attrs["outside"]``
-        counts the events outside the panel's span, which are left out.
+        Columns ``time`` (UTC, naive), ``asset``, ``kind``, ``benefit``, by time, then as in the
+        file: what ``replay(..., events=...)`` takes. It credits the benefit to whoever holds the
+        asset at that time. ``attrs["outside"]`` counts the events outside the panel's span, which
+        are left out.
 
     Raises
     ------
     DataError
-        The file is missing or empty, lacks a column, or a line of it has a time, coin or benefit that cannot be used; names the
-        line. A coin that the panel does not have is such a line.
+        The file is missing or empty, lacks a column, or a line of it has a time, asset or benefit
+        that cannot be used; names the line. An asset that the panel does not have is such a line.
 
     Examples
     --------
@@ -51,18 +54,27 @@ def read_events(path: str | os.PathLike[str], panel: Panel | None = None) -> pd.
     """
     source = Path(path)
     if not source.is_file():
-        raise DataError(f"no such file: {source}; give a CSV file with the columns {', '.join(COLUMNS)}")
+        raise DataError(
+            f"no such file: {source}; give a CSV file with the columns {', '.join(COLUMNS)}"
+        )
     try:
-        raw = pd.read_csv(source, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig")
+        raw = pd.read_csv(
+            source, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig"
+        )
     except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise DataError(f"{source} cannot be read as CSV: {error}; the columns are {', '.join(COLUMNS)}") from error
+        raise DataError(
+            f"{source} cannot be read as CSV: {error}; the columns are {', '.join(COLUMNS)}"
+        ) from error
     raw.columns = raw.columns.str.strip()
-    absent = [name for name in ("time", "coin", "benefit") if name not in raw.columns]
+    absent = [name for name in ("time", "asset", "benefit") if name not in raw.columns]
     if absent:
-        raise DataError(f"{source} has no column {absent[0]!r}; the columns are {', '.join(COLUMNS)}, got {list(raw.columns)}")
+        raise DataError(
+            f"{source} has no column {absent[0]!r}; the columns are {', '.join(COLUMNS)}, got "
+            f"{list(raw.columns)}"
+        )
     if "kind" not in raw.columns:
         raw["kind"] = ""
-    labels = None if panel is None else {str(coin): coin for coin in panel.coins}
+    labels = None if panel is None else {str(asset): asset for asset in panel.assets}
     span = None if panel is None else (panel._grid[0], panel._grid[-1])
     rows: list[tuple[np.datetime64, Hashable, str, float]] = []
     outside = 0
@@ -78,7 +90,7 @@ def read_events(path: str | os.PathLike[str], panel: Panel | None = None) -> pd.
     frame = pd.DataFrame(
         {
             "time": pd.DatetimeIndex(np.array([row[0] for row in rows], dtype="datetime64[us]")),
-            "coin": pd.Series([row[1] for row in rows], dtype=None if rows else object),
+            "asset": pd.Series([row[1] for row in rows], dtype=None if rows else object),
             "kind": pd.Series([row[2] for row in rows], dtype=str),
             "benefit": np.array([row[3] for row in rows], dtype=np.float64),
         }
@@ -89,21 +101,30 @@ def read_events(path: str | os.PathLike[str], panel: Panel | None = None) -> pd.
 
 
 def _event(
-    where: str, time: str, coin: str, kind: str, benefit: str, *, labels: dict[str, Any] | None
+    where: str, time: str, asset: str, kind: str, benefit: str, *, labels: dict[str, Any] | None
 ) -> tuple[np.datetime64, Hashable, str, float]:
     try:
         stamp = as_stamp("time", time)
     except ParameterError as error:
         raise DataError(f"{where}: {error}") from error
-    if not coin:
-        raise DataError(f"{where}: the coin is missing; give a coin id")
-    if labels is not None and coin not in labels:
-        raise DataError(f"{where}: coin {coin!r} is not in the panel ({len(labels)} coins); remove the line or correct the id")
-    label: Hashable = labels[coin] if labels is not None else int(coin) if coin.isdigit() else coin
+    if not asset:
+        raise DataError(f"{where}: the asset is missing; give a coin id")
+    if labels is not None and asset not in labels:
+        raise DataError(
+            f"{where}: asset {asset!r} is not in the panel ({len(labels)} assets); remove the line "
+            "or correct the id"
+        )
+    label: Hashable = (
+        labels[asset] if labels is not None else int(asset) if asset.isdigit() else asset
+    )
     try:
         value = float(benefit)
     except ValueError as error:
-        raise DataError(f"{where}: benefit must be a number (USD per unit), got {benefit!r}") from error
+        raise DataError(
+            f"{where}: benefit must be a number (USD per unit), got {benefit!r}"
+        ) from error
     if not (np.isfinite(value) and value >= 0.0):
-        raise DataError(f"{where}: benefit must be a number of at least 0 (USD per unit), got {benefit!r}")
+        raise DataError(
+            f"{where}: benefit must be a number of at least 0 (USD per unit), got {benefit!r}"
+        )
     return stamp, label, kind, value

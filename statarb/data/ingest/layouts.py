@@ -1,4 +1,6 @@
-"""Layouts of quote files: which columns a header announces, and what the file is called after it."""
+"""Layouts of quote files: which columns a header announces, and what the file is called after
+it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,10 @@ LARGEST_ID = 9_999_999
 """Largest coin id that is taken for one."""
 
 ACCEPTED = (
-    "accepted are the transcript (ID, refID_coin, marketCap, price, CirculatingSupply, Volume24h, ..., rowCreation), "
-    "the distributed layout (time, refID_coin, price, marketCap, CirculatingSupply, Volume24h, ...) "
+    "accepted are the transcript (ID, refID_coin, marketCap, price, CirculatingSupply, Volume24h, "
+    "..., rowCreation), "
+    "the distributed layout (time, refID_coin, price, marketCap, CirculatingSupply, Volume24h, "
+    "...) "
     "and the matrix (time, then one column a coin id)"
 )
 OTHER_TABLES = (
@@ -76,11 +80,16 @@ def recognise(header: str, file: str) -> Layout:
     names = _names(header)
     shown = header.strip()[:120]
     if is_coin_table(header) and "refid_coin" not in {name.lower() for name in names}:
-        raise DataError(f"{file} is a coin table, not a file of quotes (header {shown!r}); give it as coins=; {ACCEPTED}")
+        raise DataError(
+            f"{file} is a coin table, not a file of quotes (header {shown!r}); give it as coins=; "
+            f"{ACCEPTED}"
+        )
     where = {name.lower(): place for place, name in enumerate(names)}
     repeated = next((name for name in names if name and names.count(name) > 1), None)
     if repeated is not None:
-        raise DataError(f"{file} has the column {repeated!r} twice in its header {shown!r}; {ACCEPTED}")
+        raise DataError(
+            f"{file} has the column {repeated!r} twice in its header {shown!r}; {ACCEPTED}"
+        )
     stamp = where.get("time", where.get("rowcreation", -1))
     if stamp >= 0 and "refid_coin" in where and "price" in where:
         return Layout(
@@ -97,7 +106,9 @@ def recognise(header: str, file: str) -> Layout:
         places = [place for place, name in enumerate(names) if place != stamp and name]
         ids = [_coin_id(names[place]) for place in places]
         if places and all(ids):
-            return Layout(name="matrix", width=len(names), stamp=stamp, ids=tuple(ids), places=tuple(places))
+            return Layout(
+                name="matrix", width=len(names), stamp=stamp, ids=tuple(ids), places=tuple(places)
+            )
     raise DataError(f"{file} has an unknown header {shown!r}; {ACCEPTED}; {OTHER_TABLES}")
 
 

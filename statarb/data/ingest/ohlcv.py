@@ -1,4 +1,6 @@
-"""Candles: folders of OHLCV files, as freqtrade and ccxt users have them, become a panel of closes."""
+"""Candles: folders of OHLCV files, as freqtrade and ccxt users have them, become a panel of
+closes.
+"""
 
 from __future__ import annotations
 
@@ -53,42 +55,47 @@ def read_ohlcv(
 ) -> Panel:
     """Read a folder of candle files, one a pair, into a panel of closing prices on one grid.
 
-    Files are named ``PAIR-5m.json`` as freqtrade names them (``BTC_USDT-5m.feather``; a further part such as ``-futures``
-    becomes part of the name), or ``PAIR.csv``, whose timeframe is then the most common distance of its candles. Formats: JSON
-    (a list of ``[time, open, high, low, close, volume]``, as ccxt's ``fetch_ohlcv`` returns it, or of objects), CSV (with or
-    without a header), feather and Parquet; JSON and CSV also gzipped. Times are numbers (seconds, milliseconds, microseconds
-    or nanoseconds since 1970, told apart by their size) or text; UTC unless they say otherwise.
+    Files are named ``PAIR-5m.json`` as freqtrade names them (``BTC_USDT-5m.feather``; a further
+    part such as ``-futures`` becomes part of the name), or ``PAIR.csv``, whose timeframe is then
+    the most common distance of its candles. Formats: JSON (a list of ``[time, open, high, low,
+    close, volume]``, as ccxt's ``fetch_ohlcv`` returns it, or of objects), CSV (with or without a
+    header), feather and Parquet; JSON and CSV also gzipped. Times are numbers (seconds,
+    milliseconds, microseconds or nanoseconds since 1970, told apart by their size) or text; UTC
+    unless they say otherwise.
 
-    A candle is stamped by its opening, but its close is known only when it is over: the row of a candle is opening + timeframe
-    (the next time of the grid, where openings are off the grid).
+    A candle is stamped by its opening, but its close is known only when it is over: the row of a
+    candle is opening + timeframe (the next time of the grid, where openings are off the grid).
 
     Parameters
     ----------
     folder : path
         Files with other endings are left out.
     timeframe : str, optional
-        Which candles, such as ``"5m"``, ``"1h"``, ``"1d"``; needed where the folder holds several. Months vary in length and
-        are not supported.
+        Which candles, such as ``"5m"``, ``"1h"``, ``"1d"``; needed where the folder holds several.
+        Months vary in length and are not supported.
     fields : iterable of str
-        What to keep beside the close, of ``open``, ``high``, ``low`` and ``volume``. Volume is kept in the quote currency (the
-        candle's volume times its close).
+        What to keep beside the close, of ``open``, ``high``, ``low`` and ``volume``. Volume is kept
+        in the quote currency (the candle's volume times its close).
     pairs : iterable of str, optional
         Pairs to keep, such as ``"BTC/USDT"``; by default all.
     drop_last : bool
-        Leave out the last candle of each file: exchanges hand out the running one, whose close is not final.
+        Leave out the last candle of each file: exchanges hand out the running one, whose close is
+        not final.
     numeraire : label, optional
         Pair in whose units order limits are stated.
 
     Returns
     -------
     Panel
-        Assets are labelled ``BASE/QUOTE``. ``metadata["ingest"]`` counts files, rows read, accepted and rejected (a time or
-        close that is missing, not a number or not positive), and duplicates (several candles for one time; the last counts).
+        Assets are labelled ``BASE/QUOTE``. ``metadata["ingest"]`` counts files, rows read, accepted
+        and rejected (a time or close that is missing, not a number or not positive), and duplicates
+        (several candles for one time; the last counts).
 
     Raises
     ------
     DataError
-        No such folder, no candle file, a file that cannot be read or has no good candle, two files for one pair.
+        No such folder, no candle file, a file that cannot be read or has no good candle, two files
+        for one pair.
     ParameterError
         Several timeframes and none chosen; an unknown timeframe, field or pair.
     """
@@ -120,10 +127,19 @@ def read_ohlcv(
 def _files(root: Path) -> list[tuple[Path, str, str | None]]:
     """Return the candle files of a folder with their pair and timeframe, by name."""
     if not root.is_dir():
-        raise DataError(f"no such folder: {root}; give a folder of candle files such as BTC_USDT-5m.json")
+        raise DataError(
+            f"no such folder: {root}; give a folder of candle files such as BTC_USDT-5m.json"
+        )
     found: list[tuple[Path, str, str | None]] = []
     for path in sorted(root.iterdir()):
-        ending = next((ending for ending in sorted(ENDINGS, key=len, reverse=True) if path.name.lower().endswith(ending)), None)
+        ending = next(
+            (
+                ending
+                for ending in sorted(ENDINGS, key=len, reverse=True)
+                if path.name.lower().endswith(ending)
+            ),
+            None,
+        )
         if ending is None or not path.is_file():
             continue
         stem = path.name[: -len(ending)]
@@ -133,7 +149,10 @@ def _files(root: Path) -> list[tuple[Path, str, str | None]]:
         label = f"{base}/{quote.replace('_', ':')}" if quote else pair
         found.append((path, f"{label}-{kind}" if kind else label, frame))
     if not found:
-        raise DataError(f"{root} holds no candle file; accepted are {', '.join(ENDINGS)}, named such as BTC_USDT-5m.json")
+        raise DataError(
+            f"{root} holds no candle file; accepted are {', '.join(ENDINGS)}, named such as "
+            "BTC_USDT-5m.json"
+        )
     return found
 
 
@@ -142,7 +161,9 @@ def _seconds(frame: str) -> np.timedelta64:
     unit = match.group(2) if match else ""
     unit = unit if unit == "M" else {"min": "m", "t": "m"}.get(unit.lower(), unit.lower())
     if match is None or unit not in FRAMES or int(match.group(1)) == 0:
-        raise ParameterError(f"timeframe must be a number of s, m, h, d or w, such as '5m', got {frame!r}")
+        raise ParameterError(
+            f"timeframe must be a number of s, m, h, d or w, such as '5m', got {frame!r}"
+        )
     return np.timedelta64(int(match.group(1)) * FRAMES[unit] * 1_000_000, "us")
 
 
@@ -160,7 +181,10 @@ def _require_one(
         check_choice("pairs", pair, sorted(set(there)))
     if not candles:
         chosen = f" with timeframe {timeframe}" if timeframe else ""
-        raise DataError(f"{root} holds no candle file{chosen}; it holds {', '.join(path.name for path, _, _ in files[:5])}")
+        raise DataError(
+            f"{root} holds no candle file{chosen}; it holds "
+            f"{', '.join(path.name for path, _, _ in files[:5])}"
+        )
     widths = sorted(set(frames.values()))
     if len(widths) > 1:
         names = ", ".join(str(pd.Timedelta(width)) for width in widths)
@@ -179,7 +203,10 @@ def _read(path: Path, pair: str, drop_last: bool) -> _Candles:
         raise DataError(f"{path} cannot be read as candles: {error}") from error
     frame = _named(path, frame)
     opened = _stamps(path, frame["time"])
-    numbers = [pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in COLUMNS[1:]]
+    numbers = [
+        pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        for name in COLUMNS[1:]
+    ]
     values = np.column_stack(numbers)
     order = np.argsort(opened, kind="stable")
     opened, values = opened[order], values[order]
@@ -190,9 +217,14 @@ def _read(path: Path, pair: str, drop_last: bool) -> _Candles:
         before = opened < opened[-1]
         opened, values = opened[before], values[before]
     if len(opened) == 0:
-        raise DataError(f"{path} has no good candle: {len(good)} rows, {int((~good).sum())} without a time or a positive close")
+        raise DataError(
+            f"{path} has no good candle: {len(good)} rows, {int((~good).sum())} without a time or "
+            "a positive close"
+        )
     last = np.append(opened[1:] != opened[:-1], True)
-    return _Candles(pair, opened[last], values[last], len(good), int((~good).sum()), int((~last).sum()))
+    return _Candles(
+        pair, opened[last], values[last], len(good), int((~good).sum()), int((~last).sum())
+    )
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -210,22 +242,33 @@ def _table(path: Path) -> pd.DataFrame:
         return pd.DataFrame(content)
     with opener(path, "rt", encoding="utf-8-sig") as file:
         first = file.readline()
-    named = pd.to_numeric(pd.Series(first.split(",")[1:], dtype=str).str.strip(), errors="coerce").isna().all()
+    named = (
+        pd.to_numeric(pd.Series(first.split(",")[1:], dtype=str).str.strip(), errors="coerce")
+        .isna()
+        .all()
+    )
     return pd.read_csv(path) if named else pd.read_csv(path, header=None)
 
 
 def _named(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the columns of ``COLUMNS``; those without names are taken in that order."""
+    """Return a table with the columns of ``COLUMNS``; those without names are taken in that
+    order.
+    """
     if all(isinstance(column, (int, np.integer)) for column in frame.columns):
         if frame.shape[1] < len(COLUMNS):
-            raise DataError(f"{path} has {frame.shape[1]} columns; candles are {', '.join(COLUMNS)}")
+            raise DataError(
+                f"{path} has {frame.shape[1]} columns; candles are {', '.join(COLUMNS)}"
+            )
         return frame.iloc[:, : len(COLUMNS)].set_axis(list(COLUMNS), axis=1)
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()
     lower = {str(column).strip().lower(): column for column in frame.columns}
     time = next((lower[name] for name in TIME_NAMES if name in lower), None)
     if time is None or "close" not in lower:
-        raise DataError(f"{path} needs a time ({', '.join(TIME_NAMES)}) and a close, its columns are {list(frame.columns)}")
+        raise DataError(
+            f"{path} needs a time ({', '.join(TIME_NAMES)}) and a close, its columns are "
+            f"{list(frame.columns)}"
+        )
     taken: dict[str, Any] = {"time": frame[time]}
     for column in COLUMNS[1:]:
         taken[column] = frame[lower[column]] if column in lower else np.nan
@@ -240,7 +283,10 @@ def _stamps(path: Path, times: pd.Series) -> Stamps:
         numbers = pd.to_numeric(times, errors="coerce")
         if numbers.notna().any():
             middle = float(np.nanmedian(np.abs(numbers.to_numpy(np.float64, na_value=np.nan))))
-            unit = next((unit for unit, most in (("s", 1e11), ("ms", 1e14), ("us", 1e17)) if middle < most), "ns")
+            unit = next(
+                (unit for unit, most in (("s", 1e11), ("ms", 1e14), ("us", 1e17)) if middle < most),
+                "ns",
+            )
             scale = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 1e-3}[unit]
             values = numbers.to_numpy(np.float64, na_value=np.nan)
             micros = np.round(values * scale)
@@ -258,13 +304,20 @@ def _stamps(path: Path, times: pd.Series) -> Stamps:
 
 
 def _assemble(
-    candles: list[_Candles], step: np.timedelta64, kept: list[str], numeraire: Hashable | None, names: list[str]
+    candles: list[_Candles],
+    step: np.timedelta64,
+    kept: list[str],
+    numeraire: Hashable | None,
+    names: list[str],
 ) -> Panel:
     width = int(step.astype(np.int64))
     known = [-(-(one.opened.astype(np.int64) + width) // width) for one in candles]
     first, last = min(int(cells[0]) for cells in known), max(int(cells[-1]) for cells in known)
     if last - first + 1 > LONGEST_GRID:
-        raise DataError(f"the candles span {last - first + 1:,} steps of {pd.Timedelta(step)}; remove files with stray times")
+        raise DataError(
+            f"the candles span {last - first + 1:,} steps of {pd.Timedelta(step)}; remove files "
+            "with stray times"
+        )
     used = np.unique(np.concatenate(known))
     arrays = {name: np.full((len(used), len(candles)), np.nan) for name in ("price", *kept)}
     duplicates = [one.duplicates for one in candles]
@@ -288,11 +341,22 @@ def _assemble(
         "rows_rejected": rejected,
         "rejected": {"time or close missing or not positive": rejected},
         "duplicates": sum(duplicates),
-        "rows_by_coin": {one.pair: one.read - one.rejected for one in candles},
-        "duplicates_by_coin": {pair: count for pair, count in zip(pairs, duplicates, strict=True) if count},
+        "rows_by_asset": {one.pair: one.read - one.rejected for one in candles},
+        "duplicates_by_asset": {
+            pair: count for pair, count in zip(pairs, duplicates, strict=True) if count
+        },
     }
     grid = (np.arange(first, last + 1) * width).astype("datetime64[us]")
-    table = pd.DataFrame({"symbol": [pair.partition("/")[0] for pair in pairs], "name": pairs}, index=pd.Index(pairs))
+    table = pd.DataFrame(
+        {"symbol": [pair.partition("/")[0] for pair in pairs], "name": pairs}, index=pd.Index(pairs)
+    )
     return Panel(
-        grid, used - first, pd.Index(pairs), arrays, table=table, step=step, numeraire=numeraire, metadata={"ingest": ingest}
+        grid,
+        used - first,
+        pd.Index(pairs),
+        arrays,
+        table=table,
+        step=step,
+        numeraire=numeraire,
+        metadata={"ingest": ingest},
     )

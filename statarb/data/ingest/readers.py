@@ -39,53 +39,61 @@ def read_quotes(
 ) -> Panel:
     """Read quotes in any of the three layouts into a panel, in one pass and within bounded memory.
 
-    The layout is found out by the header, field by field: the transcript (with or without its unnamed index column), the
-    distributed layout, and the matrix (``time`` and one column a coin id). Files are plain or gzipped, rows in any order.
+    The layout is found out by the header, field by field: the transcript (with or without its
+    unnamed index column), the distributed layout, and the matrix (``time`` and one column a coin
+    id). Files are plain or gzipped, rows in any order.
 
     Parameters
     ----------
     source : path, glob pattern, folder, or a list of them
-        A folder means all ``*.csv`` and ``*.csv.gz`` in it; coin tables among them, or among the files of a pattern, are
-        left out.
+        A folder means all ``*.csv`` and ``*.csv.gz`` in it; coin tables among them, or among the
+        files of a pattern, are left out.
     coins : path or DataFrame, optional
-        The coin table (:func:`read_coins`). Ids that it lacks are rejected; without a table every id is accepted.
+        The coin table (:func:`read_coins`). Ids that it lacks are rejected; without a table every
+        id is accepted.
     step : str or Timedelta
         Step of the grid, counted from 1970: stamps are floored to it.
     rejects : path, optional
-        File that gets every rejected row: columns ``file, line, reason, text``; line 1 is the header. Rejects are counted
-        in any case.
+        File that gets every rejected row: columns ``file, line, reason, text``; line 1 is the
+        header. Rejects are counted in any case.
     progress : callable, optional
         Is told the share of the input that has been read, in [0, 1].
 
     Returns
     -------
     Panel
-        The grid runs from the first floored stamp to the last. ``price`` and ``unrounded`` (market capitalisation over
-        circulating supply where both are given and positive, else the price) are float64, ``volume`` and ``market_cap``
-        float32; the last three are there where a file has their columns. Coins are those with at least one good quote, in
-        ascending order. ``metadata["ingest"]`` holds what was read and what was not (see Notes).
+        The grid runs from the first floored stamp to the last. ``price`` and ``unrounded`` (market
+        capitalisation over circulating supply where both are given and positive, else the price)
+        are float64, ``volume`` and ``market_cap`` float32; the last three are there where a file
+        has their columns. Coins are those with at least one good quote, in ascending order.
+        ``metadata["ingest"]`` holds what was read and what was not (see Notes).
 
     Raises
     ------
     DataError
-        A file that is missing, empty, of an unknown layout, damaged, or without a good row; a pattern that matches nothing.
+        A file that is missing, empty, of an unknown layout, damaged, or without a good row; a
+        pattern that matches nothing.
     ParameterError
         A step that is no positive time span.
 
     Notes
     -----
-    A row is rejected for the first of these that applies: wrong number of fields, unparseable stamp, unparseable number, coin
-    id not in the table (or, without a table, none from 1 to 9,999,999), price missing, infinite, negative or zero. Fields
-    that the panel does not keep (movements, record ids) are not looked at. Where several rows fall into a cell, the last one
+    A row is rejected for the first of these that applies: wrong number of fields, unparseable
+    stamp, unparseable number, coin
+    id not in the table (or, without a table, none from 1 to 9,999,999), price missing, infinite,
+    negative or zero. Fields
+    that the panel does not keep (movements, record ids) are not looked at. Where several rows fall
+    into a cell, the last one
     counts, files in the order of their names; the others are *duplicates*. Hence
 
     ``rows_read = rows_accepted + rows_rejected`` and ``cells = rows_accepted - duplicates``.
 
-    In a matrix each field that is not empty is a row; a line that cannot be read counts as one. Blank lines and the footer
-    ``(n rows affected)`` are no rows.
+    In a matrix each field that is not empty is a row; a line that cannot be read counts as one.
+    Blank lines and the footer ``(n rows affected)`` are no rows.
 
-    Keys of ``metadata["ingest"]``: ``files`` (name and layout), ``rows_read``, ``rows_accepted``, ``rows_rejected``,
-    ``rejected`` (by reason), ``duplicates``, ``rows_by_coin``, ``duplicates_by_coin``, ``step``.
+    Keys of ``metadata["ingest"]``: ``files`` (name and layout), ``rows_read``, ``rows_accepted``,
+    ``rows_rejected``, ``rejected`` (by reason), ``duplicates``, ``rows_by_asset``,
+    ``duplicates_by_asset``, ``step``.
 
     Examples
     --------
@@ -95,7 +103,10 @@ def read_quotes(
     width = as_width("step", step)
     table = coins if isinstance(coins, pd.DataFrame) or coins is None else read_coins(coins)
     if table is not None and not pd.api.types.is_integer_dtype(table.index.dtype):
-        raise DataError(f"the coin table must be indexed by integer coin ids, got an index of {table.index.dtype}")
+        raise DataError(
+            "the coin table must be indexed by integer coin ids, got an index of "
+            f"{table.index.dtype}"
+        )
     paths, layouts = _recognise(list_files(source))
     cells = Cells(
         width,
@@ -113,11 +124,18 @@ def read_quotes(
             rows, accepted, done = rows + read, accepted + good, done + path.stat().st_size
             if good == 0 and without is None:
                 without = path
-                found = f"all of its {read} rows are rejected" if read else "it holds a header and no row"
+                found = (
+                    f"all of its {read} rows are rejected"
+                    if read
+                    else "it holds a header and no row"
+                )
     if without is not None:
         raise DataError(f"{without} has no good row: {found}{_reasons(log)}; {ACCEPTED}")
     ingest = {
-        "files": [{"name": path.name, "layout": layout.name} for path, layout in zip(paths, layouts, strict=True)],
+        "files": [
+            {"name": path.name, "layout": layout.name}
+            for path, layout in zip(paths, layouts, strict=True)
+        ],
         "step": str(pd.Timedelta(width, unit="us")),
         "rows_read": rows,
         "rows_accepted": accepted,
@@ -128,7 +146,8 @@ def read_quotes(
 
 
 def list_files(source: Source | Iterable[Source]) -> list[tuple[Path, bool]]:
-    """Return the files that a source names, in the order of their names, each once, and whether it was named itself.
+    """Return the files that a source names, in the order of their names, each once, and whether it
+    was named itself.
 
     Raises
     ------
@@ -141,18 +160,34 @@ def list_files(source: Source | Iterable[Source]) -> list[tuple[Path, bool]]:
     for item in source:
         path = Path(item)
         if path.is_dir():
-            inside = [file for ending in ("*.csv", "*.csv.gz") for file in path.glob(ending) if file.is_file()]
+            inside = [
+                file
+                for ending in ("*.csv", "*.csv.gz")
+                for file in path.glob(ending)
+                if file.is_file()
+            ]
             if not inside:
-                raise DataError(f"the folder {path} holds no file *.csv or *.csv.gz; give a folder of quote files")
+                raise DataError(
+                    f"the folder {path} holds no file *.csv or *.csv.gz; give a folder of quote "
+                    "files"
+                )
         elif path.is_file():
             found[path] = True
             continue
         elif glob.has_magic(str(item)):
-            inside = [Path(name) for name in glob.glob(str(item), recursive=True) if Path(name).is_file()]
+            inside = [
+                Path(name) for name in glob.glob(str(item), recursive=True) if Path(name).is_file()
+            ]
             if not inside:
-                raise DataError(f"no file matches the pattern {str(item)!r}; give a file, a folder, or a pattern that matches")
+                raise DataError(
+                    f"no file matches the pattern {str(item)!r}; give a file, a folder, or a "
+                    "pattern that matches"
+                )
         else:
-            raise DataError(f"no such file or folder: {path}; give a file of quotes, a folder of them, or a pattern")
+            raise DataError(
+                f"no such file or folder: {path}; give a file of quotes, a folder of them, or a "
+                "pattern"
+            )
         for file in inside:
             found.setdefault(file, False)
     if not found:
@@ -161,7 +196,8 @@ def list_files(source: Source | Iterable[Source]) -> list[tuple[Path, bool]]:
 
 
 def ingest_summary(panel: Panel) -> str:
-    """Return a few lines on what was read, what was rejected and why, and how much of the grid is covered.
+    """Return a few lines on what was read, what was rejected and why, and how much of the grid is
+    covered.
 
     Raises
     ------
@@ -171,23 +207,41 @@ def ingest_summary(panel: Panel) -> str:
     ingest = panel.metadata.get("ingest")
     if ingest is None:
         raise DataError("the panel was not read from quote files: its metadata has no 'ingest'")
-    times, coins = panel.shape
+    times, assets = panel.shape
     cells = int(panel.observed_array.sum())
     rows: list[tuple[str, int, str]] = [
-        ("rows read", ingest["rows_read"], f"from {len(ingest['files'])} file{'s' if len(ingest['files']) > 1 else ''}"),
-        ("rows accepted", ingest["rows_accepted"], _share(ingest["rows_accepted"], ingest["rows_read"])),
-        ("rows rejected", ingest["rows_rejected"], _share(ingest["rows_rejected"], ingest["rows_read"])),
+        (
+            "rows read",
+            ingest["rows_read"],
+            f"from {len(ingest['files'])} file{'s' if len(ingest['files']) > 1 else ''}",
+        ),
+        (
+            "rows accepted",
+            ingest["rows_accepted"],
+            _share(ingest["rows_accepted"], ingest["rows_read"]),
+        ),
+        (
+            "rows rejected",
+            ingest["rows_rejected"],
+            _share(ingest["rows_rejected"], ingest["rows_read"]),
+        ),
     ]
     rows += [(f"  {label}", count, "") for label, count in ingest["rejected"].items() if count]
     rows += [
         ("duplicates", ingest["duplicates"], "the last row of a cell counts"),
-        ("coins", coins, ""),
-        ("times of the grid", times, f"{panel.grid[0]} to {panel.grid[-1]}, every {step_text(panel.step)}"),
+        ("assets", assets, ""),
+        (
+            "times of the grid",
+            times,
+            f"{panel.grid[0]} to {panel.grid[-1]}, every {step_text(panel.step)}",
+        ),
         ("times with a quote", len(panel.times), _share(len(panel.times), times)),
-        ("cells with a quote", cells, _share(cells, times * coins)),
+        ("cells with a quote", cells, _share(cells, times * assets)),
     ]
     wide = max(len(label) for label, _, _ in rows)
-    return "\n".join(f"{label:<{wide}}  {count:>14,}  {note}".rstrip() for label, count, note in rows)
+    return "\n".join(
+        f"{label:<{wide}}  {count:>14,}  {note}".rstrip() for label, count, note in rows
+    )
 
 
 def _share(part: int, whole: int) -> str:
@@ -204,12 +258,20 @@ def _recognise(files: list[tuple[Path, bool]]) -> tuple[list[Path], list[Layout]
             layouts.append(recognise(file.header, str(path)))
             paths.append(path)
     if not paths:
-        raise DataError(f"there are coin tables, but no quotes, among {files[0][0]} and its like; {ACCEPTED}")
+        raise DataError(
+            f"there are coin tables, but no quotes, among {files[0][0]} and its like; {ACCEPTED}"
+        )
     return paths, layouts
 
 
 def _read_file(
-    path: Path, layout: Layout, cells: Cells, log: RejectLog, done: int, total: int, progress: Progress | None
+    path: Path,
+    layout: Layout,
+    cells: Cells,
+    log: RejectLog,
+    done: int,
+    total: int,
+    progress: Progress | None,
 ) -> tuple[int, int]:
     """Read one file; return the number of its rows, and of those accepted."""
     rows = accepted = 0
@@ -237,13 +299,21 @@ def _report(parsed: Parsed, layout: Layout, log: RejectLog, file: str, first: in
         log.count(codes)
         log.count(np.full(len(parsed.malformed), Reason.FIELDS, dtype=np.int8))
         return
-    found: list[tuple[int, Reason, str | None]] = [(int(line), Reason.FIELDS, None) for line in parsed.malformed]
+    found: list[tuple[int, Reason, str | None]] = [
+        (int(line), Reason.FIELDS, None) for line in parsed.malformed
+    ]
     for row in bad:
         reason = Reason(int(codes[row]))
         line = int(parsed.lines[row])
         # A line of a matrix holds a quote of every coin: only the one in question is shown.
         one = layout.name == "matrix" and reason is not Reason.STAMP
-        found.append((line, reason, _field(parsed.text(line), layout, int(parsed.quotes.coin[row])) if one else None))
+        found.append(
+            (
+                line,
+                reason,
+                _field(parsed.text(line), layout, int(parsed.quotes.coin[row])) if one else None,
+            )
+        )
     found.sort(key=lambda reject: reject[0])
     for line, reason, field in found:
         log.add(file, first + line, reason, parsed.text(line) if field is None else field)
@@ -264,15 +334,19 @@ def _assemble(cells: Cells, step: int, table: pd.DataFrame | None, ingest: dict[
     size = last - first + 1
     if size > LARGEST_GRID:
         raise DataError(
-            f"the stamps run from {_time(first, step)} to {_time(last, step)}, which is {size:,} steps (at most "
-            f"{LARGEST_GRID:,} are allowed); remove the rows with a stray stamp, or give a longer step"
+            f"the stamps run from {_time(first, step)} to {_time(last, step)}, which is {size:,} "
+            "steps (at most "
+            f"{LARGEST_GRID:,} are allowed); remove the rows with a stray stamp, or give a longer "
+            "step"
         )
     accepted, duplicates = cells.accepted, cells.duplicates
     used, ids, arrays = cells.assemble()
     coins = pd.Index(ids)
     ingest["duplicates"] = sum(duplicates.values())
-    ingest["rows_by_coin"] = {str(coin): accepted[coin] for coin in ids.tolist()}
-    ingest["duplicates_by_coin"] = {str(coin): duplicates[coin] for coin in ids.tolist() if duplicates[coin]}
+    ingest["rows_by_asset"] = {str(coin): accepted[coin] for coin in ids.tolist()}
+    ingest["duplicates_by_asset"] = {
+        str(coin): duplicates[coin] for coin in ids.tolist() if duplicates[coin]
+    }
     grid: Stamps = ((first + np.arange(size)) * step).astype("datetime64[us]")
     return Panel(
         grid,

@@ -1,4 +1,6 @@
-"""Rejects: why a row of a quote file was not used, how many were not, and the file that lists them."""
+"""Rejects: why a row of a quote file was not used, how many were not, and the file that lists
+them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ __all__ = ["Reason", "RejectLog", "open_rejects"]
 
 
 class Reason(enum.IntEnum):
-    """What is wrong with a row, in the order in which it is looked for: the first that applies is the one counted."""
+    """What is wrong with a row, in the order in which it is looked for: the first that applies is
+    the one counted.
+    """
 
     NONE = 0
     FIELDS = 1
@@ -90,16 +94,25 @@ class RejectLog:
 
     def by_reason(self) -> dict[str, int]:
         """Return the number of rejects by label, every reason listed."""
-        return {reason.label: int(self._counts[reason]) for reason in Reason if reason is not Reason.NONE}
+        return {
+            reason.label: int(self._counts[reason])
+            for reason in Reason
+            if reason is not Reason.NONE
+        }
 
 
 @contextmanager
 def open_rejects(path: str | os.PathLike[str] | None) -> Iterator[RejectLog]:
-    """Give a log that writes to ``path``: columns ``file, line, reason, text``; the file appears when all is read."""
+    """Give a log that writes to ``path``: columns ``file, line, reason, text``; the file appears
+    when all is read.
+    """
     if path is None:
         yield RejectLog()
         return
-    with atomic_path(Path(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_path(Path(path)) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "line", "reason", "text"))
         yield RejectLog(writer)

@@ -1,4 +1,6 @@
-"""Writers: a panel becomes quote files in the distributed layout, which read back as the same panel."""
+"""Writers: a panel becomes quote files in the distributed layout, which read back as the same
+panel.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,11 @@ _HEADER = ",time,refID_coin,price,marketCap,CirculatingSupply,Volume24h,Movement
 
 
 def write_quotes(
-    panel: Panel, folder: str | os.PathLike[str], *, compress: bool = True, progress: Progress | None = None
+    panel: Panel,
+    folder: str | os.PathLike[str],
+    *,
+    compress: bool = True,
+    progress: Progress | None = None,
 ) -> tuple[Path, Path]:
     """Write a panel as raw quotes: the distributed layout, and the coin table beside it.
 
@@ -37,9 +43,11 @@ def write_quotes(
     panel : Panel
         Keyed by integer coin ids. Cells that an imputation filled are no quotes, and are left out.
     folder : path
-        Gets ``quotes.csv.gz`` (or ``quotes.csv``) and ``CSVData_coin.csv``; is made where it does not exist.
+        Gets ``quotes.csv.gz`` (or ``quotes.csv``) and ``CSVData_coin.csv``; is made where it does
+        not exist.
     compress : bool
-        Whether the quotes are gzipped. The file holds no time stamp of its own: the same panel gives the same bytes.
+        Whether the quotes are gzipped. The file holds no time stamp of its own: the same panel
+        gives the same bytes.
     progress : callable, optional
         Is told the share written, in [0, 1].
 
@@ -51,21 +59,29 @@ def write_quotes(
     Raises
     ------
     DataError
-        A coin id that is no positive integer, a time below the second, or a folder that cannot be written to.
+        A coin id that is no positive integer, a time below the second, or a folder that cannot be
+        written to.
 
     Notes
     -----
-    ``read_quotes(quotes, coins=table)`` gives a panel that equals this one, bit for bit, where its grid is regular from the
-    first row to the last, every coin has a quote, and fields other than ``price``, ``unrounded``, ``volume`` and
-    ``market_cap`` are absent. An unrounded price needs a market capitalisation to stand in the file: where the panel has none,
-    one is made up, and is read back. Movements are those of the unrounded price over 1 h and 24 h, in percent.
+    ``read_quotes(quotes, coins=table)`` gives a panel that equals this one, bit for bit, where its
+    grid is regular from the
+    first row to the last, every coin has a quote, and fields other than ``price``, ``unrounded``,
+    ``volume`` and
+    ``market_cap`` are absent. An unrounded price needs a market capitalisation to stand in the
+    file: where the panel has none,
+    one is made up, and is read back. Movements are those of the unrounded price over 1 h and 24 h,
+    in percent.
     """
     ids = _ids(panel)
     stamps = panel.times
     if len(stamps) and ((stamps - stamps.floor("s")) != pd.Timedelta(0)).any():
         raise DataError("quotes are written to the second, but the panel has times below it")
     target = output_folder(folder)
-    quotes, table = target / ("quotes.csv.gz" if compress else "quotes.csv"), target / "CSVData_coin.csv"
+    quotes, table = (
+        target / ("quotes.csv.gz" if compress else "quotes.csv"),
+        target / "CSVData_coin.csv",
+    )
     write_coins(panel, table)
     labels = stamps.strftime("%Y-%m-%d %H:%M:%S").to_numpy(dtype=str)
     hour, day = (_rows_before(panel, span) for span in ("1h", "24h"))
@@ -99,9 +115,14 @@ def write_coins(panel: Panel, path: str | os.PathLike[str]) -> None:
 
 
 def _ids(panel: Panel) -> IntArray:
-    if not pd.api.types.is_integer_dtype(panel.coins.dtype) or (len(panel.coins) and int(panel.coins.min()) <= 0):
-        raise DataError(f"quotes are written by coin ids that are positive integers, got {list(panel.coins[:3])}, ...")
-    return panel.coins.to_numpy(dtype=np.int64)
+    if not pd.api.types.is_integer_dtype(panel.assets.dtype) or (
+        len(panel.assets) and int(panel.assets.min()) <= 0
+    ):
+        raise DataError(
+            "quotes are written by coin ids that are positive integers, got "
+            f"{list(panel.assets[:3])}, ..."
+        )
+    return panel.assets.to_numpy(dtype=np.int64)
 
 
 @contextmanager
@@ -118,11 +139,21 @@ def _sink(path: Path, compress: bool) -> Iterator[BinaryIO]:
 def _rows_before(panel: Panel, span: str) -> IntArray:
     """Return, for each row, the last row at least ``span`` earlier; -1 where there is none."""
     stamps = panel.times.to_numpy()
-    return np.asarray(np.searchsorted(stamps, stamps - pd.Timedelta(span).to_timedelta64(), side="right") - 1, dtype=np.int64)
+    return np.asarray(
+        np.searchsorted(stamps, stamps - pd.Timedelta(span).to_timedelta64(), side="right") - 1,
+        dtype=np.int64,
+    )
 
 
 def _write_rows(
-    panel: Panel, ids: IntArray, labels: np.ndarray, rows: IntArray, hour: IntArray, day: IntArray, number: int, sink: BinaryIO
+    panel: Panel,
+    ids: IntArray,
+    labels: np.ndarray,
+    rows: IntArray,
+    hour: IntArray,
+    day: IntArray,
+    number: int,
+    sink: BinaryIO,
 ) -> int:
     """Write some rows of the panel; return how many lines that made."""
     part = slice(int(rows[0]), int(rows[-1]) + 1)
@@ -152,7 +183,9 @@ def _write_rows(
 
 
 def _shortest(values: AnyFloatArray) -> pl.Series:
-    """Return numbers as text, NaN as nothing: whole numbers without decimals, others in the fewest digits that keep them."""
+    """Return numbers as text, NaN as nothing: whole numbers without decimals, others in the fewest
+    digits that keep them.
+    """
     series = pl.Series("n", values, nan_to_null=True)
     some = values[np.isfinite(values)]
     if (some == np.rint(some)).all() and (np.abs(some) < 2.0**53).all():
@@ -161,7 +194,9 @@ def _shortest(values: AnyFloatArray) -> pl.Series:
 
 
 def _few_digits(values: AnyFloatArray) -> FloatArray:
-    """Return single-precision numbers with as few digits as tell them apart from their neighbours."""
+    """Return single-precision numbers with as few digits as tell them apart from their
+    neighbours.
+    """
     exact = values.astype(np.float64)
     short = exact.copy()
     left = np.isfinite(exact) & (exact != 0.0)
@@ -183,18 +218,24 @@ def _kept(panel: Panel, name: str, part: slice, chosen: tuple[IntArray, IntArray
     return np.asarray(panel.array(name)[part][chosen], dtype=np.float32)
 
 
-def _movement(exact: AnyFloatArray, part: slice, before: IntArray, chosen: tuple[IntArray, IntArray]) -> pl.Series:
+def _movement(
+    exact: AnyFloatArray, part: slice, before: IntArray, chosen: tuple[IntArray, IntArray]
+) -> pl.Series:
     row, column = chosen
     earlier = before[part][row]
     past = np.where(earlier >= 0, exact[np.maximum(earlier, 0), column], np.nan)
     return pl.Series(np.round(100.0 * (exact[part][row, column] / past - 1.0), 2), nan_to_null=True)
 
 
-def _capital(panel: Panel, ids: IntArray, part: slice, chosen: tuple[IntArray, IntArray]) -> tuple[FloatArray, FloatArray]:
-    """Return market capitalisation and circulating supply whose ratio is the unrounded price, bit for bit; NaN where not given.
+def _capital(
+    panel: Panel, ids: IntArray, part: slice, chosen: tuple[IntArray, IntArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Return market capitalisation and circulating supply whose ratio is the unrounded price, bit
+    for bit; NaN where not given.
 
-    The supply that a simulated panel names is used where it fits. Elsewhere the capitalisation has room, since it is kept
-    in single precision: it is moved within it until the division comes out exactly.
+    The supply that a simulated panel names is used where it fits. Elsewhere the capitalisation has
+    room, since it is kept in single precision: it is moved within it until the division comes out
+    exactly.
     """
     exact = panel.array("unrounded")[part][chosen].astype(np.float64)
     quoted = panel.array("price")[part][chosen].astype(np.float64)

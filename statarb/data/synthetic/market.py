@@ -1,4 +1,6 @@
-"""Synthetic market: quotes that behave like the real ones, with planted truths that tests and studies can ask for."""
+"""Synthetic market: quotes that behave like the real ones, with planted truths that tests and
+studies can ask for.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from statarb.data.synthetic._engine.market import (
     LEVEL_ONE,
     NOISE_SHARE,
     REVERSION,
-    Coin,
-    coin_path,
+    Asset,
+    asset_path,
     garch_path,
     row_pattern,
     stable_path,
@@ -29,12 +31,14 @@ from statarb.errors import ParameterError
 
 __all__ = ["simulate_market"]
 
-COINS_A_BLOCK = 32
+ASSETS_PER_BLOCK = 32
 
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """Coins that one stationary combination of log prices ties together: the last one follows the others."""
+    """Assets that one stationary combination of log prices ties together: the last one follows the
+    others.
+    """
 
     name: str
     hedge_ratios: tuple[float, ...]
@@ -50,7 +54,7 @@ _GROUPS = (
 
 @dataclasses.dataclass(frozen=True)
 class _Market:
-    """What all coins share."""
+    """What all assets share."""
 
     rows: IntArray
     factor: FloatArray
@@ -62,7 +66,7 @@ class _Market:
 
 
 def simulate_market(
-    coins: int = 1678,
+    assets: int = 1678,
     days: float = 65.0,
     seed: int = 0,
     start: TimeLike = "2018-01-17 11:25",
@@ -75,14 +79,16 @@ def simulate_market(
 
     Parameters
     ----------
-    coins : int
-        Number of coins. The first 20 are those of level 1, with their ids; the others take the free ids from 1442 upwards.
-        After the 20 come five coins in two cointegrated groups (from 25 coins on; from 22 on the pair alone), then liquid
-        coins, and last thin ones, which hardly trade.
+    assets : int
+        Number of assets. The first 20 are those of level 1, with their ids; the others take the
+        free ids from 1442 upwards. After the 20 come five assets in two cointegrated groups (from
+        25 assets on; from 22 on the pair alone), then liquid assets, and last thin ones, which
+        hardly trade.
     days : float
         Length of the grid.
     seed : int
-        The same seed gives the same panel, bit by bit. Quotes of the first 20 do not depend on how many coins there are.
+        The same seed gives the same panel, bit by bit. Quotes of the first 20 do not depend on how
+        many assets there are.
     start : time
         First time of the grid.
     step : str
@@ -90,15 +96,17 @@ def simulate_market(
     degrees_of_freedom : float
         Of the t distribution of all shocks, above 2.
     stale_share : float
-        Share of rows in which all coins stand still.
+        Share of rows in which all assets stand still.
 
     Returns
     -------
     Panel
-        ``price`` (in ticks of 0.01 from 1 USD on and 1e-6 below), ``unrounded`` (market capitalisation in whole USD over
-        circulating supply), ``volume`` and ``market_cap``. ``metadata["planted"]`` lists the groups: ``coins`` (the last one
-        follows the others), ``hedge_ratios``, ``half_life_rows`` and ``spread_sd`` of the log spread. ``metadata["supply"]``
-        holds the circulating supplies, ``metadata["simulated"]`` the arguments, ``metadata["thin"]`` the ids of thin coins.
+        ``price`` (in ticks of 0.01 from 1 USD on and 1e-6 below), ``unrounded`` (market
+        capitalisation in whole USD over circulating supply), ``volume`` and ``market_cap``.
+        ``metadata["planted"]`` lists the groups: ``assets`` (the last one follows the others),
+        ``hedge_ratios``, ``half_life_rows`` and ``spread_sd`` of the log spread.
+        ``metadata["supply"]`` holds the circulating supplies, ``metadata["simulated"]`` the
+        arguments, ``metadata["thin"]`` the ids of thin assets.
 
     Raises
     ------
@@ -107,28 +115,34 @@ def simulate_market(
 
     Notes
     -----
-    From row to row a liquid coin moves by ``sqrt(.84) ((1 - d) f_t + d f_{t-1}) + sqrt(.16) e_t``: f is one GARCH(1,1) factor
-    with t shocks for all coins, d the coin's delay (0 to .9), e its own GARCH returns under a volatility that is shared in
-    part with the factor. Steps longer than 5 minutes move with the root of their length. Noise that makes 5 % of the variance
-    of returns is added (the factor is then left with 80 %), stale rows repeat the row before, and the whole is scaled to the
-    coin's standard deviation. Shocks
+    From row to row a liquid asset moves by ``sqrt(.84) ((1 - d) f_t + d f_{t-1}) + sqrt(.16) e_t``:
+    f is one GARCH(1,1) factor
+    with t shocks for all assets, d the asset's delay (0 to .9), e its own GARCH returns under a
+    volatility that is shared in
+    part with the factor. Steps longer than 5 minutes move with the root of their length. Noise that
+    makes 5 % of the variance
+    of returns is added (the factor is then left with 80 %), stale rows repeat the row before, and
+    the whole is scaled to the
+    asset's standard deviation. Shocks
     have no drift, so that at strict timing no strategy earns in expectation.
 
-    The stable coin reverts with a half-life of four rows and gives way at once when the factor rises. A thin coin shows its
-    last trade, at the bid or the ask, in ticks of .5 to 3 %. Rows follow the pattern of the real ones: a fifth of the time is
-    missing. One coin in eight (not those of level 1) is listed late, and every coin misses some cells.
+    The stable asset reverts with a half-life of four rows and gives way at once when the factor
+    rises. A thin asset shows its last trade, at the bid or the ask, in ticks of .5 to 3 %. Rows
+    follow the pattern of the real ones: a fifth of the time is missing. One asset in eight (not
+    those of level 1) is listed late, and every asset misses some cells.
 
-    The parameters are fitted by eye to statistics of the real quotes, which the tests hold them against.
+    The parameters are fitted by eye to statistics of the real quotes, which the tests hold them
+    against.
 
     Examples
     --------
-    >>> panel = simulate_market(coins=25, days=2, seed=1)
+    >>> panel = simulate_market(assets=25, days=2, seed=1)
     >>> panel.shape
     (577, 25)
     >>> [group["name"] for group in panel.metadata["planted"]]
     ['pair', 'triple']
     """
-    coins = check_integer("coins", coins, at_least=1, at_most=1_000_000)
+    assets = check_integer("assets", assets, at_least=1, at_most=1_000_000)
     days = check_number("days", days, above=0.0, at_most=10_000.0)
     seed = check_integer("seed", seed, at_least=0)
     degrees = check_number("degrees_of_freedom", degrees_of_freedom, above=2.0)
@@ -140,23 +154,26 @@ def simulate_market(
     unit = np.timedelta64(width, "us")
     first = np.datetime64(int(as_stamp("start", start).astype(np.int64)) // width * width, "us")
     market = _shared(times, seed, degrees, stale_share)
-    cast, groups = _cast(coins, seed)
+    cast, groups = _cast(assets, seed)
     arrays = _quote(market, cast, groups)
-    order = np.argsort([coin.id for coin in cast], kind="stable")
+    order = np.argsort([asset.id for asset in cast], kind="stable")
     cast = [cast[place] for place in order]
-    ids = pd.Index([coin.id for coin in cast], dtype="int64")
+    ids = pd.Index([asset.id for asset in cast], dtype="int64")
     grid: Stamps = first + np.arange(times) * unit
     return Panel(
         grid,
         market.rows,
         ids,
         closed(arrays),
-        table=pd.DataFrame({"symbol": [coin.symbol for coin in cast], "name": [coin.name for coin in cast]}, index=ids),
+        table=pd.DataFrame(
+            {"symbol": [asset.symbol for asset in cast], "name": [asset.name for asset in cast]},
+            index=ids,
+        ),
         step=unit,
         numeraire=BITCOIN if BITCOIN in ids else None,
         metadata={
             "simulated": {
-                "coins": coins,
+                "assets": assets,
                 "days": days,
                 "seed": seed,
                 "start": str(pd.Timestamp(first)),
@@ -167,15 +184,15 @@ def simulate_market(
             "planted": [
                 {
                     "name": group.name,
-                    "coins": [member.id for member in members],
+                    "assets": [member.id for member in members],
                     "hedge_ratios": list(group.hedge_ratios),
                     "half_life_rows": group.half_life,
                     "spread_sd": group.spread_sd,
                 }
                 for group, members in groups
             ],
-            "thin": [coin.id for coin in cast if coin.kind == "thin"],
-            "supply": {str(coin.id): coin.supply for coin in cast},
+            "thin": [asset.id for asset in cast if asset.kind == "thin"],
+            "supply": {str(asset.id): asset.supply for asset in cast},
         },
     )
 
@@ -198,16 +215,18 @@ def _shared(times: int, seed: int, degrees: float, stale_share: float) -> _Marke
 
 def _shocks(rng: np.random.Generator, degrees: float, count: int) -> FloatArray:
     """Draw t shocks of variance 1."""
-    return np.asarray(rng.standard_t(degrees, count) * np.sqrt((degrees - 2.0) / degrees), dtype=np.float64)
+    return np.asarray(
+        rng.standard_t(degrees, count) * np.sqrt((degrees - 2.0) / degrees), dtype=np.float64
+    )
 
 
-def _cast(coins: int, seed: int) -> tuple[list[Coin], list[tuple[_Group, list[Coin]]]]:
-    """Return the coins in the order in which they come in, and the groups with their members."""
-    cast = list(LEVEL_ONE[:coins])
-    taken = {coin.id for coin in LEVEL_ONE}
-    others = coins - len(cast)
+def _cast(assets: int, seed: int) -> tuple[list[Asset], list[tuple[_Group, list[Asset]]]]:
+    """Return the assets in the order in which they come in, and the groups with their members."""
+    cast = list(LEVEL_ONE[:assets])
+    taken = {asset.id for asset in LEVEL_ONE}
+    others = assets - len(cast)
     planted = 5 if others >= 5 else 2 if others >= 2 else 0
-    # Thin coins come last, so that the rest of the market does not change with their number.
+    # Thin assets come last, so that the rest of the market does not change with their number.
     thin = max(min(5, others - planted), round(0.45 * (others - planted)))
     label = BITCOIN
     for position in range(others):
@@ -216,7 +235,7 @@ def _cast(coins: int, seed: int) -> tuple[list[Coin], list[tuple[_Group, list[Co
         kind = "thin" if position >= others - thin else "liquid"
         cast.append(_other(label, kind, seed))
         label += 1
-    groups: list[tuple[_Group, list[Coin]]] = []
+    groups: list[tuple[_Group, list[Asset]]] = []
     place = len(LEVEL_ONE)
     for group in _GROUPS[: (0, 0, 1, 1, 1, 2)[planted]]:
         size = len(group.hedge_ratios) + 1
@@ -225,12 +244,12 @@ def _cast(coins: int, seed: int) -> tuple[list[Coin], list[tuple[_Group, list[Co
     return cast, groups
 
 
-def _other(label: int, kind: str, seed: int) -> Coin:
-    """Draw a coin beyond those of level 1; it depends on its id alone."""
+def _other(label: int, kind: str, seed: int) -> Asset:
+    """Draw an asset beyond those of level 1; it depends on its id alone."""
     rng = np.random.default_rng([seed, 1, label])
     level = float(10.0 ** rng.uniform(-2.0, 1.5))
     capital = float(10.0 ** (rng.uniform(4.5, 6.5) if kind == "thin" else rng.uniform(6.5, 9.0)))
-    return Coin(
+    return Asset(
         id=label,
         symbol=f"S{label}",
         name=f"Synthetic {label}",
@@ -243,8 +262,10 @@ def _other(label: int, kind: str, seed: int) -> Coin:
     )
 
 
-def _quote(market: _Market, cast: list[Coin], groups: list[tuple[_Group, list[Coin]]]) -> dict[str, AnyFloatArray]:
-    """Return the fields of all coins, in the order of their ids."""
+def _quote(
+    market: _Market, cast: list[Asset], groups: list[tuple[_Group, list[Asset]]]
+) -> dict[str, AnyFloatArray]:
+    """Return the fields of all assets, in the order of their ids."""
     shape = (len(market.rows), len(cast))
     arrays: dict[str, AnyFloatArray] = {
         "price": np.empty(shape),
@@ -254,16 +275,26 @@ def _quote(market: _Market, cast: list[Coin], groups: list[tuple[_Group, list[Co
     }
     leaders = {members[-1].id: (group, members[:-1]) for group, members in groups}
     planted = {member.id for _, members in groups for member in members}
-    order = sorted(cast, key=lambda coin: coin.id)
-    for low in range(0, len(order), COINS_A_BLOCK):
-        block = order[low : low + COINS_A_BLOCK]
-        parts = {name: np.empty((len(block), shape[0]), dtype=values.dtype) for name, values in arrays.items()}
-        for place, coin in enumerate(block):
-            path = _log_price(market, coin)
-            if coin.id in leaders:
-                group, ahead = leaders[coin.id]
-                path = _follow(market, coin, group, [_log_price(market, leader) for leader in ahead])
-            fields = _fields(market, coin, path, always=coin.id in planted or any(coin is one for one in LEVEL_ONE))
+    order = sorted(cast, key=lambda asset: asset.id)
+    for low in range(0, len(order), ASSETS_PER_BLOCK):
+        block = order[low : low + ASSETS_PER_BLOCK]
+        parts = {
+            name: np.empty((len(block), shape[0]), dtype=values.dtype)
+            for name, values in arrays.items()
+        }
+        for place, asset in enumerate(block):
+            path = _log_price(market, asset)
+            if asset.id in leaders:
+                group, ahead = leaders[asset.id]
+                path = _follow(
+                    market, asset, group, [_log_price(market, leader) for leader in ahead]
+                )
+            fields = _fields(
+                market,
+                asset,
+                path,
+                always=asset.id in planted or any(asset is one for one in LEVEL_ONE),
+            )
             for name, values in fields.items():
                 parts[name][place] = values
         for name, part in parts.items():
@@ -271,29 +302,34 @@ def _quote(market: _Market, cast: list[Coin], groups: list[tuple[_Group, list[Co
     return arrays
 
 
-def _log_price(market: _Market, coin: Coin) -> FloatArray:
-    """Return the log of a coin's price before it is rounded, at every row."""
-    rng = np.random.default_rng([market.seed, 2, coin.id])
+def _log_price(market: _Market, asset: Asset) -> FloatArray:
+    """Return the log of an asset's price before it is rounded, at every row."""
+    rng = np.random.default_rng([market.seed, 2, asset.id])
     count = len(market.rows)
     own, _ = garch_path(_shocks(rng, market.degrees, count), ALPHA, BETA)
-    # Volatility is shared in part: with the square root, calm and wild days are common, their size is the coin's own.
+    # Volatility is shared in part: with the square root, calm and wild days are common, their size
+    # is the asset's own.
     own = own * np.sqrt(market.volatility) * market.root_time
     own *= np.sqrt(np.mean(market.factor**2) / np.mean(own**2))
     noise = rng.standard_normal(count)
-    if coin.kind == "stable":
+    if asset.kind == "stable":
         path = stable_path(market.factor, own, noise, market.stale, REVERSION, 0.5, 0.7)
     else:
-        path = coin_path(market.factor, own, noise, market.stale, coin.delay, coin.share, NOISE_SHARE)
-    path = np.log(coin.level) + coin.sd * path
-    if coin.kind == "thin":
+        path = asset_path(
+            market.factor, own, noise, market.stale, asset.delay, asset.share, NOISE_SHARE
+        )
+    path = np.log(asset.level) + asset.sd * path
+    if asset.kind == "thin":
         trades = (rng.random(count) < rng.uniform(0.01, 0.15)) & ~market.stale
         path = thin_path(path, trades, rng.standard_normal(count), float(rng.uniform(0.005, 0.03)))
     return np.asarray(path, dtype=np.float64)
 
 
-def _follow(market: _Market, coin: Coin, group: _Group, leaders: list[FloatArray]) -> FloatArray:
-    """Return the log price of the coin that the others of its group tie down, up to a spread that reverts."""
-    rng = np.random.default_rng([market.seed, 3, coin.id])
+def _follow(market: _Market, asset: Asset, group: _Group, leaders: list[FloatArray]) -> FloatArray:
+    """Return the log price of the asset that the others of its group tie down, up to a spread that
+    reverts.
+    """
+    rng = np.random.default_rng([market.seed, 3, asset.id])
     persistence = 0.5 ** (1.0 / group.half_life)
     shocks = rng.standard_normal(len(market.rows)) * group.spread_sd * np.sqrt(1.0 - persistence**2)
     spread = np.empty(len(shocks))
@@ -302,20 +338,28 @@ def _follow(market: _Market, coin: Coin, group: _Group, leaders: list[FloatArray
         if not market.stale[row]:
             level = persistence * level + float(shock)
         spread[row] = level
-    tied = sum(ratio * (path - path[0]) for ratio, path in zip(group.hedge_ratios, leaders, strict=True))
-    return np.asarray(np.log(coin.level) + tied + spread, dtype=np.float64)
+    tied = sum(
+        ratio * (path - path[0]) for ratio, path in zip(group.hedge_ratios, leaders, strict=True)
+    )
+    return np.asarray(np.log(asset.level) + tied + spread, dtype=np.float64)
 
 
-def _fields(market: _Market, coin: Coin, path: FloatArray, *, always: bool) -> dict[str, FloatArray]:
-    """Return what a coin's rows show: quoted and unrounded price, volume, capitalisation; NaN where it has no row."""
-    rng = np.random.default_rng([market.seed, 4, coin.id])
+def _fields(
+    market: _Market, asset: Asset, path: FloatArray, *, always: bool
+) -> dict[str, FloatArray]:
+    """Return what an asset's rows show: quoted and unrounded price, volume, capitalisation; NaN
+    where it has no row.
+    """
+    rng = np.random.default_rng([market.seed, 4, asset.id])
     count = len(path)
     exact = np.exp(path)
-    capital = np.maximum(np.rint(exact * coin.supply), 1.0)
-    exact = capital / coin.supply
-    quoted = np.where(exact >= 1.0, np.rint(exact * 100.0) / 100.0, np.maximum(np.rint(exact * 1e6), 1.0) / 1e6)
-    traded = _volume(rng, coin, capital, market)
-    missing = rng.random(count) < (0.0005 if always else 0.01 if coin.kind == "liquid" else 0.05)
+    capital = np.maximum(np.rint(exact * asset.supply), 1.0)
+    exact = capital / asset.supply
+    quoted = np.where(
+        exact >= 1.0, np.rint(exact * 100.0) / 100.0, np.maximum(np.rint(exact * 1e6), 1.0) / 1e6
+    )
+    traded = _volume(rng, asset, capital, market)
+    missing = rng.random(count) < (0.0005 if always else 0.01 if asset.kind == "liquid" else 0.05)
     if not always and rng.random() < 0.125:
         missing[: int(rng.uniform(0.05, 0.995) * count)] = True
     missing[-1] = False
@@ -327,15 +371,19 @@ def _fields(market: _Market, coin: Coin, path: FloatArray, *, always: bool) -> d
     return fields
 
 
-def _volume(rng: np.random.Generator, coin: Coin, capital: FloatArray, market: _Market) -> FloatArray:
-    """Return the volume of the last 24 hours in USD, in six significant digits; some thin coins have none for a while."""
-    turnover = float(np.exp(rng.normal(np.log(0.002 if coin.kind == "thin" else 0.05), 0.7)))
+def _volume(
+    rng: np.random.Generator, asset: Asset, capital: FloatArray, market: _Market
+) -> FloatArray:
+    """Return the volume of the last 24 hours in USD, in six significant digits; some thin assets
+    have none for a while.
+    """
+    turnover = float(np.exp(rng.normal(np.log(0.002 if asset.kind == "thin" else 0.05), 0.7)))
     drift = np.cumsum(rng.standard_normal(len(capital))) * 0.01
     # Known to the hour alone: the exchanges' figures move in jumps.
     hour = market.rows // 12
     first = np.searchsorted(hour, hour, side="left")
     volume = turnover * capital[first] * np.exp(drift - drift[0])[first]
-    if coin.kind == "thin" and rng.random() < 0.2:
+    if asset.kind == "thin" and rng.random() < 0.2:
         volume[: int(rng.uniform(0.1, 0.9) * len(volume))] = 0.0
     digits = 10.0 ** np.maximum(np.floor(np.log10(np.maximum(volume, 1.0))) - 5.0, 0.0)
     return np.asarray(np.rint(volume / digits) * digits, dtype=np.float64)

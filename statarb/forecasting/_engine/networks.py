@@ -1,4 +1,6 @@
-"""Bags of small networks that correct log odds: one hidden layer, one output a coin, trained by Adam on the logistic loss."""
+"""Bags of small networks that correct log odds: one hidden layer, one output an asset, trained by
+Adam on the logistic loss.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ class Networks:
     size : (inputs,)
         Root mean square of each input in training.
     layers : tuple
-        Of each network: weights and constants into the hidden layer, weights and constants out of it.
+        Of each network: weights and constants into the hidden layer, weights and constants out of
+        it.
     """
 
     size: FloatArray
@@ -33,12 +36,22 @@ class Networks:
     def predict(self, inputs: FloatArray) -> FloatArray:
         """Return the mean correction of the log odds, (rows, outputs)."""
         scaled = inputs / self.size
-        total = sum(np.tanh(scaled @ inward + bias) @ outward + constant for inward, bias, outward, constant in self.layers)
+        total = sum(
+            np.tanh(scaled @ inward + bias) @ outward + constant
+            for inward, bias, outward, constant in self.layers
+        )
         return np.asarray(total / len(self.layers), dtype=np.float64)
 
 
 def train_networks(
-    inputs: FloatArray, start: FloatArray, moved: FloatArray, count: int, hidden: int, epochs: int, decay: float, seed: int
+    inputs: FloatArray,
+    start: FloatArray,
+    moved: FloatArray,
+    count: int,
+    hidden: int,
+    epochs: int,
+    decay: float,
+    seed: int,
 ) -> Networks:
     """Train a bag of networks, which differ by their seed alone.
 
@@ -59,26 +72,37 @@ def train_networks(
 
     Notes
     -----
-    Adam: D. P. Kingma, J. Ba (2015). Decoupled decay: I. Loshchilov, F. Hutter (2019), ICLR, algorithm 2; the rate falls
+    Adam: D. P. Kingma, J. Ba (2015). Decoupled decay: I. Loshchilov, F. Hutter (2019), ICLR,
+    algorithm 2; the rate falls
     linearly to a tenth.
     """
     size = np.sqrt((inputs * inputs).mean(axis=0))
     size[size == 0.0] = 1.0
     scaled = inputs / size
     layers = tuple(
-        _train_one(scaled, start, moved, hidden, epochs, decay, np.random.default_rng((seed, k))) for k in range(count)
+        _train_one(scaled, start, moved, hidden, epochs, decay, np.random.default_rng((seed, k)))
+        for k in range(count)
     )
     return Networks(size, layers)
 
 
 def _train_one(
-    inputs: FloatArray, start: FloatArray, moved: FloatArray, hidden: int, epochs: int, decay: float, draw: np.random.Generator
+    inputs: FloatArray,
+    start: FloatArray,
+    moved: FloatArray,
+    hidden: int,
+    epochs: int,
+    decay: float,
+    draw: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     rows, width = inputs.shape
     outputs = moved.shape[1]
     counted, rose = np.abs(moved), np.maximum(moved, 0.0)
     inward, bias = draw.normal(size=(width, hidden)) / np.sqrt(width), np.zeros(hidden)
-    outward, constant = 0.1 * draw.normal(size=(hidden, outputs)) / np.sqrt(hidden), np.zeros(outputs)
+    outward, constant = (
+        0.1 * draw.normal(size=(hidden, outputs)) / np.sqrt(hidden),
+        np.zeros(outputs),
+    )
     layers = (inward, bias, outward, constant)
     means, squares = [np.zeros_like(one) for one in layers], [np.zeros_like(one) for one in layers]
     batch = min(_BATCH, rows)
@@ -90,7 +114,11 @@ def _train_one(
             chosen = order[number * batch : (number + 1) * batch]
             given = inputs[chosen]
             active = np.tanh(given @ inward + bias)
-            miss = (expit(start[chosen] + active @ outward + constant) - rose[chosen]) * counted[chosen] / batch
+            miss = (
+                (expit(start[chosen] + active @ outward + constant) - rose[chosen])
+                * counted[chosen]
+                / batch
+            )
             back = (miss @ outward.T) * (1.0 - active * active)
             slopes = (given.T @ back, back.sum(axis=0), active.T @ miss, miss.sum(axis=0))
             rate = _RATE * (1.0 - 0.9 * step / (epochs * batches))

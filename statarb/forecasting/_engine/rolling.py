@@ -1,4 +1,6 @@
-"""Rolling ridge regression: moments of a sliding window by up- and downdates, and the solution from them."""
+"""Rolling ridge regression: moments of a sliding window by up- and downdates, and the solution from
+them.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,9 @@ from statarb._core.typing import FloatArray, IntArray
 __all__ = ["RollingMoments", "rolling_ridge", "rolling_ridge_plain"]
 
 ANCHOR = 1024
-"""The moments are summed afresh where the end of the training rows is a multiple of this, so that rounding errors do not
-grow, and so that they do not depend on where a walk began."""
+"""The moments are summed afresh where the end of the training rows is a multiple of this, so that
+rounding errors do not grow, and so that they do not depend on where a walk began.
+"""
 
 
 @kernel()
@@ -40,17 +43,23 @@ def _add_row(
     lags = own_own.shape[0]
     if lags > 0:
         _add_outer(shared_own, shared[row], own[row], sign)
-        coins = target.shape[1]
+        assets = target.shape[1]
         for a in range(lags):
-            for coin in range(coins):
-                first = sign * own[row, a * coins + coin]
-                own_target[a, coin] += first * target[row, coin]
+            for asset in range(assets):
+                first = sign * own[row, a * assets + asset]
+                own_target[a, asset] += first * target[row, asset]
                 for b in range(lags):
-                    own_own[a, b, coin] += first * own[row, b * coins + coin]
+                    own_own[a, b, asset] += first * own[row, b * assets + asset]
 
 
 @kernel()
-def _slide_outer(target: FloatArray, left: FloatArray, right: FloatArray, old_left: FloatArray, old_right: FloatArray) -> None:
+def _slide_outer(
+    target: FloatArray,
+    left: FloatArray,
+    right: FloatArray,
+    old_left: FloatArray,
+    old_right: FloatArray,
+) -> None:
     """Add the outer product of the new row and take away that of the old one, in one pass."""
     for i in range(len(left)):
         come, gone = left[i], old_left[i]
@@ -75,26 +84,30 @@ def _slide_row(
     lags = own_own.shape[0]
     if lags > 0:
         _slide_outer(shared_own, shared[row], own[row], shared[old], own[old])
-        coins = target.shape[1]
+        assets = target.shape[1]
         for a in range(lags):
-            for coin in range(coins):
-                come, gone = own[row, a * coins + coin], own[old, a * coins + coin]
-                own_target[a, coin] = (own_target[a, coin] + come * target[row, coin]) - gone * target[old, coin]
+            for asset in range(assets):
+                come, gone = own[row, a * assets + asset], own[old, a * assets + asset]
+                own_target[a, asset] = (
+                    own_target[a, asset] + come * target[row, asset]
+                ) - gone * target[old, asset]
                 for b in range(lags):
-                    own_own[a, b, coin] = (own_own[a, b, coin] + come * own[row, b * coins + coin]) - gone * own[
-                        old, b * coins + coin
-                    ]
+                    own_own[a, b, asset] = (
+                        own_own[a, b, asset] + come * own[row, b * assets + asset]
+                    ) - gone * own[old, b * assets + asset]
 
 
 @kernel()
-def _no_moments(features: int, coins: int, lags: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+def _no_moments(
+    features: int, assets: int, lags: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Moments of no rows."""
     return (
         np.zeros((features, features)),
-        np.zeros((features, coins)),
-        np.zeros((features, lags * coins)),
-        np.zeros((lags, lags, coins)),
-        np.zeros((lags, coins)),
+        np.zeros((features, assets)),
+        np.zeros((features, lags * assets)),
+        np.zeros((lags, lags, assets)),
+        np.zeros((lags, assets)),
     )
 
 
@@ -110,7 +123,9 @@ def _move(
     target: FloatArray,
     moments: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
 ) -> int:
-    """Bring the moments from the training rows before ``at`` to those before ``end``; ``at`` -1 knows none."""
+    """Bring the moments from the training rows before ``at`` to those before ``end``; ``at`` -1
+    knows none.
+    """
     base = end // anchor * anchor if anchor > 0 else end
     if at < base or at > end:
         moments[0][:] = 0.0
@@ -160,7 +175,9 @@ def _backward(factor: FloatArray, values: FloatArray) -> None:
 
 @kernel()
 def _factorise(matrix: FloatArray) -> None:
-    """Cholesky factor U, matrix = U'U, in the upper triangle, in place; the matrix is positive definite by its ridge."""
+    """Cholesky factor U, matrix = U'U, in the upper triangle, in place; the matrix is positive
+    definite by its ridge.
+    """
     size = len(matrix)
     for k in range(size):
         inverse = 1.0 / np.sqrt(matrix[k, k])
@@ -179,7 +196,9 @@ def _solve(
     shared_weights: FloatArray,
     own_weights: FloatArray,
 ) -> None:
-    """Ridge coefficients of every coin from the moments; a coin's own lags are eliminated by a Schur complement."""
+    """Ridge coefficients of every asset from the moments; an asset's own lags are eliminated by a
+    Schur complement.
+    """
     shared_shared, shared_target, shared_own, own_own, own_target = moments
     factor = shared_shared.copy()
     for i in range(len(factor)):
@@ -187,29 +206,31 @@ def _solve(
     _factorise(factor)
     shared_weights[:] = shared_target
     _forward(factor, shared_weights)
-    lags, coins = own_target.shape
+    lags, assets = own_target.shape
     if lags > 0:
         reduced = shared_own.copy()
         _forward(factor, reduced)
         small = np.empty((lags, lags))
         side = np.empty((lags, 1))
-        for coin in range(coins):
+        for asset in range(assets):
             for a in range(lags):
-                side[a, 0] = own_target[a, coin]
+                side[a, 0] = own_target[a, asset]
                 for k in range(len(factor)):
-                    side[a, 0] -= reduced[k, a * coins + coin] * shared_weights[k, coin]
+                    side[a, 0] -= reduced[k, a * assets + asset] * shared_weights[k, asset]
                 for b in range(lags):
-                    small[a, b] = own_own[a, b, coin]
+                    small[a, b] = own_own[a, b, asset]
                     for k in range(len(factor)):
-                        small[a, b] -= reduced[k, a * coins + coin] * reduced[k, b * coins + coin]
-                small[a, a] += alpha * own_own[a, a, coin] if own_own[a, a, coin] > 0.0 else 1.0
+                        small[a, b] -= (
+                            reduced[k, a * assets + asset] * reduced[k, b * assets + asset]
+                        )
+                small[a, a] += alpha * own_own[a, a, asset] if own_own[a, a, asset] > 0.0 else 1.0
             _factorise(small)
             _forward(small, side)
             _backward(small, side)
             for a in range(lags):
-                own_weights[a, coin] = side[a, 0]
+                own_weights[a, asset] = side[a, 0]
                 for k in range(len(factor)):
-                    shared_weights[k, coin] -= reduced[k, a * coins + coin] * side[a, 0]
+                    shared_weights[k, asset] -= reduced[k, a * assets + asset] * side[a, 0]
     _backward(factor, shared_weights)
 
 
@@ -232,37 +253,38 @@ def rolling_ridge(
     Parameters
     ----------
     shared : (rows, features)
-        Features that every coin's regression has.
-    own : (rows, lags * coins)
-        Features of one coin's regression alone, lag by lag; no columns where ``lags`` is 0.
+        Features that every asset's regression has.
+    own : (rows, lags * assets)
+        Features of one asset's regression alone, lag by lag; no columns where ``lags`` is 0.
     lags : int
-        Own features a coin.
-    target : (rows, coins)
+        Own features an asset.
+    target : (rows, assets)
         What is explained; row i belongs to the features of row i.
-    asked, asked_own : (steps, features), (steps, lags * coins)
+    asked, asked_own : (steps, features), (steps, lags * assets)
         Features that step k forecasts from.
     ends : (steps,)
         Step k uses the model of the training rows before ``ends[k]``; not decreasing.
     count, first : int
         A model is trained on the last ``count`` rows before its end, none of them before ``first``.
     alpha : float
-        Ridge, as a share of each feature's sum of squares (which is a ridge of ``alpha`` on features of mean square 1).
+        Ridge, as a share of each feature's sum of squares (which is a ridge of ``alpha`` on
+        features of mean square 1).
     anchor : int
         Moments are summed afresh where an end is a multiple of it.
 
     Returns
     -------
-    forecasts : (steps, coins)
-    shared_weights : (features, coins)
+    forecasts : (steps, assets)
+    shared_weights : (features, assets)
         Coefficients of the last model.
-    own_weights : (lags, coins)
+    own_weights : (lags, assets)
     """
     features = shared.shape[1]
-    coins = target.shape[1]
-    moments = _no_moments(features, coins, lags)
-    shared_weights = np.zeros((features, coins))
-    own_weights = np.zeros((lags, coins))
-    forecasts = np.empty((len(ends), coins))
+    assets = target.shape[1]
+    moments = _no_moments(features, assets, lags)
+    shared_weights = np.zeros((features, assets))
+    own_weights = np.zeros((lags, assets))
+    forecasts = np.empty((len(ends), assets))
     at = -1
     solved = -1
     for step in range(len(ends)):
@@ -271,15 +293,17 @@ def rolling_ridge(
         if solved != end:
             _solve(alpha, moments, shared_weights, own_weights)
             solved = end
-        for coin in range(coins):
-            forecasts[step, coin] = 0.0
+        for asset in range(assets):
+            forecasts[step, asset] = 0.0
         for k in range(features):
             value = asked[step, k]
-            for coin in range(coins):
-                forecasts[step, coin] += value * shared_weights[k, coin]
+            for asset in range(assets):
+                forecasts[step, asset] += value * shared_weights[k, asset]
         for a in range(lags):
-            for coin in range(coins):
-                forecasts[step, coin] += asked_own[step, a * coins + coin] * own_weights[a, coin]
+            for asset in range(assets):
+                forecasts[step, asset] += (
+                    asked_own[step, a * assets + asset] * own_weights[a, asset]
+                )
     return forecasts, shared_weights, own_weights
 
 
@@ -293,7 +317,14 @@ class RollingMoments:
     """
 
     def __init__(
-        self, shared: FloatArray, own: FloatArray, lags: int, target: FloatArray, count: int, first: int, anchor: int = ANCHOR
+        self,
+        shared: FloatArray,
+        own: FloatArray,
+        lags: int,
+        target: FloatArray,
+        count: int,
+        first: int,
+        anchor: int = ANCHOR,
     ) -> None:
         self._rows = (shared, own, target)
         self._window = (count, first, anchor)
@@ -303,9 +334,9 @@ class RollingMoments:
     def before(self, end: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
         """Return the moments of the training rows before ``end``.
 
-        Products of shared with shared features (features, features), with targets (features, coins), with own features
-        (features, lags * coins), of own with own features (lags, lags, coins) and with targets (lags, coins). The arrays
-        change at the next call.
+        Products of shared with shared features (features, features), with targets (features,
+        assets), with own features (features, lags * assets), of own with own features (lags, lags,
+        assets) and with targets (lags, assets). The arrays change at the next call.
         """
         self._at = _move(self._at, end, *self._window, *self._rows, self._moments)
         return self._moments
@@ -323,17 +354,17 @@ def rolling_ridge_plain(
     first: int,
     alpha: float,
 ) -> FloatArray:
-    """Twin of :func:`rolling_ridge`: every model from nothing, coin by coin."""
-    coins = target.shape[1]
-    forecasts = np.empty((len(ends), coins))
+    """Twin of :func:`rolling_ridge`: every model from nothing, asset by asset."""
+    assets = target.shape[1]
+    forecasts = np.empty((len(ends), assets))
     for step, end in enumerate(ends):
-        for coin in range(coins):
-            mine = [a * coins + coin for a in range(lags)]
+        for asset in range(assets):
+            mine = [a * assets + asset for a in range(lags)]
             design = np.hstack([shared, own[:, mine]])
             past = slice(max(first, end - count), end)
             moments = design[past].T @ design[past]
             squares = np.diag(moments)
             ridge = np.diag(np.where(squares > 0.0, alpha * squares, 1.0))
-            weights = np.linalg.solve(moments + ridge, design[past].T @ target[past, coin])
-            forecasts[step, coin] = np.append(asked[step], asked_own[step, mine]) @ weights
+            weights = np.linalg.solve(moments + ridge, design[past].T @ target[past, asset])
+            forecasts[step, asset] = np.append(asked[step], asked_own[step, mine]) @ weights
     return forecasts

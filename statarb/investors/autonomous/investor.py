@@ -1,4 +1,6 @@
-"""autonomous: chooses horizon, window, risk aversion, forecaster, and whether to trade at all, from what would have worked."""
+"""autonomous: chooses horizon, window, risk aversion, forecaster, and whether to trade at all, from
+what would have worked.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,13 @@ from statarb._core.time import as_stamp
 from statarb._core.typing import FloatArray, TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import DataError
-from statarb.investors.autonomous.hedging import FixedShareHedge, Proof
-from statarb.investors.autonomous.paper_account import Candidate, Scene, Shadow, candidates
+from statarb.investors.autonomous.hedging import FixedShareHedge, SequentialTest
+from statarb.investors.autonomous.paper_account import (
+    Candidate,
+    DecisionContext,
+    PaperAccount,
+    candidates,
+)
 from statarb.investors.autonomous.sources import SOURCES, Record, forecasts_of
 from statarb.investors.base import SignalDriven, register, weights_of
 from statarb.rules import TradingRules
@@ -29,11 +36,17 @@ LEAD = 2.0
 DRIFT = 0.02
 """Turnover below which the weights of a leader with a path of its own are not taken over again."""
 TERM = 6
-"""Rows whose growth is one term of the proof: half an hour, over which neighbouring rows move together."""
+"""Rows whose growth is one term of the proof: half an hour, over which neighbouring rows move
+together.
+"""
 WARM_UP_CELLS = 100_800
-"""Rows x coins of a warm-up at most: the first decision must not take much longer than a step of a large market allows."""
+"""Rows x assets of a warm-up at most: the first decision must not take much longer than a step of a
+large market allows.
+"""
 SHORTEST_WARM_UP = 144
-"""Rows of the shortest warm-up, half a day; a market so large that it would be shorter begins without one."""
+"""Rows of the shortest warm-up, half a day; a market so large that it would be shorter begins
+without one.
+"""
 LEAST_UNIT = 1e-4
 """Log growth that counts as small where trades cost nothing."""
 
@@ -41,31 +54,38 @@ LEAST_UNIT = 1e-4
 @register("autonomous")
 @dataclasses.dataclass(eq=False, repr=False)
 class AutonomousInvestor(SignalDriven):
-    """Lets candidates trade on paper, and follows the leading one once it has beaten cash by more than chance.
+    """Lets candidates trade on paper, and follows the leading one once it has beaten cash by more
+    than chance.
 
-    Candidates (:func:`statarb.investors.autonomous.paper_account.candidates`) differ in forecaster, horizon, window, risk aversion and way of
-    deciding; cash is one of them. Each has an account of its own under the real fee, order limits and delay. From their growth,
-    row by row, two things are learnt: weights over the candidates
-    (:class:`~statarb.investors.autonomous.hedging.FixedShareHedge`), and who has beaten cash by more than chance
-    (:class:`~statarb.investors.autonomous.hedging.Proof`). The candidate with the largest weight among those proven and cash leads.
+    Candidates (:func:`statarb.investors.autonomous.paper_account.candidates`) differ in forecaster,
+    horizon, window, risk aversion and way of deciding; cash is one of them. Each has an account of
+    its own under the real fee, order limits and delay. From their growth, row by row, two things
+    are learnt: weights over the candidates
+    (:class:`~statarb.investors.autonomous.hedging.FixedShareHedge`), and who has beaten cash by
+    more than chance (:class:`~statarb.investors.autonomous.hedging.SequentialTest`). The candidate
+    with the largest weight among those proven and cash leads.
 
-    No parameter needs a value from outside; those that there are say how careful it is, and what the rules are.
+    No parameter needs a value from outside; those that there are say how careful it is, and what
+    the rules are.
 
     Parameters
     ----------
     rules : TradingRules, optional
-        What a trade costs and how large it may be; by default those of the walk, outside a walk those of the case. Where their
-        numeraire is not a coin of the market, the shadows trade without limits.
+        What a trade costs and how large it may be; by default those of the walk, outside a walk
+        those of the case. Where their numeraire is not an asset of the market, the shadows trade
+        without limits.
     decision_lag : int
         Steps between the last row seen and the trade; a walk sets it.
     warm_up : int
-        Most rows of the first window on which the candidates trade on paper before the first decision; never more than the
-        second half of it, so that they are fitted on what came before, and fewer in markets of more than a hundred coins
-        (none beyond 700), whose first decision would take too long.
+        Most rows of the first window on which the candidates trade on paper before the first
+        decision; never more than the second half of it, so that they are fitted on what came
+        before, and fewer in markets of more than a hundred assets (none beyond 700), whose first
+        decision would take too long.
     level : float
         Probability that a candidate without an edge is ever taken for proven.
     share : float
-        Weight spread over all candidates at each row: one over the rows between two changes of the best.
+        Weight spread over all candidates at each row: one over the rows between two changes of the
+        best.
     record : int
         Rows over which forecasts are held against what came.
     evidence : float
@@ -74,20 +94,24 @@ class AutonomousInvestor(SignalDriven):
     Attributes
     ----------
     log : list of dict
-        Time, leader, reason, and each candidate's weight and strength of proof: one entry for each change of the leader and
-        for each day. What a walk's copy learnt, :meth:`watch` learns again from the same rows.
+        Time, leader, reason, and each candidate's weight and strength of proof: one entry for each
+        change of the leader and for each day. What a walk's copy learnt, :meth:`watch` learns again
+        from the same rows.
     names : list of str
         Candidates, cash first; empty before the first row.
 
     Notes
     -----
-    *Leader, not mixture.* The weights of the candidates change at every row, so that a mixture would trade at every row, pay
-    for one candidate's purchase of what another sells, and fall below the smallest order. The leader decides from what is
-    really held, so that its own no-trade region decides what a change of leader is worth; another takes over only with twice
+    *Leader, not mixture.* The weights of the candidates change at every row, so that a mixture
+    would trade at every row, pay
+    for one candidate's purchase of what another sells, and fall below the smallest order. The
+    leader decides from what is
+    really held, so that its own no-trade region decides what a change of leader is worth; another
+    takes over only with twice
     the weight. The price is that the regret bound of the mixture does not hold for the leader.
 
-    *Rows, not steps.* Shadows live on the rows of the windows that are shown, each once; a row that no window shows is a hole
-    to them. What is learnt does not depend on the real holdings.
+    *Rows, not steps.* Shadows live on the rows of the windows that are shown, each once; a row that
+    no window shows is a hole to them. What is learnt does not depend on the real holdings.
     """
 
     rules: TradingRules | None = None
@@ -117,21 +141,26 @@ class AutonomousInvestor(SignalDriven):
         self.names: list[str] = []
         self._leader = CASH
         self._seen: np.datetime64 | None = None
-        self._shadows: list[Shadow] = []
+        self._shadows: list[PaperAccount] = []
         self._records: list[Record] = []
         self._shares: FloatArray = np.zeros(len(SOURCES))
 
-    # -- what it sees ---------------------------------------------------------------------------------------------------
+    # -- what it sees ------------------------------------------------------------------------------
 
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
-        """Return the forecasts of all sources from the rows ``first`` to ``last - 1``: (rows, sources, coins).
+        """Return the forecasts of all sources from the rows ``first`` to ``last - 1``: (rows,
+        sources, assets).
 
         See :meth:`SignalDriven.signals`.
         """
         return {"forecasts": forecasts_of(SOURCES, panel, first, last, depth, self.decision_lag)}
 
-    def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
-        """Return wanted weights given the forecasts of the window's last row; ``None`` where nothing is to be traded."""
+    def decide_on(
+        self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]
+    ) -> pd.Series | None:
+        """Return wanted weights given the forecasts of the window's last row; ``None`` where
+        nothing is to be traded.
+        """
         self._take_in(window, signal["forecasts"])
         held = holdings.to_numpy(dtype=np.float64)
         if self._leader == CASH:
@@ -139,17 +168,25 @@ class AutonomousInvestor(SignalDriven):
             return weights_of(window, np.zeros(len(held))) if (held > least).any() else None
         shadow = self._shadows[self._leader - 1]
         if shadow.candidate.from_holdings:
-            scene = Scene(window, signal["forecasts"], self._shares)
-            wanted = shadow.candidate.decide(scene, held, float(holdings.attrs.get("value", self._rules.capital)))
+            scene = DecisionContext(window, signal["forecasts"], self._shares)
+            wanted = shadow.candidate.decide(
+                scene, held, float(holdings.attrs.get("value", self._rules.capital))
+            )
         else:
             wanted = shadow.account.weights
             wanted = None if float(np.abs(wanted - held).sum()) < DRIFT else wanted
         return None if wanted is None else weights_of(window, np.maximum(wanted, 0.0))
 
     def watch(
-        self, panel: Panel, start: TimeLike | None = "2018-01-25", end: TimeLike | None = None, *, depth: int = 2016
+        self,
+        panel: Panel,
+        start: TimeLike | None = "2018-01-25",
+        end: TimeLike | None = None,
+        *,
+        depth: int = 2016,
     ) -> AutonomousInvestor:
-        """Learn from a market without trading in it: what a walk over the same span learns, and why it chose as it did.
+        """Learn from a market without trading in it: what a walk over the same span learns, and why
+        it chose as it did.
 
         Parameters
         ----------
@@ -173,8 +210,16 @@ class AutonomousInvestor(SignalDriven):
         self.reset()
         lag = self.decision_lag * panel.step.to_timedelta64()
         stamps = panel._stamps
-        first = 0 if start is None else int(np.searchsorted(stamps, as_stamp("start", start) - lag, side="right")) - 1
-        last = len(stamps) if end is None else int(np.searchsorted(stamps, as_stamp("end", end) - lag, side="right"))
+        first = (
+            0
+            if start is None
+            else int(np.searchsorted(stamps, as_stamp("start", start) - lag, side="right")) - 1
+        )
+        last = (
+            len(stamps)
+            if end is None
+            else int(np.searchsorted(stamps, as_stamp("end", end) - lag, side="right"))
+        )
         first = max(first, 0)
         if first >= last:
             raise DataError(f"no row of the panel lies between start={start} and end={end}")
@@ -186,11 +231,16 @@ class AutonomousInvestor(SignalDriven):
         return self
 
     def log_frame(self) -> pd.DataFrame:
-        """Return the log as a table by time: leader, reason, then ``weight of`` and ``proof of`` each candidate.
+        """Return the log as a table by time: leader, reason, then ``weight of`` and ``proof of``
+        each candidate.
 
         A proof of 1 and more says that the candidate has beaten cash by more than chance.
         """
-        columns = ["leader", "reason", *(f"{kind} of {name}" for kind in ("weight", "proof") for name in self.names)]
+        columns = [
+            "leader",
+            "reason",
+            *(f"{kind} of {name}" for kind in ("weight", "proof") for name in self.names),
+        ]
         lines = [
             [
                 entry["leader"],
@@ -199,57 +249,79 @@ class AutonomousInvestor(SignalDriven):
             ]
             for entry in self.log
         ]
-        return pd.DataFrame(lines, index=pd.DatetimeIndex([entry["time"] for entry in self.log], name="time"), columns=columns)
+        return pd.DataFrame(
+            lines,
+            index=pd.DatetimeIndex([entry["time"] for entry in self.log], name="time"),
+            columns=columns,
+        )
 
     @property
     def failures(self) -> dict[str, int]:
-        """How often a candidate could not decide, by candidate and message: it kept its paper holdings then."""
+        """How often a candidate could not decide, by candidate and message: it kept its paper
+        holdings then.
+        """
         return {
             f"{shadow.candidate.name}: {message}": count
             for shadow in self._shadows
             for message, count in shadow.failures.items()
         }
 
-    # -- what it learns -------------------------------------------------------------------------------------------------
+    # -- what it learns ----------------------------------------------------------------------------
 
     def _take_in(self, window: Panel, forecasts: FloatArray) -> None:
         """Let the shadows live through the rows that the window newly shows."""
         stamps = window._stamps
         last = len(stamps) - 1
         if self._seen is None:
-            first = last - self._warm_up_rows(len(stamps), len(window.coins))
+            first = last - self._warm_up_rows(len(stamps), len(window.assets))
             self._begin(window, first)
         else:
             first = int(np.searchsorted(stamps, self._seen, side="right"))
         if first > last:
             return
-        before = self.signals(window, first, last, last + 1)["forecasts"] if first < last else forecasts[None][:0]
+        before = (
+            self.signals(window, first, last, last + 1)["forecasts"]
+            if first < last
+            else forecasts[None][:0]
+        )
         price = window.array("price")
         for row in range(first, last + 1):
-            self._live(window.row_slice(0, row + 1), forecasts if row == last else before[row - first], price[row])
+            self._live(
+                window.row_slice(0, row + 1),
+                forecasts if row == last else before[row - first],
+                price[row],
+            )
         self._seen = stamps[last]
 
-    def _warm_up_rows(self, rows: int, coins: int) -> int:
+    def _warm_up_rows(self, rows: int, assets: int) -> int:
         """Rows before the last one that the shadows live through at the first decision."""
-        affordable = WARM_UP_CELLS // coins
+        affordable = WARM_UP_CELLS // assets
         return min(rows // 2, self.warm_up, affordable) if affordable >= SHORTEST_WARM_UP else 0
 
     def _begin(self, window: Panel, first: int) -> None:
         """Open the accounts, at the first row of the warm-up."""
         rules = self._rules
-        if rules.limited and rules.numeraire is not None and rules.numeraire not in window.coins:
+        if rules.limited and rules.numeraire is not None and rules.numeraire not in window.assets:
             rules = rules.without_limits()
-        self._unit = int(window.columns_of([rules.numeraire])[0]) if rules.limited and rules.numeraire is not None else -1
+        self._unit = (
+            int(window.columns_of([rules.numeraire])[0])
+            if rules.limited and rules.numeraire is not None
+            else -1
+        )
         self._tradable = self._unit < 0 or bool(window.observed_array[:first, self._unit].any())
         chosen: list[Candidate] = candidates([source.name for source in SOURCES], rules)
         start = window._stamps[first]
-        self._shadows = [Shadow(candidate, window, rules, start, self.decision_lag) for candidate in chosen]
-        self._records = [Record(source.span, self.decision_lag, self.record, self.evidence) for source in SOURCES]
+        self._shadows = [
+            PaperAccount(candidate, window, rules, start, self.decision_lag) for candidate in chosen
+        ]
+        self._records = [
+            Record(source.span, self.decision_lag, self.record, self.evidence) for source in SOURCES
+        ]
         self.names = ["cash", *(candidate.name for candidate in chosen)]
         unit = max(rules.fee, LEAST_UNIT)
         self._hedge = FixedShareHedge(len(self.names), self.share, unit)
-        self._proof = Proof(len(chosen), self.level, TERM, unit)
-        known = np.full(len(window.coins), np.nan)
+        self._proof = SequentialTest(len(chosen), self.level, TERM, unit)
+        known = np.full(len(window.assets), np.nan)
         if first > 0:
             known = window.row_slice(0, first).last_known()[-1]
         self._log_price: FloatArray = np.log(known)
@@ -261,14 +333,23 @@ class AutonomousInvestor(SignalDriven):
         """One row: what came of the forecasts, of the shadows, and so of the weights."""
         with np.errstate(invalid="ignore"):
             self._log_price = np.where(np.isnan(price), self._log_price, np.log(price))
-        quotes = price if window._observed is None else np.where(window.observed_array[-1], price, np.nan)
+        quotes = (
+            price
+            if window._observed is None
+            else np.where(window.observed_array[-1], price, np.nan)
+        )
         if not self._tradable:
             self._tradable = bool(quotes[self._unit] > 0.0)
         self._shares = np.array(
-            [record.update(line, self._log_price) for record, line in zip(self._records, forecasts, strict=True)]
+            [
+                record.update(line, self._log_price)
+                for record, line in zip(self._records, forecasts, strict=True)
+            ]
         )
-        scene = Scene(window, forecasts, self._shares)
-        growth = np.array([shadow.advance(scene, quotes, self._tradable) for shadow in self._shadows])
+        scene = DecisionContext(window, forecasts, self._shares)
+        growth = np.array(
+            [shadow.advance(scene, quotes, self._tradable) for shadow in self._shadows]
+        )
         self._hedge.update(np.concatenate([[0.0], -growth]))
         self._proof.update(growth)
         self._choose(window.times[-1])
@@ -283,7 +364,10 @@ class AutonomousInvestor(SignalDriven):
         if not eligible[self._leader]:
             reason = f"{self.names[self._leader]} no longer beats cash by more than chance"
         elif weights[best] > LEAD * weights[self._leader]:
-            reason = f"{leads} has {weights[best]:.2f} of the weight, {self.names[self._leader]} {weights[self._leader]:.2f}"
+            reason = (
+                f"{leads} has {weights[best]:.2f} of the weight, {self.names[self._leader]} "
+                f"{weights[self._leader]:.2f}"
+            )
             if best != CASH:
                 reason += f"; its proof over cash is {self._proof.strength[best - 1]:.2f}"
         if reason:
@@ -309,4 +393,6 @@ class AutonomousInvestor(SignalDriven):
         unit = 1.0 if self._rules.numeraire is None else 0.0
         if self._unit >= 0:
             unit = float(np.exp(np.nan_to_num(self._log_price[self._unit], nan=-np.inf)))
-        return self._rules.min_order * unit / float(holdings.attrs.get("value", self._rules.capital))
+        return (
+            self._rules.min_order * unit / float(holdings.attrs.get("value", self._rules.capital))
+        )

@@ -11,7 +11,7 @@ import numpy as np
 
 from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
-from statarb.forecasting.linear import CrossAssetRidge, FactorRidge
+from statarb.forecasting.linear import CrossAssetRidge, ReducedRankRidge
 from statarb.investors.stat_arb.forecasts import forecasts_from
 
 __all__ = ["SOURCES", "Record", "Source", "forecasts_of"]
@@ -23,7 +23,7 @@ class Source:
 
     Parameters
     ----------
-    model : {"ridge", "factor_ridge"}
+    model : {"ridge", "reduced_rank_ridge"}
         Forecaster.
     span : int
         Horizon L: rows from the trade on.
@@ -42,11 +42,15 @@ class Source:
 
     def forecaster(self, horizon: int) -> Any:
         """Return the forecaster for the next ``horizon`` rows."""
-        return CrossAssetRidge(horizon=horizon) if self.model == "ridge" else FactorRidge(horizon=horizon)
+        return (
+            CrossAssetRidge(horizon=horizon)
+            if self.model == "ridge"
+            else ReducedRankRidge(horizon=horizon)
+        )
 
 
 SOURCES = (
-    Source("factor_ridge", 1, 2016),
+    Source("reduced_rank_ridge", 1, 2016),
     Source("ridge", 1, 2016),
     Source("ridge", 1, 576),
     Source("ridge", 6, 2016),
@@ -55,11 +59,14 @@ SOURCES = (
 """What the candidates trade on: two forecasters, three horizons, two windows."""
 
 
-def forecasts_of(sources: Sequence[Source], panel: Panel, first: int, last: int, depth: int, lag: int) -> FloatArray:
-    """Forecast from the rows ``first`` to ``last - 1`` the log return over each source's span, from the trade on.
+def forecasts_of(
+    sources: Sequence[Source], panel: Panel, first: int, last: int, depth: int, lag: int
+) -> FloatArray:
+    """Forecast from the rows ``first`` to ``last - 1`` the log return over each source's span, from
+    the trade on.
 
-    What is expected between the last row seen and the trade is taken off: the forecast over ``lag + span`` rows less the one
-    over ``lag`` rows.
+    What is expected between the last row seen and the trade is taken off: the forecast over ``lag +
+    span`` rows less the one over ``lag`` rows.
 
     Parameters
     ----------
@@ -76,7 +83,7 @@ def forecasts_of(sources: Sequence[Source], panel: Panel, first: int, last: int,
 
     Returns
     -------
-    (rows, sources, coins)
+    (rows, sources, assets)
         NaN where there is no forecast, as long as a window is too short.
     """
     made: dict[tuple[str, int, int], FloatArray] = {}
@@ -88,7 +95,7 @@ def forecasts_of(sources: Sequence[Source], panel: Panel, first: int, last: int,
             made[key] = forecasts_from(source.forecaster(horizon), panel, first, last, deep)
         return made[key]
 
-    found = np.empty((last - first, len(sources), len(panel.coins)))
+    found = np.empty((last - first, len(sources), len(panel.assets)))
     for place, source in enumerate(sources):
         found[:, place] = forecast(source, lag + source.span)
         if lag > 0:
@@ -97,12 +104,15 @@ def forecasts_of(sources: Sequence[Source], panel: Panel, first: int, last: int,
 
 
 class Record:
-    """What of a source's forecasts came true over the last rows, and so how far the next one is believed.
+    """What of a source's forecasts came true over the last rows, and so how far the next one is
+    believed.
 
-    Over the last ``rows`` forecasts f whose outcome r is known, all coins together: the slope ``b = sum f r / sum f^2``, its
-    standard error s from the sums of each row (coins of a row move together), and the share ``b (1 - (evidence s / b)^2)`` in
-    [0, 1]: 0 where b is not ``evidence`` standard errors above zero. It is the slope of
-    :func:`statarb.investors.stat_arb.edge.proven_share`, taken in row by row; whether trading on it pays is what the shadows find out.
+    Over the last ``rows`` forecasts f whose outcome r is known, all assets together: the slope ``b
+    = sum f r / sum f^2``, its standard error s from the sums of each row (assets of a row move
+    together), and the share ``b (1 - (evidence s / b)^2)`` in [0, 1]: 0 where b is not ``evidence``
+    standard errors above zero. It is the slope of
+    :func:`statarb.investors.stat_arb.edge.shrinkage`, taken in row by row; whether trading on it
+    pays is what the shadows find out.
 
     Parameters
     ----------
@@ -127,9 +137,9 @@ class Record:
 
         Parameters
         ----------
-        forecast : (coins,)
+        forecast : (assets,)
             Made from this row; NaN = none.
-        log_price : (coins,)
+        log_price : (assets,)
             Last known at this row; NaN = none yet.
         """
         self._forecasts.append(forecast)

@@ -1,4 +1,6 @@
-"""The classics: reversal, 1/N, minimum variance, inverse volatility, equal risk contribution, volatility target."""
+"""The classics: reversal, 1/N, minimum variance, inverse volatility, equal risk contribution,
+volatility target.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +16,41 @@ from statarb.investors.base import PeriodicInvestor, register, weights_of
 from statarb.investors.benchmarks.baselines import Rebalanced
 from statarb.investors.benchmarks.moments import covariance, recent_returns
 from statarb.investors.benchmarks.ranking import RankingInvestor
-from statarb.investors.simplex import equal_risk, minimise_quadratic
+from statarb.investors.simplex import minimise_quadratic, risk_parity
 from statarb.investors.universe import check_universe
 
-__all__ = ["EqualRisk", "InverseVolatility", "MinimumVariance", "OneOverN", "Reversal", "VolatilityTarget"]
+__all__ = [
+    "EqualWeight",
+    "InverseVolatility",
+    "MinimumVariance",
+    "Reversal",
+    "RiskParity",
+    "VolatilityTarget",
+]
 
 
 @register("reversal")
 @dataclasses.dataclass(eq=False, repr=False)
 class Reversal(RankingInvestor):
-    """Hold the coins that fell most: short-term reversal (Jegadeesh 1990; Lehmann 1990).
+    """BuyAndHold the assets that fell most: short-term reversal (Jegadeesh 1990; Lehmann 1990).
 
-    The coins are ranked by ``log P(t - skip) - log P(t - skip - lookback)``; the lowest ``top`` get equal weights.
+    The assets are ranked by ``log P(t - skip) - log P(t - skip - lookback)``; the lowest ``top``
+    get equal weights.
 
     Parameters
     ----------
     lookback : int
         Rows over which the return is taken.
     top : int
-        Number of coins held.
+        Number of assets held.
     every : int
         Steps between two decisions.
     skip : int
         Latest rows left out of the return.
     falling_only : bool
-        Whether the place of a coin whose return is not below 0 stays in cash.
-    max_coins : int or None
-        Largest number of coins ranked, see :func:`~statarb.investors.universe.choose_coins`.
+        Whether the place of an asset whose return is not below 0 stays in cash.
+    max_assets : int or None
+        Largest number of assets ranked, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
         A price counts for ``max_age`` rows.
     """
@@ -50,27 +60,30 @@ class Reversal(RankingInvestor):
     every: int = 12
     skip: int = 0
     falling_only: bool = False
-    max_coins: int | None = 100
+    max_assets: int | None = 100
     max_age: int = 12
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return equal weights of the coins with the lowest past return; ``None`` while no coin has one."""
+        """Return equal weights of the assets with the lowest past return; ``None`` while no asset
+        has one.
+        """
         return self.hold_best(window, -1.0, self.falling_only)
 
 
-@register("one_over_n")
+@register("equal_weight")
 @dataclasses.dataclass(eq=False, repr=False)
-class OneOverN(Rebalanced):
-    """1/N: the same weight for every coin, traded back to once a day (DeMiguel, Garlappi, Uppal 2009).
+class EqualWeight(Rebalanced):
+    """1/N: the same weight for every asset, traded back to once a day (DeMiguel, Garlappi, Uppal
+    2009).
 
     Parameters
     ----------
     every : int
         Steps between two rebalancings.
-    max_coins : int or None
-        Largest N, see :func:`~statarb.investors.universe.choose_coins`.
+    max_assets : int or None
+        Largest N, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
-        Only coins with a price in the last ``max_age`` rows get weight.
+        Only assets with a price in the last ``max_age`` rows get weight.
     """
 
     weights: None = dataclasses.field(default=None, init=False)
@@ -84,21 +97,21 @@ class _RiskBased(PeriodicInvestor):
     lookback: int = 2016
     every: int = 288
     shrink: bool = True
-    max_coins: int | None = 100
+    max_assets: int | None = 100
     max_age: int = 12
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
         super().check()
         check_integer("lookback", self.lookback, at_least=3)
-        check_universe(self.max_coins, self.max_age)
+        check_universe(self.max_assets, self.max_age)
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return the portfolio of the coins with a history; ``None`` while there is none."""
-        column, returns = recent_returns(window, self.lookback, self.max_coins, self.max_age)
+        """Return the portfolio of the assets with a history; ``None`` while there is none."""
+        column, returns = recent_returns(window, self.lookback, self.max_assets, self.max_age)
         if len(column) == 0 or len(returns) < 2:
             return None
-        weights = np.zeros(len(window.coins))
+        weights = np.zeros(len(window.assets))
         weights[column] = self.portfolio(covariance(returns, self.shrink))
         return weights_of(window, weights)
 
@@ -110,7 +123,8 @@ class _RiskBased(PeriodicInvestor):
 @register("minimum_variance")
 @dataclasses.dataclass(eq=False, repr=False)
 class MinimumVariance(_RiskBased):
-    """Long-only portfolio of the smallest variance: ``argmin b'Cb`` over weights that sum to 1 (Markowitz 1952).
+    """Long-only portfolio of the smallest variance: ``argmin b'Cb`` over weights that sum to 1
+    (Markowitz 1952).
 
     Parameters
     ----------
@@ -120,14 +134,15 @@ class MinimumVariance(_RiskBased):
         Steps between two decisions.
     shrink : bool
         Whether the covariance is shrunk (Ledoit and Wolf 2004).
-    max_coins : int or None
-        Largest number of coins: the covariance takes about ``rows x coins^2`` operations.
+    max_assets : int or None
+        Largest number of assets: the covariance takes about ``rows x assets^2`` operations.
     max_age : int
         A price counts for ``max_age`` rows.
 
     Notes
     -----
-    Returns and the coins left out: :func:`~statarb.investors.benchmarks.moments.recent_returns`. With a stable coin among them most of
+    Returns and the assets left out: :func:`~statarb.investors.benchmarks.moments.recent_returns`.
+    With a stable asset among them most of
     the weight goes there.
     """
 
@@ -141,7 +156,8 @@ class MinimumVariance(_RiskBased):
 @register("inverse_volatility")
 @dataclasses.dataclass(eq=False, repr=False)
 class InverseVolatility(_RiskBased):
-    """Weights in inverse proportion to volatility: equal risk where all correlations are alike (Maillard and others 2010).
+    """Weights in inverse proportion to volatility: equal risk where all correlations are alike
+    (Maillard and others 2010).
 
     Parameters
     ----------
@@ -151,8 +167,8 @@ class InverseVolatility(_RiskBased):
         Steps between two decisions.
     shrink : bool
         Whether the variances are shrunk towards their mean (Ledoit and Wolf 2004).
-    max_coins : int or None
-        Largest number of coins, see :func:`~statarb.investors.universe.choose_coins`.
+    max_assets : int or None
+        Largest number of assets, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
         A price counts for ``max_age`` rows.
     """
@@ -163,10 +179,11 @@ class InverseVolatility(_RiskBased):
         return np.asarray(inverse / inverse.sum(), dtype=np.float64)
 
 
-@register("equal_risk")
+@register("risk_parity")
 @dataclasses.dataclass(eq=False, repr=False)
-class EqualRisk(_RiskBased):
-    """Equal risk contribution: every coin carries the same share of the variance (Maillard, Roncalli, Teiletche 2010).
+class RiskParity(_RiskBased):
+    """Equal risk contribution: every asset carries the same share of the variance (Maillard,
+    Roncalli, Teiletche 2010).
 
     Parameters
     ----------
@@ -176,28 +193,30 @@ class EqualRisk(_RiskBased):
         Steps between two decisions.
     shrink : bool
         Whether the covariance is shrunk (Ledoit and Wolf 2004).
-    max_coins : int or None
-        Largest number of coins: a decision takes about their cube in time.
+    max_assets : int or None
+        Largest number of assets: a decision takes about their cube in time.
     max_age : int
         A price counts for ``max_age`` rows.
 
     Notes
     -----
-    Returns and the coins left out: :func:`~statarb.investors.benchmarks.moments.recent_returns`.
+    Returns and the assets left out: :func:`~statarb.investors.benchmarks.moments.recent_returns`.
     """
 
     def portfolio(self, estimate: FloatArray) -> FloatArray:
         """Return the weights, (n,), that go with a covariance a step, (n, n)."""
-        return equal_risk(estimate)
+        return risk_parity(estimate)
 
 
 @register("volatility_target")
 @dataclasses.dataclass(eq=False, repr=False)
 class VolatilityTarget(PeriodicInvestor):
-    """Equal weights, scaled down to a volatility: exposure ``min(1, target / sigma)``, the rest in cash.
+    """Equal weights, scaled down to a volatility: exposure ``min(1, target / sigma)``, the rest in
+    cash.
 
-    sigma is the volatility of the equally weighted portfolio over a day, from exponentially weighted squared returns with the
-    given half-life (Harvey, Hoyle, Korgaonkar, Rattray, Sargaison, Van Hemert 2018).
+    sigma is the volatility of the equally weighted portfolio over a day, from exponentially
+    weighted squared returns with the given half-life (Harvey, Hoyle, Korgaonkar, Rattray,
+    Sargaison, Van Hemert 2018).
 
     Parameters
     ----------
@@ -209,8 +228,8 @@ class VolatilityTarget(PeriodicInvestor):
         Rows of prices.
     every : int
         Steps between two decisions.
-    max_coins : int or None
-        Largest number of coins, see :func:`~statarb.investors.universe.choose_coins`.
+    max_assets : int or None
+        Largest number of assets, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
         A price counts for ``max_age`` rows.
     """
@@ -219,7 +238,7 @@ class VolatilityTarget(PeriodicInvestor):
     half_life: float = 144.0
     lookback: int = 2016
     every: int = 12
-    max_coins: int | None = 100
+    max_assets: int | None = 100
     max_age: int = 12
 
     def check(self) -> None:
@@ -228,11 +247,11 @@ class VolatilityTarget(PeriodicInvestor):
         check_number("target", self.target, above=0.0)
         check_number("half_life", self.half_life, above=0.0)
         check_integer("lookback", self.lookback, at_least=3)
-        check_universe(self.max_coins, self.max_age)
+        check_universe(self.max_assets, self.max_age)
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return equal weights times the exposure; ``None`` while no coin has a history."""
-        column, returns = recent_returns(window, self.lookback, self.max_coins, self.max_age)
+        """Return equal weights times the exposure; ``None`` while no asset has a history."""
+        column, returns = recent_returns(window, self.lookback, self.max_assets, self.max_age)
         if len(column) == 0:
             return None
         together = returns.mean(axis=1)
@@ -240,6 +259,6 @@ class VolatilityTarget(PeriodicInvestor):
         variance = float(weight @ together**2 / weight.sum())
         steps = pd.Timedelta("1D") / window.step
         sigma = np.sqrt(variance * steps)
-        weights = np.zeros(len(window.coins))
+        weights = np.zeros(len(window.assets))
         weights[column] = min(1.0, self.target / sigma if sigma > 0.0 else 1.0) / len(column)
         return weights_of(window, weights)

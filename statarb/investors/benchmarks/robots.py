@@ -1,4 +1,6 @@
-"""Trading robots on one or two coins: moving-average cross, channel breakout, relative strength."""
+"""Trading robots on one or two assets: moving-average cross, channel breakout, relative
+strength.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import PeriodicInvestor, register, weights_of
-from statarb.investors.universe import carried, check_universe, choose_coins, default_coin, listed
+from statarb.investors.universe import carried, check_universe, choose_assets, default_asset, listed
 
 __all__ = ["ChannelBreakout", "MovingAverageCross", "RelativeStrength"]
 
@@ -21,29 +23,30 @@ __all__ = ["ChannelBreakout", "MovingAverageCross", "RelativeStrength"]
 @register("moving_average_cross")
 @dataclasses.dataclass(eq=False, repr=False)
 class MovingAverageCross(PeriodicInvestor):
-    """All in one coin while its fast moving average stands above the slow one, else in cash.
+    """All in one asset while its fast moving average stands above the slow one, else in cash.
 
     Parameters
     ----------
-    coin : label, optional
-        By default the panel's numeraire, or the coin with the smallest id where it has none.
+    asset : label, optional
+        By default the panel's numeraire, or the asset with the smallest id where it has none.
     fast, slow : int
         Rows of the two averages; the newest is part of both.
     average : {"simple", "exponential"}
-        An exponential one of n rows gives the newest price the weight ``2 / (n + 1)``, over the rows of the window.
+        An exponential one of n rows gives the newest price the weight ``2 / (n + 1)``, over the
+        rows of the window.
     band : float
         Share by which the fast average must pass the slow one; within it the holdings stay.
     every : int
         Steps between two decisions.
     max_age : int
-        The coin is held only while it has had a price in the last ``max_age`` rows.
+        The asset is held only while it has had a price in the last ``max_age`` rows.
 
     Notes
     -----
     The variable-length rule of Brock, Lakonishok, LeBaron (1992), section I.
     """
 
-    coin: Hashable | None = None
+    asset: Hashable | None = None
     fast: int = 12
     slow: int = 288
     average: str = "simple"
@@ -56,21 +59,25 @@ class MovingAverageCross(PeriodicInvestor):
         super().check()
         check_integer("fast", self.fast, at_least=1)
         if check_integer("slow", self.slow, at_least=2) <= self.fast:
-            raise ParameterError(f"slow must be above fast, got fast={self.fast} and slow={self.slow}")
+            raise ParameterError(
+                f"slow must be above fast, got fast={self.fast} and slow={self.slow}"
+            )
         check_choice("average", self.average, ("simple", "exponential"))
         check_number("band", self.band, at_least=0.0, below=1.0)
         check_universe(None, self.max_age)
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return all in the coin, or all in cash; ``None`` inside the band or before ``slow`` rows are known."""
-        price = _history(window, default_coin(window, self.coin), self.max_age)
+        """Return all in the asset, or all in cash; ``None`` inside the band or before ``slow`` rows
+        are known.
+        """
+        price = _history(window, default_asset(window, self.asset), self.max_age)
         if price is None:
             return _all_in(window, None)
         if len(price) < self.slow:
             return None
         ratio = self._mean(price, self.fast) / self._mean(price, self.slow)
         if ratio > 1.0 + self.band:
-            return _all_in(window, default_coin(window, self.coin))
+            return _all_in(window, default_asset(window, self.asset))
         return _all_in(window, None) if ratio <= 1.0 - self.band else None
 
     def _mean(self, price: FloatArray, rows: int) -> float:
@@ -83,28 +90,30 @@ class MovingAverageCross(PeriodicInvestor):
 @register("channel_breakout")
 @dataclasses.dataclass(eq=False, repr=False)
 class ChannelBreakout(PeriodicInvestor):
-    """All in one coin from the row in which it rises above its channel, until it falls below a shorter one.
+    """All in one asset from the row in which it rises above its channel, until it falls below a
+    shorter one.
 
-    The position is that of the latest event in the window: in, where the price is above the highest of the ``entry`` rows
-    before it; out, where it is below the lowest of the ``exit`` rows before it. A window without an event keeps the holdings.
+    The position is that of the latest event in the window: in, where the price is above the highest
+    of the ``entry`` rows before it; out, where it is below the lowest of the ``exit`` rows before
+    it. A window without an event keeps the holdings.
 
     Parameters
     ----------
-    coin : label, optional
-        By default the panel's numeraire, or the coin with the smallest id where it has none.
+    asset : label, optional
+        By default the panel's numeraire, or the asset with the smallest id where it has none.
     entry, exit : int
         Rows of the two channels.
     every : int
         Steps between two decisions.
     max_age : int
-        The coin is held only while it has had a price in the last ``max_age`` rows.
+        The asset is held only while it has had a price in the last ``max_age`` rows.
 
     Notes
     -----
     Donchian's rule with two channels, as in Covel (2007), chapter 5: 20 days to enter, 10 to leave.
     """
 
-    coin: Hashable | None = None
+    asset: Hashable | None = None
     entry: int = 288
     exit: int = 144
     every: int = 1
@@ -118,40 +127,45 @@ class ChannelBreakout(PeriodicInvestor):
         check_universe(None, self.max_age)
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return all in the coin, or all in cash; ``None`` where the window shows neither event."""
-        price = _history(window, default_coin(window, self.coin), self.max_age)
+        """Return all in the asset, or all in cash; ``None`` where the window shows neither
+        event.
+        """
+        price = _history(window, default_asset(window, self.asset), self.max_age)
         if price is None:
             return _all_in(window, None)
         risen = _latest(price, self.entry, upwards=True)
         fallen = _latest(price, self.exit, upwards=False)
         if risen < 0 and fallen < 0:
             return None
-        return _all_in(window, default_coin(window, self.coin) if risen > fallen else None)
+        return _all_in(window, default_asset(window, self.asset) if risen > fallen else None)
 
 
 @register("relative_strength")
 @dataclasses.dataclass(eq=False, repr=False)
 class RelativeStrength(PeriodicInvestor):
-    """All in the stronger of two coins: the first while its price in units of the second is above its moving average.
+    """All in the stronger of two assets: the first while its price in units of the second is above
+    its moving average.
 
     Parameters
     ----------
     first, second : label, optional
-        By default the panel's numeraire (or the coin with the smallest id), and the largest of the other coins.
+        By default the panel's numeraire (or the asset with the smallest id), and the largest of the
+        other assets.
     lookback : int
         Rows of the moving average; the newest is part of it.
     band : float
         Share by which the ratio must pass its average; within it the holdings stay.
     rising_only : bool
-        Whether the stronger coin is held only while it is above its own moving average; else cash.
+        Whether the stronger asset is held only while it is above its own moving average; else cash.
     every : int
         Steps between two decisions.
     max_age : int
-        A coin is held only while it has had a price in the last ``max_age`` rows.
+        An asset is held only while it has had a price in the last ``max_age`` rows.
 
     Notes
     -----
-    Levy (1967): the ratio of a price to its average as the measure of strength, here of one coin in units of the other.
+    Levy (1967): the ratio of a price to its average as the measure of strength, here of one asset
+    in units of the other.
     """
 
     first: Hashable | None = None
@@ -169,14 +183,16 @@ class RelativeStrength(PeriodicInvestor):
         check_number("band", self.band, at_least=0.0, below=1.0)
         check_universe(None, self.max_age)
         if self.first is not None and self.first == self.second:
-            raise ParameterError(f"first and second must be two coins, got {self.first!r} twice")
+            raise ParameterError(f"first and second must be two assets, got {self.first!r} twice")
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return all in the stronger coin; ``None`` inside the band, or before ``lookback`` rows of both are known."""
+        """Return all in the stronger asset; ``None`` inside the band, or before ``lookback`` rows
+        of both are known.
+        """
         pair = self._pair(window)
         if pair is None:
             return None
-        price = {coin: _history(window, coin, self.max_age) for coin in pair}
+        price = {asset: _history(window, asset, self.max_age) for asset in pair}
         one, other = price[pair[0]], price[pair[1]]
         if one is None or other is None:
             return _all_in(window, None)
@@ -192,19 +208,21 @@ class RelativeStrength(PeriodicInvestor):
         return _all_in(window, strong)
 
     def _pair(self, window: Panel) -> tuple[Hashable, Hashable] | None:
-        first = default_coin(window, self.first)
+        first = default_asset(window, self.first)
         if self.second is not None:
             return (first, self.second) if self.second != first else None
         for number in (1, 2):
-            for coin in window.coins[choose_coins(window, number, self.max_age)]:
-                if coin != first:
-                    return first, coin
+            for asset in window.assets[choose_assets(window, number, self.max_age)]:
+                if asset != first:
+                    return first, asset
         return None
 
 
-def _history(window: Panel, coin: Hashable, max_age: int) -> FloatArray | None:
-    """Return the carried prices of a coin from its first one on; ``None`` where it has no recent one."""
-    column = window.columns_of([coin])
+def _history(window: Panel, asset: Hashable, max_age: int) -> FloatArray | None:
+    """Return the carried prices of an asset from its first one on; ``None`` where it has no recent
+    one.
+    """
+    column = window.columns_of([asset])
     if not listed(window, max_age)[column[0]]:
         return None
     price = carried(window, column)[:, 0]
@@ -212,7 +230,9 @@ def _history(window: Panel, coin: Hashable, max_age: int) -> FloatArray | None:
 
 
 def _latest(price: FloatArray, rows: int, upwards: bool) -> int:
-    """Return the last row above (below) all of the ``rows`` rows before it; -1 where there is none."""
+    """Return the last row above (below) all of the ``rows`` rows before it; -1 where there is
+    none.
+    """
     if len(price) <= rows:
         return -1
     before = np.lib.stride_tricks.sliding_window_view(price[:-1], rows)
@@ -224,8 +244,8 @@ def _strength(price: FloatArray) -> float:
     return float(price[-1] / price.mean())
 
 
-def _all_in(window: Panel, coin: Hashable | None) -> pd.Series:
-    weights = np.zeros(len(window.coins))
-    if coin is not None:
-        weights[window.columns_of([coin])] = 1.0
+def _all_in(window: Panel, asset: Hashable | None) -> pd.Series:
+    weights = np.zeros(len(window.assets))
+    if asset is not None:
+        weights[window.columns_of([asset])] = 1.0
     return weights_of(window, weights)

@@ -16,7 +16,7 @@ from statarb.forecasting.base import clone
 from statarb.forecasting.features import carried
 from statarb.investors.stat_arb.forecasts import forecasts_from
 
-__all__ = ["Edge", "measured_edges", "proven_share"]
+__all__ = ["Edge", "measured_edges", "shrinkage"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,8 +25,9 @@ class Edge:
 
     Parameters
     ----------
-    expected : (rows, coins)
-        Expected log return from the trade on, over the horizon that was chosen; NaN where there is no forecast.
+    expected : (rows, assets)
+        Expected log return from the trade on, over the horizon that was chosen; NaN where there is
+        no forecast.
     trust : (rows,)
         Share of the forecasts that is believed, in [0, 1].
     horizon : (rows,)
@@ -51,13 +52,15 @@ def measured_edges(
     evidence: float,
     fee: float,
 ) -> Edge:
-    """Forecast from the rows ``first`` to ``last - 1`` over each horizon, and keep the one with the best record.
+    """Forecast from the rows ``first`` to ``last - 1`` over each horizon, and keep the one with the
+    best record.
 
     Parameters
     ----------
     forecaster : Forecaster
-        One with a parameter ``horizon`` is asked for the return from the trade on: that over ``lag + horizon`` rows less that
-        over ``lag`` rows. Another is taken to speak of its own horizon, counted from the trade.
+        One with a parameter ``horizon`` is asked for the return from the trade on: that over ``lag
+        + horizon`` rows less that over ``lag`` rows. Another is taken to speak of its own horizon,
+        counted from the trade.
     horizons : sequence of int
         Rows ahead.
     panel : Panel
@@ -83,7 +86,9 @@ def measured_edges(
     takes_horizon = "horizon" in getattr(forecaster, "get_params", dict)()
     spans = tuple(horizons) if takes_horizon else (int(getattr(forecaster, "horizon", 1)),)
     rows = last - first
-    best = Edge(np.full((rows, len(panel.coins)), np.nan), np.zeros(rows), np.full(rows, float(spans[0])))
+    best = Edge(
+        np.full((rows, len(panel.assets)), np.nan), np.zeros(rows), np.full(rows, float(spans[0]))
+    )
     promise = np.full(rows, -np.inf)
     base, price = 0, np.empty((0, 0))
     if record > 0:
@@ -91,16 +96,22 @@ def measured_edges(
     for span in spans:
         back = 0 if record == 0 else record + lag + span
         start = max(0, first - back)
-        forecast = _from_the_trade_on(forecaster, panel, start, last, depth, lag, span, takes_horizon)
+        forecast = _from_the_trade_on(
+            forecaster, panel, start, last, depth, lag, span, takes_horizon
+        )
         trust, gain = np.ones(rows), np.zeros(rows)
         if record > 0:
             came = np.full(forecast.shape, np.nan)
             ahead = len(forecast) - lag - span
             if ahead > 0:
                 np.subtract(
-                    price[start + lag + span - base :], price[start + lag - base : last - span - base], out=came[:ahead]
+                    price[start + lag + span - base :],
+                    price[start + lag - base : last - span - base],
+                    out=came[:ahead],
                 )
-            trust, gain = proven_share(forecast, came, first - start, record, lag + span, evidence, fee)
+            trust, gain = shrinkage(
+                forecast, came, first - start, record, lag + span, evidence, fee
+            )
         better = gain / span > promise
         promise = np.where(better, gain / span, promise)
         best.expected[better] = (trust[:, None] * forecast[first - start :])[better]
@@ -109,20 +120,29 @@ def measured_edges(
     return best
 
 
-def proven_share(
-    forecast: FloatArray, came: FloatArray, first: int, record: int, delay: int, evidence: float, fee: float
+def shrinkage(
+    forecast: FloatArray,
+    came: FloatArray,
+    first: int,
+    record: int,
+    delay: int,
+    evidence: float,
+    fee: float,
 ) -> tuple[FloatArray, FloatArray]:
-    """Slope of what came on what was forecast, shrunk by its uncertainty; and the gain that trading on it would have brought.
+    """Slope of what came on what was forecast, shrunk by its uncertainty; and the gain that trading
+    on it would have brought.
 
-    Over the last ``record`` rows whose outcome is known, all coins together: ``b = sum f r / sum f^2``, its standard error se
-    from the sums of each row (coins of one row move together), and ``trust = b max(0, 1 - (evidence se / b)^2)``, within
-    [0, 1]: nothing where b is not ``evidence`` standard errors above zero, and nearly b where it is far above. The shape is
-    that of James and Stein (1961), positive part. A forecast that comes true may still not pay: nothing is believed either
-    where buying the coins that were forecast to gain more than the fee has not earned more than the fee.
+    Over the last ``record`` rows whose outcome is known, all assets together: ``b = sum f r / sum
+    f^2``, its standard error se from the sums of each row (assets of one row move together), and
+    ``trust = b max(0, 1 - (evidence se / b)^2)``, within [0, 1]: nothing where b is not
+    ``evidence`` standard errors above zero, and nearly b where it is far above. The shape is that
+    of James and Stein (1961), positive part. A forecast that comes true may still not pay: nothing
+    is believed either where buying the assets that were forecast to gain more than the fee has not
+    earned more than the fee.
 
     Parameters
     ----------
-    forecast, came : (rows, coins)
+    forecast, came : (rows, assets)
         Forecasts, and what came (NaN: not known, or no forecast).
     first : int
         First row that an answer is wanted for.
@@ -134,17 +154,21 @@ def proven_share(
     Returns
     -------
     trust, gain : (rows - first,)
-        In [0, 1]; mean over the record's rows of the sum, over coins forecast to gain more than the fee, of what came less the
-        fee.
+        In [0, 1]; mean over the record's rows of the sum, over assets forecast to gain more than
+        the fee, of what came less the fee.
     """
     cross, square, earned = _row_sums(forecast, came, fee)
     rows = len(forecast) - first
-    # the answer for row first + k rests on the forecasts of the record rows up to first + k - delay, whose outcome is known
+    # the answer for row first + k rests on the forecasts of the record rows up to first + k -
+    # delay, whose outcome is known
     views = []
     for values in (cross, square, earned):
         padded = np.concatenate([np.zeros(record + delay), values])
-        # side by side in memory, so that each row is summed in the same order however many there are
-        views.append(np.ascontiguousarray(sliding_window_view(padded, record)[first + 1 : first + 1 + rows]))
+        # side by side in memory, so that each row is summed in the same order however many there
+        # are
+        views.append(
+            np.ascontiguousarray(sliding_window_view(padded, record)[first + 1 : first + 1 + rows])
+        )
     x, y, g = views
     total = y.sum(axis=1)
     some = total > 0.0
@@ -158,15 +182,17 @@ def proven_share(
 
 
 @kernel()
-def _row_sums(forecast: FloatArray, came: FloatArray, fee: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Sums over the coins of a row: forecast times outcome, forecast squared, and what came less the fee where it was forecast
-    to be above the fee.
+def _row_sums(
+    forecast: FloatArray, came: FloatArray, fee: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Sums over the assets of a row: forecast times outcome, forecast squared, and what came less
+    the fee where it was forecast to be above the fee.
     """
-    rows, coins = forecast.shape
+    rows, assets = forecast.shape
     cross, square, earned = np.zeros(rows), np.zeros(rows), np.zeros(rows)
     for row in range(rows):
-        for coin in range(coins):
-            f, r = forecast[row, coin], came[row, coin]
+        for asset in range(assets):
+            f, r = forecast[row, asset], came[row, asset]
             if not (np.isnan(f) or np.isnan(r)):
                 cross[row] += f * r
                 square[row] += f * f
@@ -176,20 +202,35 @@ def _row_sums(forecast: FloatArray, came: FloatArray, fee: float) -> tuple[Float
 
 
 def _known_prices(panel: Panel, first: int, last: int, depth: int) -> tuple[int, FloatArray]:
-    """Return the first row, ``first`` or 0, and from it on the log of the last price known, of less than ``depth`` rows ago."""
+    """Return the first row, ``first`` or 0, and from it on the log of the last price known, of less
+    than ``depth`` rows ago.
+    """
     low = max(0, first + 1 - depth)
     begin = max(0, first)
-    price = carried(np.asarray(panel.array("price")[low:last], dtype=np.float64), depth)[begin - low :]
+    price = carried(np.asarray(panel.array("price")[low:last], dtype=np.float64), depth)[
+        begin - low :
+    ]
     return begin, np.log(price, out=price)
 
 
 def _from_the_trade_on(
-    forecaster: Any, panel: Panel, start: int, last: int, depth: int, lag: int, span: int, takes_horizon: bool
+    forecaster: Any,
+    panel: Panel,
+    start: int,
+    last: int,
+    depth: int,
+    lag: int,
+    span: int,
+    takes_horizon: bool,
 ) -> FloatArray:
-    """Forecast from each row the return from the trade on, (rows, coins)."""
+    """Forecast from each row the return from the trade on, (rows, assets)."""
     if not takes_horizon:
         return forecasts_from(forecaster, panel, start, last, depth)
-    whole = forecasts_from(clone(forecaster).set_params(horizon=lag + span), panel, start, last, depth)
+    whole = forecasts_from(
+        clone(forecaster).set_params(horizon=lag + span), panel, start, last, depth
+    )
     if lag == 0:
         return whole
-    return whole - forecasts_from(clone(forecaster).set_params(horizon=lag), panel, start, last, depth)
+    return whole - forecasts_from(
+        clone(forecaster).set_params(horizon=lag), panel, start, last, depth
+    )

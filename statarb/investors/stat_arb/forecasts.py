@@ -14,12 +14,14 @@ __all__ = ["forecasts_from"]
 
 
 def forecasts_from(forecaster: Any, panel: Panel, first: int, last: int, depth: int) -> FloatArray:
-    """Return the forecasts from the rows ``first`` to ``last - 1``, (rows, coins): expected log returns, NaN = no forecast.
+    """Return the forecasts from the rows ``first`` to ``last - 1``, (rows, assets): expected log
+    returns, NaN = no forecast.
 
     Parameters
     ----------
     forecaster : Forecaster
-        Fitted anew at each row. From rows before its ``min_rows``, where it has one, there is no forecast.
+        Fitted anew at each row. From rows before its ``min_rows``, where it has one, there is no
+        forecast.
     panel : Panel
         The market; nothing after row ``last - 1`` is used, nor for any row what comes after it.
     first, last : int
@@ -27,7 +29,7 @@ def forecasts_from(forecaster: Any, panel: Panel, first: int, last: int, depth: 
     depth : int
         Most rows of a window.
     """
-    found = np.full((last - first, len(panel.coins)), np.nan)
+    found = np.full((last - first, len(panel.assets)), np.nan)
     least = int(getattr(forecaster, "min_rows", 1))
     ready = max(first, least - 1)
     if ready < last and depth >= least:

@@ -1,4 +1,6 @@
-"""stat_arb: forecasts, volatilities and pair signals, weighed by their own record, into the mean-downside-risk optimizer."""
+"""stat_arb: forecasts, volatilities and pair signals, weighed by their own record, into the
+mean-downside-risk optimizer.
+"""
 
 from __future__ import annotations
 
@@ -24,62 +26,76 @@ from statarb.rules import TradingRules
 __all__ = ["StatArb"]
 
 KEPT = 1e-9
-"""Change of a weight below which the holding is left as it is: the solver's own tolerance, not a trade."""
+"""Change of a weight below which the holding is left as it is: the solver's own tolerance, not a
+trade.
+"""
 
 ROUNDING = 1e-12
-"""By which the largest order is missed, so that rounding does not make it one that has to be cut."""
+"""By which the largest order is missed, so that rounding does not make it one that has to be
+cut.
+"""
 
 
 @register("stat_arb")
 @dataclasses.dataclass(eq=False, repr=False)
 class StatArb(SignalDriven):
-    """Expected returns from forecasts that have proven themselves, traded by a fee-aware mean-downside-risk problem.
+    """Expected returns from forecasts that have proven themselves, traded by a fee-aware
+    mean-downside-risk problem.
 
     At each step::
 
-        maximise  (mu - fee / holding)'w - risk_aversion * mean_t max(0, -r_t'w)^2 - fee ||w - w0||_1
-        over      w >= 0, sum(w) + fee ||w - w0||_1 <= 1, w <= max(max_weight, w0), |w - w0| <= largest order
+        maximise  (mu - fee / holding)'w - risk_aversion * mean_t max(0, -r_t'w)^2
+                  - fee ||w - w0||_1
+        over      w >= 0, sum(w) + fee ||w - w0||_1 <= 1, w <= max(max_weight, w0),
+                  |w - w0| <= largest order
 
-    ``mu`` are the forecasts times the share of them that came true in the window's last ``record`` rows, shrunk by its
-    uncertainty (:func:`statarb.investors.stat_arb.edge.proven_share`). What has not come true by more than chance is worth nothing:
-    then the best portfolio is cash. The region in which nothing is traded follows from the fee in the objective.
+    ``mu`` are the forecasts times the share of them that came true in the window's last ``record``
+    rows, shrunk by its uncertainty (:func:`statarb.investors.stat_arb.edge.shrinkage`). What has
+    not come true by more than chance is worth nothing: then the best portfolio is cash. The region
+    in which nothing is traded follows from the fee in the objective.
 
     Parameters
     ----------
     forecaster : Forecaster, optional
         By default the mean of three ridge regressions on the market's factors.
     horizons : sequence of int
-        Rows ahead that are forecast (where the forecaster has a parameter ``horizon``); the one whose record promises the
-        largest gain a row, after fees, is used.
+        Rows ahead that are forecast (where the forecaster has a parameter ``horizon``); the one
+        whose record promises the largest gain a row, after fees, is used.
     signals_beside : sequence of forecasters
-        Further sources of expected returns, for example ``PairsSignal``, each weighed by its own record and added.
+        Further sources of expected returns, for example ``PairsSignal``, each weighed by its own
+        record and added.
     risk_aversion : float
-        Lambda of the problem, per unit of squared return of a step. At 1 the objective is close to expected log growth, since
-        the second lower partial moment of symmetric returns is half their variance.
+        Lambda of the problem, per unit of squared return of a step. At 1 the objective is close to
+        expected log growth, since the second lower partial moment of symmetric returns is half
+        their variance.
     max_weight : float
-        Cap on a coin; what has grown beyond it is not sold for that.
+        Cap on an asset; what has grown beyond it is not sold for that.
     scenarios : int
         Rows of past returns that are the scenarios.
     volatility : {None, "garch", "gjr"}
-        With a model, scenarios are its standardised residuals times its forecast (filtered historical scenarios); it is
-        fitted anew at the first row of each day.
+        With a model, scenarios are its standardised residuals times its forecast (filtered
+        historical scenarios); it is fitted anew at the first row of each day.
     band : float
-        Expected return below which a coin is not bought, beside what the objective says; 0 for none.
+        Expected return below which an asset is not bought, beside what the objective says; 0 for
+        none.
     holding : float
-        Rows over which the cost of getting out again is spread: what is held is charged ``fee / holding`` a row. ``inf``
-        forgets that cost.
+        Rows over which the cost of getting out again is spread: what is held is charged ``fee /
+        holding`` a row. ``inf`` forgets that cost.
     record : int
         Rows over which forecasts are held against what came; 0 takes them at their word.
     evidence : float
         Standard errors by which the share that came true must stand out from nothing.
     rules : TradingRules, optional
-        What a trade costs and how large it may be; by default those of the walk, outside a walk those of the case.
+        What a trade costs and how large it may be; by default those of the walk, outside a walk
+        those of the case.
     decision_lag : int
-        Steps between the last row seen and the trade; a walk sets it. The expected return is that from the trade on.
+        Steps between the last row seen and the trade; a walk sets it. The expected return is that
+        from the trade on.
 
     Notes
     -----
-    Coins that have no quote in the last row are left as they are. The size of orders needs the portfolio's value, which a walk
+    Assets that have no quote in the last row are left as they are. The size of orders needs the
+    portfolio's value, which a walk
     gives in ``holdings.attrs["value"]``; without it, orders are taken to be of any size.
     """
 
@@ -114,7 +130,9 @@ class StatArb(SignalDriven):
         check_integer("decision_lag", self.decision_lag, at_least=0)
         for source in (self.forecaster, *self.signals_beside):
             if source is not None and not (hasattr(source, "fit") and hasattr(source, "predict")):
-                raise ParameterError(f"a forecaster must have fit(window) and predict(window), got {source!r}")
+                raise ParameterError(
+                    f"a forecaster must have fit(window) and predict(window), got {source!r}"
+                )
 
     @property
     def _rules(self) -> TradingRules:
@@ -127,14 +145,16 @@ class StatArb(SignalDriven):
         self._sigma: FloatArray | None = None
 
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
-        """Return expected returns and trust, and volatilities where asked for, of the rows ``first`` to ``last - 1``.
+        """Return expected returns and trust, and volatilities where asked for, of the rows
+        ``first`` to ``last - 1``.
 
-        See :meth:`SignalDriven.signals`. ``expected_return`` (rows, coins) is the expected log return from the trade on, after
-        its record, NaN where no source has a forecast; ``trust`` (rows, sources) the share of each source that is believed;
-        ``sigma`` (rows, coins) the volatility of the next step's return, with ``volatility`` alone.
+        See :meth:`SignalDriven.signals`. ``expected_return`` (rows, assets) is the expected log
+        return from the trade on, after its record, NaN where no source has a forecast; ``trust``
+        (rows, sources) the share of each source that is believed; ``sigma`` (rows, assets) the
+        volatility of the next step's return, with ``volatility`` alone.
         """
         main = linear_ensemble() if self.forecaster is None else self.forecaster
-        expected = np.zeros((last - first, len(panel.coins)))
+        expected = np.zeros((last - first, len(panel.assets)))
         trust = np.zeros((last - first, 1 + len(self.signals_beside)))
         known = np.zeros(expected.shape, dtype=np.bool_)
         for place, source in enumerate((main, *self.signals_beside)):
@@ -158,8 +178,12 @@ class StatArb(SignalDriven):
             found["sigma"] = daily_sigma(panel, first, last, depth, self.volatility)
         return found
 
-    def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
-        """Return wanted weights given the signals of the window's last row; ``None`` where nothing is to be traded."""
+    def decide_on(
+        self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]
+    ) -> pd.Series | None:
+        """Return wanted weights given the signals of the window's last row; ``None`` where nothing
+        is to be traded.
+        """
         solver = self._slid(window, signal)
         held = holdings.to_numpy(dtype=np.float64)
         expected = np.expm1(signal["expected_return"])
@@ -177,17 +201,23 @@ class StatArb(SignalDriven):
         return None if np.array_equal(wanted, held) else weights_of(window, wanted)
 
     def _slid(self, window: Panel, signal: Mapping[str, FloatArray]) -> RollingMeanDownsideRisk:
-        """Take in the rows that the window newly shows; start anew where it does not join on to what was seen."""
+        """Take in the rows that the window newly shows; start anew where it does not join on to
+        what was seen.
+        """
         stamps = window._stamps
-        fresh: IntArray = np.flatnonzero(stamps > self._seen) if self._seen is not None else np.arange(0)
+        fresh: IntArray = (
+            np.flatnonzero(stamps > self._seen) if self._seen is not None else np.arange(0)
+        )
         if self._solver is None or self._seen is None or len(fresh) == len(stamps):
             rows = simple_returns(window, max(0, len(stamps) - self.scenarios))
             if self.volatility is not None:
                 rows = residuals(window, rows, self.volatility)
             if len(rows) < 2:
-                rows = np.vstack([np.zeros((2 - len(rows), len(window.coins))), rows])
+                rows = np.vstack([np.zeros((2 - len(rows), len(window.assets))), rows])
             problem = MeanDownsideRisk(
-                risk_aversion=self.risk_aversion, fee=self._rules.fee, rules=self._rules.without_limits()
+                risk_aversion=self.risk_aversion,
+                fee=self._rules.fee,
+                rules=self._rules.without_limits(),
             )
             self._solver = RollingMeanDownsideRisk(problem, rows, window=self.scenarios)
         elif len(fresh):
@@ -217,6 +247,10 @@ class StatArb(SignalDriven):
 
 
 def _quoted_now(window: Panel) -> BoolArray:
-    """Whether each coin is quoted in the last row; the mask of the whole window is not needed for it."""
-    quoted: BoolArray = ~np.isnan(window.array("price")[-1]) if window._observed is None else window._observed[-1]
+    """Whether each asset is quoted in the last row; the mask of the whole window is not needed for
+    it.
+    """
+    quoted: BoolArray = (
+        ~np.isnan(window.array("price")[-1]) if window._observed is None else window._observed[-1]
+    )
     return quoted

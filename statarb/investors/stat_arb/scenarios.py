@@ -13,14 +13,18 @@ from statarb.volatility.filters import filter_rows
 __all__ = ["daily_sigma", "residuals", "simple_returns"]
 
 LEAST_SIGMA = 1e-6
-"""Floor of a volatility, in log return: a coin that stands still has scenarios of zero at any scale."""
+"""Floor of a volatility, in log return: an asset that stands still has scenarios of zero at any
+scale.
+"""
 MEMORY = 24
-"""Missing cells over which a price is carried: two hours of 5-minute rows. It bounds how far back a return looks, so that it is
-the same in every window that holds those rows."""
+"""Missing cells over which a price is carried: two hours of 5-minute rows. It bounds how far back a
+return looks, so that it is the same in every window that holds those rows.
+"""
 
 
 def simple_returns(panel: Panel, first: int) -> FloatArray:
-    """Return each coin's simple return from its last known price, rows ``first`` to the end; 0 where it has none.
+    """Return each asset's simple return from its last known price, rows ``first`` to the end; 0
+    where it has none.
 
     Parameters
     ----------
@@ -31,13 +35,15 @@ def simple_returns(panel: Panel, first: int) -> FloatArray:
 
     Returns
     -------
-    (rows, coins)
-        The return at a row is known at that row. A price is known over at most :data:`MEMORY` missing cells; the return after
-        a longer hole, and that of a coin's first quote, is 0.
+    (rows, assets)
+        The return at a row is known at that row. A price is known over at most :data:`MEMORY`
+        missing cells; the return after a longer hole, and that of an asset's first quote, is 0.
     """
     low = max(0, first - MEMORY - 1)
     price = np.ascontiguousarray(panel.array("price")[low:], dtype=np.float64).view()
-    price.flags.writeable = False  # of one type for the compiler, whether mapped from a file or made just now
+    price.flags.writeable = (
+        False  # of one type for the compiler, whether mapped from a file or made just now
+    )
     found = np.zeros((len(price) - (first - low), price.shape[1]))
     _fill_returns(price, first - low, MEMORY, found)
     return found
@@ -45,36 +51,37 @@ def simple_returns(panel: Panel, first: int) -> FloatArray:
 
 @kernel()
 def _fill_returns(price: FloatArray, first: int, memory: int, found: FloatArray) -> None:
-    coins = price.shape[1]
-    last, age = np.zeros(coins), np.full(coins, memory + 1)
+    assets = price.shape[1]
+    last, age = np.zeros(assets), np.full(assets, memory + 1)
     for row in range(len(price)):
-        for coin in range(coins):
-            now = price[row, coin]
+        for asset in range(assets):
+            now = price[row, asset]
             if np.isnan(now):
-                age[coin] += 1
+                age[asset] += 1
             else:
-                if row >= first and age[coin] <= memory:
-                    found[row - first, coin] = now / last[coin] - 1.0
-                last[coin], age[coin] = now, 0
+                if row >= first and age[asset] <= memory:
+                    found[row - first, asset] = now / last[asset] - 1.0
+                last[asset], age[asset] = now, 0
 
 
 def residuals(window: Panel, rows: FloatArray, model: str) -> FloatArray:
-    """Divide the window's last returns by the volatility that the model had forecast for them, at today's parameters.
+    """Divide the window's last returns by the volatility that the model had forecast for them, at
+    today's parameters.
 
     Parameters
     ----------
     window : Panel
         The window.
-    rows : (rows, coins)
+    rows : (rows, assets)
         Its last simple returns.
     model : str
         ``"garch"`` or ``"gjr"``.
 
     Returns
     -------
-    (rows, coins)
-        Without a unit. The parameters are those of the whole window; the volatility of a row's return is that forecast from
-        the rows before it.
+    (rows, assets)
+        Without a unit. The parameters are those of the whole window; the volatility of a row's
+        return is that forecast from the rows before it.
     """
     returns = simple_returns(window, 0)
     sigma = np.empty_like(returns)
@@ -86,7 +93,8 @@ def residuals(window: Panel, rows: FloatArray, model: str) -> FloatArray:
 
 
 def daily_sigma(panel: Panel, first: int, last: int, depth: int, model: str) -> FloatArray:
-    """Forecast one-step volatilities from the rows ``first`` to ``last - 1``; fitted at the first row of each day.
+    """Forecast one-step volatilities from the rows ``first`` to ``last - 1``; fitted at the first
+    row of each day.
 
     Parameters
     ----------
@@ -101,13 +109,13 @@ def daily_sigma(panel: Panel, first: int, last: int, depth: int, model: str) -> 
 
     Returns
     -------
-    (rows, coins)
-        The value at a row is for the row after it, made from rows up to it: the model is that of the last ``depth`` rows up to
-        the day's first one, filtered on over the rows of the day.
+    (rows, assets)
+        The value at a row is for the row after it, made from rows up to it: the model is that of
+        the last ``depth`` rows up to the day's first one, filtered on over the rows of the day.
     """
     days = panel._stamps.astype("datetime64[D]")
     begins = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
-    found = np.empty((last - first, len(panel.coins)))
+    found = np.empty((last - first, len(panel.assets)))
     row = first
     while row < last:
         number = int(np.searchsorted(begins, row, side="right")) - 1
@@ -122,20 +130,22 @@ def daily_sigma(panel: Panel, first: int, last: int, depth: int, model: str) -> 
     return _floored(found)
 
 
-def filtered(returns: FloatArray, train: int, model: str, after: FloatArray, before: FloatArray | None = None) -> None:
+def filtered(
+    returns: FloatArray, train: int, model: str, after: FloatArray, before: FloatArray | None = None
+) -> None:
     """Fit the first ``train`` rows of returns, and filter all of them with the parameters found.
 
     Parameters
     ----------
-    returns : (rows, coins)
+    returns : (rows, assets)
         Simple returns.
     train : int
         Rows that the model is fitted on.
     model : str
         ``"garch"`` or ``"gjr"``.
-    after : (rows, coins)
+    after : (rows, assets)
         Filled with the volatility of the next return, as known after each row.
-    before : (1, coins), optional
+    before : (1, assets), optional
         Filled with that of the first return.
     """
     parameters, variance = fitted_recursion(returns[:train], model, "normal")

@@ -1,13 +1,17 @@
-"""Kernels of Newton's method on the working set: curvature of the active rows, quadratic step, search of the step's length.
+"""Kernels of Newton's method on the working set: curvature of the active rows, quadratic step,
+search of the step's length.
 
 The problem, in exposures x (weight times scale) of N assets with histories A (N x T):
 
-    minimise  half * sum_t p_t min(y_t - mar_t, 0)^2 - mu'x + sum_j cost_j |x_j - ref_j|,   y = A'x,   half = lambda / sum(p)
+    minimise  half * sum_t p_t min(y_t - mar_t, 0)^2 - mu'x + sum_j cost_j |x_j - ref_j|,
+
+      y = A'x,   half = lambda / sum(p)
     over      low <= x <= high,   sum_j a_j x_j + f_j |x_j - ref_j| <= 1   (or = 1)
 
-Every asset has a sell segment [low, ref] and a buy segment [ref, high], on which it is smooth. An asset is free (inside one of
-them) or fixed (at a breakpoint). Rows with y_t <= mar_t are active and make the curvature; H = sum over them of p_t C_t C_t',
-where C_t holds the working set's returns in scenario t: ``panel`` (T x capacity), so that what is not active is not read.
+Every asset has a sell segment [low, ref] and a buy segment [ref, high], on which it is smooth. An
+asset is free (inside one of them) or fixed (at a breakpoint). Rows with y_t <= mar_t are active and
+make the curvature; H = sum over them of p_t C_t C_t', where C_t holds the working set's returns in
+scenario t: ``panel`` (T x capacity), so that what is not active is not read.
 """
 
 from __future__ import annotations
@@ -58,7 +62,9 @@ def _backward(chol: FloatArray, n: int, rhs: FloatArray) -> None:
         x0 = (rhs[i] - chol[i + 3, i] * x3 - chol[i + 2, i] * x2 - chol[i + 1, i] * x1) / chol[i, i]
         rhs[i], rhs[i + 1], rhs[i + 2], rhs[i + 3] = x0, x1, x2, x3
         for j in range(i):
-            rhs[j] -= chol[i, j] * x0 + chol[i + 1, j] * x1 + chol[i + 2, j] * x2 + chol[i + 3, j] * x3
+            rhs[j] -= (
+                chol[i, j] * x0 + chol[i + 1, j] * x1 + chol[i + 2, j] * x2 + chol[i + 3, j] * x3
+            )
 
 
 @kernel(fastmath=FAST)
@@ -74,7 +80,9 @@ def _append(chol: FloatArray, n: int, row: FloatArray, corner: float) -> None:
 
 @kernel(fastmath=FAST)
 def _delete(chol: FloatArray, n: int, gone: int) -> None:
-    """Take a row and column out of the Cholesky factor of n rows (Givens rotations; Golub & Van Loan 2013, 6.5.4)."""
+    """Take a row and column out of the Cholesky factor of n rows (Givens rotations; Golub & Van
+    Loan 2013, 6.5.4).
+    """
     for i in range(gone, n - 1):
         for j in range(i + 2):
             chol[i, j] = chol[i + 1, j]
@@ -97,8 +105,11 @@ def _solve(chol: FloatArray, n: int, rhs: FloatArray) -> None:
 
 
 @kernel(fastmath=FAST)
-def _empty_price(k: int, q: FloatArray, x: FloatArray, box: FloatArray, equality: bool) -> tuple[float, int, int]:
-    """Choose the budget's price where the budget binds and nothing is free; or the pair to exchange (-1 for none).
+def _empty_price(
+    k: int, q: FloatArray, x: FloatArray, box: FloatArray, equality: bool
+) -> tuple[float, int, int]:
+    """Choose the budget's price where the budget binds and nothing is free; or the pair to exchange
+    (-1 for none).
 
     ``box`` has the rows low, high, ref, cost, a, f.
     """
@@ -123,9 +134,18 @@ def _empty_price(k: int, q: FloatArray, x: FloatArray, box: FloatArray, equality
 
 @kernel(fastmath=FAST)
 def _worst_fixed(
-    k: int, q: FloatArray, x: FloatArray, box: FloatArray, seg: IntArray, nu: float, curvature: FloatArray, tol: float
+    k: int,
+    q: FloatArray,
+    x: FloatArray,
+    box: FloatArray,
+    seg: IntArray,
+    nu: float,
+    curvature: FloatArray,
+    tol: float,
 ) -> tuple[int, int]:
-    """Return the fixed asset whose release gains most, and the direction of its segment; -1 where none gains."""
+    """Return the fixed asset whose release gains most, and the direction of its segment; -1 where
+    none gains.
+    """
     best, where, side = 0.0, -1, 0
     for i in range(k):
         if seg[i] != 0:
@@ -146,7 +166,8 @@ def _worst_fixed(
 
 @kernel(fastmath=FAST)
 def _release(
-    i: int, side: int, nfree: int, lam2: float, hess: FloatArray, ridge: FloatArray, chol: FloatArray, free: IntArray,
+    i: int, side: int, nfree: int, lam2: float, hess: FloatArray, ridge: FloatArray,
+    chol: FloatArray, free: IntArray,
     seg: IntArray, row: FloatArray,
 ) -> int:  # fmt: skip
     """Make asset i free on the segment ``side``; return the number of free assets."""
@@ -160,16 +181,20 @@ def _release(
 
 @kernel(fastmath=FAST)
 def _direction(
-    nfree: int, tight: bool, slack: float, q: FloatArray, box: FloatArray, chol: FloatArray, free: IntArray, seg: IntArray,
+    nfree: int, tight: bool, slack: float, q: FloatArray, box: FloatArray, chol: FloatArray,
+    free: IntArray, seg: IntArray,
     d: FloatArray, e: FloatArray,
 ) -> float:  # fmt: skip
-    """Compute Newton's direction d of the free assets, along the budget where it is tight; return the budget's price."""
+    """Compute Newton's direction d of the free assets, along the budget where it is tight; return
+    the budget's price.
+    """
     nu = 0.0
     for m in range(nfree):
         e[m] = box[4, free[m]] + seg[free[m]] * box[5, free[m]]
     if tight:
         _solve(chol, nfree, e)
-    # with the price known the second time, the step comes out without cancellation, however flat an asset is
+    # with the price known the second time, the step comes out without cancellation, however flat an
+    # asset is
     for again in range(2 if tight else 1):
         for m in range(nfree):
             i = free[m]
@@ -193,8 +218,12 @@ def _direction(
 
 
 @kernel(fastmath=FAST)
-def _add_rows(k: int, count: int, table: FloatArray, which: IntArray, factor: FloatArray, out: FloatArray) -> None:
-    """Add ``factor[m]`` times row ``which[m]`` of a table, all m below ``count``, to the first k of ``out``; four at a time."""
+def _add_rows(
+    k: int, count: int, table: FloatArray, which: IntArray, factor: FloatArray, out: FloatArray
+) -> None:
+    """Add ``factor[m]`` times row ``which[m]`` of a table, all m below ``count``, to the first k of
+    ``out``; four at a time.
+    """
     for m in range(0, count - count % 4, 4):
         i0, i1, i2, i3 = which[m], which[m + 1], which[m + 2], which[m + 3]
         f0, f1, f2, f3 = factor[m], factor[m + 1], factor[m + 2], factor[m + 3]
@@ -216,9 +245,18 @@ def _segment(i: int, side: int, box: FloatArray) -> tuple[float, float]:
 
 @kernel(fastmath=FAST)
 def _travel(
-    nfree: int, tight: bool, slack: float, x: FloatArray, box: FloatArray, free: IntArray, seg: IntArray, d: FloatArray
+    nfree: int,
+    tight: bool,
+    slack: float,
+    x: FloatArray,
+    box: FloatArray,
+    free: IntArray,
+    seg: IntArray,
+    d: FloatArray,
 ) -> tuple[float, int, float]:
-    """Return how far d can be followed, what stops it (a free asset, ``nfree`` for the budget, -1), and the budget it uses."""
+    """Return how far d can be followed, what stops it (a free asset, ``nfree`` for the budget, -1),
+    and the budget it uses.
+    """
     reach, block, used = 1.0, -1, 0.0
     for m in range(nfree):
         i = free[m]
@@ -234,13 +272,16 @@ def _travel(
 
 @kernel(fastmath=FAST)
 def quadratic(
-    k: int, lam2: float, hess: FloatArray, q: FloatArray, x: FloatArray, box: FloatArray, slack: float, equality: bool,
+    k: int, lam2: float, hess: FloatArray, q: FloatArray, x: FloatArray, box: FloatArray,
+    slack: float, equality: bool,
     tol: float, chol: FloatArray, free: IntArray, seg: IntArray, work: FloatArray,
 ) -> tuple[float, int]:  # fmt: skip
-    """Minimise q'p + p'(lam2 H + ridge)p / 2 + costs over box and budget by a primal active set; x and q move along.
+    """Minimise q'p + p'(lam2 H + ridge)p / 2 + costs over box and budget by a primal active set; x
+    and q move along.
 
-    Nocedal & Wright (2006), algorithm 16.3, with breakpoints of the cost as further bounds. The ridge keeps the factor
-    regular where columns are alike or stale; Newton's outer loop, a proximal iteration, takes its bias out.
+    Nocedal & Wright (2006), algorithm 16.3, with breakpoints of the cost as further bounds. The
+    ridge keeps the factor regular where columns are alike or stale; Newton's outer loop, a proximal
+    iteration, takes its bias out.
 
     Returns
     -------
@@ -258,7 +299,9 @@ def quadratic(
     for i in range(k):
         seg[i] = 0
         if box[0, i] < x[i] < box[1, i] and x[i] != box[2, i]:
-            nfree = _release(i, 1 if x[i] > box[2, i] else -1, nfree, lam2, hess, ridge, chol, free, seg, row)
+            nfree = _release(
+                i, 1 if x[i] > box[2, i] else -1, nfree, lam2, hess, ridge, chol, free, seg, row
+            )
     tight, nu, pivots = equality or slack <= 1e-15, 0.0, 0
     while pivots < 20 * k + 100:
         pivots += 1
@@ -291,11 +334,33 @@ def quadratic(
             if up < 0 and down < 0:
                 break
             if up >= 0:
-                nfree = _release(up, 1 if x[up] >= box[2, up] else -1, nfree, lam2, hess, ridge, chol, free, seg, row)
+                nfree = _release(
+                    up,
+                    1 if x[up] >= box[2, up] else -1,
+                    nfree,
+                    lam2,
+                    hess,
+                    ridge,
+                    chol,
+                    free,
+                    seg,
+                    row,
+                )
             else:
                 tight = False
             if down >= 0 and down != up:
-                nfree = _release(down, 1 if x[down] > box[2, down] else -1, nfree, lam2, hess, ridge, chol, free, seg, row)
+                nfree = _release(
+                    down,
+                    1 if x[down] > box[2, down] else -1,
+                    nfree,
+                    lam2,
+                    hess,
+                    ridge,
+                    chol,
+                    free,
+                    seg,
+                    row,
+                )
         else:
             i, side = _worst_fixed(k, q, x, box, seg, nu, curvature, tol)
             if i < 0:
@@ -321,16 +386,31 @@ def _loss(k: int, g: FloatArray, x: FloatArray, box: FloatArray, nu: float) -> f
 
 @kernel(fastmath=FAST)
 def _add_curvature(
-    first: int, k: int, panel: FloatArray, which: IntArray, weight: FloatArray, count: int, hess: FloatArray
+    first: int,
+    k: int,
+    panel: FloatArray,
+    which: IntArray,
+    weight: FloatArray,
+    count: int,
+    hess: FloatArray,
 ) -> None:
-    """Add ``weight[m]`` C_t C_t' of the rows t = ``which[m]`` to the rows and columns of H from ``first`` on."""
+    """Add ``weight[m]`` C_t C_t' of the rows t = ``which[m]`` to the rows and columns of H from
+    ``first`` on.
+    """
     for m in range(0, count - count % 4, 4):
         t0, t1, t2, t3 = which[m], which[m + 1], which[m + 2], which[m + 3]
         w0, w1, w2, w3 = weight[m], weight[m + 1], weight[m + 2], weight[m + 3]
         for i in range(first, k):
-            f0, f1, f2, f3 = w0 * panel[t0, i], w1 * panel[t1, i], w2 * panel[t2, i], w3 * panel[t3, i]
+            f0, f1, f2, f3 = (
+                w0 * panel[t0, i],
+                w1 * panel[t1, i],
+                w2 * panel[t2, i],
+                w3 * panel[t3, i],
+            )
             for j in range(i + 1):
-                hess[i, j] += f0 * panel[t0, j] + f1 * panel[t1, j] + f2 * panel[t2, j] + f3 * panel[t3, j]
+                hess[i, j] += (
+                    f0 * panel[t0, j] + f1 * panel[t1, j] + f2 * panel[t2, j] + f3 * panel[t3, j]
+                )
     for m in range(count - count % 4, count):
         t0, w0 = which[m], weight[m]
         for i in range(first, k):
@@ -346,7 +426,9 @@ def _add_curvature(
 
 
 @kernel(fastmath=FAST)
-def build(first: int, k: int, panel: FloatArray, p: FloatArray, active: BoolArray, hess: FloatArray) -> None:
+def build(
+    first: int, k: int, panel: FloatArray, p: FloatArray, active: BoolArray, hess: FloatArray
+) -> None:
     """Compute the rows and columns of H from ``first`` on."""
     which, weight, count = np.empty(len(p), np.int64), np.empty(len(p)), 0
     for t in range(len(p)):
@@ -361,7 +443,13 @@ def build(first: int, k: int, panel: FloatArray, p: FloatArray, active: BoolArra
 
 @kernel(fastmath=FAST)
 def curvature(
-    k: int, panel: FloatArray, p: FloatArray, y: FloatArray, mar: FloatArray, active: BoolArray, hess: FloatArray
+    k: int,
+    panel: FloatArray,
+    p: FloatArray,
+    y: FloatArray,
+    mar: FloatArray,
+    active: BoolArray,
+    hess: FloatArray,
 ) -> None:
     """Bring H to the rows now active: one update a row that changed, or anew where many did."""
     times, changed, count = len(y), 0, 0
@@ -391,10 +479,13 @@ def curvature(
 
 @kernel(fastmath=FAST)
 def _reach(
-    k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, dy: FloatArray, mu: FloatArray, x: FloatArray,
+    k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, dy: FloatArray,
+    mu: FloatArray, x: FloatArray,
     dx: FloatArray, box: FloatArray,
 ) -> float:  # fmt: skip
-    """Return the step in (0, 1] at which the objective along dx is least: its slope is increasing, so bracket its root."""
+    """Return the step in (0, 1] at which the objective along dx is least: its slope is increasing,
+    so bracket its root.
+    """
     straight = 0.0
     for i in range(k):
         straight -= mu[i] * dx[i]
@@ -432,7 +523,8 @@ def _reach(
 
 @kernel(fastmath=FAST)
 def _slope(
-    k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, panel: FloatArray, mu: FloatArray, g: FloatArray,
+    k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, panel: FloatArray,
+    mu: FloatArray, g: FloatArray,
     which: IntArray, u: FloatArray,
 ) -> float:  # fmt: skip
     """Compute the gradient g of risk less expected return on the working set; return the risk."""
@@ -451,10 +543,12 @@ def _slope(
 
 @kernel(fastmath=FAST)
 def _follow(
-    k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, panel: FloatArray, mu: FloatArray, dx: FloatArray,
+    k: int, half: float, p: FloatArray, mar: FloatArray, y: FloatArray, panel: FloatArray,
+    mu: FloatArray, dx: FloatArray,
     dy: FloatArray, g: FloatArray,
 ) -> tuple[bool, float]:  # fmt: skip
-    """Compute dy = C dx and, in the same pass over the panel, the gradient g at the end of the step: most steps are whole.
+    """Compute dy = C dx and, in the same pass over the panel, the gradient g at the end of the
+    step: most steps are whole.
 
     Returns
     -------
@@ -482,7 +576,12 @@ def _follow(
         risk += u0 * m0 + u1 * m1 + u2 * m2 + u3 * m3
         u0, u1, u2, u3 = 2.0 * half * u0, 2.0 * half * u1, 2.0 * half * u2, 2.0 * half * u3
         for i in range(k):
-            part[i] += u0 * panel[t, i] + u1 * panel[t + 1, i] + u2 * panel[t + 2, i] + u3 * panel[t + 3, i]
+            part[i] += (
+                u0 * panel[t, i]
+                + u1 * panel[t + 1, i]
+                + u2 * panel[t + 2, i]
+                + u3 * panel[t + 3, i]
+            )
     for t in range(times - times % 4, times):
         along = 0.0
         for i in range(k):
@@ -501,14 +600,18 @@ def _follow(
 
 @kernel(fastmath=FAST)
 def newton(
-    k: int, members: IntArray, inside: BoolArray, terms: FloatArray, half: float, p: FloatArray, mar: FloatArray,
-    w: FloatArray, y: FloatArray, equality: bool, panel: FloatArray, active: BoolArray, hess: FloatArray, chol: FloatArray,
+    k: int, members: IntArray, inside: BoolArray, terms: FloatArray, half: float, p: FloatArray,
+    mar: FloatArray,
+    w: FloatArray, y: FloatArray, equality: bool, panel: FloatArray, active: BoolArray,
+    hess: FloatArray, chol: FloatArray,
     pivot: IntArray, work: FloatArray, accuracy: float, least: float, nu: float,
 ) -> tuple[float, float, float, int]:  # fmt: skip
-    """Minimise over the working set with everything else held still; w and y move along, ``active`` and H with them.
+    """Minimise over the working set with everything else held still; w and y move along, ``active``
+    and H with them.
 
-    A step that changes the sign of no row is exact; else the step length is searched and H follows the rows. ``pivot`` (2 rows)
-    and ``work`` (17 rows), as wide as the working set can be, and ``chol`` are scratch.
+    A step that changes the sign of no row is exact; else the step length is searched and H follows
+    the rows. ``pivot`` (2 rows) and ``work`` (17 rows), as wide as the working set can be, and
+    ``chol`` are scratch.
 
     Returns
     -------
@@ -551,7 +654,21 @@ def newton(
         for i in range(k):
             q[i] = g[i]
             target[i] = x[i]
-        nu, _ = quadratic(k, lam2, hess, q, target, box, slack, equality, 1e-3 * accuracy * size, chol, free, seg, work)
+        nu, _ = quadratic(
+            k,
+            lam2,
+            hess,
+            q,
+            target,
+            box,
+            slack,
+            equality,
+            1e-3 * accuracy * size,
+            chol,
+            free,
+            seg,
+            work,
+        )
         moved = False
         for i in range(k):
             dx[i] = target[i] - x[i]
@@ -574,10 +691,14 @@ def newton(
 
 @kernel(fastmath=FAST)
 def admit(
-    a64: FloatArray, found: IntArray, gains: FloatArray, count: int, most: int, k: int, bar: int, members: IntArray,
-    used: IntArray, inside: BoolArray, p: FloatArray, panel: FloatArray, active: BoolArray, hess: FloatArray,
+    a64: FloatArray, found: IntArray, gains: FloatArray, count: int, most: int, k: int, bar: int,
+    members: IntArray,
+    used: IntArray, inside: BoolArray, p: FloatArray, panel: FloatArray, active: BoolArray,
+    hess: FloatArray,
 ) -> int:  # fmt: skip
-    """Take the ``most`` best of what pricing found into the working set, with their rows of H; return its size."""
+    """Take the ``most`` best of what pricing found into the working set, with their rows of H;
+    return its size.
+    """
     add = min(count, most)
     for m in range(add):
         best = m

@@ -1,4 +1,6 @@
-"""Kernels of pricing: which assets outside the working set would move, and the proof that all others stand still."""
+"""Kernels of pricing: which assets outside the working set would move, and the proof that all
+others stand still.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ __all__ = ["combine", "mean_square", "price"]
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 FEW, SOME = 48, 96
-"""So many assets are cheaper looked at one by one than ruled out by most rows; and than by those that are left then."""
+"""So many assets are cheaper looked at one by one than ruled out by most rows; and than by those
+that are left then.
+"""
 
 
 @kernel(fastmath=FAST)
@@ -43,9 +47,18 @@ def mean_square(a64: FloatArray, p: FloatArray) -> float:
 
 
 @kernel(fastmath=FAST)
-def _violation(j: int, g: float, w: FloatArray, terms: FloatArray, nu: float) -> tuple[float, float]:
+def _violation(
+    j: int, g: float, w: FloatArray, terms: FloatArray, nu: float
+) -> tuple[float, float]:
     """Return how much asset j wants to move (not negative), and its part of the duality gap."""
-    low, high, ref, cost, a, f = terms[0, j], terms[1, j], terms[2, j], terms[3, j], terms[4, j], terms[5, j]
+    low, high, ref, cost, a, f = (
+        terms[0, j],
+        terms[1, j],
+        terms[2, j],
+        terms[3, j],
+        terms[4, j],
+        terms[5, j],
+    )
     x, excess, part = w[j], 0.0, 0.0
     if x < high:
         sign = 1.0 if x >= ref else -1.0
@@ -62,7 +75,9 @@ def _violation(j: int, g: float, w: FloatArray, terms: FloatArray, nu: float) ->
 
 
 @kernel(fastmath=FAST)
-def _may_move(j: int, product: float, radius: float, w: FloatArray, terms: FloatArray, lam2: float, nu: float) -> bool:
+def _may_move(
+    j: int, product: float, radius: float, w: FloatArray, terms: FloatArray, lam2: float, nu: float
+) -> bool:
     """Whether a reduced cost known up to ``radius`` leaves open that asset j moves."""
     g = lam2 * product - terms[6, j]
     if w[j] < terms[1, j]:
@@ -78,7 +93,8 @@ def _may_move(j: int, product: float, radius: float, w: FloatArray, terms: Float
 
 @kernel(fastmath=FAST)
 def _suspects(
-    g0: FloatArray, away: float, norm: FloatArray, drift: float, peak: FloatArray, inside: BoolArray, w: FloatArray,
+    g0: FloatArray, away: float, norm: FloatArray, drift: float, peak: FloatArray,
+    inside: BoolArray, w: FloatArray,
     terms: FloatArray, lam2: float, nu: float, suspects: IntArray,
 ) -> int:  # fmt: skip
     """Collect the assets of which the reference cannot say that they stand still."""
@@ -95,8 +111,11 @@ def _suspects(
 
 
 @kernel(fastmath=FAST)
-def _advance(b32: Float32Array, g0: FloatArray, u0: FloatArray, u: FloatArray, least: float) -> tuple[float, float]:
-    """Move the reference to u in the rows where it is off by more than ``least``; four rows at a time.
+def _advance(
+    b32: Float32Array, g0: FloatArray, u0: FloatArray, u: FloatArray, least: float
+) -> tuple[float, float]:
+    """Move the reference to u in the rows where it is off by more than ``least``; four rows at a
+    time.
 
     Returns
     -------
@@ -127,18 +146,22 @@ def _advance(b32: Float32Array, g0: FloatArray, u0: FloatArray, u: FloatArray, l
 
 @kernel(fastmath=FAST)
 def price(
-    a64: FloatArray, b32: Float32Array, g0: FloatArray, u0: FloatArray, drift: FloatArray, norm: FloatArray, peak: FloatArray,
-    inside: BoolArray, w: FloatArray, terms: FloatArray, half: float, p: FloatArray, y: FloatArray, mar: FloatArray, nu: float,
+    a64: FloatArray, b32: Float32Array, g0: FloatArray, u0: FloatArray, drift: FloatArray,
+    norm: FloatArray, peak: FloatArray,
+    inside: BoolArray, w: FloatArray, terms: FloatArray, half: float, p: FloatArray,
+    y: FloatArray, mar: FloatArray, nu: float,
     found: IntArray, gains: FloatArray, tol: float,
 ) -> tuple[int, float, float]:  # fmt: skip
     """Look for assets outside the working set that would move.
 
-    The slope of the risk is A u with u_t = p_t min(y_t - mar_t, 0). An asset is passed over only where its reduced cost is
-    proven to have the right sign, by the distance of u from a reference u0 whose products g0 = A u0 are known (Cauchy and
-    Schwarz). Where that leaves too many, the reference moves to u in the rows in which u has moved most: few rows make most
-    of the distance, and the others are not read. ``b32`` is A' (T x N) in float32, or empty; what it is off by is part of the
-    bound: ``drift[0]`` is the error of g0 per unit of ``peak``, the largest norm since then, and negative where there is no
-    reference. Assets that are still open then are computed in float64.
+    The slope of the risk is A u with u_t = p_t min(y_t - mar_t, 0). An asset is passed over only
+    where its reduced cost is proven to have the right sign, by the distance of u from a reference
+    u0 whose products g0 = A u0 are known (Cauchy and Schwarz). Where that leaves too many, the
+    reference moves to u in the rows in which u has moved most: few rows make most of the distance,
+    and the others are not read. ``b32`` is A' (T x N) in float32, or empty; what it is off by is
+    part of the bound: ``drift[0]`` is the error of g0 per unit of ``peak``, the largest norm since
+    then, and negative where there is no reference. Assets that are still open then are computed in
+    float64.
 
     Returns
     -------
@@ -156,15 +179,20 @@ def price(
         rows += u[t] != u0[t]
     count, loss, open_ = 0, 0.0, assets
     if drift[0] >= 0.0:
-        open_ = _suspects(g0, np.sqrt(away), norm, drift[0], peak, inside, w, terms, lam2, nu, suspects)
-        # a quarter of the typical distance: four rows in five, and a sixteenth of the length left, if it is normal
+        open_ = _suspects(
+            g0, np.sqrt(away), norm, drift[0], peak, inside, w, terms, lam2, nu, suspects
+        )
+        # a quarter of the typical distance: four rows in five, and a sixteenth of the length left,
+        # if it is normal
         for least in (0.25 * np.sqrt(away / max(rows, 1)), 0.0):
             if not single or open_ <= (FEW if least > 0.0 else SOME):
                 break
             moved, away = _advance(b32, g0, u0, u, least)
             # rounding of a return to float32, and of a row's product
             drift[0] += 6.1e-8 * np.sqrt(moved)
-            open_ = _suspects(g0, np.sqrt(away), norm, drift[0], peak, inside, w, terms, lam2, nu, suspects)
+            open_ = _suspects(
+                g0, np.sqrt(away), norm, drift[0], peak, inside, w, terms, lam2, nu, suspects
+            )
     if drift[0] < 0.0 or 4 * open_ > assets:
         fresh = np.dot(a64, u)
         for t in range(times):

@@ -1,4 +1,6 @@
-"""Kernels of the window: scenarios laid out by asset, a row replaced by another, a working set cut down."""
+"""Kernels of the window: scenarios laid out by asset, a row replaced by another, a working set cut
+down.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ __all__ = ["keep_only", "slide", "transpose_clean"]
 
 @kernel()
 def transpose_clean(scenarios: FloatArray, out: FloatArray, holes: IntArray) -> int:
-    """Write scenarios (T, N) into ``out`` (N, T), NaN as 0; count NaN by asset; return how many cells are infinite."""
+    """Write scenarios (T, N) into ``out`` (N, T), NaN as 0; count NaN by asset; return how many
+    cells are infinite.
+    """
     times, assets = scenarios.shape
     bad = 0
     for j0 in range(0, assets, 32):
@@ -31,11 +35,15 @@ def transpose_clean(scenarios: FloatArray, out: FloatArray, holes: IntArray) -> 
 
 @kernel()
 def slide(
-    a64: FloatArray, b32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray, squares: FloatArray, peak: FloatArray,
-    members: IntArray, panel: FloatArray, active: BoolArray, hess: FloatArray, k: int, slot: int, fresh: FloatArray,
+    a64: FloatArray, b32: Float32Array, p: FloatArray, g0: FloatArray, u0: FloatArray,
+    squares: FloatArray, peak: FloatArray,
+    members: IntArray, panel: FloatArray, active: BoolArray, hess: FloatArray, k: int, slot: int,
+    fresh: FloatArray,
     weight: float,
 ) -> None:  # fmt: skip
-    """Replace the row in ``slot`` by ``fresh`` and take what hung on the old one out of H and of the reference products."""
+    """Replace the row in ``slot`` by ``fresh`` and take what hung on the old one out of H and of
+    the reference products.
+    """
     assets, single = a64.shape[0], b32.shape[0] == a64.shape[1]
     if active[slot] and p[slot] != 0.0:
         for i in range(k):
@@ -61,7 +69,13 @@ def slide(
 
 @kernel()
 def keep_only(
-    keep: IntArray, members: IntArray, used: IntArray, inside: BoolArray, panel: FloatArray, hess: FloatArray, k: int
+    keep: IntArray,
+    members: IntArray,
+    used: IntArray,
+    inside: BoolArray,
+    panel: FloatArray,
+    hess: FloatArray,
+    k: int,
 ) -> int:
     """Shrink the working set of k assets to the places ``keep``, which rise; return its size."""
     n = len(keep)

@@ -24,10 +24,11 @@ ZERO, NINE, POINT, COMMA, NEWLINE, RETURN = 48, 57, 46, 44, 10, 13
 
 @kernel()
 def quantise(weights: FloatArray, order: IntArray, units: IntArray) -> None:
-    """Turn weights (rows, coins) into whole units of the last decimal, (rows, coins + 1); cash, last, takes the rounding.
+    """Turn weights (rows, assets) into whole units of the last decimal, (rows, assets + 1); cash,
+    last, takes the rounding.
 
-    Each is rounded to the nearest unit. Where the rounded ones add up to more than the whole, those of that row are rounded
-    down instead, so cash is never negative.
+    Each is rounded to the nearest unit. Where the rounded ones add up to more than the whole, those
+    of that row are rounded down instead, so cash is never negative.
     """
     rows, width = len(weights), len(order)
     for row in range(rows):
@@ -47,7 +48,9 @@ def quantise(weights: FloatArray, order: IntArray, units: IntArray) -> None:
 
 @kernel()
 def write_cells(units: IntArray, buffer: Bytes) -> int:
-    """Write whole units as decimals, comma between cells, newline after a row; return the number of bytes."""
+    """Write whole units as decimals, comma between cells, newline after a row; return the number of
+    bytes.
+    """
     at = 0
     rows, width = units.shape
     for row in range(rows):
@@ -75,9 +78,10 @@ def write_cells(units: IntArray, buffer: Bytes) -> int:
 def read_cells(buffer: Bytes, size: int, units: IntArray, starts: IntArray, plain: IntArray) -> int:
     """Read the lines of a buffer that ends with a line end; return their number.
 
-    Writes the cells in units of the 18th decimal into ``units`` (lines, width), the byte at which each line starts into
-    ``starts``, and into ``plain`` whether the line is beyond reproach: ``width`` cells, each ``0``, ``1`` or a decimal between
-    them without sign or exponent, that add up to exactly 1. What is wrong with any other line is for the slow reader to say.
+    Writes the cells in units of the 18th decimal into ``units`` (lines, width), the byte at which
+    each line starts into ``starts``, and into ``plain`` whether the line is beyond reproach:
+    ``width`` cells, each ``0``, ``1`` or a decimal between them without sign or exponent, that add
+    up to exactly 1. What is wrong with any other line is for the slow reader to say.
     """
     width = units.shape[1]
     whole = 10**EXACT
@@ -102,7 +106,12 @@ def read_cells(buffer: Bytes, size: int, units: IntArray, starts: IntArray, plai
                 pointed = True
             elif byte in (COMMA, NEWLINE):
                 # one digit before the point, and one to eighteen behind it
-                fine = fine and digits - decimals == 1 and decimals <= EXACT and (decimals > 0 or not pointed)
+                fine = (
+                    fine
+                    and digits - decimals == 1
+                    and decimals <= EXACT
+                    and (decimals > 0 or not pointed)
+                )
                 if fine:
                     for _ in range(decimals, EXACT):
                         amount *= 10

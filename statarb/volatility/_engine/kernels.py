@@ -1,14 +1,18 @@
-"""Compiled GARCH fitting: sixteen series side by side, one pass for likelihood, gradient and information.
+"""Compiled GARCH fitting: sixteen series side by side, one pass for likelihood, gradient and
+information.
 
-A *lane* is a slot that holds one fit at work: a series, a starting point, the state of its search. All lanes go through time
-together, so that the processor's vector units work on many series at once; a lane whose search has ended is given the next fit.
-No number of one lane enters the arithmetic of another: a fit has the same bits whoever its neighbours are.
+A *lane* is a slot that holds one fit at work: a series, a starting point, the state of its search.
+All lanes go through time together, so that the processor's vector units work on many series at
+once; a lane whose search has ended is given the next fit. No number of one lane enters the
+arithmetic of another: a fit has the same bits whoever its neighbours are.
 
-The variance is ``h_t = omega + (alpha + gamma 1(e_{t-1} < 0)) e_{t-1}^2 + beta h_{t-1}`` (Bollerslev, 1986; Glosten,
-Jagannathan and Runkle, 1993). The search runs over ``(mu, log omega, u, s, k, eta)``, all of them in boxes, with
-``p = 1.003 - exp(u)``, ``alpha = 2 k s p``, ``alpha + gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p``
-is the persistence, ``s`` the share of news in it, ``k`` the share of good news in that. Series with little news in them fix
-hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays within reach.
+The variance is ``h_t = omega + (alpha + gamma 1(e_{t-1} < 0)) e_{t-1}^2 + beta h_{t-1}``
+(Bollerslev, 1986; Glosten, Jagannathan and Runkle, 1993). The search runs over ``(mu, log omega, u,
+s, k, eta)``, all of them in boxes, with ``p = 1.003 - exp(u)``, ``alpha = 2 k s p``, ``alpha +
+gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p`` is the persistence, ``s``
+the share of news in it, ``k`` the share of good news in that. Series with little news in them fix
+hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays within
+reach.
 """
 
 from __future__ import annotations
@@ -45,8 +49,10 @@ FAST = {"contract", "nsz"}
 
 @kernel(fastmath=FAST)
 def _bar(
-    m: float, y: float, mu: float, omega: float, alpha: float, gamma: float, beta: float, c: float, nu1: float,
-    h: float, d_mu: float, d_om: float, d_al: float, d_ga: float, d_be: float, gjr: int | None, student: int | None,
+    m: float, y: float, mu: float, omega: float, alpha: float, gamma: float, beta: float,
+    c: float, nu1: float,
+    h: float, d_mu: float, d_om: float, d_al: float, d_ga: float, d_be: float, gjr: int | None,
+    student: int | None,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Advance one lane by one observation; return the next state and this observation's terms."""
     e = y - mu
@@ -83,7 +89,13 @@ def _bar(
     d_al = e2 + beta * d_al
     d_be = h + beta * d_be
     h = omega + news * e + beta * h
-    return (h, d_mu, d_om, d_al, d_ga, d_be), (ph, pv), z, (r, g0, g1, g2, g3, g4), (a0, a1, a2, a3, a4)
+    return (
+        (h, d_mu, d_om, d_al, d_ga, d_be),
+        (ph, pv),
+        z,
+        (r, g0, g1, g2, g3, g4),
+        (a0, a1, a2, a3, a4),
+    )
 
 
 @kernel(fastmath=FAST)
@@ -91,7 +103,11 @@ def _begin(state: FloatArray) -> None:
     """Set the state to the first observation: what came before it is the backcast."""
     for i in range(LANES):
         backcast = state[A_BACKCAST * LANES + i]
-        alpha, gamma, beta = state[A_ALPHA * LANES + i], state[A_GAMMA * LANES + i], state[A_BETA * LANES + i]
+        alpha, gamma, beta = (
+            state[A_ALPHA * LANES + i],
+            state[A_GAMMA * LANES + i],
+            state[A_BETA * LANES + i],
+        )
         state[H * LANES + i] = state[A_OMEGA * LANES + i] + (alpha + 0.5 * gamma + beta) * backcast
         state[D_MU * LANES + i] = 0.0
         state[D_OMEGA * LANES + i] = 1.0
@@ -105,16 +121,28 @@ def _begin(state: FloatArray) -> None:
 
 
 @kernel(fastmath=FAST)
-def _four_bars(state: FloatArray, data: FloatArray, t: int, gjr: int | None, student: int | None) -> None:
-    """Advance every lane by four observations. The state is read and written once for all four: that is what costs."""
+def _four_bars(
+    state: FloatArray, data: FloatArray, t: int, gjr: int | None, student: int | None
+) -> None:
+    """Advance every lane by four observations. The state is read and written once for all four:
+    that is what costs.
+    """
     now = float(t)
     for i in range(LANES):
         count = state[A_COUNT * LANES + i]
-        mu, omega, alpha = state[A_MU * LANES + i], state[A_OMEGA * LANES + i], state[A_ALPHA * LANES + i]
+        mu, omega, alpha = (
+            state[A_MU * LANES + i],
+            state[A_OMEGA * LANES + i],
+            state[A_ALPHA * LANES + i],
+        )
         gamma, beta = state[A_GAMMA * LANES + i], state[A_BETA * LANES + i]
         c, nu1 = state[A_C * LANES + i], state[A_NU1 * LANES + i]
         h, d0, d1 = state[H * LANES + i], state[D_MU * LANES + i], state[D_OMEGA * LANES + i]
-        d2, d3, d4 = state[D_ALPHA * LANES + i], state[D_GAMMA * LANES + i], state[D_BETA * LANES + i]
+        d2, d3, d4 = (
+            state[D_ALPHA * LANES + i],
+            state[D_GAMMA * LANES + i],
+            state[D_BETA * LANES + i],
+        )
         x, lx, zx, gx, ax = _bar(
             1.0 if now < count else 0.0, data[t * LANES + i],
             mu, omega, alpha, gamma, beta, c, nu1, h, d0, d1, d2, d3, d4, gjr, student,
@@ -179,11 +207,14 @@ def _four_bars(state: FloatArray, data: FloatArray, t: int, gjr: int | None, stu
 
 
 @kernel(fastmath=FAST)
-def _pass(state: FloatArray, data: FloatArray, rows: int, gjr: int | None, student: int | None) -> None:
+def _pass(
+    state: FloatArray, data: FloatArray, rows: int, gjr: int | None, student: int | None
+) -> None:
     """Run all lanes through their series.
 
-    ``gjr`` and ``student`` are ``None`` or an integer: numba compiles a version without the branch for ``None``. The logarithm
-    of the variances is taken of products of sixteen, which stay far inside the range of a double for series of unit variance.
+    ``gjr`` and ``student`` are ``None`` or an integer: numba compiles a version without the branch
+    for ``None``. The logarithm of the variances is taken of products of sixteen, which stay far
+    inside the range of a double for series of unit variance.
     """
     _begin(state)
     for t in range(0, rows, 4):
@@ -200,14 +231,18 @@ def _pass(state: FloatArray, data: FloatArray, rows: int, gjr: int | None, stude
 
 @kernel()
 def _polygamma(x: float) -> tuple[float, float]:
-    """Return digamma and trigamma of a positive number (recurrence, then the asymptotic series; DLMF 5.11.2, 5.15.8)."""
+    """Return digamma and trigamma of a positive number (recurrence, then the asymptotic series;
+    DLMF 5.11.2, 5.15.8).
+    """
     first, second = 0.0, 0.0
     while x < 10.0:
         first -= 1.0 / x
         second += 1.0 / (x * x)
         x += 1.0
     y = 1.0 / (x * x)
-    tail = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * 691 / 32760)))))
+    tail = y * (
+        1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * 691 / 32760))))
+    )
     first += math.log(x) - 0.5 / x - tail
     tail = y * (1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * 691 / 2730)))))
     second += 1.0 / x + 0.5 * y + tail / x
@@ -229,10 +264,14 @@ def _load_point(state: FloatArray, i: int, x: FloatArray) -> None:
 
 
 @kernel()
-def _collect(state: FloatArray, i: int, x: FloatArray, student: int, g: FloatArray, b: FloatArray) -> float:
-    """Return the negative loglikelihood of lane ``i``; fill its gradient ``g`` and expected information ``b``.
+def _collect(
+    state: FloatArray, i: int, x: FloatArray, student: int, g: FloatArray, b: FloatArray
+) -> float:
+    """Return the negative loglikelihood of lane ``i``; fill its gradient ``g`` and expected
+    information ``b``.
 
-    The information of a Student-t with unit variance is that of Fiorentini, Sentana and Calzolari (2003), proposition 1.
+    The information of a Student-t with unit variance is that of Fiorentini, Sentana and Calzolari
+    (2003), proposition 1.
     """
     n = state[A_COUNT * LANES + i]
     log_h, log_u = state[LOG_H * LANES + i], state[LOG_V * LANES + i] - state[LOG_H * LANES + i]
@@ -240,13 +279,19 @@ def _collect(state: FloatArray, i: int, x: FloatArray, student: int, g: FloatArr
     if student:
         digamma, trigamma = _polygamma(0.5 * nu)
         digamma1, trigamma1 = _polygamma(0.5 * (nu + 1.0))
-        constant = math.lgamma(0.5 * (nu + 1.0)) - math.lgamma(0.5 * nu) - 0.5 * math.log(math.pi * (nu - 2.0))
+        constant = (
+            math.lgamma(0.5 * (nu + 1.0))
+            - math.lgamma(0.5 * nu)
+            - 0.5 * math.log(math.pi * (nu - 2.0))
+        )
         loss = -n * constant + 0.5 * log_h + 0.5 * (nu + 1.0) * log_u
         scale, location = 0.5 * nu / (nu + 3.0), nu * (nu + 1.0) / ((nu - 2.0) * (nu + 3.0))
         slope = -0.5 * n * (digamma1 - digamma - 1.0 / (nu - 2.0))
         slope += 0.5 * log_u - 0.5 * (nu + 1.0) * state[SUM_Z * LANES + i] / (nu - 2.0) ** 2
         g[ETA] = -slope * nu * nu
-        tail = 0.25 * (trigamma - trigamma1) - (nu * nu + nu - 12.0) / (2.0 * (nu - 2.0) ** 2 * (nu + 1.0) * (nu + 3.0))
+        tail = 0.25 * (trigamma - trigamma1) - (nu * nu + nu - 12.0) / (
+            2.0 * (nu - 2.0) ** 2 * (nu + 1.0) * (nu + 3.0)
+        )
         both = -3.0 * nu * nu / ((nu - 2.0) * (nu + 1.0) * (nu + 3.0))
         b[ETA, ETA] = n * nu**4 * tail
     else:
@@ -254,12 +299,17 @@ def _collect(state: FloatArray, i: int, x: FloatArray, student: int, g: FloatArr
         scale, location, both = 0.5, 1.0, 0.0
         g[ETA] = 0.0
         b[ETA, ETA] = 1.0
-    jacobian = np.zeros((5, 5))  # rows: mu, omega, alpha, gamma, beta; columns: mu, log omega, u, s, k
+    # rows: mu, omega, alpha, gamma, beta; columns: mu, log omega, u, s, k
+    jacobian = np.zeros((5, 5))
     jacobian[0, MU] = 1.0
     jacobian[1, LOG_OMEGA] = state[A_OMEGA * LANES + i]
     slope = -math.exp(x[U])
     p = 1.0 + SLACK + slope
-    jacobian[2, U], jacobian[2, S], jacobian[2, K] = slope * 2.0 * x[K] * x[S], 2.0 * x[K] * p, 2.0 * x[S] * p
+    jacobian[2, U], jacobian[2, S], jacobian[2, K] = (
+        slope * 2.0 * x[K] * x[S],
+        2.0 * x[K] * p,
+        2.0 * x[S] * p,
+    )
     skew = 2.0 * (1.0 - 2.0 * x[K])
     jacobian[3, U], jacobian[3, S], jacobian[3, K] = slope * skew * x[S], skew * p, -4.0 * x[S] * p
     jacobian[4, U], jacobian[4, S] = slope * (1.0 - x[S]), -p
@@ -289,7 +339,9 @@ def _collect(state: FloatArray, i: int, x: FloatArray, student: int, g: FloatArr
 
 @kernel()
 def _solve(b: FloatArray, rhs: FloatArray, free: IntArray, d: FloatArray) -> None:
-    """Solve ``b d = rhs`` on the free coordinates by Cholesky; a pivot that is not positive is lifted."""
+    """Solve ``b d = rhs`` on the free coordinates by Cholesky; a pivot that is not positive is
+    lifted.
+    """
     low = np.zeros((DIM, DIM))
     index = np.zeros(DIM, np.int64)
     m = 0
@@ -321,15 +373,18 @@ def _solve(b: FloatArray, rhs: FloatArray, free: IntArray, d: FloatArray) -> Non
 
 @kernel()
 def _propose(x: FloatArray, g: FloatArray, b: FloatArray, box: FloatArray, d: FloatArray) -> float:
-    """Fill ``d`` with a Newton step that stays in the box; return the fall that the quadratic model expects of it."""
+    """Fill ``d`` with a Newton step that stays in the box; return the fall that the quadratic model
+    expects of it.
+    """
     free = np.ones(DIM, np.int64)
     for a in range(DIM):
         d[a] = 0.0
         at_low, at_high = x[a] <= box[0, a], x[a] >= box[1, a]
         if (at_low and at_high) or (at_low and g[a] > 0.0) or (at_high and g[a] < 0.0):
             free[a] = 0
-    # From face to face of the box: on each, towards the foot of the quadratic model, as far as the next wall. The model falls
-    # on every piece, which setting the offending coordinates to their bounds all at once does not promise.
+    # From face to face of the box: on each, towards the foot of the quadratic model, as far as the
+    # next wall. The model falls on every piece, which setting the offending coordinates to their
+    # bounds all at once does not promise.
     rhs, piece = np.zeros(DIM), np.zeros(DIM)
     for _ in range(DIM):
         for a in range(DIM):
@@ -393,11 +448,13 @@ def _judge(
     new_information: FloatArray,
     box: FloatArray,
 ) -> int:
-    """Take or refuse the point just evaluated and choose the next one; -1 while the search goes on, else its status.
+    """Take or refuse the point just evaluated and choose the next one; -1 while the search goes on,
+    else its status.
 
-    ``number`` holds the loss and its slope along the step under trial; ``count`` the points taken, the passes, the cuts of the
-    step, and the steps that led nowhere. Information serves as curvature for the first three points; from then on BFGS updates
-    learn what the information does not know: tails fatter than assumed, and the bend of the valley.
+    ``number`` holds the loss and its slope along the step under trial; ``count`` the points taken,
+    the passes, the cuts of the step, and the steps that led nowhere. Information serves as
+    curvature for the first three points; from then on BFGS updates learn what the information does
+    not know: tails fatter than assumed, and the bend of the valley.
     """
     step = np.zeros(DIM)
     count[1] += 1
@@ -430,8 +487,8 @@ def _judge(
         number[0] = loss
         count[0] += 1
         count[3] = 0
-    # Is there anything left to gain, by the curvature learnt; and if not, by the information too (updates that went astray can
-    # make a slope look flat)?
+    # Is there anything left to gain, by the curvature learnt; and if not, by the information too
+    # (updates that went astray can make a slope look flat)?
     fresh = count[3] > 0
     while True:
         if fresh:
@@ -456,7 +513,14 @@ def _judge(
 
 @kernel()
 def _load_series(
-    state: FloatArray, data: FloatArray, i: int, values: FloatArray, first: int, count: int, backcast: float, rows: int
+    state: FloatArray,
+    data: FloatArray,
+    i: int,
+    values: FloatArray,
+    first: int,
+    count: int,
+    backcast: float,
+    rows: int,
 ) -> None:
     """Put one series into a lane; what follows its end is never counted."""
     for t in range(count):
@@ -490,7 +554,8 @@ def fit_lanes(
     backcast : (series,) float64
         Variance before the first observation.
     series : (fits,) int64
-        Series of each fit. Neighbours should be of similar length: all lanes run for as long as the longest.
+        Series of each fit. Neighbours should be of similar length: all lanes run for as long as the
+        longest.
     start : (fits, 6) float64
         Starting points ``(mu, log omega, u, s, k, eta)``, inside the box.
     box : (2, 6) float64
@@ -529,7 +594,9 @@ def fit_lanes(
             if task[i] < 0 and waiting < fits:
                 task[i] = waiting
                 asset = series[waiting]
-                _load_series(state, data, i, values, first[asset], count[asset], backcast[asset], rows)
+                _load_series(
+                    state, data, i, values, first[asset], count[asset], backcast[asset], rows
+                )
                 trial[i] = start[waiting]
                 counter[i] = 0
                 number[i] = 0.0
@@ -545,7 +612,9 @@ def fit_lanes(
             if task[i] < 0:
                 continue
             new = _collect(state, i, trial[i], 0 if student is None else 1, new_g, new_b)
-            status = _judge(new, x[i], trial[i], g[i], b[i], info[i], number[i], counter[i], new_g, new_b, box)
+            status = _judge(
+                new, x[i], trial[i], g[i], b[i], info[i], number[i], counter[i], new_g, new_b, box
+            )
             if status >= 0:
                 point[task[i]], loss[task[i]] = x[i], number[i, 0]
                 outcome[task[i], 0], outcome[task[i], 1] = status, counter[i, 1]

@@ -1,4 +1,6 @@
-"""The same arithmetic in plain numpy, short enough to be believed at sight: what the compiled kernels are tested against."""
+"""The same arithmetic in plain numpy, short enough to be believed at sight: what the compiled
+kernels are tested against.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def variance_path(returns: FloatArray, parameters: FloatArray, backcast: float) 
 
 
 def filter_series(returns: FloatArray, parameters: FloatArray, variance: float) -> FloatArray:
-    """Return the variance of the next return after each row of one series with NaN; ``variance`` is the one before it."""
+    """Return the variance of the next return after each row of one series with NaN; ``variance`` is
+    the one before it.
+    """
     mu, omega, alpha, gamma, beta = parameters[:5]
     after = []
     for value in returns:
@@ -50,7 +54,9 @@ def filter_series(returns: FloatArray, parameters: FloatArray, variance: float) 
 
 
 def loglikelihood(returns: FloatArray, parameters: FloatArray, backcast: float) -> float:
-    """Return the loglikelihood of one series: normal for five parameters, Student-t of unit variance for six."""
+    """Return the loglikelihood of one series: normal for five parameters, Student-t of unit
+    variance for six.
+    """
     h = variance_path(returns, parameters, backcast)[:-1]
     square = (returns - parameters[0]) ** 2 / h
     if len(parameters) == 5:
@@ -61,7 +67,9 @@ def loglikelihood(returns: FloatArray, parameters: FloatArray, backcast: float) 
 
 
 def native_parameters(x: FloatArray, student: bool) -> FloatArray:
-    """Return ``mu, omega, alpha, gamma, beta`` (and ``nu``) of a point ``mu, log omega, u, s, k, eta`` of the search."""
+    """Return ``mu, omega, alpha, gamma, beta`` (and ``nu``) of a point ``mu, log omega, u, s, k,
+    eta`` of the search.
+    """
     mu, log_omega, u, s, k, eta = x
     p = 1.003 - np.exp(u)
     good, bad = 2 * k * s * p, 2 * (1 - k) * s * p
@@ -70,8 +78,14 @@ def native_parameters(x: FloatArray, student: bool) -> FloatArray:
 
 
 def moments(values: FloatArray) -> tuple[float, float, float]:
-    """Return mean, standard deviation and backcast of the observed returns, the last one once scaled to mean 0, variance 1."""
+    """Return mean, standard deviation and backcast of the observed returns, the last one once
+    scaled to mean 0, variance 1.
+    """
     x = values[~np.isnan(values)]
     weight = 0.94 ** np.arange(min(75, len(x)))
     scaled = (x - x.mean()) / x.std()
-    return float(x.mean()), float(x.std()), float(weight @ scaled[: len(weight)] ** 2 / weight.sum())
+    return (
+        float(x.mean()),
+        float(x.std()),
+        float(weight @ scaled[: len(weight)] ** 2 / weight.sum()),
+    )

@@ -1,4 +1,6 @@
-"""Holes in columns of prices: carried over, interpolated, tied to both ends, and blanked where they are too long."""
+"""Holes in columns of prices: carried over, interpolated, tied to both ends, and blanked where they
+are too long.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def carry(values: FloatArray) -> None:
 
 @kernel()
 def interpolate(values: FloatArray, elapsed: FloatArray) -> None:
-    """Draw straight lines over holes with numbers on both sides, and carry the last number to the open end, in place.
+    """Draw straight lines over holes with numbers on both sides, and carry the last number to the
+    open end, in place.
 
     ``elapsed`` (rows,) are the times of the rows, in any unit.
     """
@@ -48,10 +51,11 @@ def interpolate(values: FloatArray, elapsed: FloatArray) -> None:
 
 @kernel()
 def tie_paths(values: FloatArray, steps: FloatArray, elapsed: FloatArray, tie: bool) -> None:
-    """Walk over each hole by the given steps, in place; ``tie`` spreads what is missing at the far side evenly over time.
+    """Walk over each hole by the given steps, in place; ``tie`` spreads what is missing at the far
+    side evenly over time.
 
-    ``values`` (rows, columns) are logs of prices, ``steps`` (rows, columns) expected changes, of which those in holes and at
-    the first number after a hole are read.
+    ``values`` (rows, columns) are logs of prices, ``steps`` (rows, columns) expected changes, of
+    which those in holes and at the first number after a hole are read.
     """
     rows, columns = values.shape
     last = np.full(columns, -1)
@@ -80,11 +84,14 @@ def tie_paths(values: FloatArray, steps: FloatArray, elapsed: FloatArray, tie: b
 
 
 @kernel()
-def blank_long_holes(values: FloatArray, seen: BoolArray, elapsed: FloatArray, max_gap: float, fill_start: bool) -> None:
-    """Put NaN back into holes longer than ``max_gap`` steps, in place; ``fill_start`` leaves their first ``max_gap`` steps.
+def blank_long_holes(
+    values: FloatArray, seen: BoolArray, elapsed: FloatArray, max_gap: float, fill_start: bool
+) -> None:
+    """Put NaN back into holes longer than ``max_gap`` steps, in place; ``fill_start`` leaves their
+    first ``max_gap`` steps.
 
-    ``seen`` (rows, columns) says what was a number before the filling; ``elapsed`` (rows,) are the times of the rows in
-    steps. A hole that is open at the end reaches to the last row.
+    ``seen`` (rows, columns) says what was a number before the filling; ``elapsed`` (rows,) are the
+    times of the rows in steps. A hole that is open at the end reaches to the last row.
     """
     rows, columns = values.shape
     last = np.full(columns, -1)

@@ -15,7 +15,10 @@ __all__ = ["QuoteFile"]
 LONGEST_LINE = 64 << 20
 
 _OTHER_KINDS = (
-    (b"PAR1", "a Parquet file; quotes are CSV, and a panel (market.parquet) is opened by Panel.load"),
+    (
+        b"PAR1",
+        "a Parquet file; quotes are CSV, and a panel (market.parquet) is opened by Panel.load",
+    ),
     (b"PK\x03\x04", "a ZIP archive; unpack it first"),
     (b"BZh", "compressed by bzip2; unpack it first, or pack it with gzip"),
     (b"\xfd7zXZ", "compressed by xz; unpack it first, or pack it with gzip"),
@@ -27,7 +30,8 @@ _OTHER_KINDS = (
 
 
 class QuoteFile:
-    """An open quote file: its header, and then its rows in blocks of bytes that end with a line end.
+    """An open quote file: its header, and then its rows in blocks of bytes that end with a line
+    end.
 
     Parameters
     ----------
@@ -98,7 +102,10 @@ class QuoteFile:
                 filled -= cut
             elif filled >= len(buffer) - 1:
                 if filled > LONGEST_LINE:
-                    raise DataError(f"{self.path} has a line of more than {LONGEST_LINE >> 20} MB; is it a table of quotes?")
+                    raise DataError(
+                        f"{self.path} has a line of more than {LONGEST_LINE >> 20} MB; is it a "
+                        "table of quotes?"
+                    )
                 buffer = buffer + bytearray(len(buffer))
 
     def _first_line(self) -> str:
@@ -115,9 +122,14 @@ class QuoteFile:
         header = line.decode("utf-8-sig", errors="replace").strip("\r\n")
         if not header.strip():
             state = "empty" if not start.strip() else "without a header: its first line is blank"
-            raise DataError(f"{self.path} is {state}; give a CSV file with a header and at least one row")
+            raise DataError(
+                f"{self.path} is {state}; give a CSV file with a header and at least one row"
+            )
         if any(ord(letter) < 32 and letter != "\t" for letter in header):
-            raise DataError(f"{self.path} is no CSV text with lines: its header would be {header[:40]!r}; give CSV in UTF-8")
+            raise DataError(
+                f"{self.path} is no CSV text with lines: its header would be {header[:40]!r}; give "
+                "CSV in UTF-8"
+            )
         return header
 
     def _read(self, size: int) -> bytes:
@@ -129,7 +141,8 @@ class QuoteFile:
             return self._file.readinto(buffer) or 0  # type: ignore[attr-defined]
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise DataError(
-                f"{self.path} is a damaged gzip file ({error}); copy it again, or check it with `gzip --test`"
+                f"{self.path} is a damaged gzip file ({error}); copy it again, or check it with "
+                "`gzip --test`"
             ) from error
         except OSError as error:
             raise DataError(f"cannot read {self.path}: {error.strerror or error}") from error

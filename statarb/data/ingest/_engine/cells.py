@@ -1,4 +1,6 @@
-"""Cells: quotes in any order are put on the grid, block of days by block of days, within bounded memory."""
+"""Cells: quotes in any order are put on the grid, block of days by block of days, within bounded
+memory.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class Quotes:
 
 @dataclasses.dataclass
 class _Block:
-    """Some neighbouring cells of all coins; a price of 0 stands for a cell without a quote, which fresh pages are."""
+    """Some neighbouring cells of all coins; a price of 0 stands for a cell without a quote, which
+    fresh pages are.
+    """
 
     price: FloatArray
     unrounded: FloatArray
@@ -81,7 +85,13 @@ class Cells:
     """
 
     def __init__(
-        self, step: int, coins: IntArray | None, *, unrounded: bool = True, volume: bool = True, market_cap: bool = True
+        self,
+        step: int,
+        coins: IntArray | None,
+        *,
+        unrounded: bool = True,
+        volume: bool = True,
+        market_cap: bool = True,
     ) -> None:
         self._step = step
         self._table = None if coins is None else np.unique(coins)
@@ -95,7 +105,9 @@ class Cells:
         self._duplicates = np.zeros(0, dtype=np.int64)
 
     def judge(self, quotes: Quotes) -> None:
-        """Set the code of every row that is still good and has an unknown coin or no usable price."""
+        """Set the code of every row that is still good and has an unknown coin or no usable
+        price.
+        """
         fresh = np.unique(_unknown_ids(quotes.coin, quotes.code, self._lookup, LARGEST_ID))
         if self._table is not None:
             fresh = fresh[np.isin(fresh, self._table)]
@@ -104,7 +116,9 @@ class Cells:
         _judge(quotes.coin, quotes.price, quotes.code, self._lookup)
 
     def add(self, quotes: Quotes) -> int:
-        """Put the good rows where they belong, later ones over earlier ones; return how many they are."""
+        """Put the good rows where they belong, later ones over earlier ones; return how many they
+        are.
+        """
         rows = np.flatnonzero(quotes.code == 0)
         if len(rows) == 0:
             return 0
@@ -122,12 +136,18 @@ class Cells:
     @property
     def accepted(self) -> dict[int, int]:
         """Number of accepted rows by coin id, duplicates included."""
-        return {self._ids[place]: int(self._accepted[place]) for place in np.argsort(self._ids, kind="stable")}
+        return {
+            self._ids[place]: int(self._accepted[place])
+            for place in np.argsort(self._ids, kind="stable")
+        }
 
     @property
     def duplicates(self) -> dict[int, int]:
         """Number of accepted rows that a later row of the same cell replaced, by coin id."""
-        return {self._ids[place]: int(self._duplicates[place]) for place in np.argsort(self._ids, kind="stable")}
+        return {
+            self._ids[place]: int(self._duplicates[place])
+            for place in np.argsort(self._ids, kind="stable")
+        }
 
     def span(self) -> tuple[int, int]:
         """Return the first and the last cell in use."""
@@ -136,7 +156,9 @@ class Cells:
         return low, last * CELLS_A_BLOCK + int(np.flatnonzero(self._blocks[last].used)[-1])
 
     def assemble(self) -> tuple[IntArray, IntArray, dict[str, AnyFloatArray]]:
-        """Return the cells in use, the coin ids that have a quote, and the arrays; gives the blocks up as it goes."""
+        """Return the cells in use, the coin ids that have a quote, and the arrays; gives the blocks
+        up as it goes.
+        """
         order = sorted(self._blocks)
         for block in order:
             self._block(block)
@@ -144,7 +166,9 @@ class Cells:
         chosen = np.argsort(ids, kind="stable")
         chosen = chosen[self._accepted[chosen] > 0]
         rows = [np.flatnonzero(self._blocks[block].used) for block in order]
-        cells = np.concatenate([block * CELLS_A_BLOCK + used for block, used in zip(order, rows, strict=True)])
+        cells = np.concatenate(
+            [block * CELLS_A_BLOCK + used for block, used in zip(order, rows, strict=True)]
+        )
         arrays: dict[str, AnyFloatArray] = {}
         for name in ("price", *(field for field, kept in self._keep.items() if kept)):
             kind = getattr(self._blocks[order[0]], name).dtype
@@ -153,15 +177,24 @@ class Cells:
             for block, used in zip(order, rows, strict=True):
                 part = slice(low, low + len(used))
                 prices = whole[part] if name == "price" else arrays["price"][part]
-                _gather(getattr(self._blocks[block], name), used, chosen, prices, name == "price", whole[part])
-                setattr(self._blocks[block], name, np.empty((0, self._blocks[block].width), dtype=kind))
+                _gather(
+                    getattr(self._blocks[block], name),
+                    used,
+                    chosen,
+                    prices,
+                    name == "price",
+                    whole[part],
+                )
+                setattr(
+                    self._blocks[block], name, np.empty((0, self._blocks[block].width), dtype=kind)
+                )
                 low += len(used)
             if name in ("price", "unrounded") or not all(np.isnan(row).all() for row in whole):
                 arrays[name] = whole
         self._blocks.clear()
         return cells, ids[chosen], arrays
 
-    # -- inside ---------------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------
 
     def _register(self, ids: IntArray) -> None:
         top = int(ids.max(initial=0))
@@ -169,12 +202,15 @@ class Cells:
             larger = np.zeros(1 << (top + 1).bit_length(), dtype=np.int32)
             larger[: len(self._lookup)] = self._lookup
             self._lookup = larger
-        self._lookup[ids] = np.arange(len(self._ids) + 1, len(self._ids) + len(ids) + 1, dtype=np.int32)
+        self._lookup[ids] = np.arange(
+            len(self._ids) + 1, len(self._ids) + len(ids) + 1, dtype=np.int32
+        )
         self._ids.extend(int(coin) for coin in ids)
         self._accepted = np.append(self._accepted, np.zeros(len(ids), dtype=np.int64))
         self._duplicates = np.append(self._duplicates, np.zeros(len(ids), dtype=np.int64))
         if self._width < len(self._ids):
-            # Where coins come one after the other, room for more saves copies; pages that are not written cost nothing.
+            # Where coins come one after the other, room for more saves copies; pages that are not
+            # written cost nothing.
             self._width = max(len(self._ids), self._width * 5 // 4)
 
     def _block(self, number: int) -> _Block:
@@ -182,9 +218,15 @@ class Cells:
         if block is None or block.width < len(self._ids):
             fresh = _Block(
                 price=_pages((CELLS_A_BLOCK, self._width), np.float64),
-                unrounded=_pages((CELLS_A_BLOCK if self._keep["unrounded"] else 0, self._width), np.float64),
-                volume=_pages((CELLS_A_BLOCK if self._keep["volume"] else 0, self._width), np.float32),
-                market_cap=_pages((CELLS_A_BLOCK if self._keep["market_cap"] else 0, self._width), np.float32),
+                unrounded=_pages(
+                    (CELLS_A_BLOCK if self._keep["unrounded"] else 0, self._width), np.float64
+                ),
+                volume=_pages(
+                    (CELLS_A_BLOCK if self._keep["volume"] else 0, self._width), np.float32
+                ),
+                market_cap=_pages(
+                    (CELLS_A_BLOCK if self._keep["market_cap"] else 0, self._width), np.float32
+                ),
                 used=np.zeros(CELLS_A_BLOCK, dtype=np.bool_),
             )
             if block is not None:
@@ -218,9 +260,11 @@ class Cells:
 
 
 def _pages(shape: tuple[int, int], kind: Any) -> Any:
-    """Return an array whose memory goes back to the system when it is dropped, and counts only where it was written.
+    """Return an array whose memory goes back to the system when it is dropped, and counts only
+    where it was written.
 
-    The allocator keeps blocks of a few MB for later use, which would double the peak while the panel is assembled.
+    The allocator keeps blocks of a few MB for later use, which would double the peak while the
+    panel is assembled.
     """
     size = shape[0] * shape[1]
     if size == 0:
@@ -244,13 +288,19 @@ def _cells(stamp: IntArray, step: int, size: int) -> tuple[IntArray, IntArray]:
 
 
 @kernel()
-def _unknown_ids(coin: IntArray, code: Codes, lookup: npt.NDArray[np.int32], largest: int) -> IntArray:
+def _unknown_ids(
+    coin: IntArray, code: Codes, lookup: npt.NDArray[np.int32], largest: int
+) -> IntArray:
     """Return the ids of good rows that are valid and not yet known, with repetitions."""
     found = np.empty(coin.shape[0], dtype=np.int64)
     count = 0
     for row in range(coin.shape[0]):
         label = coin[row]
-        if code[row] == 0 and 0 < label <= largest and (label >= lookup.shape[0] or lookup[label] == 0):
+        if (
+            code[row] == 0
+            and 0 < label <= largest
+            and (label >= lookup.shape[0] or lookup[label] == 0)
+        ):
             found[count] = label
             count += 1
     return found[:count].copy()
@@ -295,7 +345,9 @@ def _scatter(
     accepted: IntArray,
     duplicates: IntArray,
 ) -> None:
-    """Write the quotes of ``rows`` into a block that begins at cell ``first``; a field of length 0 is left out."""
+    """Write the quotes of ``rows`` into a block that begins at cell ``first``; a field of length 0
+    is left out.
+    """
     fine = unrounded_out.shape[0] > 0
     with_volume = volume_out.shape[0] > 0
     with_cap = market_cap_out.shape[0] > 0
@@ -324,9 +376,16 @@ def _scatter(
 
 @kernel()
 def _gather(
-    block: AnyFloatArray, rows: IntArray, columns: IntArray, prices: AnyFloatArray, first: bool, out: AnyFloatArray
+    block: AnyFloatArray,
+    rows: IntArray,
+    columns: IntArray,
+    prices: AnyFloatArray,
+    first: bool,
+    out: AnyFloatArray,
 ) -> None:
-    """Copy some rows and columns of a block. Where there is no price stands NaN; ``first`` is the call for the prices."""
+    """Copy some rows and columns of a block. Where there is no price stands NaN; ``first`` is the
+    call for the prices.
+    """
     for row in range(rows.shape[0]):
         source = block[rows[row]]
         target = out[row]
@@ -337,4 +396,6 @@ def _gather(
         else:
             price = prices[row]
             for column in range(columns.shape[0]):
-                target[column] = source[columns[column]] if price[column] == price[column] else np.nan
+                target[column] = (
+                    source[columns[column]] if price[column] == price[column] else np.nan
+                )

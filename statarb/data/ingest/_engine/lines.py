@@ -1,6 +1,7 @@
 """Lines of a block of CSV bytes: where they are, how many fields they have, and the stamps in them.
 
-Kernels; the short Python twins that the tests compare them with stand in :mod:`statarb.data.ingest._engine.fields`.
+Kernels; the short Python twins that the tests compare them with stand in
+:mod:`statarb.data.ingest._engine.fields`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ Bytes = npt.NDArray[np.uint8]
 NO_STAMP = -(2**63)
 """What stands for a stamp that could not be read."""
 SKIP, STAMP, COIN, PRICE = 0, 1, 2, 3
-"""Roles of a field; the numbers beside the price follow it: market capitalisation, supply, volume."""
+"""Roles of a field; the numbers beside the price follow it: market capitalisation, supply,
+volume.
+"""
 TENS = 10.0 ** np.arange(23)
 
 
@@ -46,14 +49,17 @@ def count_lines(text: Bytes) -> int:
 def read_rows(
     text: Bytes, lines: int, roles: npt.NDArray[np.int8]
 ) -> tuple[IntArray, IntArray, IntArray, FloatArray, BoolArray]:
-    """Read the lines that are written in the plainest way; the others are left to a more careful reader.
+    """Read the lines that are written in the plainest way; the others are left to a more careful
+    reader.
 
-    Plain is a line of as many fields as ``roles`` has, none quoted; a stamp such as ``2018-01-17 11:25:18`` with or without
-    a fraction; a coin id of digits; and numbers without a sign that a double holds exactly up to one multiplication or
-    division by a power of ten (Clinger 1990): the result is then the one nearest to the decimal.
+    Plain is a line of as many fields as ``roles`` has, none quoted; a stamp such as ``2018-01-17
+    11:25:18`` with or without a fraction; a coin id of digits; and numbers without a sign that a
+    double holds exactly up to one multiplication or division by a power of ten (Clinger 1990): the
+    result is then the one nearest to the decimal.
 
-    Returns starts (lines + 1), stamps in microseconds since 1970, coin ids, numbers (4 x lines, by role, NaN where a field is
-    empty), and whether a line is plain; of one that is not, nothing but its start is meant.
+    Returns starts (lines + 1), stamps in microseconds since 1970, coin ids, numbers (4 x lines, by
+    role, NaN where a field is empty), and whether a line is plain; of one that is not, nothing but
+    its start is meant.
     """
     width = roles.shape[0]
     starts = np.empty(lines + 1, dtype=np.int64)
@@ -116,9 +122,12 @@ def read_rows(
                     power += exponent
                     good = good and bool(after > at)
                     at = max(after, at)
-                # Eighteen digits fit in 64 bits; a double holds whole numbers up to 2^53, and powers of ten up to 10^22.
+                # Eighteen digits fit in 64 bits; a double holds whole numbers up to 2^53, and
+                # powers of ten up to 10^22.
                 if count > 0 and count <= 18 and mantissa <= 2**53 and -22 <= power <= 22:
-                    numbers[role - PRICE, line] = mantissa * TENS[power] if power >= 0 else mantissa / TENS[-power]
+                    numbers[role - PRICE, line] = (
+                        mantissa * TENS[power] if power >= 0 else mantissa / TENS[-power]
+                    )
                 else:
                     good = good and count == 0 and bool(at == begin)
             if text[at] == 13 and text[at + one] == 10:
@@ -143,7 +152,9 @@ def read_rows(
 
 @kernel()
 def _exponent(text: Bytes, at: np.uint64) -> tuple[np.int64, np.uint64]:
-    """Return an exponent of up to three digits and the place after it; place 0 where there is none."""
+    """Return an exponent of up to three digits and the place after it; place 0 where there is
+    none.
+    """
     one = np.uint64(1)
     down = text[at] == 45
     if down or text[at] == 43:
@@ -168,9 +179,11 @@ def _same(text: Bytes, one: np.uint64, two: np.uint64) -> bool:
 
 @kernel()
 def find_lines(text: Bytes, lines: int) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
-    """Return start and end (without the line end) of each line, its fields, and whether its quotes are open at its end.
+    """Return start and end (without the line end) of each line, its fields, and whether its quotes
+    are open at its end.
 
-    A comma between quotes is no separator. A blank line has 0 fields. The text ends with a line end.
+    A comma between quotes is no separator. A blank line has 0 fields. The text ends with a line
+    end.
     """
     starts = np.empty(lines, dtype=np.int64)
     ends = np.empty(lines, dtype=np.int64)
@@ -208,7 +221,9 @@ def find_lines(text: Bytes, lines: int) -> tuple[IntArray, IntArray, IntArray, B
 
 @kernel()
 def blank_fields(text: Bytes, starts: IntArray, ends: IntArray, width: int) -> BoolArray:
-    """Whether each field of each line (lines x width; no quotes) is empty, or one of the words NaN and NULL in any case."""
+    """Whether each field of each line (lines x width; no quotes) is empty, or one of the words NaN
+    and NULL in any case.
+    """
     blank = np.ones((starts.shape[0], width), dtype=np.bool_)
     for line in range(starts.shape[0]):
         at = starts[line]
@@ -218,7 +233,11 @@ def blank_fields(text: Bytes, starts: IntArray, ends: IntArray, width: int) -> B
                 stop += 1
             size = stop - at
             if size == 3:
-                blank[line, place] = (text[at] | 32) == 110 and (text[at + 1] | 32) == 97 and (text[at + 2] | 32) == 110
+                blank[line, place] = (
+                    (text[at] | 32) == 110
+                    and (text[at + 1] | 32) == 97
+                    and (text[at + 2] | 32) == 110
+                )
             elif size == 4:
                 blank[line, place] = (
                     (text[at] | 32) == 110
@@ -234,9 +253,11 @@ def blank_fields(text: Bytes, starts: IntArray, ends: IntArray, width: int) -> B
 
 @kernel()
 def read_stamps(text: Bytes, offsets: IntArray) -> IntArray:
-    """Return stamps such as ``2018-01-17 11:25:18`` or ``2018-01-17T11:25:18.123`` in microseconds since 1970.
+    """Return stamps such as ``2018-01-17 11:25:18`` or ``2018-01-17T11:25:18.123`` in microseconds
+    since 1970.
 
-    ``offsets`` (rows + 1) bound the stamps in ``text``. Anything written otherwise gives ``NO_STAMP``.
+    ``offsets`` (rows + 1) bound the stamps in ``text``. Anything written otherwise gives
+    ``NO_STAMP``.
     """
     rows = offsets.shape[0] - 1
     stamps = np.empty(rows, dtype=np.int64)
@@ -259,7 +280,11 @@ def _stamp(text: Bytes, at: np.int64, size: np.int64) -> int:
         if text[at + place] < 48 or text[at + place] > 57:
             return NO_STAMP
     year = (
-        1000 * np.int64(text[at]) + 100 * np.int64(text[at + 1]) + 10 * np.int64(text[at + 2]) + np.int64(text[at + 3]) - 53328
+        1000 * np.int64(text[at])
+        + 100 * np.int64(text[at + 1])
+        + 10 * np.int64(text[at + 2])
+        + np.int64(text[at + 3])
+        - 53328
     )
     month = 10 * np.int64(text[at + 5]) + np.int64(text[at + 6]) - 528
     day = 10 * np.int64(text[at + 8]) + np.int64(text[at + 9]) - 528
@@ -271,7 +296,16 @@ def _stamp(text: Bytes, at: np.int64, size: np.int64) -> int:
         longest = 30
     elif month == 2:
         longest = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    if year < 1 or month < 1 or month > 12 or day < 1 or day > longest or hour > 23 or minute > 59 or second > 59:
+    if (
+        year < 1
+        or month < 1
+        or month > 12
+        or day < 1
+        or day > longest
+        or hour > 23
+        or minute > 59
+        or second > 59
+    ):
         return NO_STAMP
     fraction = np.int64(0)
     for place in range(20, 26):

@@ -1,7 +1,8 @@
 """Parsing: a block of whole lines becomes quotes.
 
-Three readers, each for what the one before leaves over: a kernel for plainly written rows, polars for rows that are written
-otherwise, and Python for the single rows that are neither. Only the last one decides what is wrong with a row.
+Three readers, each for what the one before leaves over: a kernel for plainly written rows, polars
+for rows that are written otherwise, and Python for the single rows that are neither. Only the last
+one decides what is wrong with a row.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from statarb.data.ingest.rejects import Reason
 __all__ = ["Parsed", "parse_block"]
 
 _FOOTER = re.compile(r"\s*\(\d+ rows? affected\)\s*")
-# A stamp beyond ASCII cannot be one; polars refuses such text, so it gets a mark that cannot be read either.
+# A stamp beyond ASCII cannot be one; polars refuses such text, so it gets a mark that cannot be
+# read either.
 _ASCII = bytes(range(128)) + b"?" * 128
 _NUMBERS = ("price", "market_cap", "supply", "volume")
 
@@ -78,14 +80,19 @@ class Parsed:
 def parse_block(block: bytes | memoryview, layout: Layout) -> Parsed:
     """Read the lines of a block, which ends with a line end.
 
-    Blank lines and the footer of a database export are no rows. Everything else is either among the quotes or malformed.
+    Blank lines and the footer of a database export are no rows. Everything else is either among the
+    quotes or malformed.
     """
     if layout.name == "matrix":
         return _parse_carefully(bytes(block), layout)
     text: Bytes = np.frombuffer(block, dtype=np.uint8)
     count = int(count_lines(text))
     starts, stamp, coin, numbers, regular = read_rows(text, count, _roles(layout))
-    quotes = _quotes(stamp, coin, {name: numbers[place] for place, name in enumerate(_NUMBERS) if _place(layout, name) >= 0})
+    quotes = _quotes(
+        stamp,
+        coin,
+        {name: numbers[place] for place, name in enumerate(_NUMBERS) if _place(layout, name) >= 0},
+    )
     lines = np.arange(count, dtype=np.int64)
     if regular.all():
         return Parsed(quotes, lines, np.empty(0, dtype=np.int64), starts, block)
@@ -112,7 +119,9 @@ def _parse_carefully(block: bytes, layout: Layout) -> Parsed:
     kept = np.flatnonzero(good)
     parsed = Parsed(_nothing(layout), kept, np.empty(0, dtype=np.int64), bounds, block)
     wrong = np.flatnonzero(~good & (fields > 0))
-    parsed.malformed = np.array([line for line in wrong if not _FOOTER.fullmatch(parsed.text(int(line)))], dtype=np.int64)
+    parsed.malformed = np.array(
+        [line for line in wrong if not _FOOTER.fullmatch(parsed.text(int(line)))], dtype=np.int64
+    )
     if len(kept) == 0:
         return parsed
     frame = _read_frame(_joined(block, bounds, kept).translate(_ASCII), layout, len(kept))
@@ -130,31 +139,52 @@ def _joined(block: bytes | memoryview, bounds: IntArray, lines: IntArray) -> byt
 
 
 def _read_frame(block: bytes, layout: Layout, rows: int) -> pl.DataFrame | None:
-    """Read lines that all have the right number of fields; ``None`` where polars does not see the same rows."""
+    """Read lines that all have the right number of fields; ``None`` where polars does not see the
+    same rows.
+    """
     schema: dict[str, pl.DataType] = {f"f{place}": pl.String() for place in range(layout.width)}
     numbers = [place for name in _NUMBERS if (place := _place(layout, name)) >= 0]
     for place in [*numbers, *layout.places]:
         schema[f"f{place}"] = pl.Float64()
     if layout.coin >= 0:
         schema[f"f{layout.coin}"] = pl.Int64()
-    wanted = sorted({layout.stamp, *numbers, *layout.places} | ({layout.coin} if layout.coin >= 0 else set()))
+    wanted = sorted(
+        {layout.stamp, *numbers, *layout.places} | ({layout.coin} if layout.coin >= 0 else set())
+    )
     try:
-        frame = pl.read_csv(block, has_header=False, schema=schema, columns=wanted, ignore_errors=True)
+        frame = pl.read_csv(
+            block, has_header=False, schema=schema, columns=wanted, ignore_errors=True
+        )
     except pl.exceptions.PolarsError:
         return None
     return frame if frame.height == rows else None
 
 
 def _stamps(frame: pl.DataFrame, layout: Layout) -> IntArray:
-    column = frame.get_column(f"f{layout.stamp}").fill_null("").to_arrow(compat_level=pl.CompatLevel.oldest())
+    column = (
+        frame.get_column(f"f{layout.stamp}")
+        .fill_null("")
+        .to_arrow(compat_level=pl.CompatLevel.oldest())
+    )
     _, offsets, text = column.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
-    content = np.frombuffer(text, dtype=np.uint8) if text is not None and text.size else np.zeros(0, dtype=np.uint8)
+    content = (
+        np.frombuffer(text, dtype=np.uint8)
+        if text is not None and text.size
+        else np.zeros(0, dtype=np.uint8)
+    )
     stamps: IntArray = read_stamps(content, bounds)
     return stamps
 
 
-def _long(parsed: Parsed, frame: pl.DataFrame | None, layout: Layout, text: Bytes, starts: IntArray, ends: IntArray) -> None:
+def _long(
+    parsed: Parsed,
+    frame: pl.DataFrame | None,
+    layout: Layout,
+    text: Bytes,
+    starts: IntArray,
+    ends: IntArray,
+) -> None:
     """Read rows of one quote each."""
     places = {name: place for name in _NUMBERS if (place := _place(layout, name)) >= 0}
     count = len(starts)
@@ -171,7 +201,9 @@ def _long(parsed: Parsed, frame: pl.DataFrame | None, layout: Layout, text: Byte
         rows = np.flatnonzero(absent.any(axis=1))
         if len(rows):
             # No number, although the field is not empty.
-            blank = blank_fields(text, starts[rows], ends[rows], layout.width)[:, list(places.values())]
+            blank = blank_fields(text, starts[rows], ends[rows], layout.width)[
+                :, list(places.values())
+            ]
             doubtful[rows] |= (absent[rows] & ~blank).any(axis=1)
     for row in np.flatnonzero(doubtful):
         _settle(parsed.quotes, int(row), parsed.text(int(parsed.lines[row])), layout)
@@ -185,7 +217,11 @@ def _settle(quotes: Quotes, row: int, line: str, layout: Layout) -> None:
         return
     stamp = parse_stamp(fields[layout.stamp])
     coin = parse_coin(fields[layout.coin])
-    numbers = {name: parse_number(fields[place]) for name in _NUMBERS if (place := _place(layout, name)) >= 0}
+    numbers = {
+        name: parse_number(fields[place])
+        for name in _NUMBERS
+        if (place := _place(layout, name)) >= 0
+    }
     if stamp == NO_STAMP:
         quotes.code[row] = Reason.STAMP
     elif coin is None or None in numbers.values():
@@ -196,8 +232,17 @@ def _settle(quotes: Quotes, row: int, line: str, layout: Layout) -> None:
             getattr(quotes, name)[row] = number
 
 
-def _matrix(parsed: Parsed, frame: pl.DataFrame | None, layout: Layout, text: Bytes, starts: IntArray, ends: IntArray) -> None:
-    """Turn every field of a matrix that is not empty into a quote; a line whose stamp cannot be read is one reject."""
+def _matrix(
+    parsed: Parsed,
+    frame: pl.DataFrame | None,
+    layout: Layout,
+    text: Bytes,
+    starts: IntArray,
+    ends: IntArray,
+) -> None:
+    """Turn every field of a matrix that is not empty into a quote; a line whose stamp cannot be
+    read is one reject.
+    """
     count = len(starts)
     ids = np.array(layout.ids, dtype=np.int64)
     codes = np.zeros((count, len(ids)), dtype=np.int8)
@@ -208,7 +253,10 @@ def _matrix(parsed: Parsed, frame: pl.DataFrame | None, layout: Layout, text: By
     else:
         stamp = _stamps(frame, layout)
         prices = np.column_stack([_floats(frame, place) for place in layout.places])
-        doubtful = np.isnan(prices) & ~blank_fields(text, starts, ends, layout.width)[:, list(layout.places)]
+        doubtful = (
+            np.isnan(prices)
+            & ~blank_fields(text, starts, ends, layout.width)[:, list(layout.places)]
+        )
     for row in np.flatnonzero(doubtful.any(axis=1) | (stamp == NO_STAMP)):
         fields = split_line(parsed.text(int(parsed.lines[row])))
         stamp[row] = parse_stamp(fields[layout.stamp]) if len(fields) == layout.width else NO_STAMP

@@ -1,4 +1,5 @@
-"""Parts of the synthetic market: when rows come, how a coin's quotes move, and who the coins are.
+"""Parts of the synthetic market: when rows come, how an asset's quotes move, and who the assets
+are.
 
 Kernels have their Python twins in ``tests/data/test_synthetic.py``.
 """
@@ -12,12 +13,20 @@ import numpy as np
 from statarb._core.numba import kernel
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["LEVEL_ONE", "Coin", "coin_path", "garch_path", "row_pattern", "stable_path", "thin_path"]
+__all__ = [
+    "LEVEL_ONE",
+    "Asset",
+    "asset_path",
+    "garch_path",
+    "row_pattern",
+    "stable_path",
+    "thin_path",
+]
 
 
 @dataclasses.dataclass(frozen=True)
-class Coin:
-    """What sets one coin apart.
+class Asset:
+    """What sets one asset apart.
 
     Parameters
     ----------
@@ -28,13 +37,14 @@ class Coin:
     level : float
         First price, in USD.
     supply : int
-        Coins in circulation.
+        Assets in circulation.
     sd : float
         Standard deviation of the log return from row to row.
     delay : float
         Share of the factor's move that shows one row late.
     share : float
-        Share of the factor in the variance of the undelayed return; with the noise of the quotes .84 becomes .8.
+        Share of the factor in the variance of the undelayed return; with the noise of the quotes
+        .84 becomes .8.
     kind : str
         ``stable``, ``liquid`` or ``thin``.
     """
@@ -51,53 +61,63 @@ class Coin:
 
 
 LEVEL_ONE = (
-    Coin(1442, "BTC", "Bitcoin", 10_800.0, 16_800_000, 33e-4, 0.55),
-    Coin(1443, "ETH", "Ethereum", 960.0, 97_000_000, 38e-4, 0.52),
-    Coin(1444, "XRP", "Ripple", 1.6, 38_700_000_000, 58e-4, 0.15),
-    Coin(1445, "BCH", "Bitcoin Cash", 1_740.0, 16_900_000, 46e-4, 0.68),
-    Coin(1446, "ADA", "Cardano", 0.54, 25_900_000_000, 63e-4, 0.2),
-    Coin(1447, "XEM", "NEM", 1.4, 9_000_000_000, 73e-4, 0.25),
-    Coin(1448, "LTC", "Litecoin", 176.0, 54_800_000, 50e-4, 0.35),
-    Coin(1449, "NEO", "NEO", 120.0, 65_000_000, 58e-4, 0.36),
-    Coin(1450, "XLM", "Stellar", 0.41, 17_900_000_000, 64e-4, 0.45),
-    Coin(1451, "MIOTA", "IOTA", 2.5, 2_780_000_000, 56e-4, 0.3),
-    Coin(1452, "EOS", "EOS", 9.5, 600_000_000, 51e-4, 0.35),
-    Coin(1453, "DASH", "Dash", 760.0, 7_800_000, 42e-4, 0.78),
-    Coin(1454, "XMR", "Monero", 313.0, 15_600_000, 49e-4, 0.68),
-    Coin(1455, "TRX", "TRON", 0.052, 65_700_000_000, 68e-4, 0.55),
-    Coin(1456, "BTG", "Bitcoin Gold", 182.0, 16_700_000, 59e-4, 0.42),
-    Coin(1457, "ETC", "Ethereum Classic", 28.0, 99_000_000, 51e-4, 0.62),
-    Coin(1460, "LSK", "Lisk", 19.0, 117_000_000, 69e-4, 0.8, share=0.65),
-    Coin(1465, "ZEC", "Zcash", 468.0, 3_100_000, 45e-4, 0.78),
-    Coin(1474, "USDT", "Tether", 1.003, 1_620_000_000, 42e-4, 0.0, kind="stable"),
-    Coin(1477, "DOGE", "Dogecoin", 0.0068, 113_000_000_000, 62e-4, 0.9, share=0.55),
+    Asset(1442, "BTC", "Bitcoin", 10_800.0, 16_800_000, 33e-4, 0.55),
+    Asset(1443, "ETH", "Ethereum", 960.0, 97_000_000, 38e-4, 0.52),
+    Asset(1444, "XRP", "Ripple", 1.6, 38_700_000_000, 58e-4, 0.15),
+    Asset(1445, "BCH", "Bitcoin Cash", 1_740.0, 16_900_000, 46e-4, 0.68),
+    Asset(1446, "ADA", "Cardano", 0.54, 25_900_000_000, 63e-4, 0.2),
+    Asset(1447, "XEM", "NEM", 1.4, 9_000_000_000, 73e-4, 0.25),
+    Asset(1448, "LTC", "Litecoin", 176.0, 54_800_000, 50e-4, 0.35),
+    Asset(1449, "NEO", "NEO", 120.0, 65_000_000, 58e-4, 0.36),
+    Asset(1450, "XLM", "Stellar", 0.41, 17_900_000_000, 64e-4, 0.45),
+    Asset(1451, "MIOTA", "IOTA", 2.5, 2_780_000_000, 56e-4, 0.3),
+    Asset(1452, "EOS", "EOS", 9.5, 600_000_000, 51e-4, 0.35),
+    Asset(1453, "DASH", "Dash", 760.0, 7_800_000, 42e-4, 0.78),
+    Asset(1454, "XMR", "Monero", 313.0, 15_600_000, 49e-4, 0.68),
+    Asset(1455, "TRX", "TRON", 0.052, 65_700_000_000, 68e-4, 0.55),
+    Asset(1456, "BTG", "Bitcoin Gold", 182.0, 16_700_000, 59e-4, 0.42),
+    Asset(1457, "ETC", "Ethereum Classic", 28.0, 99_000_000, 51e-4, 0.62),
+    Asset(1460, "LSK", "Lisk", 19.0, 117_000_000, 69e-4, 0.8, share=0.65),
+    Asset(1465, "ZEC", "Zcash", 468.0, 3_100_000, 45e-4, 0.78),
+    Asset(1474, "USDT", "Tether", 1.003, 1_620_000_000, 42e-4, 0.0, kind="stable"),
+    Asset(1477, "DOGE", "Dogecoin", 0.0068, 113_000_000_000, 62e-4, 0.9, share=0.55),
 )
-"""The coins of level 1, with the levels, supplies and volatilities of January 2018 in round numbers."""
+"""The assets of level 1, with the levels, supplies and volatilities of January 2018 in round
+numbers.
+"""
 
 ALPHA, BETA = 0.085, 0.913
 """GARCH(1,1) parameters: medians over the real coins."""
 LARGEST_VARIANCE = 6.0
-"""Bound of the conditional variance, in multiples of its mean: with alpha + beta = .998 and t shocks one seed in three would
-otherwise spend most of its variance on a single day, which the real quotes do not."""
+"""Bound of the conditional variance, in multiples of its mean: with alpha + beta = .998 and t
+shocks one seed in three would otherwise spend most of its variance on a single day, which the real
+quotes do not.
+"""
 NOISE_SHARE = 0.05
 """Share of the quotes' own noise in the variance of returns."""
 REVERSION = 0.5**0.25
-"""Persistence of the stable coin: half of a deviation is gone after four rows."""
+"""Persistence of the stable asset: half of a deviation is gone after four rows."""
 
 SKIPPING = 0.32
-"""Share of the rows that lie in runs with 10-minute steps; these then make up 9.2 % of all steps."""
+"""Share of the rows that lie in runs with 10-minute steps; these then make up 9.2 % of all
+steps.
+"""
 RUN_LENGTH = 100
 HOLE_TIME = 0.105
-"""Share of the time that the long holes take; with the 10-minute steps a fifth of all time is missing."""
+"""Share of the time that the long holes take; with the 10-minute steps a fifth of all time is
+missing.
+"""
 LONGEST_HOLE = 0.378
 """Part of the longest hole in it: 62 h in 65 days."""
 
 
 def row_pattern(rng: np.random.Generator, times: int) -> IntArray:
-    """Return which times of a grid have a row: the first, the last, and what the pattern of the real rows leaves.
+    """Return which times of a grid have a row: the first, the last, and what the pattern of the
+    real rows leaves.
 
-    Steps between rows are 5 minutes (90.5 %), 10 minutes (9.2 %: in runs, every third or fourth row), 15 minutes (.15 %), and
-    per 65 days twenty holes, the longest 62 h; shorter spans get as much of it as they are long.
+    Steps between rows are 5 minutes (90.5 %), 10 minutes (9.2 %: in runs, every third or fourth
+    row), 15 minutes (.15 %), and per 65 days twenty holes, the longest 62 h; shorter spans get as
+    much of it as they are long.
     """
     holes = _holes(rng, times)
     left = times - 1 - int(holes.sum())
@@ -116,7 +136,9 @@ def row_pattern(rng: np.random.Generator, times: int) -> IntArray:
             left -= steps[-1]
             if left == 0:
                 break
-    whole = np.insert(np.array(steps, dtype=np.int64), np.sort(rng.integers(0, len(steps) + 1, len(holes))), holes)
+    whole = np.insert(
+        np.array(steps, dtype=np.int64), np.sort(rng.integers(0, len(steps) + 1, len(holes))), holes
+    )
     return np.concatenate([[0], np.cumsum(whole)]).astype(np.int64)
 
 
@@ -135,7 +157,9 @@ def _holes(rng: np.random.Generator, times: int) -> IntArray:
 
 @kernel()
 def garch_path(shocks: FloatArray, alpha: float, beta: float) -> tuple[FloatArray, FloatArray]:
-    """Return GARCH(1,1) returns of about unit variance, and their volatilities (Bollerslev 1986, eq. 1), the latter bounded."""
+    """Return GARCH(1,1) returns of about unit variance, and their volatilities (Bollerslev 1986,
+    eq. 1), the latter bounded.
+    """
     rows = shocks.shape[0]
     returns = np.empty(rows)
     volatility = np.empty(rows)
@@ -143,12 +167,14 @@ def garch_path(shocks: FloatArray, alpha: float, beta: float) -> tuple[FloatArra
     for row in range(rows):
         volatility[row] = np.sqrt(variance)
         returns[row] = volatility[row] * shocks[row]
-        variance = min((1.0 - alpha - beta) + alpha * returns[row] ** 2 + beta * variance, LARGEST_VARIANCE)
+        variance = min(
+            (1.0 - alpha - beta) + alpha * returns[row] ** 2 + beta * variance, LARGEST_VARIANCE
+        )
     return returns, volatility
 
 
 @kernel()
-def coin_path(
+def asset_path(
     factor: FloatArray,
     own: FloatArray,
     noise: FloatArray,
@@ -157,7 +183,8 @@ def coin_path(
     share: float,
     noise_share: float,
 ) -> FloatArray:
-    """Return a liquid coin's log quotes: a delayed factor, own moves, and noise that does not last; scaled to unit variance.
+    """Return a liquid asset's log quotes: a delayed factor, own moves, and noise that does not
+    last; scaled to unit variance.
 
     Only the factor is delayed. A stale row repeats the row before it.
     """
@@ -185,7 +212,9 @@ def stable_path(
     loading: float,
     noise_share: float,
 ) -> FloatArray:
-    """Return the log quotes of a coin that comes back to its level, and gives way at once when the market rises."""
+    """Return the log quotes of an asset that comes back to its level, and gives way at once when
+    the market rises.
+    """
     rows = factor.shape[0]
     path = np.empty(rows)
     level = 0.0
@@ -200,7 +229,9 @@ def stable_path(
 
 @kernel()
 def thin_path(path: FloatArray, trades: BoolArray, side: FloatArray, tick: float) -> FloatArray:
-    """Return the log price of the last trade of a thin coin: at the bid or the ask around ``path``, in coarse ticks."""
+    """Return the log price of the last trade of a thin asset: at the bid or the ask around
+    ``path``, in coarse ticks.
+    """
     last = np.empty(path.shape[0])
     current = np.round(path[0] / tick) * tick
     for row in range(path.shape[0]):
