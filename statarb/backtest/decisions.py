@@ -1,4 +1,4 @@
-"""Decisions: wanted weights, checked once and packed for the replay kernels."""
+"""Decisions: target weights, checked once and packed for the replay kernels."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 
+from statarb._core.numeric import sum_slack
 from statarb._core.time import Stamps, as_stamps, step_text
 from statarb._core.typing import FloatArray, IntArray
-from statarb.backtest._engine.kernels import COLUMNS, DECIDED, NOTHING, PARTLY_NAN, ROWS, SPARSE
 from statarb.backtest._engine.scanning import gather_columns, scan_columns, scan_rows
+from statarb.backtest._engine.state import COLUMNS, DECIDED, NOTHING, PARTLY_NAN, ROWS, SPARSE
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["CASH_NAME", "SLACK", "Decisions"]
+__all__ = ["CASH_NAME", "Decisions"]
 
 CASH_NAME = "USD"
 """Name of the column of cash."""
-
-SLACK = 1e-9
-"""By how much a weight may lie outside [0, 1], or a row sum above 1, before it is an error and not
-rounding.
-"""
 
 DENSE_FROM = 8
 """Weights are kept as non-zero cells alone where fewer than one in this many is non-zero."""
@@ -31,7 +27,7 @@ DENSE_FROM = 8
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decisions:
-    """Wanted weights of some times of a panel, as the kernels take them.
+    """Target weights of some times of a panel, as the kernels take them.
 
     Attributes
     ----------
@@ -63,7 +59,7 @@ class Decisions:
 
     @classmethod
     def from_frame(cls, panel: Panel, weights: pd.DataFrame) -> Decisions:
-        """Check a table of wanted weights, time x asset, against a panel, and pack it.
+        """Check a table of target weights, time x asset, against a panel, and pack it.
 
         Raises
         ------
@@ -88,15 +84,45 @@ class Decisions:
             values = owner.to_numpy(dtype=np.float64, na_value=np.nan)
         except (ValueError, TypeError) as error:
             raise DataError(f"weights must hold numbers: {error}") from error
-        packed = cls.from_array(panel, values, stamps, weights.columns)
+        packed = cls.from_array(
+            panel, values, stamps, weights.columns, precision=_precision(weights.dtypes)
+        )
         return packed if packed.layout == SPARSE else dataclasses.replace(packed, owner=owner)
 
     @classmethod
     def from_array(
-        cls, panel: Panel, values: FloatArray, stamps: Stamps, columns: pd.Index
+        cls,
+        panel: Panel,
+        values: FloatArray,
+        stamps: Stamps,
+        columns: pd.Index,
+        *,
+        precision: np.dtype | type = np.float64,
     ) -> Decisions:
-        """Check wanted weights, (times, assets), and pack them; the array is kept where its layout
-        allows.
+        """Check target weights and pack them; the array is kept where its layout allows.
+
+        Parameters
+        ----------
+        panel : Panel
+            The market.
+        values : (times, assets)
+            Target weights, float64.
+        stamps : (times,)
+            Their times.
+        columns : Index
+            Their assets.
+        precision : dtype
+            Coarsest type that the weights have been held in. A row that sums above 1 by no more
+            than its rounding is divided by its sum.
+
+        Returns
+        -------
+        Decisions
+
+        Raises
+        ------
+        DataError, ParameterError
+            See :meth:`from_frame`.
         """
         grid = panel.grid.to_numpy()
         step = np.searchsorted(grid, stamps)
@@ -109,6 +135,12 @@ class Decisions:
                 f"({pd.Timestamp(grid[0])} to "
                 f"{pd.Timestamp(grid[-1])}, every {step_text(panel.step)})"
             )
+        if CASH_NAME in panel.assets:
+            raise DataError(
+                f"an asset of the panel is labelled {CASH_NAME!r}, which names cash in tables of "
+                "weights; give the asset another label"
+            )
+        slack = sum_slack(precision)
         position = panel.assets.get_indexer(columns)
         unknown = position < 0
         if unknown.any():
@@ -134,11 +166,15 @@ class Decisions:
         if by_columns:
             lines = _read_only(stored.T)
             filled = np.empty(width, dtype=np.int64)
-            scan_columns(lines, SLACK, total, fine, filled)
+            scan_columns(lines, slack, total, fine, filled)
             found = int(filled.sum()) if filled.sum() <= room else -1
         else:
-            found = scan_rows(_read_only(stored), position, SLACK, total, fine, starts, index, data)
-        kind = _kinds(stored, total, fine, stamps, columns.tolist())
+            found = scan_rows(_read_only(stored), position, slack, total, fine, starts, index, data)
+        kind = _kinds(stored, total, fine, stamps, columns.tolist(), slack)
+        above = fine & (total > 1.0)
+        if slack > sum_slack() and above.any():
+            stored = np.ascontiguousarray(np.where(above[:, None], stored / total[:, None], stored))
+            return cls.from_array(panel, stored, stamps, columns)
         if unknown.any():
             # a column of cash has been checked with the others; it is the rest, and no asset
             kept = order[1:]
@@ -205,14 +241,19 @@ def _usable(values: FloatArray) -> FloatArray:
 
 
 def _kinds(
-    values: FloatArray, total: FloatArray, fine: np.ndarray, stamps: Stamps, columns: list[Hashable]
+    values: FloatArray,
+    total: FloatArray,
+    fine: np.ndarray,
+    stamps: Stamps,
+    columns: list[Hashable],
+    slack: float,
 ) -> IntArray:
     """Tell decisions from rows that are not computable; raise for rows that are neither."""
     kind = np.full(len(total), DECIDED, dtype=np.int64)
     for row in np.flatnonzero(~fine):
         line = values[row]
         missing = np.isnan(line)
-        wrong = ~missing & ~((line >= -SLACK) & (line <= 1.0 + SLACK))
+        wrong = ~missing & ~((line >= -slack) & (line <= 1.0 + slack))
         if wrong.any():
             place = int(np.argmax(wrong))
             raise DataError(
@@ -221,7 +262,7 @@ def _kinds(
                 f"asset {columns[place]!r}"
             )
         kind[row] = NOTHING if missing.all() else PARTLY_NAN
-    over = fine & (total > 1.0 + SLACK)
+    over = fine & (total > 1.0 + slack)
     if over.any():
         row = np.flatnonzero(over)[0]
         place = int(np.argmax(values[row]))
@@ -233,6 +274,21 @@ def _kinds(
             "divide the row by its sum"
         )
     return kind
+
+
+def _precision(dtypes: pd.Series) -> np.dtype:
+    """Return the coarsest type of floats among the columns of a table."""
+    found = np.dtype(np.float64)
+    for dtype in dtypes.unique():
+        # pandas' nullable and Arrow types name the numpy type beneath
+        beneath = getattr(dtype, "numpy_dtype", dtype)
+        if (
+            isinstance(beneath, np.dtype)
+            and beneath.kind == "f"
+            and beneath.itemsize < found.itemsize
+        ):
+            found = beneath
+    return found
 
 
 def _read_only(values: np.ndarray) -> np.ndarray:

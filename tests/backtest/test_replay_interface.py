@@ -274,13 +274,13 @@ def test_an_account_says_what_is_wrong():
     panel = make_panel(holes=False, missing=0.0)
     account = Account(panel, RULES)
     account.mark(panel.price.to_numpy()[0])
-    for wanted, what in (
+    for target, what in (
         ([0.5, -0.1, 0, 0], "asset 1443"),
         ([0.5, 0.6, 0, 0], "a sum of 1.1"),
         ([2.0, 0, 0, 0], "got 2"),
     ):
         with pytest.raises(sa.DataError, match=what):
-            account.trade(np.array(wanted))
+            account.trade(np.array(target))
     assert account.trade(np.array([0.5, np.nan, 0, 0])) is False
     assert account.failures == 1
     assert account.value == 1_000.0

@@ -28,8 +28,8 @@ class Recorder:
     def decide(self, window, holdings):
         self.log.append((window.now, window.times[-1], len(window.times), holdings.copy()))
         last = window.array("price")[-1]
-        wanted = pd.Series(np.where(np.isnan(last), 0.0, 1.0), index=window.assets)
-        return wanted / (2.0 * max(wanted.sum(), 1.0))
+        target = pd.Series(np.where(np.isnan(last), 0.0, 1.0), index=window.assets)
+        return target / (2.0 * max(target.sum(), 1.0))
 
 
 class Scripted:
@@ -89,7 +89,7 @@ def test_the_replay_of_the_wanted_weights_is_the_run():
     panel = make_panel(120, 5, seed=3)
     log: list = []
     run = sa.walk_forward(Recorder(log), panel, RULES, start=START, decision_lag=1)
-    again = sa.replay(panel, run.wanted, RULES, start=START)
+    again = sa.replay(panel, run.targets, RULES, start=START)
     pd.testing.assert_series_equal(again.value, run.replay.value, check_exact=True)
     held = log[-1][3]
     before_last = run.replay.weights[list(panel.assets)].iloc[-2].to_numpy()
@@ -102,7 +102,7 @@ def test_none_keeps_the_holdings_and_is_no_failure():
     buy_once = Scripted(lambda window, held: pd.Series({1442: 0.5}) if next(calls) == 0 else None)
     run = sa.walk_forward(buy_once, panel, RULES, start=START)
     assert len(run.failures) == 0
-    assert len(run.wanted) == 1
+    assert len(run.targets) == 1
     assert (run.replay.turnover.to_numpy()[1:] == 0.0).all()
 
 
