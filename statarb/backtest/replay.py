@@ -35,6 +35,7 @@ from statarb.backtest._engine.state import (
     new_paths,
     new_state,
     order_rules,
+    take_orders,
 )
 from statarb.backtest.account import last_known_price, numeraire_column, observed_quotes
 from statarb.backtest.decisions import CASH_NAME, Decisions
@@ -645,7 +646,7 @@ class Replay:
             step = plan.run(state, scratch, plan.no_weights(), log, step, steps)
             listed = int(state.ledger["logged"][0])
             if listed or step == steps:
-                yield self._orders(OrderLog(*(part[:listed] for part in log)))
+                yield self._orders(take_orders(log, slice(listed)))
 
     def _orders(self, log: OrderLog) -> pd.DataFrame:
         asset = self._plan.columns()[log.asset]
@@ -653,7 +654,7 @@ class Replay:
             # back from the order of places to that of assets, among the sales and among the
             # purchases of a step
             order = np.lexsort((asset, log.order > 0.0, log.step))
-            log, asset = OrderLog(*(part[order] for part in log)), asset[order]
+            log, asset = take_orders(log, order), asset[order]
         side = np.where(np.isnan(log.order), -1, np.where(log.order > 0.0, 0, 1))
         return pd.DataFrame(
             {

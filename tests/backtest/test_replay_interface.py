@@ -100,9 +100,9 @@ def test_sparse_weights_give_the_same_bits_in_every_layout(pattern, order):
     dense = wide + 1e-300  # no cell is zero, and no sum changes: the layout of full matrices
     free = RULES.without_limits()
     a, b = sa.replay(panel, wide, free), sa.replay(panel, dense, free)
-    assert (a._plan.compact is not None) == (pattern in ("fixed", "empty rows"))
-    assert a._plan.compact is not None or a._plan.decisions.layout == 2
-    assert b._plan.decisions.layout == (0 if order == "C" else 1)
+    assert a._plan.compact == (pattern in ("fixed", "empty rows"))
+    assert a._plan.compact or a._plan.targets.layout == 2
+    assert b._plan.targets.layout == (0 if order == "C" else 1)
     assert a.failures == b.failures == 1
     np.testing.assert_allclose(a.value, b.value, rtol=1e-12)
     narrow = sa.replay(panel, wide.loc[:, (wide != 0).any()], free)

@@ -77,6 +77,27 @@ def test_the_kernel_equals_its_reference_where_assets_fill_whole_vectors(seed):
     check_against_the_reference(*random_case(seed, most=150))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_kernel_equals_its_reference_where_few_assets_of_many_are_in_a_target(seed):
+    # decisions at times without any quote too
+    rng = np.random.default_rng(seed)
+    steps, assets = 60, 90
+    price = np.exp(np.cumsum(rng.normal(0, 0.02, (steps, assets)), axis=0))
+    price[rng.random(price.shape) < 0.2] = NAN
+    price[rng.random(steps) < 0.3] = NAN
+    price[0, 0] = 1.0
+    index = pd.date_range("2018-01-25", periods=steps, freq="5min", unit="us")
+    panel = sa.Panel.from_frame(
+        pd.DataFrame(price, index=index, columns=[f"c{i}" for i in range(assets)])
+    )
+    weights = np.zeros((steps, assets))
+    few = np.sort(rng.choice(assets, 5, replace=False))
+    weights[:, few] = rng.dirichlet(np.ones(6), steps)[:, :5]
+    frame = pd.DataFrame(weights, index=index, columns=panel.assets)
+    rules = sa.TradingRules(capital=100.0, min_order=0.1, max_order=20.0, numeraire="c0")
+    check_against_the_reference(panel, frame.loc[panel.grid[0] :], rules)
+
+
 def check_against_the_reference(
     panel: sa.Panel, frame: pd.DataFrame, rules: sa.TradingRules
 ) -> None:

@@ -640,9 +640,9 @@ def run(
     """
     ledger = state.ledger[0]
     assets = len(state.units)
-    flows, gathered = _flows(assets), _gathered(0 if len(places.column) > 0 else assets)
+    flows, gathered = _flows(assets), _gathered(assets)
     few = len(places.column) > 0
-    layout, kind, index = targets.layout, targets.kind, targets.index
+    layout, kind, index = targets.layout, targets.kind, targets.columns
     starts, data, decisions = targets.starts, targets.data, targets.decision
     quotes, rows, column = market.quotes, market.rows, places.column
     width, tall = len(index), len(kind)

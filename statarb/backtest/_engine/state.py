@@ -169,7 +169,7 @@ class Targets(NamedTuple):
         What the row holds: ``DECIDED``, ``PARTLY_NAN``, ``NOTHING``.
     layout : int
         ``ROWS``, ``COLUMNS`` or ``SPARSE``.
-    index : (columns,) or (cells,) int64
+    columns : (columns,) or (cells,) int64
         Columns of the panel, ascending (in each row).
     starts : (decisions + 1,) int64
         First cell of each row, where the layout is sparse.
@@ -180,7 +180,7 @@ class Targets(NamedTuple):
     decision: IntArray
     kind: IntArray
     layout: int
-    index: IntArray
+    columns: IntArray
     starts: IntArray
     data: FloatArray
 
@@ -242,9 +242,21 @@ def new_paths(steps: int) -> Paths:
 
 def new_log(orders: int) -> OrderLog:
     """Return room for a number of orders."""
+    step, asset, reason = (np.empty(orders, dtype=np.int64) for _ in range(3))
+    order, traded, price, fee = (np.empty(orders) for _ in range(4))
+    return OrderLog(step, asset, reason, order, traded, price, fee)
+
+
+def take_orders(log: OrderLog, which: slice | IntArray) -> OrderLog:
+    """Return some orders of a list, in a given order."""
     return OrderLog(
-        *(np.empty(orders, dtype=np.int64) for _ in range(3)),
-        *(np.empty(orders) for _ in range(4)),
+        log.step[which],
+        log.asset[which],
+        log.reason[which],
+        log.order[which],
+        log.traded[which],
+        log.price[which],
+        log.fee[which],
     )
 
 
