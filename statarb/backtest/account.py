@@ -72,7 +72,7 @@ def observed_quotes(panel: Panel) -> FloatArray:
         Read-only; NaN where nothing was observed.
     """
     price = panel.array("price")
-    if panel._observed is not None:
+    if panel.is_imputed:
         price = np.where(panel.observed_array, price, np.nan)
     quotes = np.ascontiguousarray(price, dtype=np.float64).view()
     quotes.flags.writeable = False
@@ -162,7 +162,7 @@ class Account:
         before = (
             0
             if start is None
-            else int(np.searchsorted(panel.times.to_numpy(), as_stamp("start", start)))
+            else int(np.searchsorted(panel.times_array, as_stamp("start", start)))
         )
         column = numeraire_column(panel, self.rules)
         price = last_known_price(observed_quotes(panel), column, before)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from statarb._core.numeric import sum_slack
+from statarb._core.tables import CASH, read_table
 from statarb._core.time import Stamps, as_stamps, step_text
 from statarb._core.typing import FloatArray, IntArray
 from statarb.backtest._engine.scanning import gather_columns, scan_columns, scan_rows
@@ -18,7 +20,7 @@ from statarb.errors import DataError, ParameterError
 
 __all__ = ["CASH_NAME", "Decisions"]
 
-CASH_NAME = "USD"
+CASH_NAME = CASH
 """Name of the column of cash."""
 
 DENSE_FROM = 8
@@ -58,36 +60,41 @@ class Decisions:
         return int(np.count_nonzero(self.kind != DECIDED))
 
     @classmethod
-    def from_frame(cls, panel: Panel, weights: pd.DataFrame) -> Decisions:
+    def from_frame(cls, panel: Panel, weights: Any) -> Decisions:
         """Check a table of target weights, time x asset, against a panel, and pack it.
+
+        Parameters
+        ----------
+        panel : Panel
+            The market.
+        weights : DataFrame
+            Of pandas, polars, Arrow or anything else that :func:`read_table` takes.
+
+        Returns
+        -------
+        Decisions
 
         Raises
         ------
         DataError
-            Times out of order, twice, or not on the panel's grid; a column twice; a weight that is
-            negative, above 1 or no number; a row that sums above 1.
+            A table that is not understood, times doubled or not on the panel's grid; a column
+            twice; a weight that is negative, above 1 or no number; a row that sums above 1.
         ParameterError
             An asset that the panel does not have.
         """
-        if not isinstance(weights, pd.DataFrame):
-            raise ParameterError(
-                f"weights must be a DataFrame, time x asset, got {type(weights).__name__}"
+        if _is_plain(weights):
+            # Floats in order of time are taken as they lie: a full matrix is not copied.
+            owner = weights.copy(deep=False)
+            packed = cls.from_array(
+                panel, owner.to_numpy(), as_stamps("weights", weights.index), weights.columns
             )
-        stamps = as_stamps("weights", weights.index)
-        if not weights.columns.is_unique:
-            raise DataError(
-                "weights has the column "
-                f"{weights.columns[weights.columns.duplicated()].tolist()[0]!r} twice"
-            )
-        owner = weights.copy(deep=False)
-        try:
-            values = owner.to_numpy(dtype=np.float64, na_value=np.nan)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"weights must hold numbers: {error}") from error
-        packed = cls.from_array(
-            panel, values, stamps, weights.columns, precision=_precision(weights.dtypes)
+            return packed if packed.layout == SPARSE else dataclasses.replace(packed, owner=owner)
+        table = read_table("weights", weights, times="required", cash=True)
+        if table.stamps is None:
+            raise DataError("weights must have times")
+        return cls.from_array(
+            panel, table.values, table.stamps, table.labels, precision=table.precision
         )
-        return packed if packed.layout == SPARSE else dataclasses.replace(packed, owner=owner)
 
     @classmethod
     def from_array(
@@ -124,7 +131,7 @@ class Decisions:
         DataError, ParameterError
             See :meth:`from_frame`.
         """
-        grid = panel.grid.to_numpy()
+        grid = panel.grid_array
         step = np.searchsorted(grid, stamps)
         on_grid = step < len(grid)
         on_grid[on_grid] = grid[step[on_grid]] == stamps[on_grid]
@@ -134,11 +141,6 @@ class Decisions:
                 f"weights has a row for {missing}, which is no time of the panel's grid "
                 f"({pd.Timestamp(grid[0])} to "
                 f"{pd.Timestamp(grid[-1])}, every {step_text(panel.step)})"
-            )
-        if CASH_NAME in panel.assets:
-            raise DataError(
-                f"an asset of the panel is labelled {CASH_NAME!r}, which names cash in tables of "
-                "weights; give the asset another label"
             )
         slack = sum_slack(precision)
         position = panel.assets.get_indexer(columns)
@@ -276,19 +278,17 @@ def _kinds(
     return kind
 
 
-def _precision(dtypes: pd.Series) -> np.dtype:
-    """Return the coarsest type of floats among the columns of a table."""
-    found = np.dtype(np.float64)
-    for dtype in dtypes.unique():
-        # pandas' nullable and Arrow types name the numpy type beneath
-        beneath = getattr(dtype, "numpy_dtype", dtype)
-        if (
-            isinstance(beneath, np.dtype)
-            and beneath.kind == "f"
-            and beneath.itemsize < found.itemsize
-        ):
-            found = beneath
-    return found
+def _is_plain(weights: Any) -> bool:
+    """Whether a table is a pandas frame of float64 in order of time, without doubled labels."""
+    return (
+        isinstance(weights, pd.DataFrame)
+        and isinstance(weights.index, pd.DatetimeIndex)
+        and weights.index.is_monotonic_increasing
+        and weights.index.is_unique
+        and not weights.index.hasnans
+        and weights.columns.is_unique
+        and bool((weights.dtypes == np.float64).all())
+    )
 
 
 def _read_only(values: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ def pack_events(panel: Panel, events: pd.DataFrame | None) -> tuple[IntArray, In
             f"{absent[0]!r} is absent, "
             f"got {list(events.columns)}"
         )
-    grid = panel.grid.to_numpy()
+    grid = panel.grid_array
     steps, columns, benefits = [], [], []
     rows = zip(
         events["time"].tolist(), events["asset"].tolist(), events["benefit"].tolist(), strict=True

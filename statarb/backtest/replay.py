@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 
 from statarb._core.checks import check_integer
 from statarb._core.files import atomic_path, output_folder
-from statarb._core.time import Stamps, as_stamp, as_stamps
+from statarb._core.time import Stamps, as_stamp, as_stamps, with_zone
 from statarb._core.typing import FloatArray, IntArray, TimeLike
 from statarb.backtest._engine.compact import NO_PLACES, compact_places
 from statarb.backtest._engine.kernels import run
@@ -195,7 +196,7 @@ def replay(
             for name, frame in weights.items()
         }
     if isinstance(weights, np.ndarray):
-        stamps = as_stamps("times", market.times if times is None else pd.Index(times))
+        stamps = market.stamps if times is None else as_stamps("times", pd.Index(times))
         columns = panel.assets if assets is None else pd.Index(assets)
         shape = (len(stamps), len(columns))
         if weights.ndim not in (2, 3) or weights.shape[-2:] != shape:
@@ -228,11 +229,12 @@ def replay(
         ]
     if isinstance(weights, Sequence) and not isinstance(weights, (str, bytes)):
         return [market.replay(Decisions.from_frame(panel, frame)) for frame in weights]
-    raise ParameterError(
-        "weights must be a DataFrame (time x asset), a list or mapping of them, or an array "
-        "(strategies, times, assets), "
-        f"got {type(weights).__name__}"
-    )
+    if weights is None or isinstance(weights, (str, bytes, int, float)):
+        raise ParameterError(
+            "weights must be a table (time x asset), a list or mapping of them, or an array "
+            f"(strategies, times, assets), got {type(weights).__name__}"
+        )
+    return market.replay(Decisions.from_frame(panel, weights))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +242,7 @@ class _Plan:
     """All that a run of the kernel needs; the same plan gives the same bits every time."""
 
     times: Stamps
+    zone: datetime.tzinfo | None
     assets: pd.Index
     rules: TradingRules
     numeraire: int
@@ -319,7 +322,7 @@ class _Market:
     ) -> None:
         self._panel = panel
         self._rules = rules
-        self._grid: Stamps = panel.grid.to_numpy()
+        self._grid: Stamps = panel.grid_array
         self._first = (
             None if start is None else int(np.searchsorted(self._grid, as_stamp("start", start)))
         )
@@ -354,9 +357,9 @@ class _Market:
         self._events = pack_events(panel, events)
 
     @property
-    def times(self) -> pd.DatetimeIndex:
-        """Times of the grid from start to end."""
-        return pd.DatetimeIndex(self._grid[self._first or 0 : self._stop])
+    def stamps(self) -> Stamps:
+        """Times of the grid from start to end, UTC."""
+        return self._grid[self._first or 0 : self._stop]
 
     def replay(self, decisions: Decisions) -> Replay:
         """Replay one set of decisions."""
@@ -396,6 +399,7 @@ class _Market:
         return Replay(
             _Plan(
                 times=self._grid[first:stop],
+                zone=self._panel.zone,
                 assets=self._panel.assets,
                 rules=self._rules,
                 numeraire=numeraire,
@@ -468,8 +472,8 @@ class Replay:
 
     @cached_property
     def times(self) -> pd.DatetimeIndex:
-        """Times of the replay, UTC."""
-        return pd.DatetimeIndex(self._plan.times)
+        """Times of the replay, in the panel's zone."""
+        return with_zone(self._plan.times, self._plan.zone)
 
     @property
     def value(self) -> pd.Series:
@@ -620,7 +624,7 @@ class Replay:
         """Times of the :attr:`failures`."""
         targets = self._plan.targets
         steps = np.flatnonzero(targets.decision >= 0)
-        return pd.DatetimeIndex(self._plan.times[steps[targets.kind != DECIDED]])
+        return self.times[steps[targets.kind != DECIDED]]
 
     @property
     def orders(self) -> pd.DataFrame:
@@ -658,7 +662,7 @@ class Replay:
         side = np.where(np.isnan(log.order), -1, np.where(log.order > 0.0, 0, 1))
         return pd.DataFrame(
             {
-                "time": self._plan.times[log.step],
+                "time": self.times[log.step],
                 "asset": self.assets.take(asset),
                 "side": pd.Categorical.from_codes(side, categories=pd.Index(["buy", "sell"])),
                 "target_value": np.abs(log.order),
@@ -694,7 +698,10 @@ class Replay:
             )
         with atomic_path(target / "orders.parquet") as temporary:
             blocks = (
-                pa.Table.from_pandas(block, preserve_index=False) for block in self.order_blocks()
+                pa.Table.from_pandas(
+                    block.assign(time=_as_utc(block["time"])), preserve_index=False
+                )
+                for block in self.order_blocks()
             )
             first = next(blocks)
             with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
@@ -708,3 +715,8 @@ class Replay:
             f"{self.final_value:,.2f} USD, "
             f"{self.orders_executed} orders executed, {self.orders_dropped} dropped)"
         )
+
+
+def _as_utc(times: pd.Series) -> pd.Series:
+    """Return times without a zone, in UTC: what files hold."""
+    return times if times.dt.tz is None else times.dt.tz_convert("UTC").dt.tz_localize(None)
