@@ -624,7 +624,8 @@ class Replay:
         """Times of the :attr:`failures`."""
         targets = self._plan.targets
         steps = np.flatnonzero(targets.decision >= 0)
-        return self.times[steps[targets.kind != DECIDED]]
+        failed: pd.DatetimeIndex = self.times[steps[targets.kind != DECIDED]]
+        return failed
 
     @property
     def orders(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import statarb as sa
-from statarb.walk.forward import as_weights
+from statarb.walk.step import as_weights
 from tests.conftest import make_panel
 
 RULES = sa.TradingRules().without_limits()
