@@ -235,7 +235,7 @@ class Run:
         for reason, group in self.failures.groupby("reason"):
             first = group.iloc[0]
             lines.append(
-                f"  {len(group):,} decisions not used ({reason}), the first at {first['time']}: "
+                f"  {len(group):,} decisions not used ({first['reason']}), the first at {first['time']}: "
                 f"{first['message']}"
             )
         return "\n".join(lines)

@@ -151,7 +151,9 @@ class Stepper:
             reason, message = "too late", f"took {seconds:.1f} s of {self.step_seconds:g} s"
         if not reason and answer is not None:
             targets, reason, message = as_weights(answer, window.assets)
-        self.awake_from = 0.0 if reason else row + 1 + rows_to_rest(self.agent)
+        rest = 0.0 if reason else rows_to_rest(self.agent)
+        # an investor that does not rest is asked again at a time without a new row as well
+        self.awake_from = row + 1 + rest if rest > 0.0 else 0.0
         return Outcome(targets, seconds, reason, message)
 
     def submit(self, targets: FloatArray | None) -> None:
