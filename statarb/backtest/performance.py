@@ -269,11 +269,7 @@ def score_path(
         path_returns, minimum_acceptable=minimum_acceptable, order=order, root=root
     )
     drawdown = maximum_drawdown(path)
-    yearly = (
-        total
-        if annual_steps is None
-        else float((1.0 + total) ** (annual_steps / len(simple)) - 1.0)
-    )
+    yearly = total if annual_steps is None else compound(total, annual_steps / len(simple))
     paid = None if fees is None else np.asarray(fees, dtype=np.float64)
     left = path if paid is None else path - paid
     return Score(
@@ -294,6 +290,30 @@ def score_path(
         final_value=float(path[-1]),
         steps=len(simple),
     )
+
+
+def compound(total: float, periods: float) -> float:
+    """Return of a number of periods that each have the same return.
+
+    .. math:: (1 + R)^n - 1
+
+    Parameters
+    ----------
+    total : float
+        Return of one period, at least -1.
+    periods : float
+        Their number.
+
+    Returns
+    -------
+    float
+        Infinite where the growth of a short path over a year is beyond the range of floats.
+    """
+    if total <= -1.0:
+        return -1.0
+    # in logarithms, and saturated: a power of Python raises where it overflows
+    growth = math.log1p(total) * periods
+    return math.inf if growth > math.log(np.finfo(np.float64).max) else math.expm1(growth)
 
 
 def _over(gain: float, risk: float) -> float:

@@ -1,6 +1,4 @@
-"""How sure a ranking is: bootstrap of G and of the ranks, and what a search over many investors
-does to the best of them.
-"""
+"""Inference for rankings: bootstrap of G and of ranks, and corrections for many trials."""
 
 from __future__ import annotations
 
@@ -15,6 +13,8 @@ from arch.bootstrap import MCS, StationaryBootstrap, optimal_block_length
 from scipy import stats
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import FLOOR, ranks, varies
+from statarb._core.tables import read_table
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError, ParameterError
 
@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 EULER = 0.5772156649015329
+LEAST_BLOCKS = 3
+"""Blocks that a path must have room for on average: with one, every draw is the path itself."""
+LEAST_STEPS = 16
+"""Steps from which a block length can be estimated."""
 MOST_SPLITS = 20
 """Blocks of the cross-validation beyond which the number of ways to halve them (184,756 for 20) no
 longer fits.
@@ -42,49 +46,97 @@ class BootstrapScores:
     Parameters
     ----------
     G, total_return : (draws, investors) DataFrame
-        Scores on each resampled path; all investors live through the same resampled times.
+        Scores on each resampled path; the same resampled times for all investors.
+    estimate : (investors,) Series
+        G on the path itself.
     block : float
         Mean length of the blocks, in steps.
     """
 
     G: pd.DataFrame
     total_return: pd.DataFrame
+    estimate: pd.Series
     block: float
 
     def summary(self, confidence: float = 0.95) -> pd.DataFrame:
-        """Return intervals of G, of the return and of the rank by G, and the probability of being
-        best, one row an investor.
+        r"""Return intervals of G, of the return and of the rank by G, and the probability of being
+        best, by investor.
 
         Parameters
         ----------
         confidence : float
-            Probability that an interval is meant to cover; percentile intervals.
+            Probability that an interval is meant to cover. Those of G and of the return are
+            percentile intervals. That of the rank is a confidence interval for the rank of the true
+            G, among ties the best of theirs: see Notes.
 
         Returns
         -------
         DataFrame
             Columns ``G_low, G_high, return_low, return_high, rank_low, rank_high, p_best``.
             Investors that tie for the best share its probability.
+
+        Notes
+        -----
+        The percentile bootstrap of ranks does not cover under ties and near ties (Hall and Miller
+        2009, Annals of Statistics 37, 3929-3959; Xie, Singh and Zhang 2009, Journal of the American
+        Statistical Association 104, 775-788). The interval of investor j is that of Mogstad,
+        Romano, Shaikh and Wilhelm (2024, Review of Economic Studies 91, 476-518), marginal form:
+        with simultaneous two-sided intervals for the differences of j to all others,
+
+        .. math:: |G_j - G_k| > c\, s_{jk}, \quad
+                  c = q_{1-a}\left(\max_k |D^*_{jk} - D_{jk}| / s_{jk}\right),
+
+        its rank lies between 1 plus the number of those above it beyond doubt, and the number of
+        all less those below it beyond doubt. D is a difference of G, D* its bootstrap draws, s
+        their standard deviation. G is scaled by the hyperbolic arc sine first, which leaves ranks
+        as they are and tames its heavy tails.
         """
         confidence = check_number("confidence", confidence, above=0.0, below=1.0)
         tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
-        rank = self.G.rank(axis=1, method="min", ascending=False)
         best = self.G.eq(self.G.max(axis=1), axis=0)
         parts = {}
-        for name, frame, method in (
-            ("G", self.G, "linear"),
-            ("return", self.total_return, "linear"),
-            ("rank", rank, "nearest"),
-        ):
+        for name, frame in (("G", self.G), ("return", self.total_return)):
             # nothing lies between a number and infinity
-            whole = method == "nearest" or not np.isfinite(frame.to_numpy()).all()
+            whole = not np.isfinite(frame.to_numpy()).all()
             low, high = np.quantile(
                 frame.to_numpy(), tails, axis=0, method="inverted_cdf" if whole else "linear"
             )
             parts[f"{name}_low"], parts[f"{name}_high"] = low, high
+        parts["rank_low"], parts["rank_high"] = _rank_intervals(
+            np.arcsinh(self.estimate.to_numpy()), np.arcsinh(self.G.to_numpy()), confidence
+        )
         parts["p_best"] = best.div(best.sum(axis=1), axis=0).mean().to_numpy()
         frame = pd.DataFrame(parts, index=self.G.columns)
         return frame.astype({"rank_low": int, "rank_high": int})
+
+
+def _rank_intervals(
+    estimate: FloatArray, draws: FloatArray, confidence: float
+) -> tuple[FloatArray, FloatArray]:
+    """Confidence intervals of ranks (1 is the largest) from estimates, (investors,), and their
+    bootstrap draws, (draws, investors).
+    """
+    count = len(estimate)
+    low, high = np.ones(count), np.full(count, float(count))
+    for j in range(count):
+        with np.errstate(invalid="ignore"):
+            difference = estimate[j] - estimate
+            drawn = draws[:, [j]] - draws
+        # infinite scores on both sides do not differ
+        difference = np.where(np.isnan(difference), 0.0, difference)
+        drawn = np.where(np.isnan(drawn), 0.0, drawn)
+        with np.errstate(invalid="ignore"):
+            spread = drawn.std(axis=0, ddof=1) if len(drawn) > 1 else np.full(count, np.nan)
+        usable = np.isfinite(spread) & (spread > 0.0) & np.isfinite(difference)
+        sure = ~usable & np.isfinite(drawn).all(axis=0) & (spread == 0.0) & (difference != 0.0)
+        critical = 0.0
+        if usable.any():
+            off = np.abs(drawn[:, usable] - difference[usable]) / spread[usable]
+            critical = float(np.quantile(off.max(axis=1), confidence, method="higher"))
+        beyond = sure | (usable & (np.abs(difference) > critical * np.where(usable, spread, 0.0)))
+        low[j] += np.count_nonzero(beyond & (difference < 0.0))
+        high[j] -= np.count_nonzero(beyond & (difference > 0.0))
+    return low, high
 
 
 def bootstrap_scores(
@@ -107,8 +159,8 @@ def bootstrap_scores(
     draws : int
         Number of resampled paths.
     block : float, optional
-        Mean length of a block, in steps; by default the largest over the investors of the length
-        that Politis and White (2004) find best for the mean.
+        Mean length of a block, in steps, at most a third of them; by default see
+        :func:`block_length`.
     seed : int or Generator
         Of the resampling.
 
@@ -122,10 +174,12 @@ def bootstrap_scores(
     DataError
         Fewer than two steps, or a return that is not finite (an insolvent investor has no log
         return).
+    ParameterError
+        A block so long that there is nothing to resample.
     """
-    values = _checked(returns)
+    values, names = _checked(returns)
     draws = check_integer("draws", draws, at_least=1)
-    block = block_length(returns) if block is None else check_number("block", block, at_least=1.0)
+    block = _block(values, block)
     sampler = StationaryBootstrap(
         max(1, round(block)), np.arange(len(values)), seed=np.random.default_rng(seed)
     )
@@ -135,18 +189,21 @@ def bootstrap_scores(
     sums = np.empty((draws, 2 * width))
     for draw in range(draws):
         counts = np.bincount(sampler.update_indices(), minlength=len(values)).astype(np.float64)
-        # what matters of a resampled path is how often each step stands in it
+        # a resampled path matters only by how often it holds each step
         sums[draw] = counts @ both
     scores, total = _score(sums[:, :width], sums[:, width:], len(values)), np.expm1(sums[:, :width])
-    names = returns.columns
+    own = _score(values.sum(axis=0), downside.sum(axis=0), len(values))
     return BootstrapScores(
-        pd.DataFrame(scores, columns=names), pd.DataFrame(total, columns=names), float(block)
+        pd.DataFrame(scores, columns=names),
+        pd.DataFrame(total, columns=names),
+        pd.Series(own, index=names, name="G"),
+        float(block),
     )
 
 
 def block_length(returns: pd.DataFrame) -> float:
     """Mean block length for the stationary bootstrap, in steps: the largest that any of the
-    investors asks for, at least 1.
+    investors needs, at least 1 and at most a third of the steps; 1 below 16 steps.
 
     Politis and White (2004, Econometric Reviews 23, 53-70), with the correction of Patton, Politis
     and White (2009).
@@ -155,27 +212,59 @@ def block_length(returns: pd.DataFrame) -> float:
     ----------
     returns : (steps, investors) DataFrame
         Log returns of the value.
+
+    Returns
+    -------
+    float
+        In steps.
+
+    Raises
+    ------
+    DataError
+        Fewer than two steps, or a return that is not finite.
     """
-    values = _checked(returns)
+    return _block_length(_checked(returns)[0])
+
+
+def _block_length(values: FloatArray) -> float:
+    longest = max(1.0, len(values) / LEAST_BLOCKS)
     found = 1.0
-    for column in values.T:
-        if column.std() > 0.0:
+    # the estimate needs some autocorrelations: below that, steps are resampled one by one
+    if len(values) < LEAST_STEPS:
+        return found
+    for column, moves in zip(values.T, varies(values, scale=1.0), strict=True):
+        if moves:
             length = float(optimal_block_length(column)["stationary"].iloc[0])
             found = max(found, length if math.isfinite(length) else 1.0)
-    return min(found, float(len(values)))
+    return min(found, longest)
+
+
+def _block(values: FloatArray, block: float | None) -> float:
+    """Return the mean length of a block: the one given, where it leaves something to resample."""
+    if block is None:
+        return _block_length(values)
+    longest = max(1.0, len(values) / LEAST_BLOCKS)
+    if check_number("block", block, at_least=1.0) > longest:
+        raise ParameterError(
+            f"block must be at most {longest:g}, a third of the {len(values)} steps, or hardly "
+            f"anything is resampled; got {block:g}"
+        )
+    return float(block)
 
 
 def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float = 0.0) -> float:
-    """Probability that the true Sharpe ratio exceeds a benchmark, given skewness, kurtosis and
+    r"""Probability that the true Sharpe ratio exceeds a benchmark, given skewness, kurtosis and
     length of the track record.
 
     Bailey and López de Prado (2012, Journal of Risk 15(2)):
-    ``Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1)/4 SR^2))``.
+
+    .. math:: \Phi\left(\frac{(SR - SR^*) \sqrt{n - 1}}
+              {\sqrt{1 - g_3 SR + (g_4 - 1) SR^2 / 4}}\right)
 
     Parameters
     ----------
     returns : (steps,)
-        Returns a step; all Sharpe ratios here are a step, not a year.
+        Returns per step; all Sharpe ratios here are per step, not per year.
     benchmark : float
         ``SR*``.
 
@@ -185,7 +274,7 @@ def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float
         In [0, 1]; NaN where the returns do not vary.
     """
     values = np.asarray(returns, dtype=np.float64)
-    if len(values) < 2 or not values.std() > 0.0:
+    if len(values) < 2 or not varies(values, scale=1.0):
         return math.nan
     ratio = float(values.mean() / values.std(ddof=1))
     skewness, kurtosis = float(stats.skew(values)), float(stats.kurtosis(values, fisher=False))
@@ -203,7 +292,7 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
     Parameters
     ----------
     returns : (steps, trials) DataFrame
-        Returns a step of every investor that was tried, not of the best alone.
+        Returns per step of every investor that was tried, not of the best alone.
     others : int
         Trials that left no returns here (bankrupt, or tried elsewhere) and count all the same. N is
         their number and that of the columns whose returns vary; trials that resemble each other
@@ -216,20 +305,23 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
 
     Notes
     -----
-    V is taken for the luck of the trials. That is right for trials that differ in their parameters;
-    where some are ruined by
-    fees and others gain for a reason, V is that difference, and the ratio errs far on the side of
-    caution.
+    V is taken for the luck of the trials, and is at least ``1 / (n - 1)``, the variance of the
+    Sharpe ratio of n returns without skill (Lo 2002, Financial Analysts Journal 58(4), 36-52): a
+    single survivor, or trials that resemble each other, are deflated for all that were tried. That
+    is right for trials that differ in their parameters; where some are ruined by fees and others
+    gain for a reason, V is that difference, and the ratio errs far on the side of caution.
     """
-    values = _checked(returns)
-    spread = values.std(axis=0, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(spread > 0.0, values.mean(axis=0) / spread, np.nan)
-    tried = ratios[~np.isnan(ratios)]
+    values, names = _checked(returns)
+    moves = varies(values, scale=1.0)
+    spread = np.where(moves, values.std(axis=0, ddof=1), 1.0)
+    tried = (values.mean(axis=0) / spread)[moves]
     count = len(tried) + check_integer("others", others, at_least=0)
-    threshold = expected_best_sharpe(float(np.var(tried, ddof=1)), count) if len(tried) > 1 else 0.0
+    # what a few trials happen to show may be far below the variance of a ratio without skill
+    by_chance = 1.0 / (len(values) - 1)
+    variance = max(float(np.var(tried, ddof=1)), by_chance) if len(tried) > 1 else by_chance
+    threshold = expected_best_sharpe(variance, count) if count > 1 else 0.0
     found = [probabilistic_sharpe_ratio(column, threshold) for column in values.T]
-    return pd.Series(found, index=returns.columns, name="deflated_sharpe")
+    return pd.Series(found, index=names, name="deflated_sharpe")
 
 
 def expected_best_sharpe(variance: float, trials: int) -> float:
@@ -253,7 +345,7 @@ def probability_of_backtest_overfitting(
     Parameters
     ----------
     returns : (steps, trials) DataFrame
-        Returns a step of every investor that was tried; log returns where the measure is G.
+        Returns per step of every investor that was tried; log returns where the measure is G.
     splits : int
         Even number of blocks of equal length into which the steps are cut; a rest at the beginning
         is left out.
@@ -263,14 +355,19 @@ def probability_of_backtest_overfitting(
     Returns
     -------
     float
-        Share of the combinations; NaN for fewer than two trials.
+        Share of the combinations, in which a rank at the median counts half; investors that tie for
+        the best are chosen with equal probability, and share their rank. On pure noise it is 0.5 on
+        average, for every number of trials. NaN for fewer than two trials, and where the measure of
+        the best is undefined in every combination (no variation at all, an infinite G because
+        nothing is ever lost, as with cash that earns interest): combinations without a number for
+        the best are left out.
 
     Raises
     ------
     ParameterError
         ``splits`` odd, below 2, above 20 or above the number of steps, or an unknown measure.
     """
-    values = _checked(returns)
+    values, _ = _checked(returns)
     check_choice("measure", measure, ("sharpe", "G"))
     splits = check_integer("splits", splits, at_least=2, at_most=min(MOST_SPLITS, len(values)))
     if splits % 2:
@@ -289,9 +386,20 @@ def probability_of_backtest_overfitting(
     score = _sharpe if measure == "sharpe" else _score
     train = score(inside @ first, inside @ second, count)
     test = score((1.0 - inside) @ first, (1.0 - inside) @ second, count)
-    best = np.argmax(train, axis=1)
-    rank = stats.rankdata(test, axis=1)[np.arange(len(best)), best] / (trials + 1.0)
-    return float(np.mean(np.log(rank / (1.0 - rank)) <= 0.0))
+    # An infinite score is no measure of skill: where it is the best, nothing is chosen by it.
+    top = train.max(axis=1)
+    defined = np.isfinite(top)
+    if measure == "sharpe":
+        # of a constant; beside trials that vary it is 0, what cash earns for nothing
+        defined &= bool(varies(values, scale=1.0).any())
+    if not defined.any():
+        return math.nan
+    train, test, top = train[defined], test[defined], top[defined]
+    best = np.abs(train - top[:, None]) <= FLOOR * np.abs(top)[:, None]
+    rounded = np.array([ranks(row, best="smallest", method="average") for row in test])
+    share = rounded / (trials + 1.0)
+    below = np.where(np.abs(share - 0.5) <= FLOOR, 0.5, (share < 0.5).astype(np.float64))
+    return float(np.mean((below * best).sum(axis=1) / best.sum(axis=1)))
 
 
 def model_confidence_set(
@@ -302,7 +410,7 @@ def model_confidence_set(
     seed: int | np.random.Generator = 0,
 ) -> pd.Series:
     """P-values of the model confidence set: the investors that cannot be told from the best have
-    one above the size wanted.
+    one above the size of the test.
 
     Hansen, Lunde and Nason (2011, Econometrica 79, 453-497), on the losses ``-log return``, through
     arch.
@@ -323,11 +431,11 @@ def model_confidence_set(
     Series
         P-value by investor; investors with the very same returns get the same one.
     """
-    values = _checked(returns)
+    values, names = _checked(returns)
     distinct, where = np.unique(values, axis=1, return_inverse=True)
     if distinct.shape[1] == 1:
-        return pd.Series(1.0, index=returns.columns, name="confidence_set_p")
-    length = block_length(returns) if block is None else check_number("block", block, at_least=1.0)
+        return pd.Series(1.0, index=names, name="confidence_set_p")
+    length = _block(values, block)
     test = MCS(
         -distinct,
         size=0.1,
@@ -337,7 +445,7 @@ def model_confidence_set(
     )
     test.compute()
     found = test.pvalues["Pvalue"].sort_index().to_numpy(dtype=np.float64)
-    return pd.Series(found[np.ravel(where)], index=returns.columns, name="confidence_set_p")
+    return pd.Series(found[np.ravel(where)], index=names, name="confidence_set_p")
 
 
 def _psr(ratio: float, benchmark: float, steps: int, skewness: float, kurtosis: float) -> float:
@@ -350,14 +458,15 @@ def _psr(ratio: float, benchmark: float, steps: int, skewness: float, kurtosis: 
 
 
 def _sharpe(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
-    """Sharpe ratio a step from sums; 0 where nothing varies (an investor in cash earns nothing for
-    nothing).
+    """Sharpe ratio per step from sums; 0 where nothing varies (an investor in cash earns nothing
+    for nothing).
     """
     mean = total / count
     spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    # what rounding leaves of a spread of zero
-    floor = 1e-12 * np.sqrt(np.maximum(squares / count, 0.0))
-    found: FloatArray = np.where(spread > floor, mean / np.where(spread > floor, spread, 1.0), 0.0)
+    # A difference of squares keeps half the digits: what rounding leaves of a spread of zero.
+    floor = math.sqrt(FLOOR) * np.sqrt(np.maximum(squares / count, 0.0))
+    moves = spread > floor
+    found: FloatArray = np.where(moves, mean / np.where(moves, spread, 1.0), 0.0)
     return found
 
 
@@ -373,17 +482,16 @@ def _score(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
     return found
 
 
-def _checked(returns: pd.DataFrame) -> FloatArray:
-    if returns.shape[1] == 0:
-        raise DataError("returns must have at least one column, one an investor")
-    values = returns.to_numpy(dtype=np.float64)
+def _checked(returns: pd.DataFrame) -> tuple[FloatArray, pd.Index]:
+    """Return finite returns, (steps, investors), and the names of the investors."""
+    table = read_table("returns", returns, infinite=True, cash=True)
+    values = table.values
     if len(values) < 2:
         raise DataError(f"returns must have at least two steps, got {len(values)}")
     if not np.isfinite(values).all():
         row, column = (int(place[0]) for place in np.nonzero(~np.isfinite(values)))
         raise DataError(
-            f"returns must be finite, got {values[row, column]} at {returns.index[row]} of "
-            f"{returns.columns[column]!r}; "
+            f"returns must be finite, got {values[row, column]} {table.place(row, column)}; "
             "leave out investors that went bankrupt"
         )
-    return values
+    return values, table.labels

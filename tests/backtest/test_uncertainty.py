@@ -213,11 +213,11 @@ def test_skill_is_not_overfitting_and_noise_is():
 
 def test_the_confidence_set_keeps_what_cannot_be_told_apart():
     returns = noise(steps=1000, investors=3, drift=(0.0, -0.01))
-    returns["twin"] = returns["i0"]
+    returns["copy"] = returns["i0"]
     found = model_confidence_set(returns, draws=300, seed=2)
     assert found["i1"] < 0.01
-    assert found["i0"] == found["twin"] > 0.05
-    assert (model_confidence_set(returns[["i0", "twin"]]) == 1.0).all()
+    assert found["i0"] == found["copy"] > 0.05
+    assert (model_confidence_set(returns[["i0", "copy"]]) == 1.0).all()
 
 
 def test_the_confidence_set_against_the_article_written_out():
@@ -254,7 +254,7 @@ def test_the_confidence_set_against_the_article_written_out():
         (
             lambda: bootstrap_scores(noise().assign(i0=np.nan)),
             sa.DataError,
-            "finite, got nan at 0 of 'i0'",
+            "finite, got nan in row 0, asset 'i0'",
         ),
         (lambda: bootstrap_scores(noise(), draws=0), sa.ParameterError, "draws"),
         (lambda: bootstrap_scores(noise(), block=0.5), sa.ParameterError, "block"),
@@ -277,7 +277,7 @@ def test_the_confidence_set_against_the_article_written_out():
         (
             lambda: deflated_sharpe_ratio(pd.DataFrame(index=range(5))),
             sa.DataError,
-            "at least one column",
+            "at least 1 column",
         ),
     ],
 )
