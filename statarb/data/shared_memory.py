@@ -7,7 +7,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,9 @@ from statarb.data.panel import Panel
 from statarb.errors import DataError
 
 __all__ = ["SharedPanel", "shared"]
+
+PREFIX = "statarb-panel-"
+"""First part of the name of a folder with a shared panel."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +53,9 @@ class SharedPanel:
 def shared(panel: Panel, folder: str | Path | None = None) -> Iterator[SharedPanel]:
     """Write a panel where workers can map it; the files are removed at the end.
 
+    The folder's name holds the machine and the process. What a process left that was killed is
+    removed by the next one on that machine.
+
     Parameters
     ----------
     panel : Panel
@@ -56,7 +64,9 @@ def shared(panel: Panel, folder: str | Path | None = None) -> Iterator[SharedPan
         Parent folder, on a file system that all workers share; by default the machine's folder for
         temporary files.
     """
-    place = Path(tempfile.mkdtemp(prefix="statarb-panel-", dir=folder))
+    parent = Path(tempfile.gettempdir() if folder is None else folder)
+    _remove_leftovers(parent)
+    place = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{_machine()}-{os.getpid()}-", dir=parent))
     try:
         for name in panel.fields:
             np.save(place / f"{name}.npy", panel.array(name))
@@ -69,6 +79,30 @@ def shared(panel: Panel, folder: str | Path | None = None) -> Iterator[SharedPan
         yield SharedPanel(str(place))
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _machine() -> str:
+    """Return a name of this machine that can be part of a file name, without hyphens."""
+    return "".join(letter if letter.isalnum() else "_" for letter in socket.gethostname())
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove the folders of processes of this machine that are gone."""
+    for left in parent.glob(f"{PREFIX}{_machine()}-*"):
+        number = left.name.removeprefix(f"{PREFIX}{_machine()}-").split("-")[0]
+        if number.isdigit() and not _is_alive(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process of this machine exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
 
 
 @functools.lru_cache(maxsize=4)

@@ -170,7 +170,7 @@ def random_cuts(
     low = (
         len(times) // 3
         if start is None
-        else int(np.searchsorted(panel._stamps, as_stamp("start", start), side="left"))
+        else int(np.searchsorted(panel.times_array, as_stamp("start", start), side="left"))
     )
     high = len(times) - 1
     if low >= high:

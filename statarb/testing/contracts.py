@@ -63,7 +63,7 @@ def check_investor(
     tolerance: float | None = 1e-6,
     knows_dates: bool = False,
 ) -> CheckReport:
-    """Check an investor: ``decide(window, holdings)`` returns wanted weights, or ``None`` to keep
+    """Check an investor: ``decide(window, holdings)`` returns target weights, or ``None`` to keep
     what it holds.
 
     Weights are finite, not negative, sum to at most 1, carry assets of the window and nothing else,
@@ -129,12 +129,12 @@ def check_investor(
     ...         return {self.asset: 0.5}
     >>> market = sa.testing.example_market()
     >>> rules = sa.TradingRules().without_limits()
-    >>> def wanted(panel):
-    ...     return sa.walk_forward(Favourite(panel), panel, rules, start=market.times[200]).wanted
-    >>> sa.testing.check_causal(wanted, market, lag=1, cuts=2)
+    >>> def targets(panel):
+    ...     return sa.walk_forward(Favourite(panel), panel, rules, start=market.times[200]).targets
+    >>> sa.testing.check_causal(targets, market, lag=1, cuts=2)
     Traceback (most recent call last):
     ...
-    statarb.errors.LookAheadError: wanted looks ahead: ...
+    statarb.errors.LookAheadError: targets looks ahead: ...
     """
     _require_object(investor, "investor", ("decide",))
     name = getattr(investor, "name", None)
@@ -261,7 +261,7 @@ def check_forecaster(
             )
         found = {"fitted a row before": held_out, "fitted at t": refitted}
         if callable(getattr(subject, "forecast_block", None)):
-            place = int(np.searchsorted(market._stamps, now._stamps[-1]))
+            place = int(np.searchsorted(market.times_array, now.times_array[-1]))
             for key, fit in (("fitted a row before", place - 1), ("fitted at t", place)):
                 with judged(name, change):
                     block, _ = fresh(subject).forecast_block(
@@ -475,7 +475,7 @@ def _signals(
     """Ask for signals as a walk does: in one block that goes on after the last window, where there
     are rows.
     """
-    rows = [int(np.searchsorted(market._stamps, window._stamps[-1])) for window in windows]
+    rows = [int(np.searchsorted(market.times_array, window.times_array[-1])) for window in windows]
     first, last = rows[0], min(rows[-1] + 1 + BLOCK_AHEAD, len(market.times))
     with judged(name, change):
         arrays = {
@@ -628,7 +628,6 @@ def _held(held: pd.Series, market: Panel, window: Panel) -> pd.Series:
     values = np.where(quoted, held.reindex(market.assets).to_numpy(), 0.0)
     values.flags.writeable = False
     holdings = pd.Series(values, index=market.assets, copy=False)
-    holdings.attrs["value"] = VALUE
     return holdings
 
 

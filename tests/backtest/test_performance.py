@@ -145,3 +145,15 @@ def test_errors():
         sa.generalised_asymmetric_return(PATH, order=0)
     with pytest.raises(sa.ParameterError, match="annual_steps must be"):
         score_path(PATH, annual_steps=-1)
+
+
+def test_annual_figures_of_a_short_path_saturate():
+    score = sa.backtest.score_path([100.0, 110.0, 121.0], annual_steps=365 * 288)
+    assert score.total_return == pytest.approx(0.21)
+    assert score.calmar == math.inf
+    loss = sa.backtest.score_path([100.0, 130.0, 120.0], annual_steps=365 * 288)
+    assert loss.calmar == math.inf
+    ruin = sa.backtest.score_path([100.0, 50.0, 0.0], annual_steps=365 * 288)
+    assert ruin.calmar == -1.0
+    year = sa.backtest.score_path([100.0, 90.0, 99.0], annual_steps=4)
+    assert year.calmar == pytest.approx((0.99**2 - 1.0) / 0.1, rel=1e-12)

@@ -11,6 +11,7 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import statarb as sa
 from statarb.backtest.performance import generalised_asymmetric_return
@@ -172,8 +173,8 @@ def test_overfitting_against_the_definition_written_out():
         test = np.vstack([blocks[k] for k in range(6) if k not in chosen])
         best = np.argmax(train.mean(axis=0) / train.std(axis=0))
         ratios = test.mean(axis=0) / test.std(axis=0)
-        rank = (ratios <= ratios[best]).sum() / 6.0
-        below.append(math.log(rank / (1.0 - rank)) <= 0.0)
+        rank = (ratios <= ratios[best]).sum()
+        below.append(0.5 if rank == 3 else float(rank < 3))
     assert probability_of_backtest_overfitting(returns, splits=6) == pytest.approx(np.mean(below))
 
 
@@ -190,13 +191,117 @@ def test_overfitting_of_a_choice_by_g_against_the_definition_written_out():
         train, test = (
             np.array([generalised_asymmetric_return(one) for one in path.T]) for path in paths
         )
-        rank = (test <= test[np.argmax(train)]).sum() / 6.0
-        below.append(rank <= 0.5)
+        rank = (test <= test[np.argmax(train)]).sum()
+        below.append(0.5 if rank == 3 else float(rank < 3))
     assert 0.0 < np.mean(below) < 1.0
-    assert probability_of_backtest_overfitting(returns, splits=6, measure="G") == np.mean(below)
-    # with cash, G is 0 where nothing is risked, and plus infinity where nothing is lost
-    safe = returns.assign(cash=0.0, riser=0.01)
-    assert probability_of_backtest_overfitting(safe, splits=6, measure="G") == 0.0
+    found = probability_of_backtest_overfitting(returns, splits=6, measure="G")
+    assert found == pytest.approx(np.mean(below), abs=1e-15)
+    # G of what never loses is infinite in every half: there is nothing to choose by
+    safe = returns.assign(cash=0.0, interest=1e-4)
+    assert math.isnan(probability_of_backtest_overfitting(safe, splits=6, measure="G"))
+    # cash that earns nothing has a G of 0, and is as good a choice as any
+    idle = probability_of_backtest_overfitting(returns.assign(cash=0.0), splits=6, measure="G")
+    assert 0.0 < idle < 1.0
+
+
+def test_overfitting_of_noise_is_a_half_for_every_number_of_trials():
+    rng = np.random.default_rng(0)
+    for trials in (2, 3, 4, 5):
+        found = [
+            probability_of_backtest_overfitting(
+                pd.DataFrame(rng.normal(size=(160, trials))), splits=6
+            )
+            for _ in range(200)
+        ]
+        # 200 samples of a standard deviation of about 0.3: four standard errors are 0.085
+        assert np.mean(found) == pytest.approx(0.5, abs=0.085)
+
+
+def test_copies_of_one_trial_are_neither_above_nor_below_the_median():
+    one = np.random.default_rng(3).normal(size=(160, 1))
+    same = pd.DataFrame(np.repeat(one, 4, axis=1))
+    assert probability_of_backtest_overfitting(same, splits=8) == 0.5
+    constant = pd.DataFrame(np.full((160, 3), 1e-4))
+    assert math.isnan(probability_of_backtest_overfitting(constant, splits=8))
+
+
+@pytest.mark.parametrize("count", [2, 5, 20])
+def test_rank_intervals_cover_the_true_rank_of_equals(count):
+    # all are alike, so that the rank of each is 1: at most 1 in 20 intervals may leave it out
+    left_out = []
+    for seed in range(60):
+        returns = np.random.default_rng(seed).standard_normal((400, count)) * 0.01
+        drawn = bootstrap_scores(pd.DataFrame(returns), draws=200, seed=seed, block=1)
+        left_out.append((drawn.summary()["rank_low"] > 1).mean())
+    # nominal 5 %; four standard errors of 60 samples of two are 8 points
+    assert np.mean(left_out) < 0.05 + 0.08
+    assert np.mean(left_out) < 0.13
+
+
+def test_rank_intervals_tell_apart_what_is_apart():
+    rng = np.random.default_rng(1)
+    drift = np.array([0.02, 0.0, -0.02])
+    returns = pd.DataFrame(rng.standard_normal((900, 3)) * 0.01 + drift, columns=list("abc"))
+    found = bootstrap_scores(returns, draws=400, seed=0, block=1).summary()
+    assert found["rank_low"].tolist() == [1, 2, 3]
+    assert found["rank_high"].tolist() == [1, 2, 3]
+
+
+def test_intervals_of_ranks_contain_the_estimated_rank():
+    for seed in range(10):
+        returns = noise(steps=120, investors=6, seed=seed)
+        drawn = bootstrap_scores(returns, draws=200, seed=seed)
+        found = drawn.summary()
+        rank = drawn.estimate.rank(ascending=False)
+        assert (found["rank_low"] <= rank).all()
+        assert (found["rank_high"] >= rank).all()
+
+
+def test_constant_returns_have_no_sharpe_ratio_and_are_no_trial():
+    rng = np.random.default_rng(0)
+    deposit = np.diff(np.log(10_000 * np.exp(0.0001 * np.arange(300))))
+    others = pd.DataFrame(rng.normal(0.0005, 0.01, (299, 2)), columns=["b", "c"])
+    found = deflated_sharpe_ratio(others.assign(deposit=deposit))
+    assert math.isnan(found["deposit"])
+    pd.testing.assert_series_equal(found[["b", "c"]], deflated_sharpe_ratio(others))
+    assert math.isnan(probabilistic_sharpe_ratio(deposit))
+
+
+def test_a_single_survivor_is_deflated_for_all_that_were_tried():
+    returns = pd.DataFrame({"a": np.random.default_rng(0).normal(0.07, 1.0, 500)})
+    z = stats.norm.ppf([1 - 1 / 100, 1 - 1 / (100 * math.e)])
+    bar = ((1 - 0.5772156649015329) * z[0] + 0.5772156649015329 * z[1]) / math.sqrt(499)
+    found = deflated_sharpe_ratio(returns, others=99)["a"]
+    assert found == pytest.approx(probabilistic_sharpe_ratio(returns["a"], bar), rel=1e-12)
+    assert deflated_sharpe_ratio(returns)["a"] == probabilistic_sharpe_ratio(returns["a"])
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_the_best_of_many_without_skill_is_rarely_called_skilled(others):
+    best = []
+    for seed in range(150):
+        drawn = np.random.default_rng(seed).normal(size=(250, 20 + others))
+        order = np.argsort(drawn.mean(axis=0) / drawn.std(axis=0))
+        survivors = pd.DataFrame(drawn[:, order[others:]])  # the worst are ruined
+        best.append(deflated_sharpe_ratio(survivors, others=others).max() > 0.95)
+    # nominal 5 % at most; four standard errors of 150 samples are 7 points
+    assert np.mean(best) < 0.05 + 0.07
+
+
+def test_few_steps_give_an_answer():
+    for steps in range(2, 9):
+        returns = noise(steps=steps, investors=2, seed=1)
+        assert block_length(returns) == 1.0
+        assert np.isfinite(bootstrap_scores(returns, draws=5).total_return).all(axis=None)
+        assert model_confidence_set(returns, draws=5).between(0.0, 1.0).all()
+
+
+def test_a_block_that_leaves_nothing_to_resample_is_refused():
+    returns = noise(steps=60, investors=2)
+    for call in (bootstrap_scores, model_confidence_set):
+        with pytest.raises(sa.ParameterError, match="block must be at most 20"):
+            call(returns, draws=5, block=21.0)
+        call(returns, draws=5, block=20.0)
 
 
 def test_skill_is_not_overfitting_and_noise_is():
