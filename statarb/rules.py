@@ -98,11 +98,26 @@ class TradingRules:
         return self.min_order * numeraire_price, self.max_order * numeraire_price
 
     def without_limits(self) -> TradingRules:
-        """Return the same rules with order limits off."""
+        """Return the same rules with order limits off.
+
+        Returns
+        -------
+        TradingRules
+        """
         return dataclasses.replace(self, min_order=0.0, max_order=math.inf, numeraire=None)
 
     def replace(self, **changes: object) -> TradingRules:
-        """Return the same rules with the fields in ``changes`` replaced."""
+        """Return the same rules with some fields replaced.
+
+        Parameters
+        ----------
+        **changes
+            New values by field.
+
+        Returns
+        -------
+        TradingRules
+        """
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 

@@ -78,8 +78,11 @@ def downside_deviation(
     order: float = 2.0,
     root: float | None = None,
 ) -> float:
-    """Return the root of the lower partial moment: ``mean(max(minimum_acceptable - r,
-    0)^order)^(1/root)``.
+    r"""Return the root of the lower partial moment.
+
+    .. math:: \nu = \left(\frac{1}{T} \sum_t \max(m - r_t, 0)^p\right)^{1/q}
+
+    with m the minimum acceptable return, p the order and q the root.
 
     Parameters
     ----------
@@ -91,6 +94,11 @@ def downside_deviation(
         Order of the moment; 2 gives the semi-deviation.
     root : float, optional
         Root that is taken; by default the order. 1 gives the moment itself.
+
+    Returns
+    -------
+    float
+        In units of the returns where the root is the order.
 
     Notes
     -----
@@ -166,8 +174,19 @@ def generalised_asymmetric_return(
 
 
 def maximum_drawdown(value: pd.Series | FloatArray) -> float:
-    """Return the largest fall from a peak, as a share of the peak: ``max over t of 1 - V(t) /
-    max(V(s), s <= t)``.
+    r"""Return the largest fall from a peak, as a share of the peak.
+
+    .. math:: \max_t \left(1 - \frac{V_t}{\max_{s \le t} V_s}\right)
+
+    Parameters
+    ----------
+    value : (steps,)
+        Value of the portfolio, in order of time.
+
+    Returns
+    -------
+    float
+        In [0, 1].
     """
     path = np.asarray(value, dtype=np.float64)
     return float(np.max(1.0 - path / np.maximum.accumulate(path)))
@@ -178,7 +197,7 @@ class Score:
     """Scores of one value path. All are per step (not annualised) unless ``annual_steps`` was
     given.
 
-    Attributes
+    Parameters
     ----------
     G : float
         Total return over downside; see :func:`generalised_asymmetric_return`.

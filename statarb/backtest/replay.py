@@ -450,6 +450,11 @@ class Replay:
     Made by :func:`replay`. The realised weights and the list of orders are computed when they are
     asked for, by running the same replay again; everything else is kept.
 
+    Parameters
+    ----------
+    plan : object
+        Times, market, target weights and rules of the replay, as :func:`replay` puts them together.
+
     Attributes
     ----------
     rules : TradingRules
@@ -677,8 +682,16 @@ class Replay:
     # -- scores and files --------------------------------------------------------------------------
 
     def score(self, **options: Any) -> Score:
-        """Return G and the other scores of the value path; ``options`` as in
-        :func:`statarb.backtest.score_path`.
+        """Return G and the other scores of the value path.
+
+        Parameters
+        ----------
+        **options
+            As in :func:`statarb.backtest.score_path`.
+
+        Returns
+        -------
+        Score
         """
         return score_path(
             self.value, cash=self.cash, fees=self.fees, turnover=self.turnover, **options
@@ -688,7 +701,13 @@ class Replay:
         """Write ``value.parquet`` (time, value, cash, fees, turnover) and ``orders.parquet`` into a
         folder.
 
-        Each appears whole or not at all; the folder is made where it does not exist.
+        Each appears whole or not at all; the folder is made where it does not exist. Times are in
+        UTC.
+
+        Parameters
+        ----------
+        folder : path
+            Where they are written.
         """
         target = output_folder(folder)
         with atomic_path(target / "value.parquet") as temporary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from statarb._core.checks import check_integer
 from statarb._core.typing import TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import LookAheadError, ParameterError
+from statarb.rules import Context, TradingRules
 from statarb.testing.causality import (
     CheckReport,
     Frames,
@@ -159,8 +159,13 @@ def check_investor(
             signals = _signals(in_blocks, market, [shown[t][0] for t in times], depth, name, change)
             again = {}
             for t, signal in zip(times, signals, strict=True):
-                answer = functools.partial(in_blocks.decide_on, signal=signal)
-                again[t] = _decision(answer, *shown[t], f"{name}, given signals of a block", change)
+                again[t] = _decision(
+                    in_blocks.decide_on,
+                    *shown[t],
+                    f"{name}, given signals of a block",
+                    change,
+                    signal,
+                )
                 _assert_same_on_signal(
                     name, t, decisions[t], again[t], 1e-6 if tolerance is None else tolerance
                 )
@@ -333,12 +338,12 @@ def _check(
         digest = original.digest()
         expected = walk(fresh(subject), original, cut, None, still)
         first = first or expected
-        for twin, what in (
+        for other, what in (
             (fresh(subject), "a second clone was asked"),
             (copy.deepcopy(subject), "a deep copy was asked"),
             (pickled(subject, name), "a pickled copy was asked"),
         ):
-            assert_same(name, expected, walk(twin, original, cut, None, still), None, what)
+            assert_same(name, expected, walk(other, original, cut, None, still), None, what)
         for how in FUTURES:
             change = f"rows after {cut} {how}"
             got = walk(fresh(subject), changed_future(near, cut, how, seed=rng), cut, change, still)
@@ -480,17 +485,22 @@ def _signals(
     with judged(name, change):
         arrays = {
             key: np.asarray(values)
-            for key, values in subject.signals(
-                market.row_slice(0, last), first, last, depth
-            ).items()
+            for key, values in _context(windows[0])
+            .call(subject.signals, market.row_slice(0, last), first, last, depth)
+            .items()
         }
     for key, values in arrays.items():
         if len(values) != last - first:
             raise AssertionError(
-                f"{name}.signals must give one entry a row: {last - first} of {key!r}, got "
+                f"{name}.signals must give one entry per row: {last - first} of {key!r}, got "
                 f"{len(values)}"
             )
     return [{key: values[row - first] for key, values in arrays.items()} for row in rows]
+
+
+def _context(window: Panel) -> Context:
+    """Return the context that a walk gives at the end of a window, under the rules of the case."""
+    return Context(window.now + window.step, VALUE, TradingRules(), 1)
 
 
 def _assert_same_on_signal(
@@ -520,48 +530,53 @@ def _assert_same_on_signal(
 
 
 def _decision(
-    decide: Callable[..., Any], window: Panel, holdings: pd.Series, name: str, change: str | None
+    decide: Callable[..., Any],
+    window: Panel,
+    holdings: pd.Series,
+    name: str,
+    change: str | None,
+    *signal: Any,
 ) -> pd.Series | None:
     """Ask for one decision and hold it to the contract; return weights by asset."""
     before = holdings.copy()
     with judged(name, change):
-        wanted = decide(window, holdings)
+        target = _context(window).call(decide, window, holdings, *signal)
     if not holdings.equals(before):
         raise AssertionError(
             f"{name} writes to the holdings that it is given; it must work on a copy"
         )
-    if wanted is None:
+    if target is None:
         return None
     at = f"at {window.now}"
-    if not isinstance(wanted, pd.Series):
+    if not isinstance(target, pd.Series):
         raise AssertionError(
             f"{name} must return a Series of weights by asset, or None, got "
-            f"{type(wanted).__name__} {at}"
+            f"{type(target).__name__} {at}"
         )
-    if not wanted.index.is_unique:
+    if not target.index.is_unique:
         raise AssertionError(
-            f"{name} gives asset {label(wanted.index[wanted.index.duplicated()], 0)} two weights "
+            f"{name} gives asset {label(target.index[target.index.duplicated()], 0)} two weights "
             f"{at}"
         )
-    unknown = wanted.index.difference(window.assets)
+    unknown = target.index.difference(window.assets)
     if len(unknown):
         raise AssertionError(
             f"{name} gives a weight to {label(unknown, 0)} {at}, which is no asset of the window; "
             "USD takes the rest"
         )
-    values = wanted.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = target.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~np.isfinite(values) | (values < -1e-12)
     if wrong.any():
         place = int(np.flatnonzero(wrong)[0])
         raise AssertionError(
-            f"{name} wants {values[place]} of {label(wanted.index, place)} {at}; "
+            f"{name} wants {values[place]} of {label(target.index, place)} {at}; "
             "weights are finite and not negative, None keeps all"
         )
     if values.sum() > 1.0 + 1e-9:
         raise AssertionError(
             f"{name} wants weights that sum to {values.sum():.12g} {at}; at most 1 is there"
         )
-    weights = wanted.reindex(window.assets).fillna(0.0)
+    weights = target.reindex(window.assets).fillna(0.0)
     quoted = np.isfinite(window.array("price")).any(axis=0)
     unlisted = ~quoted & (weights.to_numpy() > holdings.to_numpy() + 1e-12)
     if unlisted.any():
@@ -627,8 +642,7 @@ def _held(held: pd.Series, market: Panel, window: Panel) -> pd.Series:
     quoted = np.isfinite(window.array("price")).any(axis=0)
     values = np.where(quoted, held.reindex(market.assets).to_numpy(), 0.0)
     values.flags.writeable = False
-    holdings = pd.Series(values, index=market.assets, copy=False)
-    return holdings
+    return pd.Series(values, index=market.assets, copy=False)
 
 
 def _around(panel: Panel, cut: pd.Timestamp, depth: int) -> Panel:

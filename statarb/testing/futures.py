@@ -55,14 +55,14 @@ def changed_future(
     check_choice("how", how, FUTURES)
     rng = np.random.default_rng(seed)
     stamp = as_stamp("cut", cut)
-    kept = int(np.searchsorted(panel._stamps, stamp, side="right"))
+    kept = int(np.searchsorted(panel.times_array, stamp, side="right"))
     if kept == 0:
         raise ParameterError(
             f"cut must not lie before the first row, {panel.times[0]}, got {pd.Timestamp(stamp)}"
         )
     arrays = {name: np.array(panel.array(name)) for name in panel.fields}
-    observed = None if panel._observed is None else np.array(panel._observed)
-    rows, grid = panel._rows, panel._grid
+    observed = np.array(panel.observed_array) if panel.is_imputed else None
+    rows, grid = panel.rows, panel.grid_array
     if how in ("dropped", "missing"):
         arrays = {name: np.array(values[:kept]) for name, values in arrays.items()}
         observed = None if observed is None else np.array(observed[:kept])
@@ -78,23 +78,23 @@ def changed_future(
             values[kept:] *= _factors(rng, values[kept:].shape)
     else:
         rows, arrays, observed = _thinned(rows, arrays, observed, kept, rng)
-    return _assembled(panel, grid, rows, arrays, observed)
+    now = min(panel.now_stamp, grid[-1]) if panel.is_window else None
+    return panel.replaced(grid, rows, arrays, observed=observed, now=now)
 
 
 def read_only_copy(panel: Panel, *, days: int = 0) -> Panel:
     """Return a copy that nothing can write to by accident, its times moved by whole days."""
     arrays = {name: np.array(panel.array(name)) for name in panel.fields}
-    observed = None if panel._observed is None else np.array(panel._observed)
-    moved = _assembled(
-        panel,
-        panel._grid + np.timedelta64(days, "D"),
-        panel._rows,
+    observed = np.array(panel.observed_array) if panel.is_imputed else None
+    shift = np.timedelta64(days, "D")
+    return panel.replaced(
+        panel.grid_array + shift,
+        panel.rows,
         arrays,
-        observed,
-        panel.metadata,
+        observed=observed,
+        now=panel.now_stamp + shift if panel.is_window else None,
+        metadata=panel.metadata,
     )
-    moved._now = None if panel._now is None else panel._now + np.timedelta64(days, "D")
-    return moved
 
 
 @contextmanager
@@ -113,11 +113,11 @@ def changed_in_place(
         Whether anything could be changed.
     """
     rng = np.random.default_rng(seed)
-    kept = int(np.searchsorted(panel._stamps, as_stamp("cut", cut), side="right"))
+    kept = int(np.searchsorted(panel.times_array, as_stamp("cut", cut), side="right"))
     saved: list[tuple[AnyFloatArray, bool, AnyFloatArray, AnyFloatArray]] = []
     try:
-        for values in panel._arrays.values():
-            owner = values
+        for name in panel.fields:
+            values = owner = panel.array(name)
             while isinstance(owner.base, np.ndarray):
                 owner = owner.base
             if isinstance(owner, np.memmap) or not owner.flags.owndata or kept == len(values):
@@ -147,6 +147,10 @@ def example_market(times: int = 600, assets: int = 6, *, seed: int = 0) -> Panel
         Number of assets, at least 3; ids from 1442 on.
     seed : int
         Of all that is random.
+
+    Returns
+    -------
+    Panel
     """
     times = check_integer("times", times, at_least=40)
     assets = check_integer("assets", assets, at_least=3)
@@ -198,19 +202,3 @@ def _thinned(
     some[:kept] = True
     arrays = {name: values[some] for name, values in arrays.items()}
     return rows[some], arrays, None if observed is None else (observed & ~lost)[some]
-
-
-def _assembled(
-    panel: Panel,
-    grid: Any,
-    rows: IntArray,
-    arrays: dict[str, Any],
-    observed: BoolArray | None,
-    metadata: dict[str, Any] | None = None,
-) -> Panel:
-    for values in [*arrays.values(), *([] if observed is None else [observed])]:
-        values.flags.writeable = False
-    made = panel._like(grid, rows, panel.assets, arrays, observed, metadata=metadata or {})
-    if panel._now is not None:
-        made._now = min(panel._now, grid[-1])
-    return made
