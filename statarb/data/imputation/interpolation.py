@@ -21,6 +21,11 @@ class LVCF(Imputer):
 
     Source: Little & Rubin (2019), Statistical Analysis with Missing Data, 3rd ed., ch. 4. Needs
     nothing after t, unless ``max_gap`` is set without ``fill_start``.
+
+    Parameters
+    ----------
+    max_gap, fill_start, n_jobs
+        As in :class:`Imputer`.
     """
 
     name: ClassVar[str] = "lvcf"
@@ -39,6 +44,11 @@ class LINT(Imputer):
     A gap that is open at the end has no b: there the last value is carried forward. Source:
     Junninen et al. (2004), Methods for imputation of missing values in air quality data sets,
     Atmospheric Environment 38, eq. 1. Looks ahead on a whole panel.
+
+    Parameters
+    ----------
+    max_gap, fill_start, n_jobs
+        As in :class:`Imputer`.
     """
 
     name: ClassVar[str] = "lint"

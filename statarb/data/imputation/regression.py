@@ -79,6 +79,11 @@ class R1(_Multivariate):
 
     The others' own gaps enter as straight lines. The path over a gap is tied to both its ends.
     Looks ahead on a whole panel.
+
+    Parameters
+    ----------
+    max_gap, fill_start, n_jobs
+        As in :class:`Imputer`.
     """
 
     name: ClassVar[str] = "r1"

@@ -77,15 +77,21 @@ def read_quotes(
     ParameterError
         A step that is no positive time span.
 
+    Warns
+    -----
+    DataWarning
+        Rows with a stray stamp were left out: how many, and the first.
+
     Notes
     -----
     A row is rejected for the first of these that applies: wrong number of fields, unparseable
-    stamp, unparseable number, coin
-    id not in the table (or, without a table, none from 1 to 9,999,999), price missing, infinite,
-    negative or zero. Fields
-    that the panel does not keep (movements, record ids) are not looked at. Where several rows fall
-    into a cell, the last one
-    counts, files in the order of their names; the others are *duplicates*. Hence
+    stamp, unparseable number, a stamp far from all others, coin id not in the table (or, without a
+    table, none from 1 to 9,999,999), price missing, infinite, negative or zero. A stamp is far from
+    the others where at most three times at an end of the market are farther from at least fifty
+    others than a week and half their span; such a file is read twice, and warned of. Fields that
+    the panel does not keep (movements, record ids) are not looked at. Where several rows fall into
+    a cell, the last one counts, files in the order of their names; the others are *duplicates*.
+    Hence
 
     ``rows_read = rows_accepted + rows_rejected`` and ``cells = rows_accepted - duplicates``.
 
