@@ -1,6 +1,4 @@
-"""PairsSignal: expected returns of assets from the reversion of cointegrated pairs, known at every
-step.
-"""
+"""Forecaster from cointegrated pairs: expected returns of assets from the reversion of spreads."""
 
 from __future__ import annotations
 
@@ -21,11 +19,11 @@ __all__ = ["PairsSignal"]
 
 
 class PairsSignal:
-    """Scan for pairs, keep those that survive, and expect their spreads to revert.
+    r"""Forecaster of the reversion of cointegrated pairs.
 
-    A forecaster: :meth:`fit` scans a window, :meth:`predict` gives the expected log return of each
-    asset from the pairs kept. :meth:`walk` does both through time, with a scan every ``scan_every``
-    rows. Where no pair survives there is no forecast.
+    :meth:`fit` scans a window and keeps the pairs that pass, :meth:`predict` gives the expected log
+    return of each asset from the pairs kept. :meth:`walk` does both through time, with a scan every
+    ``scan_every`` rows. Where no pair passes there is no forecast.
 
     Parameters
     ----------
@@ -34,9 +32,9 @@ class PairsSignal:
     scan_every : int
         Rows from one scan to the next in :meth:`walk`.
     lags : {"aic", "bic"} or int
-        Of the tests (:func:`statarb.scan_pairs`).
+        Lagged differences of the tests (:func:`statarb.scan_pairs`).
     max_lags : int
-        Of the tests.
+        Most lags that a criterion may choose.
     fdr : {"bh", "by", None}
         Adjustment for the number of tests.
     level : float
@@ -52,14 +50,14 @@ class PairsSignal:
 
     Notes
     -----
-    Prices are carried forward within the window, so that late listings alone shorten the sample of
-    a pair. For each pair kept,
-    log y is regressed on log x, the residual's autoregression b and the slope of each leg's next
-    return on the residual
-    (:class:`Spread`, ``adjustment``) are fitted on the window. A leg's expected return over h rows
-    is
-    ``adjustment deviation (1 - b^h) / (1 - b)``; an asset's forecast is the mean over the pairs
-    that it is part of.
+    Prices are carried forward within the window, so that only late listings shorten the sample of a
+    pair. For each pair kept, log y is regressed on log x; the residual's autoregression b and the
+    slope :math:`\alpha` of each leg's next return on the residual s (:class:`Spread`,
+    ``adjustment``) are fitted on the window. A leg's expected return over h rows is
+
+    .. math:: \alpha\, s\, (1 - b^h) / (1 - b) ,
+
+    and an asset's forecast is the mean over the pairs that it is part of.
 
     The window's last row is known: a forecast at t uses rows up to t.
     """
@@ -128,6 +126,16 @@ class PairsSignal:
         """Scan a window. Afterwards ``pairs_`` holds the tests of the pairs kept and ``scan_size_``
         the number of tests made.
 
+        Parameters
+        ----------
+        window : Panel
+            Ends at the row that forecasts may know.
+
+        Returns
+        -------
+        PairsSignal
+            Itself.
+
         Raises
         ------
         DataError
@@ -141,7 +149,7 @@ class PairsSignal:
         self.assets_ = window.assets
         watched = np.flatnonzero(window.observed_array.mean(axis=0) >= self.min_observed)
         self.scan_size_ = 0
-        self._keep(None, watched, np.empty((rows, 0)))
+        self._fit_pairs(None, watched, np.empty((rows, 0)))
         if len(watched) >= 2:
             levels = np.log(window.last_known(self.field)[:, watched])
             overlap = max(self.min_rows, min(100, rows))
@@ -150,10 +158,10 @@ class PairsSignal:
             kept = scan.filter(
                 pvalue_adjusted=self.level, half_life=self.half_life, one_direction=True
             )
-            self._keep(kept.head(self.max_pairs), watched, levels)
+            self._fit_pairs(kept.head(self.max_pairs), watched, levels)
         return self
 
-    def _keep(self, scan: PairScan | None, watched: IntArray, levels: FloatArray) -> None:
+    def _fit_pairs(self, scan: PairScan | None, watched: IntArray, levels: FloatArray) -> None:
         """Fit what a forecast needs of each pair: relation, decay, and which leg moves."""
         table = (
             []
@@ -193,8 +201,17 @@ class PairsSignal:
         self.failed_ = np.zeros(len(self.assets_), dtype=np.bool_)
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the expected log return by asset over the horizon, from its last known price; NaN
-        = in no pair.
+        """Return the expected log return by asset over the horizon, from its last known price.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends at the row that forecasts may know; of the assets that were fitted.
+
+        Returns
+        -------
+        Series
+            By asset; NaN for an asset in no pair.
 
         Raises
         ------
