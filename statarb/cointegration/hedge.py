@@ -137,7 +137,7 @@ def _minimum_half_life(centred: FloatArray, lags: int) -> FloatArray:
     before = standard[:-1] - standard[:-1].mean(axis=0)
     product = now.T @ before
     direction: FloatArray = eigh(0.5 * (product + product.T), before.T @ before)[1][:, 0]
-    return direction / scale
+    return np.asarray(direction / scale)
 
 
 HEDGE_METHODS: dict[str, Callable[[FloatArray, int], FloatArray]] = {

@@ -107,38 +107,40 @@ def as_levels(data: LogPrices, *, at_least: int = 2) -> tuple[FloatArray, pd.Ind
         Levels that cannot be logs of prices.
     """
     if isinstance(data, Panel):
-        data = log_prices(data)
-    if isinstance(data, np.ndarray):
+        table = log_prices(data)
+    elif isinstance(data, np.ndarray):
         if data.ndim != 2:
             raise DataError(
                 f"log_prices must have two dimensions, times x assets, got the shape {data.shape}"
             )
-        data = pd.DataFrame(data)
-    if not isinstance(data, pd.DataFrame):
+        table = pd.DataFrame(data)
+    elif isinstance(data, pd.DataFrame):
+        table = data
+    else:
         raise DataError(
             "log_prices must be a DataFrame, times x assets, an array or a Panel, got "
             f"{type(data).__name__}"
         )
-    if not data.columns.is_unique:
+    if not table.columns.is_unique:
         raise DataError(
-            f"log_prices has the column {data.columns[data.columns.duplicated()][0]!r} twice; an "
+            f"log_prices has the column {table.columns[table.columns.duplicated()][0]!r} twice; an "
             "asset has one column"
         )
-    if data.shape[1] < at_least:
-        raise DataError(f"log_prices must have at least {at_least} assets, got {data.shape[1]}")
-    data = _in_order("log_prices", data)
-    values = _numbers("log_prices", data)
+    if table.shape[1] < at_least:
+        raise DataError(f"log_prices must have at least {at_least} assets, got {table.shape[1]}")
+    table = _in_order("log_prices", table)
+    values = _numbers("log_prices", table)
     bad = np.isinf(values)
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
             f"log_prices must be finite, or NaN where there is no quote; {int(bad.sum())} are not, "
-            f"the first is {values[row, column]} at {data.index[row]}, asset "
-            f"{data.columns[column]!r}; the log of a price that is zero is -inf: take logs with "
+            f"the first is {values[row, column]} at {table.index[row]}, asset "
+            f"{table.columns[column]!r}; the log of a price that is zero is -inf: take logs with "
             "statarb.cointegration.log_prices, which names such prices"
         )
-    _warn_of_prices("log_prices", values, data.columns)
-    return np.ascontiguousarray(values.T), data.columns, data.index
+    _warn_of_prices("log_prices", values, table.columns)
+    return np.ascontiguousarray(values.T), table.columns, table.index
 
 
 def as_series(name: str, data: Any, *, logs: bool = False) -> pd.Series:
@@ -380,7 +382,7 @@ def as_relation(y: Any, x: Any) -> Relation:
                 "one column"
             )
         others = [as_series(f"x[{name!r}]", x[name], logs=True) for name in x.columns]
-        names = list(x.columns)
+        names: list[Any] = list(x.columns)
     else:
         others = [as_series("x", x, logs=True)]
         names = ["x" if others[0].name is None else others[0].name]

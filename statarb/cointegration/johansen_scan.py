@@ -143,7 +143,7 @@ class JohansenScan:
             Another level.
         """
         none, one = self.critical_values(level)
-        factor = small_sample(self.observations - 1.0 - self.lags, 2, self.lags)
+        factor = small_sample(self.observations.astype(np.float64) - 1.0 - self.lags, 2, self.lags)
         rank = np.where(
             factor * self.trace_0 > none, np.where(factor * self.trace_1 > one, 2, 1), 0
         )
@@ -276,8 +276,7 @@ def scan_johansen(
     for y, x in pairs:
         listed = JohansenResults.empty((len(y),))
         johansen_list(levels, y, x, overlap, FLOOR, rule, listed)
-        for matrix, values in zip(results, listed, strict=True):
-            matrix[y, x] = values
+        results.store(y, x, listed)
     columns = _ordered_pairs(results)
     order = np.argsort(-columns["trace_0"], kind="stable")
     return JohansenScan(

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer
@@ -140,7 +141,7 @@ def scan_pairs(
     if pairs is None:
         scan.run_all(tile, n_jobs)
         y, x = np.nonzero(~np.eye(len(assets), dtype=np.bool_))
-        results = ScanResults(*(values[y, x] for values in scan.results))
+        results = scan.results.at(y, x)
     else:
         first, second = _named_pairs(pairs, assets)
         y, x = np.concatenate([first, second]), np.concatenate([second, first])
@@ -207,8 +208,7 @@ class _Scan:
         return results
 
     def _test_one_by_one(self, y: IntArray, x: IntArray) -> None:
-        for matrix, values in zip(self.results, self.test_pairs(y, x), strict=True):
-            matrix[y, x] = values
+        self.results.store(y, x, self.test_pairs(y, x))
 
     def _sample(self, rows: IntArray, assets: IntArray) -> Sample:
         part = self.levels[assets]
@@ -236,6 +236,7 @@ class _Scan:
         self, assets_i: IntArray, assets_j: IntArray, correlation: FloatArray, rows: int
     ) -> None:
         """Write what both directions of a pair share."""
+        matrix: npt.NDArray[Any]
         for matrix, values in (
             (self.results.correlation, correlation),
             (self.results.observations, np.full(correlation.shape, rows)),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer
-from statarb._core.typing import FloatArray, IntArray
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.cointegration.inputs import FLOOR, LogPrices, as_levels, varies
 from statarb.errors import DataError, ParameterError
 
@@ -127,8 +127,8 @@ def correlation_pairs(
         mean = centred @ mask.T / shared  # of the row asset, where both are seen
         variance = centred**2 @ mask.T / shared - mean**2
         covariance = centred @ centred.T / shared - mean * mean.T
-        moves = variance > np.maximum(1e-12 * np.diag(variance), rounding**2)[:, None]
-        moves &= shared >= 3.0
+        least = np.maximum(1e-12 * np.diag(variance), rounding**2)
+        moves: BoolArray = (variance > least[:, None]) & (shared >= 3.0)
         correlation = np.where(moves & moves.T, covariance / np.sqrt(variance * variance.T), np.nan)
     return _ranked(assets, -correlation, "correlation", count, sign=-1.0)
 

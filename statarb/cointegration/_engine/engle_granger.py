@@ -22,7 +22,7 @@ The plain reference is :func:`statarb.cointegration._engine.reference.engle_gran
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -152,6 +152,17 @@ class ScanResults(NamedTuple):
             status=np.full(shape, OVERLAP, dtype=np.int8),
             observations=np.zeros(shape, dtype=np.int32),
         )
+
+    def at(self, y: IntArray, x: IntArray) -> ScanResults:
+        """Return the results of some pairs, of matrices."""
+        picked: ScanResults = ScanResults._make(values[y, x] for values in self)
+        return picked
+
+    def store(self, y: IntArray, x: IntArray, listed: ScanResults) -> None:
+        """Write results of listed pairs into matrices."""
+        matrix: npt.NDArray[Any]
+        for matrix, values in zip(self, listed, strict=True):
+            matrix[y, x] = values
 
 
 class ResidualMoments(NamedTuple):

@@ -12,7 +12,7 @@ The plain reference is :func:`statarb.cointegration._engine.reduced_rank.reduced
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +108,12 @@ class JohansenResults(NamedTuple):
             status=np.full(shape, OVERLAP, dtype=np.int8),
             observations=np.zeros(shape, dtype=np.int32),
         )
+
+    def store(self, y: IntArray, x: IntArray, listed: JohansenResults) -> None:
+        """Write results of listed pairs into matrices."""
+        matrix: npt.NDArray[Any]
+        for matrix, values in zip(self, listed, strict=True):
+            matrix[y, x] = values
 
 
 class Lanes(NamedTuple):
