@@ -12,10 +12,11 @@ from scipy.linalg import eigh
 from statsmodels.regression.rolling import RollingOLS
 
 from statarb._core.checks import check_choice, check_integer
+from statarb._core.numeric import FLOOR
 from statarb._core.typing import FloatArray
 from statarb.cointegration._engine.reduced_rank import reduced_rank
 from statarb.cointegration.critical_values import rows_needed
-from statarb.cointegration.inputs import FLOOR, as_relation
+from statarb.cointegration.inputs import as_relation
 from statarb.errors import DataError
 
 __all__ = ["HEDGE_METHODS", "Hedge", "hedge_ratio", "rolling_hedge_ratio"]
@@ -77,7 +78,7 @@ def hedge_ratio(
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----
@@ -185,8 +186,8 @@ def rolling_hedge_ratio(y: pd.Series, x: pd.Series, window: int) -> pd.DataFrame
     model = RollingOLS(values[:, 0] - centre[0], design, window)
     fitted = np.asarray(model.fit(params_only=True, reset=window).params)
     recent = pd.Series(values[:, 1]).rolling(window)
-    spread = (recent.max() - recent.min()).to_numpy()
-    fitted[~(spread > FLOOR * np.abs(values[:, 1]).max())] = np.nan
+    moves = recent.max() - recent.min() > FLOOR * recent.max().abs()  # at least its sd
+    fitted[~moves.to_numpy()] = np.nan
     slope = fitted[:, 1]
     intercept = fitted[:, 0] + centre[0] - slope * centre[1]
     out.loc[relation.complete] = np.column_stack([slope, intercept])

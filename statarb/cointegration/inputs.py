@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from statarb._core.numeric import varies
+from statarb._core.tables import align, read_table, shown
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 
 __all__ = [
-    "FLOOR",
     "LogPrices",
     "Relation",
     "as_levels",
@@ -24,15 +25,13 @@ __all__ = [
     "as_series",
     "collinear_columns",
     "log_prices",
-    "varies",
 ]
 
 LogPrices = pd.DataFrame | npt.NDArray[np.float64] | Panel
-"""Log prices, times x assets; of a panel the logs of its prices are taken."""
-
-FLOOR = 1e-12
-"""A series whose range is at most this share of its largest magnitude is constant but for rounding.
+"""Log prices, times x assets: a frame of any library, an array, or a panel, of which the logs of
+its prices are taken.
 """
+
 LARGEST_LOG = 50.0
 """No price has a larger natural logarithm: exp(50) is 5e21."""
 
@@ -43,7 +42,8 @@ def log_prices(prices: pd.DataFrame | Panel) -> pd.DataFrame:
     Parameters
     ----------
     prices : DataFrame or Panel
-        Times x assets; NaN where there is no quote. Of a panel, the rows of its grid.
+        Times x assets, of pandas, polars or Arrow; NaN where there is no quote. Of a panel, the
+        rows at which something was quoted.
 
     Returns
     -------
@@ -53,29 +53,22 @@ def log_prices(prices: pd.DataFrame | Panel) -> pd.DataFrame:
     Raises
     ------
     DataError
-        A price that is zero, negative or infinite; names the first one.
+        A price that is zero, negative or infinite (names the first one), no numbers, duplicated
+        labels or times.
     """
     if isinstance(prices, Panel):
-        return pd.DataFrame(
-            np.log(prices.array("price"), dtype=np.float64),
-            index=prices.times,
-            columns=prices.assets,
-        )
-    if not isinstance(prices, pd.DataFrame):
-        raise DataError(
-            f"prices must be a DataFrame, times x assets, or a Panel, got {type(prices).__name__}"
-        )
-    prices = _in_order("prices", prices)
-    values = _numbers("prices", prices)
-    bad = (values <= 0.0) | np.isinf(values)
+        values = np.log(prices.array("price"), dtype=np.float64)
+        return pd.DataFrame(values, index=prices.times, columns=prices.assets)
+    table = read_table("prices", prices, infinite=True)
+    bad = (table.values <= 0.0) | np.isinf(table.values)
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
             f"prices must be positive and finite, or NaN where there is none; {int(bad.sum())} are "
-            f"not, the first is {values[row, column]} at {prices.index[row]}, asset "
-            f"{prices.columns[column]!r}; set them to NaN with prices.where(prices > 0)"
+            f"not, the first is {table.values[row, column]} {table.place(row, column)}; set them "
+            "to NaN with prices.where(prices > 0)"
         )
-    return pd.DataFrame(np.log(values), index=prices.index, columns=prices.columns)
+    return table.frame(np.log(table.values))
 
 
 def as_levels(data: LogPrices, *, at_least: int = 2) -> tuple[FloatArray, pd.Index, pd.Index]:
@@ -104,46 +97,25 @@ def as_levels(data: LogPrices, *, at_least: int = 2) -> tuple[FloatArray, pd.Ind
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices.
+        Levels that look like prices (above 50, and never negative), not like their logs.
     """
-    if isinstance(data, Panel):
-        table = log_prices(data)
-    elif isinstance(data, np.ndarray):
-        if data.ndim != 2:
-            raise DataError(
-                f"log_prices must have two dimensions, times x assets, got the shape {data.shape}"
-            )
-        table = pd.DataFrame(data)
-    elif isinstance(data, pd.DataFrame):
-        table = data
-    else:
-        raise DataError(
-            "log_prices must be a DataFrame, times x assets, an array or a Panel, got "
-            f"{type(data).__name__}"
-        )
-    if not table.columns.is_unique:
-        raise DataError(
-            f"log_prices has the column {table.columns[table.columns.duplicated()][0]!r} twice; an "
-            "asset has one column"
-        )
-    if table.shape[1] < at_least:
-        raise DataError(f"log_prices must have at least {at_least} assets, got {table.shape[1]}")
-    table = _in_order("log_prices", table)
-    values = _numbers("log_prices", table)
+    source = log_prices(data) if isinstance(data, Panel) else data
+    table = read_table("log_prices", source, at_least=at_least, infinite=True)
+    values = table.values
     bad = np.isinf(values)
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
             f"log_prices must be finite, or NaN where there is no quote; {int(bad.sum())} are not, "
-            f"the first is {values[row, column]} at {table.index[row]}, asset "
-            f"{table.columns[column]!r}; the log of a price that is zero is -inf: take logs with "
-            "statarb.cointegration.log_prices, which names such prices"
+            f"the first is {values[row, column]} {table.place(row, column)}; the log of a price "
+            "that is zero is -inf: take logs with statarb.cointegration.log_prices, which names "
+            "such prices"
         )
-    _warn_of_prices("log_prices", values, table.columns)
-    return np.ascontiguousarray(values.T), table.columns, table.index
+    _warn_of_prices("log_prices", values, table.labels)
+    return np.ascontiguousarray(values.T), table.labels, table.index
 
 
-def as_series(name: str, data: Any, *, logs: bool = False) -> pd.Series:
+def as_series(name: str, data: Any) -> pd.Series:
     """Check one series of numbers.
 
     Parameters
@@ -152,8 +124,6 @@ def as_series(name: str, data: Any, *, logs: bool = False) -> pd.Series:
         Of the argument, for messages.
     data : Series or array
         Numbers; NaN where missing.
-    logs : bool
-        Whether they are log prices: then levels that cannot be logs are warned of.
 
     Returns
     -------
@@ -163,81 +133,28 @@ def as_series(name: str, data: Any, *, logs: bool = False) -> pd.Series:
     Raises
     ------
     DataError
-        No numbers, a duplicated time, an infinite value.
+        No single series of numbers, a duplicated time, an infinite value.
     """
-    series = data if isinstance(data, pd.Series) else pd.Series(np.asarray(data))
-    if series.ndim != 1 or not pd.api.types.is_numeric_dtype(series.dtype):
-        raise DataError(f"{name} must be a series of numbers, got {series.dtype}")
-    series = _in_order(name, series)
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.isinf(values)
-    if bad.any():
-        raise DataError(
-            f"{name} must be finite, or NaN where missing; it is {values[bad][0]} at "
-            f"{series.index[bad][0]}"
-        )
-    if logs:
-        _warn_of_prices(name, values[:, None], pd.Index([name]))
-    return pd.Series(values, index=series.index, name=series.name)
-
-
-def varies(values: FloatArray, scale: FloatArray | float | None = None) -> BoolArray:
-    """Say which columns vary by more than rounding.
-
-    Parameters
-    ----------
-    values : (rows, columns) or (rows,)
-        NaN is left out.
-    scale : array or float, optional
-        Magnitude that rounding is relative to; by default the largest magnitude of each column. For
-        a sum of large terms that cancel, give that of the terms.
-
-    Returns
-    -------
-    (columns,) or scalar bool
-        False for a column without numbers.
-    """
-    if values.size == 0:
-        return np.zeros(values.shape[1:], dtype=np.bool_)
-    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
-    largest = np.maximum(np.abs(low), np.abs(high)) if scale is None else scale
-    return np.asarray(high - low > FLOOR * largest)
+    table = read_table(name, data)
+    if table.values.shape[1] != 1:
+        raise DataError(f"{name} must be one series, got {table.values.shape[1]} columns")
+    return pd.Series(table.values[:, 0], index=table.index)
 
 
 def _warn_of_prices(name: str, values: FloatArray, labels: pd.Index) -> None:
-    """Warn of levels that cannot be natural logarithms of prices."""
+    """Warn of levels that look like prices: never negative, and too large for logarithms."""
     largest = np.fmax.reduce(values, axis=0, initial=-np.inf)
-    if np.any(largest > LARGEST_LOG):
-        place = int(np.argmax(largest))
-        what = name if name == labels[place] else f"{name}[{labels[place]!r}]"
+    smallest = np.fmin.reduce(values, axis=0, initial=np.inf)
+    suspect = np.where(smallest >= 0.0, largest, -np.inf)
+    if np.any(suspect > LARGEST_LOG):
+        place = int(np.argmax(suspect))
         warnings.warn(
-            f"{what} reaches {largest[place]:.6g}: no price has a natural logarithm above "
-            f"{LARGEST_LOG:g}, so these look like prices, not logs of prices; take logs first "
-            "(statarb.cointegration.log_prices)",
+            f"{name} reaches {largest[place]:.6g} for asset {shown(labels[place])}: no price has a "
+            f"natural logarithm above {LARGEST_LOG:g}, so these look like prices, not logs of "
+            "prices; take logs first (statarb.cointegration.log_prices)",
             UserWarning,
             stacklevel=4,
         )
-
-
-def _in_order(name: str, data: Any) -> Any:
-    """Bring a table or series with an index of times into their order."""
-    index = data.index
-    if not isinstance(index, pd.DatetimeIndex) or (
-        index.is_monotonic_increasing and index.is_unique
-    ):
-        return data
-    if not index.is_unique:
-        raise DataError(
-            f"{name} has the time {index[index.duplicated()][0]} twice; keep one row per time"
-        )
-    return data.sort_index()
-
-
-def _numbers(name: str, frame: pd.DataFrame) -> FloatArray:
-    try:
-        return np.asarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{name} must hold numbers: {error}") from error
 
 
 def collinear_columns(values: FloatArray) -> npt.NDArray[np.intp]:
@@ -342,12 +259,12 @@ class Relation:
         dependent = collinear_columns(self.values)
         if len(dependent):
             raise DataError(
-                f"{self.y} is a combination of {', '.join(map(repr, self.names))} but for "
+                f"{self.y} is a combination of {', '.join(map(shown, self.names))} but for "
                 f"rounding: the spread does not move and {what} has no answer"
             )
 
     def _words(self, place: int) -> str:
-        return self.y if place == 0 else f"x[{self.names[place - 1]!r}]"
+        return self.y if place == 0 else f"x[{shown(self.names[place - 1])}]"
 
 
 def as_relation(y: Any, x: Any) -> Relation:
@@ -372,41 +289,22 @@ def as_relation(y: Any, x: Any) -> Relation:
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices.
+        Levels that look like prices (above 50, and never negative), not like their logs.
     """
-    explained = as_series("y", y, logs=True)
-    if isinstance(x, pd.DataFrame):
-        if not x.columns.is_unique:
+    explained, explaining = read_table("y", y), read_table("x", x)
+    if explained.values.shape[1] != 1:
+        raise DataError(f"y must be one series, got {explained.values.shape[1]} columns")
+    names = list(explaining.labels)
+    if explaining.kind == "vector" or (explaining.kind == "series" and x.name is None):
+        names = ["x"]
+    for table, labels in ((explained, pd.Index(["y"])), (explaining, pd.Index(names))):
+        if not table.index.is_unique:
+            twice = table.index[table.index.duplicated()][0]
             raise DataError(
-                f"x has the column {x.columns[x.columns.duplicated()][0]!r} twice; an asset has "
-                "one column"
+                f"{table.name} has the row {shown(twice)} twice; give one row per label"
             )
-        others = [as_series(f"x[{name!r}]", x[name], logs=True) for name in x.columns]
-        names: list[Any] = list(x.columns)
-    else:
-        others = [as_series("x", x, logs=True)]
-        names = ["x" if others[0].name is None else others[0].name]
-    for other in others:
-        if not other.index.is_unique or not explained.index.is_unique:
-            raise DataError("y and x must have an index without duplicates; keep one row per label")
-        _must_match(explained.index, other.index)
-    frame = pd.concat([explained, *others], axis=1, sort=False)
-    if not frame.index.equals(explained.index):
-        frame = frame.sort_index()
-    label = "y" if explained.name in (None, "y") else f"y ({explained.name!r})"
-    return Relation(frame.to_numpy(dtype=np.float64), frame.index, label, names)
-
-
-def _must_match(one: pd.Index, other: pd.Index) -> None:
-    """Refuse indexes of which only one has times, or a time zone."""
-    kinds = [
-        ("times with a time zone" if index.tz is not None else "times without a time zone")
-        if isinstance(index, pd.DatetimeIndex)
-        else "labels that are no times"
-        for index in (one, other)
-    ]
-    if kinds[0] != kinds[1]:
-        raise DataError(
-            f"y has {kinds[0]} and x has {kinds[1]}; give both the same kind, for example with "
-            "index.tz_localize('UTC')"
-        )
+        _warn_of_prices(table.name, table.values, labels)
+    index, parts = align(explained, explaining)
+    name = getattr(y, "name", None)
+    label = "y" if name is None or name == "y" else f"y ({shown(name)})"
+    return Relation(np.hstack(parts), index, label, names)

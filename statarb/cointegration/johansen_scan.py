@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer
+from statarb._core.numeric import varies
 from statarb._core.typing import FloatArray, IntArray
 from statarb.cointegration._engine.engle_granger import OK, OVERLAP, RECOMPUTE, STATUS
 from statarb.cointegration._engine.johansen import (
@@ -20,7 +21,7 @@ from statarb.cointegration._engine.johansen import (
     johansen_list,
 )
 from statarb.cointegration._engine.reduced_rank import Trend
-from statarb.cointegration._engine.samples import constant_rows, detrended, pair_blocks, tiles
+from statarb.cointegration._engine.samples import detrended, pair_blocks, tiles
 from statarb.cointegration.critical_values import (
     LEVELS,
     TRENDS,
@@ -28,7 +29,7 @@ from statarb.cointegration.critical_values import (
     rows_needed,
     small_sample,
 )
-from statarb.cointegration.inputs import FLOOR, LogPrices, as_levels
+from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.errors import DataError
 
 __all__ = ["JohansenScan", "scan_johansen"]
@@ -220,7 +221,7 @@ def scan_johansen(
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----
@@ -275,7 +276,7 @@ def scan_johansen(
         pairs.append((y[keep], x[keep]))
     for y, x in pairs:
         listed = JohansenResults.empty((len(y),))
-        johansen_list(levels, y, x, overlap, FLOOR, rule, listed)
+        johansen_list(levels, y, x, overlap, rule, listed)
         results.store(y, x, listed)
     columns = _ordered_pairs(results)
     order = np.argsort(-columns["trace_0"], kind="stable")
@@ -323,9 +324,9 @@ class _Blocks:
 
     def __init__(self, levels: FloatArray, asset: IntArray, rule: JohansenRule) -> None:
         lags = rule.lags
-        constant = constant_rows(levels, FLOOR)
         if rule.degree >= 0:
             levels = detrended(levels, rule.degree)
+        constant = ~varies(levels, axis=1)
         levels[constant] = 0.0
         changes = np.diff(levels, axis=1)
         last = levels.shape[1] - 1

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer
+from statarb._core.numeric import varies
 from statarb._core.typing import FloatArray
 from statarb.cointegration._engine.reduced_rank import Trend, reduced_rank
 from statarb.cointegration.critical_values import (
@@ -20,7 +21,7 @@ from statarb.cointegration.critical_values import (
     rows_needed,
     small_sample,
 )
-from statarb.cointegration.inputs import LogPrices, as_levels, collinear_columns, varies
+from statarb.cointegration.inputs import LogPrices, as_levels, collinear_columns
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["JohansenResult", "johansen"]
@@ -134,7 +135,7 @@ def johansen(
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----

@@ -13,9 +13,10 @@ from scipy.signal import lfilter
 from scipy.special import dawsn, erfi
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import varies
 from statarb._core.typing import FloatArray
 from statarb.cointegration._engine.passages import OVERSHOOT, passage_variance, watched_cycle
-from statarb.cointegration.inputs import as_series, varies
+from statarb.cointegration.inputs import as_series
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["OrnsteinUhlenbeck", "Thresholds", "fit_ou"]

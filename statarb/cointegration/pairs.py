@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.params import Parameters
+from statarb._core.time import as_stamp
 from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.scan import scan_pairs
+from statarb.data.fill import last_known
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["PairsSignal"]
 
 
-class PairsSignal:
+class PairsSignal(Parameters):
     r"""Forecaster of the reversion of cointegrated pairs.
 
     :meth:`fit` scans a window and keeps the pairs that pass, :meth:`predict` gives the expected log
@@ -95,26 +97,6 @@ class PairsSignal:
         self.max_pairs = check_integer("max_pairs", max_pairs, at_least=1)
         self.min_observed = check_number("min_observed", min_observed, above=0.0, at_most=1.0)
         self.field = check_choice("field", field, ("price", "unrounded"))
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the settings by name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change settings by name; they are checked as in the constructor."""
-        for name in params:
-            check_choice("parameter of PairsSignal", name, self.get_params())
-        self.__init__(**{**self.get_params(), **params})  # type: ignore[misc]
-        return self
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        shown = [
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value != defaults[name].default
-        ]
-        return f"PairsSignal({', '.join(shown)})"
 
     @property
     def min_rows(self) -> int:
@@ -229,12 +211,9 @@ class PairsSignal:
                 "PairsSignal predicts for the assets that it was fitted on; fit and predict on "
                 "windows of one panel"
             )
-        price = window.array(self.field)
-        last = np.full(price.shape[1], np.nan)
-        for column in np.union1d(self._y, self._x):
-            quoted = np.flatnonzero(~np.isnan(price[:, column]))
-            if len(quoted):
-                last[column] = price[quoted[-1], column]
+        last = np.full(len(self.assets_), np.nan)
+        used = np.union1d(self._y, self._x)
+        last[used] = last_known(window.array(self.field)[:, used], window.places)[-1]
         return pd.Series(
             self._expected(np.log(last)[None])[0], index=window.assets, name="expected_return"
         )
@@ -276,17 +255,13 @@ class PairsSignal:
         """
         rows, fits = np.asarray(rows, dtype=np.int64), np.asarray(fits, dtype=np.int64)
         price = panel.array(self.field)
-        seen = np.where(np.isnan(price), -1, np.arange(len(price))[:, None])
-        np.maximum.accumulate(seen, axis=0, out=seen)
-        seen = seen[rows]
-        known = np.take_along_axis(price, np.maximum(seen, 0), axis=0).astype(np.float64)
-        known[(seen < 0) | (seen <= rows[:, None] - depth)] = np.nan
+        # a window of ``depth`` rows knows prices that are at most ``depth - 1`` rows old
+        known = last_known(price, np.arange(len(price)), max_age=depth - 1)[rows]
         levels = np.log(known)
         forecasts = np.full(levels.shape, np.nan)
-        stamps = panel.times
-        model = type(self)(**self.get_params())
+        model = self.clone()
         for fit in np.unique(fits):
-            model.fit(panel.window(stamps[fit], depth))
+            model.fit(panel.window(panel.times_array[fit], depth))
             part = fits == fit
             forecasts[part] = model._expected(levels[part])
         return forecasts, np.zeros(forecasts.shape, dtype=np.bool_)
@@ -322,21 +297,26 @@ class PairsSignal:
             No row in between, or too few before ``start``.
         """
         depth = check_integer("depth", depth, at_least=self.min_rows)
-        stamps = panel.times
+        stamps = panel.times_array
         first = (
             min(depth, len(stamps)) - 1
             if start is None
-            else int(stamps.searchsorted(_naive(start), side="left"))
+            else int(np.searchsorted(stamps, as_stamp("start", start), side="left"))
         )
-        last = len(stamps) if end is None else int(stamps.searchsorted(_naive(end), side="right"))
+        last = (
+            len(stamps)
+            if end is None
+            else int(np.searchsorted(stamps, as_stamp("end", end), side="right"))
+        )
         if first >= last:
             raise DataError(
-                f"no row from {start} to {end}; the panel has rows from {stamps[0]} to {stamps[-1]}"
+                f"no row from {start} to {end}; the panel has rows from {panel.times[0]} to "
+                f"{panel.times[-1]}"
             )
         rows = np.arange(first, last, dtype=np.int64)
         fits = rows - (rows - first) % self.scan_every
         forecasts, _ = self.forecast_block(panel, rows, fits, depth)
-        return pd.DataFrame(forecasts, index=stamps[rows], columns=panel.assets)
+        return pd.DataFrame(forecasts, index=panel.times[rows], columns=panel.assets)
 
 
 def _fitted(y: FloatArray, x: FloatArray, hedge: float) -> tuple[float, float, float, float]:
@@ -350,8 +330,3 @@ def _fitted(y: FloatArray, x: FloatArray, hedge: float) -> tuple[float, float, f
     square = before @ before
     move_y, move_x = float(before @ np.diff(y) / square), float(before @ np.diff(x) / square)
     return float(spread.mean()), 1.0 + move_y - hedge * move_x, move_y, move_x
-
-
-def _naive(time: TimeLike) -> pd.Timestamp:
-    stamp = pd.Timestamp(time)
-    return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo is not None else stamp

@@ -12,8 +12,9 @@ from statsmodels.tsa.adfvalues import mackinnoncrit
 from statsmodels.tsa.stattools import adfuller
 
 from statarb._core.checks import check_choice, check_integer
+from statarb._core.numeric import varies
 from statarb.cointegration._engine.engle_granger import PERFECT
-from statarb.cointegration.inputs import LogPrices, as_levels, as_relation, varies
+from statarb.cointegration.inputs import LogPrices, as_levels, as_relation
 from statarb.cointegration.pvalues import mackinnon_pvalue
 from statarb.errors import DataError, ParameterError
 
@@ -114,7 +115,7 @@ def engle_granger(
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----
@@ -227,7 +228,7 @@ def phillips_ouliaris(
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----

@@ -25,7 +25,7 @@ from statarb.cointegration._engine.engle_granger import (
 )
 from statarb.cointegration._engine.late_listings import LateListing, late_listings, late_pairs
 from statarb.cointegration._engine.samples import PairBlock, Sample, pair_blocks, tiles
-from statarb.cointegration.inputs import FLOOR, LogPrices, as_levels
+from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.pvalues import FDR, adjust_pvalues, mackinnon_pvalue
 from statarb.errors import DataError, ParameterError
@@ -99,7 +99,7 @@ def scan_pairs(
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----
@@ -184,7 +184,6 @@ class _Scan:
             max_lags=self.rule.max_lags,
             overlap=self.overlap,
             tile=tile,
-            floor=FLOOR,
         ):
             self._test_late_listing(listing)
         with ThreadPoolExecutor(n_jobs) as pool:
@@ -204,7 +203,7 @@ class _Scan:
     def test_pairs(self, y: IntArray, x: IntArray) -> ScanResults:
         """Test pairs one by one, from their residuals."""
         results = ScanResults.empty((len(y),))
-        scan_list(self.levels, y, x, self.degree, self.overlap, FLOOR, self.rule, results)
+        scan_list(self.levels, y, x, self.degree, self.overlap, self.rule, results)
         return results
 
     def _test_one_by_one(self, y: IntArray, x: IntArray) -> None:
@@ -217,7 +216,6 @@ class _Scan:
             assets,
             self.rule.max_lags,
             self.degree,
-            FLOOR,
         )
 
     def _test_tiles(self, first: Sample, second: Sample, i: slice, j: slice) -> None:

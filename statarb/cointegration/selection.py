@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer
+from statarb._core.numeric import FLOOR, varies
 from statarb._core.typing import BoolArray, FloatArray, IntArray
-from statarb.cointegration.inputs import FLOOR, LogPrices, as_levels, varies
+from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.errors import DataError, ParameterError
 
 __all__ = [
@@ -51,7 +52,7 @@ def distance_pairs(log_prices: LogPrices, count: int | None = None) -> pd.DataFr
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----
@@ -102,7 +103,7 @@ def correlation_pairs(
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
     """
     steps = check_integer("steps", steps, at_least=1)
     levels, assets, _ = as_levels(log_prices)
@@ -211,7 +212,7 @@ def principal_residuals(log_prices: LogPrices, factors: int = 3) -> PrincipalRes
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----
@@ -263,7 +264,7 @@ def _complete_and_moving(levels: FloatArray) -> IntArray:
     complete = ~np.isnan(levels).any(axis=1)
     returns = np.diff(np.where(complete[:, None], levels, 0.0), axis=1).T
     largest = np.abs(np.where(complete[:, None], levels, 0.0)).max(axis=1, initial=0.0)
-    return np.flatnonzero(complete & varies(returns, largest)).astype(np.int64)
+    return np.flatnonzero(complete & varies(returns, scale=largest)).astype(np.int64)
 
 
 def _scored(rest: FloatArray, returns: FloatArray) -> FloatArray:
@@ -328,7 +329,7 @@ def cluster_pairs(
     Warns
     -----
     UserWarning
-        Levels that cannot be logs of prices (above 50).
+        Levels that look like prices: above 50, and never negative.
 
     Notes
     -----

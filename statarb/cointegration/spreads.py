@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import FLOOR, varies
 from statarb._core.typing import FloatArray
 from statarb.cointegration.hedge import HEDGE_METHODS, hedge_ratio
-from statarb.cointegration.inputs import FLOOR, LogPrices, as_levels, as_series, varies
+from statarb.cointegration.inputs import LogPrices, as_levels, as_series
 from statarb.cointegration.kalman_hedge import kalman_hedge_ratio
 from statarb.cointegration.ornstein_uhlenbeck import OrnsteinUhlenbeck, Thresholds, fit_ou
 from statarb.cointegration.residual_tests import engle_granger
@@ -90,7 +91,7 @@ class Spread:
         Warns
         -----
         UserWarning
-            Levels that cannot be logs of prices (above 50).
+            Levels that look like prices: above 50, and never negative.
         """
         levels, assets, index = as_levels(log_prices)
         others = [x] if isinstance(x, (str, tuple)) or not isinstance(x, Sequence) else list(x)
@@ -106,7 +107,7 @@ class Spread:
         combined = frame.to_numpy() @ weights.to_numpy()
         if len(combined) == 0:
             raise DataError(f"no row has all of {list(legs)}")
-        if not varies(combined, float(np.abs(frame.to_numpy() * weights.to_numpy()).max())):
+        if not varies(combined, scale=np.abs(frame.to_numpy() * weights.to_numpy()).max()):
             raise DataError(
                 f"the spread of {y!r} with the hedge ratios {slopes.tolist()} on {others} does not "
                 "move but for rounding: the legs are one price; there is no process to fit"

@@ -10,7 +10,7 @@ from statsmodels.tsa.vector_ar.vecm import VECM, coint_johansen
 
 import statarb as sa
 from statarb.cointegration import phillips_ouliaris, scan_johansen
-from statarb.cointegration._engine.reference import johansen_twin
+from statarb.cointegration._engine.reduced_rank import reduced_rank
 from statarb.errors import DataError, ParameterError
 
 ORDER = {"n": -1, "c": 0, "ct": 1}

@@ -17,7 +17,7 @@ from statsmodels.tsa.stattools import coint
 
 import statarb as sa
 from statarb.cointegration import OrnsteinUhlenbeck, fit_ou, hurst_exponent, variance_ratio
-from statarb.cointegration.ornstein_uhlenbeck import _passage_variance
+from statarb.cointegration._engine.passages import passage_variance
 from statarb.errors import DataError, ParameterError
 
 PROCESS = OrnsteinUhlenbeck.of(0.3, 0.05, 0.02)
@@ -134,7 +134,7 @@ def test_cycle_length_and_variance_against_quadrature_series_and_simulation() ->
     passage = quad(lambda u: math.exp(0.5 * u * u) * math.sqrt(2.0 * math.pi) * ndtr(u), -z, z)[0]
     assert best.cycle == pytest.approx(2.0 * passage / PROCESS.speed, rel=1e-9)
     # Bertram's series for the variance, in the symmetric case
-    assert 2.0 * _passage_variance(z) == pytest.approx(_bertram_variance(z), rel=1e-6)
+    assert 2.0 * passage_variance(z) == pytest.approx(_bertram_variance(z), rel=1e-6)
     # a path in steps of a fiftieth; a crossing is seen late, by about .58 of a small step's
     # standard deviation
     fine = OrnsteinUhlenbeck.of(0.0, PROCESS.speed / 50.0, PROCESS.sigma / math.sqrt(50.0))

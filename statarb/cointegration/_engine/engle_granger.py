@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from statarb._core.numba import kernel
 from statarb._core.typing import BoolArray, FloatArray, IntArray
+from statarb.cointegration._engine.sums import largest, mean, product, varies_beyond
 
 __all__ = [
     "AIC",
@@ -553,37 +554,21 @@ def _lagged_product(values: FloatArray, first: int, count: int, lag: int) -> flo
     return total
 
 
-@kernel(fastmath={"reassoc", "contract"})
-def _product(one: FloatArray, other: FloatArray, count: int) -> float:
-    total = 0.0
-    for t in range(count):
-        total += one[t] * other[t]
-    return total
-
-
-@kernel(fastmath={"reassoc", "contract"})
-def _mean(values: FloatArray, count: int) -> float:
-    total = 0.0
-    for t in range(count):
-        total += values[t]
-    return total / count
-
-
 @kernel()
 def _detrend(values: FloatArray, basis: FloatArray, count: int, trend: int) -> None:
     """Remove mean, line and parabola (``trend`` 0, 1, 2) from the first ``count`` values, in place;
     orthogonal polynomials.
     """
     for _ in range(2):  # a second pass removes the rounding of the first
-        mean = _mean(values, count)
+        centre = mean(values, count)
         for t in range(count):
-            values[t] -= mean
+            values[t] -= centre
     middle = 0.5 * (count - 1.0)
     spread = (count * count - 1.0) / 12.0
     for power in range(1, trend + 1):
         for t in range(count):
             basis[t] = t - middle if power == 1 else (t - middle) * (t - middle) - spread
-        slope = _product(basis, values, count) / _product(basis, basis, count)
+        slope = product(basis, values, count) / product(basis, basis, count)
         for t in range(count):
             values[t] -= slope * basis[t]
 
@@ -602,24 +587,14 @@ def _correlation_of_changes(y: FloatArray, x: FloatArray, count: int) -> float:
 
 
 @kernel()
-def _common(
-    one: FloatArray, other: FloatArray, floor: float, y: FloatArray, x: FloatArray
-) -> tuple[int, bool]:
-    """Copy the rows that both series have; return how many there are, and whether both series vary
-    on them.
-    """
+def _common(one: FloatArray, other: FloatArray, y: FloatArray, x: FloatArray) -> int:
+    """Copy the rows that both series have; return how many there are."""
     count = 0
-    low_y = low_x = np.inf
-    high_y = high_x = -np.inf
     for t in range(len(one)):
         if not (np.isnan(one[t]) or np.isnan(other[t])):
             y[count], x[count] = one[t], other[t]
-            low_y, high_y = min(low_y, one[t]), max(high_y, one[t])
-            low_x, high_x = min(low_x, other[t]), max(high_x, other[t])
             count += 1
-    moves_y = high_y - low_y > floor * max(abs(low_y), abs(high_y))
-    moves_x = high_x - low_x > floor * max(abs(low_x), abs(high_x))
-    return count, moves_y and moves_x
+    return count
 
 
 @kernel()
@@ -629,7 +604,6 @@ def scan_list(
     pair_x: IntArray,
     trend: int,
     min_overlap: int,
-    floor: float,
     rule: LagRule,
     results: ScanResults,
 ) -> None:
@@ -646,8 +620,6 @@ def scan_list(
         Degree of the polynomial removed first: 0, 1, 2.
     min_overlap : int
         Smallest common sample.
-    floor : float
-        A series whose range is at most this share of its largest magnitude is constant.
     rule : LagRule
         How the number of lags is chosen.
     results : ScanResults
@@ -670,16 +642,21 @@ def scan_list(
         results.tau[pair] = results.hedge_ratio[pair] = np.nan
         results.half_life[pair] = results.correlation[pair] = np.nan
         results.lag[pair] = -1
-        count, moves = _common(levels[pair_y[pair]], levels[pair_x[pair]], floor, y, x)
+        count = _common(levels[pair_y[pair]], levels[pair_x[pair]], y, x)
         results.observations[pair] = count
-        if count < min_overlap or not moves:
-            results.status[pair] = OVERLAP if count < min_overlap else CONSTANT
+        if count < min_overlap:
+            results.status[pair] = OVERLAP
             continue
-        # the cointegrating regression
+        # without trends; what is left of a constant, or of a line, is rounding
+        size_y, size_x = largest(y, count), largest(x, count)
         _detrend(y, e, count, trend)
         _detrend(x, e, count, trend)
-        yy = _product(y, y, count)
-        slope = _product(x, y, count) / _product(x, x, count)
+        if not (varies_beyond(y, count, size_y) and varies_beyond(x, count, size_x)):
+            results.status[pair] = CONSTANT
+            continue
+        # the cointegrating regression
+        yy = product(y, y, count)
+        slope = product(x, y, count) / product(x, x, count)
         results.hedge_ratio[pair] = slope
         results.correlation[pair] = _correlation_of_changes(y, x, count)
         for t in range(count):
@@ -687,7 +664,7 @@ def scan_list(
         d[0] = 0.0
         for t in range(1, count):
             d[t] = e[t] - e[t - 1]
-        total = _product(e, e, count)
+        total = product(e, e, count)
         if not total > PERFECT * yy:
             results.status[pair] = COLLINEAR
             continue

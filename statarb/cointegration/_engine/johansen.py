@@ -31,6 +31,7 @@ from statarb.cointegration._engine.engle_granger import (
     RECOMPUTE,
     SINGULAR,
 )
+from statarb.cointegration._engine.sums import largest, mean, product, varies_beyond
 
 __all__ = ["AssetBlocks", "JohansenResults", "JohansenRule", "johansen_block", "johansen_list"]
 
@@ -331,32 +332,15 @@ def johansen_block(
                 results.status[y, x] = OK if lanes.sound[c] else SINGULAR
 
 
-@kernel(fastmath={"reassoc", "contract"})
-def _product(one: FloatArray, other: FloatArray, count: int) -> float:
-    """Sum of products, in an order that vector instructions allow."""
-    total = 0.0
-    for t in range(count):
-        total += one[t] * other[t]
-    return total
-
-
-@kernel(fastmath={"reassoc", "contract"})
-def _sum(values: FloatArray, count: int) -> float:
-    total = 0.0
-    for t in range(count):
-        total += values[t]
-    return total
-
-
 @kernel()
 def _without_line(values: FloatArray, count: int, degree: int) -> None:
     """Remove the mean, and for degree 1 the line, from the first ``count`` values, in place;
     nothing for degree -1.
     """
     for _ in range(2 if degree >= 0 else 0):  # the second pass removes the rounding of the first
-        mean = _sum(values, count) / count
+        centre = mean(values, count)
         for t in range(count):
-            values[t] -= mean
+            values[t] -= centre
     if degree == 1:
         top, bottom = 0.0, 0.0
         for t in range(count):
@@ -373,7 +357,6 @@ def johansen_list(
     pair_y: IntArray,
     pair_x: IntArray,
     min_overlap: int,
-    floor: float,
     rule: JohansenRule,
     results: JohansenResults,
 ) -> None:
@@ -390,8 +373,6 @@ def johansen_list(
         Rows of ``levels``.
     min_overlap : int
         Smallest common sample.
-    floor : float
-        A series whose range is at most this share of its largest magnitude is constant.
     rule : JohansenRule
         Settings.
     results : JohansenResults
@@ -410,32 +391,28 @@ def johansen_list(
         results.trace_0[number] = results.trace_1[number] = results.slope[number] = np.nan
         # the rows that have both
         count = 0
-        low_y = low_x = np.inf
-        high_y = high_x = -np.inf
         for t in range(times):
             one, other = levels[pair_y[number], t], levels[pair_x[number], t]
             if not (np.isnan(one) or np.isnan(other)):
                 y[count], x[count] = one, other
-                low_y, high_y = min(low_y, one), max(high_y, one)
-                low_x, high_x = min(low_x, other), max(high_x, other)
                 count += 1
         results.observations[number] = count
         if count < min_overlap:
             results.status[number] = OVERLAP
             continue
-        if high_y - low_y <= floor * max(abs(low_y), abs(high_y)) or high_x - low_x <= floor * max(
-            abs(low_x), abs(high_x)
-        ):
+        # without means or lines, for the digits; what is left of a constant, or a line, is rounding
+        size_y, size_x = largest(y, count), largest(x, count)
+        _without_line(y, count, degree)
+        _without_line(x, count, degree)
+        if not (varies_beyond(y, count, size_y) and varies_beyond(x, count, size_x)):
             results.status[number] = CONSTANT
             continue
         # y less what x explains of it
-        _without_line(y, count, degree)
-        _without_line(x, count, degree)
-        yy = _product(y, y, count)
-        turn = _product(y, x, count) / _product(x, x, count)
+        yy = product(y, y, count)
+        turn = product(y, x, count) / product(x, x, count)
         for t in range(count):
             y[t] -= turn * x[t]
-        if not _product(y, y, count) > PERFECT * yy:
+        if not product(y, y, count) > PERFECT * yy:
             results.status[number] = COLLINEAR
             continue
         # the regressors and the differences, one row each
@@ -455,7 +432,7 @@ def johansen_list(
         # their moments, and the test
         for g in range(edge):
             for h in range(g + 1):
-                lanes.a[g, h, 0] = _product(block[g], block[h], rows)
+                lanes.a[g, h, 0] = product(block[g], block[h], rows)
         lanes.size[0] = rows
         lanes.sound[0] = True
         _reduced_rank(lags, restricted, 1, lanes)

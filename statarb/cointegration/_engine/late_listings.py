@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from statarb._core.numeric import varies
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.cointegration._engine.engle_granger import AssetMoments, PairMoments
-from statarb.cointegration._engine.samples import constant_rows
 
 __all__ = ["LateListing", "late_listings", "late_pairs"]
 
@@ -78,7 +78,6 @@ def late_pairs(
     max_lags: int,
     overlap: int,
     tile: int,
-    floor: float,
 ) -> Iterator[LateListing]:
     """Give the moments of every late listing with each asset listed before it (or at the same row,
     and earlier in the order of columns).
@@ -95,8 +94,6 @@ def late_pairs(
         Smallest common sample; assets listed later than that are left out.
     tile : int
         Late listings worked on at a time.
-    floor : float
-        A series whose range is at most this share of its largest magnitude is constant.
 
     Returns
     -------
@@ -113,7 +110,7 @@ def late_pairs(
     if len(places) == 0:
         return
     level = levels[assets]
-    constant = constant_rows(level, floor)
+    constant = ~varies(level, axis=1)
     level -= np.nanmean(level, axis=1, keepdims=True)
     level -= np.nanmean(level, axis=1, keepdims=True)  # removes the rounding of the first mean
     level[constant] = 0.0

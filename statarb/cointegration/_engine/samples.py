@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from statarb._core.numeric import varies
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.cointegration._engine.engle_granger import AssetMoments, PairMoments
 
-__all__ = ["PairBlock", "Sample", "constant_rows", "detrended", "pair_blocks", "tiles"]
+__all__ = ["PairBlock", "Sample", "detrended", "pair_blocks", "tiles"]
 
 WORTH_A_SAMPLE = 64
 """Fewer pairs than this on a sample of their own are cheaper one by one; so are pairs of very few
@@ -129,16 +130,10 @@ class Sample:
         Largest lag of the moments.
     trend : int
         Degree of the polynomial that is removed.
-    floor : float
-        A series whose range is at most this share of its largest magnitude is constant.
     """
 
-    def __init__(
-        self, levels: FloatArray, assets: IntArray, max_lags: int, trend: int, floor: float
-    ) -> None:
-        constant = constant_rows(levels, floor)
+    def __init__(self, levels: FloatArray, assets: IntArray, max_lags: int, trend: int) -> None:
         self.levels = detrended(levels, trend)
-        self.levels[constant] = 0.0
         self.changes: FloatArray = np.diff(self.levels, axis=1)
         self.max_lags = max_lags
         width = self.changes.shape[1]
@@ -203,23 +198,18 @@ class Sample:
         return PairMoments(gram, cross), correlation
 
 
-def constant_rows(levels: FloatArray, floor: float) -> BoolArray:
-    """Say which rows do not vary: range at most ``floor`` times the largest magnitude; NaN is left
-    out.
-    """
-    low, high = np.nanmin(levels, axis=1), np.nanmax(levels, axis=1)
-    constant: BoolArray = high - low <= floor * np.maximum(np.abs(low), np.abs(high))
-    return constant
-
-
 def detrended(levels: FloatArray, degree: int) -> FloatArray:
-    """Remove a polynomial of degree 0, 1 or 2 in time from each row, in place."""
+    """Remove a polynomial of degree 0, 1 or 2 in time from each row, in place; what is left of a
+    constant (or, for higher degrees, of a line or parabola) is 0 exactly.
+    """
+    size = np.abs(levels).max(axis=1)
     levels -= levels.mean(axis=1, keepdims=True)
     levels -= levels.mean(axis=1, keepdims=True)  # removes the rounding of the first mean
     count = levels.shape[1]
     line = np.arange(count) - 0.5 * (count - 1.0)
     for basis in (line, line**2 - (count**2 - 1.0) / 12.0)[:degree]:
         levels -= np.outer(levels @ basis / (basis @ basis), basis)
+    levels[~varies(levels, axis=1, scale=size)] = 0.0
     return levels
 
 
