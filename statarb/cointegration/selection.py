@@ -261,7 +261,7 @@ def principal_residuals(log_prices: LogPrices, factors: int = 3) -> PrincipalRes
 
 def _complete_and_moving(levels: FloatArray) -> IntArray:
     """Positions of the assets without a missing price whose returns vary by more than rounding."""
-    complete = ~np.isnan(levels).any(axis=1)
+    complete: BoolArray = np.asarray(~np.isnan(levels).any(axis=1))
     returns = np.diff(np.where(complete[:, None], levels, 0.0), axis=1).T
     largest = np.abs(np.where(complete[:, None], levels, 0.0)).max(axis=1, initial=0.0)
     return np.flatnonzero(complete & varies(returns, scale=largest)).astype(np.int64)

@@ -100,7 +100,9 @@ def test_rolling_is_least_squares_on_each_window() -> None:
     rows=st.integers(1, 40),
     missing=st.sampled_from([0.0, 0.3, 1.0]),
 )
-def test_filter_agrees_with_its_reference(seed: int, states: int, rows: int, missing: float) -> None:
+def test_filter_agrees_with_its_reference(
+    seed: int, states: int, rows: int, missing: float
+) -> None:
     rng = np.random.default_rng(seed)
     design = rng.normal(size=(rows, states))
     target = np.where(rng.random(rows) < missing, np.nan, rng.normal(size=rows))

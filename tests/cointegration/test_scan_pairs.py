@@ -108,7 +108,7 @@ def test_agrees_with_statsmodels_on_anything(
 ) -> None:
     frame = market(rows, 5, seed, digits=digits)
     rng = np.random.default_rng(seed)
-    frame["c2"] *= scale
+    frame["c2"] *= -scale  # below zero: units of any size, and no sign of a price
     frame.iloc[:listed, 3:] = np.nan
     frame["c4"] = frame["c4"].where(rng.random(rows) >= missing)
     scan = sa.scan_pairs(frame, lags=lags, max_lags=5, min_overlap=14, tile=2)
@@ -130,7 +130,9 @@ def test_agrees_with_statsmodels_on_anything(
 
 @pytest.mark.parametrize(("lags", "criterion"), [("aic", AIC), ("bic", BIC), (3, FIXED)])
 @pytest.mark.parametrize("degree", [0, 1, 2])
-def test_both_kernels_agree_with_the_reference(lags: str | int, criterion: int, degree: int) -> None:
+def test_both_kernels_agree_with_the_reference(
+    lags: str | int, criterion: int, degree: int
+) -> None:
     frame = market(150, 4, seed=3)
     trend = ["c", "ct", "ctt"][degree]
     most = 3 if criterion == FIXED else 6

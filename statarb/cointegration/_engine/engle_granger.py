@@ -148,7 +148,10 @@ class ScanResults(NamedTuple):
     def empty(cls, shape: tuple[int, ...]) -> ScanResults:
         """Results of no test."""
         return cls(
-            *(np.full(shape, np.nan) for _ in range(4)),
+            tau=np.full(shape, np.nan),
+            hedge_ratio=np.full(shape, np.nan),
+            half_life=np.full(shape, np.nan),
+            correlation=np.full(shape, np.nan),
             lag=np.full(shape, -1, dtype=np.int16),
             status=np.full(shape, OVERLAP, dtype=np.int8),
             observations=np.zeros(shape, dtype=np.int32),
@@ -161,8 +164,8 @@ class ScanResults(NamedTuple):
 
     def store(self, y: IntArray, x: IntArray, listed: ScanResults) -> None:
         """Write results of listed pairs into matrices."""
-        matrix: npt.NDArray[Any]
-        for matrix, values in zip(self, listed, strict=True):
+        pairs: Any = zip(self, listed, strict=True)
+        for matrix, values in pairs:
             matrix[y, x] = values
 
 

@@ -105,15 +105,17 @@ class JohansenResults(NamedTuple):
     def empty(cls, shape: tuple[int, ...]) -> JohansenResults:
         """Results of no test."""
         return cls(
-            *(np.full(shape, np.nan) for _ in range(3)),
+            trace_0=np.full(shape, np.nan),
+            trace_1=np.full(shape, np.nan),
+            slope=np.full(shape, np.nan),
             status=np.full(shape, OVERLAP, dtype=np.int8),
             observations=np.zeros(shape, dtype=np.int32),
         )
 
     def store(self, y: IntArray, x: IntArray, listed: JohansenResults) -> None:
         """Write results of listed pairs into matrices."""
-        matrix: npt.NDArray[Any]
-        for matrix, values in zip(self, listed, strict=True):
+        pairs: Any = zip(self, listed, strict=True)
+        for matrix, values in pairs:
             matrix[y, x] = values
 
 
