@@ -344,6 +344,20 @@ def test_filters_work_on_arrays() -> None:
         scan.pair("c0", "nothing")
 
 
+def test_a_scan_is_printed_with_its_first_tests() -> None:
+    scan = sa.scan_pairs(market(400, 8))
+    text = str(scan.head(3))
+    assert text.startswith("PairScan(3 tests of 8 assets: 3 ok)")
+    lines = text.splitlines()
+    assert len(lines) == 5
+    for line, row in zip(lines[2:], scan.to_frame(3).itertuples(), strict=True):
+        assert line.split()[1:3] == [row.y, row.x]
+    assert str(scan).endswith("... 36 more")
+    assert len(str(scan).splitlines()) == 23
+    assert scan.head(2)._repr_html_().count("<tr") == 3
+    assert repr(scan.head(0)) == "PairScan(0 tests of 8 assets)"
+
+
 def test_parquet_holds_the_table(tmp_path) -> None:  # type: ignore[no-untyped-def]
     frame = market(150, 5)
     frame["flat"] = 1.0
