@@ -40,6 +40,6 @@ def inspect(
         report.save(folder)
         write_quality_page(report, folder, title=f"Quality of the quotes in {market.name}")
         typer.echo(
-            f"written to {folder}: quality.csv, quality_holes.csv, quality_market.json, "
+            f"written to {folder}: quality.csv, quality_gaps.csv, quality_market.json, "
             "quality.png, quality.html"
         )

@@ -31,7 +31,7 @@ class Panel:
     A panel has a *grid* of times, and *rows*: those times of the grid at which at least one asset
     has a price. Only rows are stored, as float64 arrays, time x asset, C order, read-only. The
     frames (:attr:`price` and its like) show the whole grid, with NaN where nothing was observed;
-    the arrays (:meth:`array`) show the rows alone. After a hole the last row is lag 1.
+    the arrays (:meth:`array`) show the rows alone. After a gap the last row is lag 1.
 
     A *window* of a panel is a panel too: read-only views of at most ``depth`` rows, nothing after
     its end (:meth:`window`). The grid of a window is its rows; it has all columns of the panel, and
