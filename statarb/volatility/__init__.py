@@ -1,9 +1,9 @@
-"""Volatility of many series at once: GARCH in batches, every model of arch, measures, and how good
-a forecast was.
+"""Volatility of many series at once: GARCH in batches, the models of arch, realised measures, and
+the evaluation of forecasts.
 """
 
 from statarb.volatility.arch_fit import ArchFit
-from statarb.volatility.arch_models import ArchForecaster, arch_forecaster
+from statarb.volatility.arch_forecaster import ArchForecaster, arch_forecaster
 from statarb.volatility.evaluation import (
     CoverageTest,
     MincerZarnowitz,

@@ -1,5 +1,5 @@
-"""How good a volatility forecast was: losses, regressions, and how often a value at risk was
-exceeded.
+"""Evaluation of volatility forecasts: losses, Mincer-Zarnowitz regressions, and coverage tests of
+values at risk.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def qlike(realised: Any, forecast: Any) -> Any:
-    """Mean quasi-likelihood loss of variance forecasts.
+    r"""Mean quasi-likelihood loss of variance forecasts.
 
     Parameters
     ----------
@@ -43,15 +43,22 @@ def qlike(realised: Any, forecast: Any) -> Any:
     Returns
     -------
     Series, array or float
-        By asset, the mean of ``ln(forecast) + realised / forecast`` (Patton, 2011): lower is
-        better, and a forecast is best in expectation where it is the true variance, even if
-        ``realised`` is noisy. This form, not ``realised / forecast - ln(realised / forecast) - 1``,
-        since squared returns of nought are common.
+        By asset, the mean loss: lower is better, and a forecast is best in expectation where it is
+        the true variance, even if ``realised`` is noisy (Patton, 2011).
 
     Raises
     ------
     DataError
-        Tables of different shape, a negative variance, a forecast of nought or below.
+        Tables of different shape, a negative variance, a forecast of zero or below.
+
+    Notes
+    -----
+    .. math::
+
+        \frac{1}{n} \sum_t \left( \ln h_t + \frac{\hat\sigma_t^2}{h_t} \right)
+
+    with the realised variance over the forecast one. This form, without the logarithm of the
+    realised variance, since squared returns of zero are common.
     """
     x, h = _pair(realised, forecast)
     if (h <= 0.0).any():
@@ -68,7 +75,7 @@ def squared_error(realised: Any, forecast: Any) -> Any:
     Parameters
     ----------
     realised, forecast : DataFrame, Series or array, time x asset
-        As in :func:`qlike`; a forecast of nought is allowed.
+        As in :func:`qlike`; a forecast of zero is allowed.
 
     Returns
     -------
@@ -114,7 +121,7 @@ class MincerZarnowitz:
 
 
 def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> MincerZarnowitz:
-    """Regress what came on what was forecast (Mincer and Zarnowitz, 1969).
+    """Regress realised on forecast variances (Mincer and Zarnowitz, 1969).
 
     Parameters
     ----------
@@ -127,6 +134,7 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
     Returns
     -------
     MincerZarnowitz
+        Coefficients, standard errors, and the joint test.
 
     Raises
     ------
@@ -150,34 +158,28 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
         if lags is None
         else check_integer("lags", lags, at_least=0, at_most=n - 1)
     )
+    import statsmodels.api as sm
+
     # Both in units of the mean forecast: variances of 5-minute returns are so small that the
     # moments would be ill-conditioned.
     unit = f.mean()
-    design = np.column_stack([np.ones(n), f / unit])
-    target = y / unit
-    inverse = np.linalg.inv(design.T @ design)
-    coefficient = inverse @ (design.T @ target)
-    residual = target - design @ coefficient
-    score = design * residual[:, None]
-    middle = score.T @ score
-    for lag in range(1, chosen + 1):
-        product = score[lag:].T @ score[:-lag]
-        middle += (1.0 - lag / (chosen + 1.0)) * (product + product.T)
-    covariance = inverse @ middle @ inverse
-    gap = coefficient - np.array([0.0, 1.0])
-    wald = (
-        float(gap @ np.linalg.solve(covariance, gap))
-        if residual.any()
-        else (np.inf if gap.any() else 0.0)
+    design, target = np.column_stack([np.ones(n), f / unit]), y / unit
+    result = sm.OLS(target, design).fit(
+        cov_type="HAC", cov_kwds={"maxlags": chosen, "use_correction": False}
     )
-    spread = ((target - target.mean()) ** 2).sum()
-    error = np.sqrt(np.diag(covariance))
+    gap = result.params - np.array([0.0, 1.0])
+    if np.abs(result.resid).max() > np.finfo(float).eps * np.abs(target).max() * n:
+        test = result.wald_test((np.eye(2), np.array([0.0, 1.0])), use_f=False, scalar=True)
+        wald = float(test.statistic)
+    else:
+        # A perfect fit has no residual variance: either the hypothesis holds exactly, or never.
+        wald = np.inf if np.abs(gap).max() > 1e-9 else 0.0
     return MincerZarnowitz(
-        intercept=float(coefficient[0] * unit),
-        slope=float(coefficient[1]),
-        intercept_error=float(error[0] * unit),
-        slope_error=float(error[1]),
-        r_squared=float(1.0 - (residual @ residual) / spread) if spread > 0.0 else np.nan,
+        intercept=float(result.params[0] * unit),
+        slope=float(result.params[1]),
+        intercept_error=float(result.bse[0] * unit),
+        slope_error=float(result.bse[1]),
+        r_squared=float(result.rsquared) if np.ptp(target) > 0.0 else np.nan,
         wald=wald,
         pvalue=float(stats.chi2.sf(wald, 2)),
         observations=n,
@@ -192,7 +194,7 @@ def value_at_risk(
     distribution: Literal["normal", "t"] = "normal",
     nu: Any = None,
 ) -> Any:
-    """Return the return that is undercut with probability ``level``.
+    """Return the quantile of the return: it falls below with probability ``level``.
 
     Parameters
     ----------
@@ -264,7 +266,7 @@ def kupiec(exceeded: Any, level: float) -> CoverageTest:
     exceeded : Series or (times,) array
         Whether the return fell below the value at risk, in order of time; NaN does not count.
     level : float
-        Probability that was meant, in (0, 1).
+        Probability for which the value at risk was made, in (0, 1).
 
     Returns
     -------
@@ -290,17 +292,17 @@ def christoffersen(
     level: float | None = None,
     kind: Literal["independence", "conditional"] = "conditional",
 ) -> CoverageTest:
-    """Test whether exceedances of a value at risk come singly (Christoffersen, 1998).
+    """Test whether exceedances of a value at risk are independent (Christoffersen, 1998).
 
     Parameters
     ----------
     exceeded : Series or (times,) array
         Whether the return fell below the value at risk, in order of time; NaN does not count.
     level : float, optional
-        Probability that was meant, in (0, 1); needed for ``"conditional"``.
+        Probability for which the value at risk was made, in (0, 1); needed for ``"conditional"``.
     kind : {"independence", "conditional"}
-        Whether exceedances are independent of the one before (one degree of freedom), or also as
-        many as meant (two).
+        Whether exceedances are independent of the one before (one degree of freedom), or also have
+        the probability ``level`` (two).
 
     Returns
     -------
@@ -360,7 +362,7 @@ def _hits(exceeded: Any) -> BoolArray:
         raise DataError("exceeded has no observation")
     if not np.isin(known, (0.0, 1.0)).all():
         raise DataError(
-            "exceeded must hold 0 and 1 (or False and True), one a time: returns < value_at_risk"
+            "exceeded must hold 0 and 1 (or False and True), one per time: returns < value_at_risk"
         )
     return known.astype(np.bool_)
 

@@ -13,16 +13,17 @@ from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import FloatArray, IntArray
 from statarb.data.panel import Panel, carry_forward
 from statarb.errors import DataError, ParameterError
-from statarb.volatility.arch_models import ArchForecaster
+from statarb.volatility.arch_forecaster import ArchForecaster
 from statarb.volatility.estimation import (
     FITTED,
     MIN_NONZERO,
+    Parameters,
     check_jobs,
     filter_parameters,
+    first_variance,
     fit_array,
-    start_variance,
 )
-from statarb.volatility.filters import EWMA_DECAY, ewma_parameters, filter_rows
+from statarb.volatility.filters import EWMA_DECAY, ewma_recursion, filter_rows
 
 __all__ = ["panel_returns", "rolling_volatility"]
 
@@ -129,7 +130,7 @@ def rolling_volatility(
     after = np.empty_like(returns)
     assets = returns.shape[1]
     # Until the first refit, and for model="ewma" throughout.
-    filter_rows(returns, ewma_parameters(assets, decay), np.full(assets, np.nan), after)
+    filter_rows(returns, ewma_recursion(assets, decay), np.full(assets, np.nan), after)
     if isinstance(model, ArchForecaster):
         _walk_arch(returns, after, refits, depth, model, jobs)
     elif model != "ewma":
@@ -171,21 +172,17 @@ def _walk_garch(
     extra: int, decay: float, jobs: int,
 ) -> None:  # fmt: skip
     """Fill ``after``, the variance of the next return, from the first refit on."""
-    average = ewma_parameters(returns.shape[1], decay)
-    last: FloatArray | None = None
+    last: Parameters | None = None
     for number, row in enumerate(refits):
         low = max(0, row + 1 - depth)
         end = refits[number + 1] if number + 1 < len(refits) else len(returns)
-        fitted, _, status, _, series = fit_array(
-            returns[low : row + 1], model, distribution, last, extra, jobs
-        )
-        use = np.where(status == FITTED, filter_parameters(fitted, status), average)
-        _, omega, alpha, gamma, beta = use
-        variance = omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
+        fit = fit_array(returns[low : row + 1], model, distribution, last, extra, jobs)
+        recursion = filter_parameters(fit.parameters, fit.status, decay)
         block = np.empty((end - low, returns.shape[1]))
-        filter_rows(returns[low:end], use, variance, block)
+        filter_rows(returns[low:end], recursion, first_variance(recursion, fit.backcast), block)
         after[row:end] = block[row - low :]
-        last = np.where((status == FITTED)[:, None], fitted, np.nan)
+        fitted = fit.status == FITTED
+        last = Parameters(*(np.where(fitted, column, np.nan) for column in fit.parameters))
 
 
 def _walk_arch(

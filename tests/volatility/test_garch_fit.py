@@ -175,7 +175,7 @@ def test_forecasts_approach_the_unconditional_variance():
     assert fit.forecast(7).to_numpy() == pytest.approx(np.sqrt(ahead.iloc[:7].to_numpy()))
 
 
-def test_a_warm_start_finds_the_same_top_in_fewer_passes(returns):
+def test_a_warm_start_finds_the_same_maximum_in_fewer_passes(returns):
     first = sa.fit_garch(returns, "gjr", "t")
     again = first.refit()
     assert (again.passes < first.passes).all()
@@ -282,14 +282,51 @@ def test_degenerate_series_say_why_and_fall_back():
         assert fit.forecast(5)["few"].nunique() == 1, "an average expects no return to a mean"
 
 
+@pytest.mark.parametrize("model", ["garch", "gjr"])
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.4, 0.6, 0.8])
+def test_no_sigma_of_degenerate_tails_is_handed_on(model, share):
+    """Where many returns are zero a Student-t puts the rest into its tails: nu falls to its bound,
+    and the sigma was 1.5 to 3 times the standard deviation.
+    """
+    n, assets = 2016, 12
+    rng = np.random.default_rng(0)
+    clustered = simulate((0.0, 0.05, 0.1, 0.0, 0.85), n, assets, seed=4)
+    for x in (clustered, rng.standard_t(3, (n, assets))):
+        stale = np.where(rng.random(x.shape) < share, 0.0, x)
+        fit = sa.fit_garch(stale, model, "t")
+        ratio = np.sqrt((fit.sigma**2).mean()) / stale.std(axis=0)
+        # A converged fit's mean variance may be off by the factor 1.5 at most, and an average's is
+        # that of the returns but for its start.
+        assert (ratio < np.sqrt(1.5)).all()
+        assert (ratio > np.sqrt(1 / 1.5)).all()
+        flagged = fit.fallback.to_numpy()
+        assert set(fit.status[flagged]) <= {"nu bound", "unchanged prices", "omega floor"}
+        assert (fit.params["nu"].to_numpy()[~flagged] > 2.05).all()
+        if share >= 0.4:
+            assert flagged.all()
+        averaged = sa.volatility.ewma(stale)[299:-1, flagged]
+        # 0.94^300 of the start is left
+        assert fit.sigma.to_numpy()[300:, flagged] == pytest.approx(averaged, rel=1e-6)
+        # The normal likelihood has no such trouble.
+        assert (sa.fit_garch(stale, model).status == "converged").all()
+
+
+def test_heavy_tails_alone_are_no_reason_to_refuse_a_fit():
+    x = np.random.default_rng(1).standard_t(4, (2016, 20))
+    fit = sa.fit_garch(x, "garch", "t")
+    assert (fit.status == "converged").all()
+    assert fit.params["nu"].median() == pytest.approx(4.0, abs=0.5)  # 20 series, each +- 0.4
+
+
 def test_prices_that_stand_still_hit_the_floor_of_omega_and_are_flagged():
     rng = np.random.default_rng(7)
     stale = np.where(rng.random((1000, 8)) < 0.7, 0.0, rng.standard_t(3, (1000, 8)) * 0.01)
     fit = sa.fit_garch(stale, "garch", "t")
     share = fit.params["omega"].to_numpy() / stale.var(axis=0)
-    flagged = (fit.status == "omega floor").to_numpy()
-    assert flagged.any()
-    assert share[flagged] == pytest.approx(1e-4)
+    flagged = fit.fallback.to_numpy()
+    floored = (fit.status == "omega floor").to_numpy()
+    assert floored.any()
+    assert share[floored] == pytest.approx(1e-4)
     assert (fit.fallback.to_numpy() == flagged).all()
     assert (fit.sigma.min().to_numpy() >= 0.01 * stale.std(axis=0))[~flagged].all()
     # What a flagged series has for volatility: the average that it would have without any fit.
