@@ -1,4 +1,8 @@
-"""Forecasters: expected returns, one step ahead and more."""
+"""Forecasters: expected returns, one step ahead and more.
+
+Importing the package registers every forecaster of the library; see :func:`make_forecaster`. Those
+that need another tool beside this one are registered by the package in which both meet.
+"""
 
 from statarb.forecasting.base import (
     BaseForecaster,
@@ -17,10 +21,11 @@ from statarb.forecasting.econometric import (
     ExponentialSmoothing,
     VectorAutoregression,
 )
-from statarb.forecasting.ensemble import Ensemble, Selector, default_forecaster
+from statarb.forecasting.ensemble import Ensemble, Selector, case_forecaster, default_forecaster
+from statarb.forecasting.features import LEADERS, ReturnFeatures
 from statarb.forecasting.innovations import HannanRissanenRidge
 from statarb.forecasting.learned import MLP, SVR, GradientBoosting
-from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, LastValue, ReducedRankRidge
+from statarb.forecasting.linear import CrossAssetRidge, Drift, LastValue, ReducedRankRidge
 from statarb.forecasting.scores import ForecastScore, directional_symmetry, forecast_score, mape
 from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
 from statarb.forecasting.walk import ForecastRun, forecast_walk, run_forecasts
@@ -46,10 +51,12 @@ __all__ = [
     "HannanRissanenRidge",
     "LastValue",
     "ReducedRankRidge",
+    "ReturnFeatures",
     "RoundedToTick",
     "Selector",
     "StackedDirection",
     "VectorAutoregression",
+    "case_forecaster",
     "clone",
     "default_forecaster",
     "directional_symmetry",

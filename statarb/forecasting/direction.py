@@ -12,6 +12,7 @@ from scipy.special import expit
 from statarb._core.checks import check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.forecasting._engine.networks import Networks, train_networks
+from statarb.forecasting.base import register
 from statarb.forecasting.innovations import HannanRissanenRidge, second_pass
 from statarb.forecasting.lags import Design
 from statarb.forecasting.learned import DIGITS, moves_of_quotes
@@ -40,6 +41,7 @@ class _Stack:
     networks: Networks
 
 
+@register("stacked_direction")
 class StackedDirection(HannanRissanenRidge):
     """Which way the quote goes, from a linear forecast and a bag of small networks that correct it.
 

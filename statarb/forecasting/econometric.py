@@ -17,9 +17,8 @@ from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import CARRY, carried, known_prices, moves, quote_gap
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.base import BaseForecaster, register
+from statarb.forecasting.features import CARRY, LEADERS, carried, known_prices, moves, quote_gap
 
 __all__ = ["VECM", "Arima", "Autoregression", "ExponentialSmoothing", "VectorAutoregression"]
 
@@ -102,6 +101,7 @@ class ReturnModel(BaseForecaster):
         raise NotImplementedError
 
 
+@register("ar")
 class Autoregression(ReturnModel):
     """Every asset's next return from its own last ones: AR(p) with a constant, by least squares.
 
@@ -155,6 +155,7 @@ class Autoregression(ReturnModel):
         return total
 
 
+@register("arima")
 class Arima(ReturnModel):
     """Every asset's log price as ARIMA(p, 1, q) with drift, the order chosen by AIC.
 
@@ -257,6 +258,7 @@ def _arma(values: FloatArray, p: int, q: int) -> tuple[float, FloatArray, FloatA
     return float(result.aic), np.asarray(result.arparams), np.asarray(result.maparams)
 
 
+@register("exponential_smoothing")
 class ExponentialSmoothing(ReturnModel):
     """Every asset's log price by simple exponential smoothing; the price is expected to move to the
     smoothed level.
@@ -332,6 +334,7 @@ def _smoothing_error(smoothing: float, values: FloatArray) -> float:
     return float(np.mean(shocks**2))
 
 
+@register("var")
 class VectorAutoregression(ReturnModel):
     """Every asset's next return from the last ones of all assets: VAR(p) with a constant, by least
     squares, p by AIC.
@@ -406,6 +409,7 @@ class VectorAutoregression(ReturnModel):
         return total
 
 
+@register("vecm")
 class VECM(BaseForecaster):
     """A cointegrated group by a vector error correction model: its prices return to what binds
     them.

@@ -12,14 +12,16 @@ import numpy as np
 
 from statarb._core.checks import check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
-from statarb.forecasting.features import CARRY, lagged
-from statarb.forecasting.lags import Design
+from statarb.forecasting.base import register
+from statarb.forecasting.features import CARRY, ReturnFeatures, lagged
+from statarb.forecasting.lags import Design, LagForecaster
 from statarb.forecasting.learned import LearnedForecaster
 from statarb.forecasting.linear import ReducedRankRidge
 
 __all__ = ["HannanRissanenRidge"]
 
 
+@register("hannan_rissanen_ridge")
 class HannanRissanenRidge(LearnedForecaster):
     """Ridge regression on the last return of every asset and on the forecast that had been made of
     it.
@@ -73,9 +75,18 @@ class HannanRissanenRidge(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        LagForecaster.__init__(self, ReturnFeatures(*features))
         self.rank = rank
         self.alpha = check_number("alpha", alpha, above=0.0)
         self.own_alpha = check_number("own_alpha", own_alpha, above=0.0)

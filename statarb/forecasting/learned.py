@@ -15,7 +15,8 @@ from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.features import quote_gap
+from statarb.forecasting.base import register
+from statarb.forecasting.features import ReturnFeatures, quote_gap
 from statarb.forecasting.lags import Design, LagForecaster
 from statarb.forecasting.linear import ReducedRankRidge
 
@@ -130,6 +131,7 @@ def _by_name(assets: pd.Index) -> IntArray:
     return np.argsort(names, kind="stable").astype(np.int64)
 
 
+@register("boosting")
 class GradientBoosting(LearnedForecaster):
     """Gradient-boosted trees, one model for all assets.
 
@@ -187,9 +189,18 @@ class GradientBoosting(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.target = check_choice("target", target, ("return", "direction"))
         self.rounds = check_integer("rounds", rounds, at_least=1)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0.0, at_most=1.0)
@@ -333,6 +344,7 @@ def _lightgbm(settings: GradientBoosting, features: FloatArray, wanted: FloatArr
     return lightgbm.train(options, lightgbm.Dataset(features, label=wanted), settings.rounds)
 
 
+@register("mlp")
 class MLP(LearnedForecaster):
     """Multi-layer perceptron: the lags of all leaders in, the next return of every asset out; the
     mean over a few seeds.
@@ -376,9 +388,18 @@ class MLP(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.hidden = tuple(check_integer("hidden", units, at_least=1) for units in hidden)
         self.alpha = check_number("alpha", alpha, at_least=0.0)
         self.epochs = check_integer("epochs", epochs, at_least=1)
@@ -421,6 +442,7 @@ class MLP(LearnedForecaster):
         return total / max(len(model), 1)
 
 
+@register("svr")
 class SVR(LearnedForecaster):
     """Support vector regression of every asset on the lags of all leaders.
 
@@ -460,9 +482,18 @@ class SVR(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.cost = check_number("cost", cost, above=0.0)
         self.tube = check_number("tube", tube, at_least=0.0)
         self.width = None if width is None else check_number("width", width, above=0.0)

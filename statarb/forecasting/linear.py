@@ -1,11 +1,9 @@
-"""Linear forecasters: the last value, the drift, and the ridge regression on the lags of all
-assets.
-"""
+"""Linear forecasters: last value, drift, and ridge regressions on the lags of all assets."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -13,14 +11,15 @@ import pandas as pd
 from statarb._core.checks import check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
-from statarb.forecasting._engine.rolling import ANCHOR, RollingMoments, rolling_ridge
-from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import known_prices, quote_gap
-from statarb.forecasting.lags import LEADERS, Design, LagForecaster
+from statarb.forecasting._engine.rolling import Moments, RidgeFit, RollingMoments, rolling_ridge
+from statarb.forecasting.base import BaseForecaster, register
+from statarb.forecasting.features import ReturnFeatures, known_prices, quote_gap
+from statarb.forecasting.lags import Design, LagForecaster
 
-__all__ = ["LEADERS", "CrossAssetRidge", "Drift", "LastValue", "ReducedRankRidge"]
+__all__ = ["CrossAssetRidge", "Drift", "LastValue", "ReducedRankRidge"]
 
 
+@register("last_value")
 class LastValue(BaseForecaster):
     """The price stays as it is: the benchmark that a forecast must beat."""
 
@@ -44,6 +43,7 @@ class LastValue(BaseForecaster):
         return np.where(np.isnan(known), np.nan, 0.0), np.zeros(known.shape, dtype=np.bool_)
 
 
+@register("drift")
 class Drift(BaseForecaster):
     """The mean log return of the window goes on.
 
@@ -78,6 +78,7 @@ class Drift(BaseForecaster):
         return self._series(window, self.drift_ * self.horizon)
 
 
+@register("ridge")
 class CrossAssetRidge(LagForecaster):
     """Ridge regression of every asset's next return on the last returns of all assets.
 
@@ -157,9 +158,18 @@ class CrossAssetRidge(LagForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.alpha = check_number("alpha", alpha, at_least=0.0)
 
     def fit(self, window: Panel) -> Self:
@@ -175,10 +185,10 @@ class CrossAssetRidge(LagForecaster):
         self._require_rows(len(window.times))
         design = self._design(window)
         end = np.array([len(design.target) - self.horizon])
-        _, shared, own = self._solve(design, end, end, len(design.target))
+        fitted = self._solve(design, end, end, len(design.target))
         self.assets_ = window.assets
-        self.coef_ = shared.T
-        self.own_coef_ = own.T
+        self.coef_ = fitted.shared.T
+        self.own_coef_ = fitted.own.T
         return self
 
     def predict(self, window: Panel) -> pd.Series:
@@ -202,29 +212,23 @@ class CrossAssetRidge(LagForecaster):
         self._require_rows(min(depth, int(fits[0]) + 1))
         design, begin = self._design_of(panel, rows, fits, depth)
         rows = rows - begin
-        answers, _, _ = self._solve(design, rows, fits - begin + 1 - self.horizon, depth)
+        answers = self._solve(design, rows, fits - begin + 1 - self.horizon, depth).forecasts
         forecasts = answers * design.scale[rows] + design.gap[rows]
         return forecasts, np.zeros(forecasts.shape, dtype=np.bool_)
 
-    def _solve(
-        self, design: Design, rows: IntArray, ends: IntArray, depth: int
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        used = design.usable[:, None]
+    def _solve(self, design: Design, rows: IntArray, ends: IntArray, depth: int) -> RidgeFit:
         return rolling_ridge(
-            design.shared * used,
-            design.own * used,
+            design.training_rows,
             design.own_lags,
-            design.target * used,
             design.shared[rows],
             design.own[rows],
             np.asarray(ends, dtype=np.int64),
-            depth - self._first - self.horizon,
-            design.first,
+            self._span(design, depth),
             self.alpha,
-            ANCHOR,
         )
 
 
+@register("reduced_rank_ridge")
 class ReducedRankRidge(LagForecaster):
     """Three ridge regressions in turn: the common move, each asset's own lags, and what is left in
     the lags of the others.
@@ -281,9 +285,18 @@ class ReducedRankRidge(LagForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.rank = check_integer("rank", rank, at_least=1)
         self.alpha = check_number("alpha", alpha, above=0.0)
         self.own_alpha = check_number("own_alpha", own_alpha, above=0.0)
@@ -300,7 +313,7 @@ class ReducedRankRidge(LagForecaster):
         self._require_rows(len(window.times))
         design = self._design(window)
         moments = self._moments(design, len(design.target))
-        shared, own = self._coefficients(*moments.before(len(design.target) - self.horizon))
+        shared, own = self._coefficients(moments.before(len(design.target) - self.horizon))
         self.assets_ = window.assets
         self.coef_ = shared.T
         self.own_coef_ = own.T
@@ -331,32 +344,58 @@ class ReducedRankRidge(LagForecaster):
         for step, (row, fit) in enumerate(zip(rows, fits, strict=True)):
             if fit != solved:
                 trained = moments.before(int(fit) + 1 - self.horizon)
-                stages, solved = self._stages(*trained), fit
-            forecasts[step] = _answer_from(design.shared[row], design.own[row], trained[:3], stages)
+                stages, solved = self._stages(trained), fit
+            forecasts[step] = _answer_from(design.shared[row], design.own[row], trained, stages)
         return forecasts * design.scale[rows] + design.gap[rows], np.zeros(
             forecasts.shape, dtype=np.bool_
         )
 
     def coefficients_of(self, design: Design, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return the coefficients of shared and own lags, trained on these rows of a design, in any
-        order.
+        """Return the coefficients of shared and own lags, trained on these rows of a design.
+
+        Parameters
+        ----------
+        design : Design
+            Features and targets.
+        rows : (rows,) int
+            Rows to train on, in any order.
+
+        Returns
+        -------
+        shared, own : (features, assets), (lags, assets)
         """
         shared, own, target = design.shared[rows], design.own[rows], design.target[rows]
         lags, assets = design.own_lags, target.shape[1]
         mine = own.reshape(len(rows), lags, assets)
         return self._coefficients(
-            shared.T @ shared,
-            shared.T @ target,
-            shared.T @ own,
-            np.einsum("rac,rbc->abc", mine, mine),
-            np.einsum("rac,rc->ac", mine, target),
+            Moments(
+                shared=shared.T @ shared,
+                target=shared.T @ target,
+                cross=shared.T @ own,
+                own=np.einsum("rac,rbc->abc", mine, mine),
+                own_target=np.einsum("rac,rc->ac", mine, target),
+            )
         )
 
     @staticmethod
     def scaled_forecasts(
         design: Design, rows: IntArray, shared: FloatArray, own: FloatArray
     ) -> FloatArray:
-        """Return forecasts in units of the design's scale, (rows, assets), of such coefficients."""
+        """Return the forecasts of such coefficients, in units of the design's scale.
+
+        Parameters
+        ----------
+        design : Design
+            Features.
+        rows : (rows,) int
+            Rows to forecast from.
+        shared, own : (features, assets), (lags, assets)
+            Coefficients.
+
+        Returns
+        -------
+        (rows, assets)
+        """
         forecasts: FloatArray = design.shared[rows] @ shared
         assets = shared.shape[1]
         for lag in range(len(own)):
@@ -364,51 +403,28 @@ class ReducedRankRidge(LagForecaster):
         return forecasts
 
     def _moments(self, design: Design, depth: int) -> RollingMoments:
-        used = design.usable[:, None]
-        count = depth - self._first - self.horizon
-        return RollingMoments(
-            design.shared * used,
-            design.own * used,
-            design.own_lags,
-            design.target * used,
-            count,
-            design.first,
-        )
+        return RollingMoments(design.training_rows, design.own_lags, self._span(design, depth))
 
-    def _coefficients(
-        self,
-        shared: FloatArray,
-        target: FloatArray,
-        cross: FloatArray,
-        own: FloatArray,
-        own_target: FloatArray,
-    ) -> tuple[FloatArray, FloatArray]:
+    def _coefficients(self, moments: Moments) -> tuple[FloatArray, FloatArray]:
         """Coefficients of shared (features, assets) and own lags (lags, assets) from the moments of
         the training rows.
         """
-        axes, common, second, last = self._stages(shared, target, cross, own, own_target)
-        first = axes @ common
-        left = target - shared @ first
-        by_asset = cross.reshape(len(shared), *second.shape)
-        for lag in range(len(second)):
-            left -= by_asset[:, lag] * second[lag]
-        third = np.linalg.solve(last, left)
-        return first + third, second
+        stages = self._stages(moments)
+        first = stages.axes @ stages.common
+        left = moments.target - moments.shared @ first
+        by_asset = moments.cross.reshape(len(left), *stages.own.shape)
+        for lag in range(len(stages.own)):
+            left -= by_asset[:, lag] * stages.own[lag]
+        third = np.linalg.solve(stages.matrix, left)
+        return first + third, stages.own
 
-    def _stages(
-        self,
-        shared: FloatArray,
-        target: FloatArray,
-        cross: FloatArray,
-        own: FloatArray,
-        own_target: FloatArray,
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """First regression as axes (features, rank) and common moves (rank, assets), second (lags,
-        assets), matrix of the third.
+    def _stages(self, moments: Moments) -> _Stages:
+        """First and second regression, and the matrix of the third.
 
         The fitted targets enter by their products with each other alone, (features, features);
         nothing of the size of features times assets is solved for.
         """
+        shared, target, cross, own, own_target = moments
         lags, assets = own_target.shape
         squares = np.diag(shared)
         penalty = np.where(squares > 0.0, squares, 1.0) * self._lag_of(len(shared))
@@ -428,12 +444,10 @@ class ReducedRankRidge(LagForecaster):
         small = own.copy()
         for lag in range(lags):
             small[lag, lag] += np.where(own[lag, lag] > 0.0, self.own_alpha * own[lag, lag], 1.0)
-        return (
-            axes,
-            common,
-            _solved_each(small, own_left),
-            shared + np.diag(self.rest_alpha * penalty),
-        )
+        # One small system per asset, stacked.
+        second = np.linalg.solve(small.transpose(2, 0, 1), own_left.T[:, :, None])[:, :, 0].T
+        matrix = shared + np.diag(self.rest_alpha * penalty)
+        return _Stages(axes, common, second, matrix)
 
     def _lag_of(self, features: int) -> FloatArray:
         """Lag of each shared feature; further fields count as lag 1."""
@@ -443,28 +457,27 @@ class ReducedRankRidge(LagForecaster):
         )
 
 
-def _solved_each(matrices: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve a small positive definite system for each asset, (lags, lags, assets) and (lags,
-    assets), by Cholesky's method.
+class _Stages(NamedTuple):
+    """Regressions of a :class:`ReducedRankRidge`.
+
+    Attributes
+    ----------
+    axes, common : (features, rank), (rank, assets)
+        Factors of the coefficients of the first regression.
+    own : (lags, assets)
+        Coefficients of the second regression.
+    matrix : (features, features)
+        Matrix of the third regression.
     """
-    lags = len(matrices)
-    factor = np.zeros_like(matrices)
-    found = right.copy()
-    for i in range(lags):
-        for j in range(i + 1):
-            total = matrices[i, j] - (factor[i, :j] * factor[j, :j]).sum(axis=0)
-            factor[i, j] = np.sqrt(total) if i == j else total / factor[j, j]
-        found[i] = (found[i] - (factor[i, :i] * found[:i]).sum(axis=0)) / factor[i, i]
-    for i in range(lags - 1, -1, -1):
-        found[i] = (found[i] - (factor[i + 1 :, i] * found[i + 1 :]).sum(axis=0)) / factor[i, i]
-    return found
+
+    axes: FloatArray
+    common: FloatArray
+    own: FloatArray
+    matrix: FloatArray
 
 
 def _answer_from(
-    asked: FloatArray,
-    asked_own: FloatArray,
-    moments: tuple[FloatArray, FloatArray, FloatArray],
-    stages: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    asked: FloatArray, asked_own: FloatArray, moments: Moments, stages: _Stages
 ) -> FloatArray:
     """Forecasts (assets,) for the features of one row, without the coefficients of the third
     regression.
@@ -472,11 +485,11 @@ def _answer_from(
     With x the features, it answers ``x'A^-1 left``: ``A^-1 x`` takes one small system, ``A^-1
     left`` one for each asset.
     """
-    shared, target, cross = moments
-    axes, common, second, last = stages
-    turned = np.linalg.solve(last, asked)
-    found: FloatArray = (asked - turned @ shared) @ axes @ common + turned @ target
-    found += ((asked_own - turned @ cross).reshape(second.shape) * second).sum(axis=0)
+    turned = np.linalg.solve(stages.matrix, asked)
+    common = (asked - turned @ moments.shared) @ stages.axes @ stages.common
+    found: FloatArray = common + turned @ moments.target
+    own = (asked_own - turned @ moments.cross).reshape(stages.own.shape)
+    found += (own * stages.own).sum(axis=0)
     return found
 
 

@@ -27,6 +27,9 @@ __all__ = [
 TIME_BUDGET = 300.0
 """Seconds between two steps of the competition: T_g."""
 
+WEIGHTS = (1.0, -1.0, -1.0, -1.0)
+"""Weights of D, M, R and U in the competition's Z."""
+
 Period = TimeLike | tuple[TimeLike, TimeLike]
 
 
@@ -175,7 +178,7 @@ def summary_score(
     spread: float,
     used: float,
     *,
-    weights: tuple[float, float, float, float] = (1.0, -1.0, -1.0, -1.0),
+    weights: tuple[float, float, float, float] = WEIGHTS,
 ) -> float:
     """Return ``Z``, the weighted sum of D, M, R and U; with the default weights ``Z = D - M - R -
     U``.
@@ -205,6 +208,8 @@ class ForecastScore:
         The summary: means of the tables over all scored cells (M, D), of the assets' R, the
         utilisation, and their weighted sum. R, and with it Z, is NaN where no asset is scored in
         two periods.
+    weights : four floats
+        Weights of D, M, R and U in Z.
     """
 
     mape: pd.DataFrame
@@ -217,6 +222,7 @@ class ForecastScore:
     D: float
     R: float
     U: float
+    weights: tuple[float, float, float, float] = WEIGHTS
 
 
 def forecast_score(
@@ -227,7 +233,7 @@ def forecast_score(
     *,
     length: str | pd.Timedelta = "1D",
     budget: float = TIME_BUDGET,
-    weights: tuple[float, float, float, float] = (1.0, -1.0, -1.0, -1.0),
+    weights: tuple[float, float, float, float] = WEIGHTS,
 ) -> ForecastScore:
     """Score price forecasts over test periods: MAPE and DS by asset and period, and the summary Z,
     M, D, R, U.
@@ -317,6 +323,7 @@ def forecast_score(
         D=d,
         R=r,
         U=u,
+        weights=weights,
     )
 
 

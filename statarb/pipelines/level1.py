@@ -25,7 +25,7 @@ from statarb.forecasting import (
 )
 from statarb.forecasting.base import Forecaster
 from statarb.forecasting.compare import compare_forecasts
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.features import LEADERS
 from statarb.forecasting.scores import ForecastScore, forecast_score
 from statarb.results.forecast_files import STEPS, write_forecasts
 

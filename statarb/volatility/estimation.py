@@ -142,7 +142,7 @@ class Series:
     @property
     def count(self) -> IntArray:
         """Number of returns of each asset."""
-        return self.arrays.count
+        return self.arrays.length
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -342,19 +342,19 @@ def prepare(values: FloatArray) -> Series:
     them can be fitted.
     """
     found = gather(np.ascontiguousarray(values.T))
-    status = np.full(len(found.count), FITTED, dtype=np.int64)
+    status = np.full(len(found.length), FITTED, dtype=np.int64)
     status[found.nonzero < MIN_NONZERO] = TOO_FEW
     status[found.scale <= 1e-12 * found.largest] = CONSTANT
     finite = np.isfinite(found.scale) & np.isfinite(found.raw_backcast)
     status[~finite | ((found.largest > 0.0) & (found.largest < 1e-100))] = NOT_FINITE
-    status[found.count == 0] = EMPTY
+    status[found.length == 0] = EMPTY
     fit = status == FITTED
     return Series(
-        SeriesArrays(found.values, found.first, found.count, np.where(fit, found.backcast, np.nan)),
+        SeriesArrays(found.values, found.first, found.length, np.where(fit, found.backcast, np.nan)),
         mean=np.where(fit, found.mean, 0.0),
         scale=np.where(fit, found.scale, 1.0),
         raw_backcast=found.raw_backcast,
-        unchanged=1.0 - found.nonzero / np.maximum(found.count, 1),
+        unchanged=1.0 - found.nonzero / np.maximum(found.length, 1),
         status=status,
     )
 

@@ -24,7 +24,7 @@ class Gathered(NamedTuple):
     ----------
     values : (observations,)
         Returns, one series after the other, less ``mean`` and over ``scale``.
-    first, count : int
+    first, length : int
         Position in ``values`` at which a series begins, and its length.
     mean, scale : float
         Mean and standard deviation of the returns.
@@ -38,7 +38,7 @@ class Gathered(NamedTuple):
 
     values: FloatArray
     first: IntArray
-    count: IntArray
+    length: IntArray
     mean: FloatArray
     scale: FloatArray
     backcast: FloatArray
@@ -93,7 +93,7 @@ def gather(columns: FloatArray) -> Gathered:
                 place += 1
                 found.nonzero[j] += x != 0.0
                 found.largest[j] = max(found.largest[j], abs(x))
-        found.first[j], found.count[j] = first, place - first
+        found.first[j], found.length[j] = first, place - first
         mean, scale = _moments(values[first:place])
         found.mean[j], found.scale[j] = mean, scale
         # Backcast as in arch: the first squares, with weights that fall by the factor 0.94.

@@ -62,7 +62,7 @@ class SeriesArrays(NamedTuple):
     ----------
     values : (observations,) float64
         All observations, each series of unit variance.
-    first, count : (series,) int64
+    first, length : (series,) int64
         Position in ``values`` at which a series begins, and its length.
     backcast : (series,) float64
         Variance before the first observation.
@@ -70,7 +70,7 @@ class SeriesArrays(NamedTuple):
 
     values: FloatArray
     first: IntArray
-    count: IntArray
+    length: IntArray
     backcast: FloatArray
 
 
@@ -671,7 +671,7 @@ def _load_series(
     state: FloatArray, data: FloatArray, i: int, series: SeriesArrays, which: int, rows: int
 ) -> None:
     """Put one series into a lane; what follows its end is never counted."""
-    first, count = series.first[which], series.count[which]
+    first, count = series.first[which], series.length[which]
     for t in range(count):
         data[t * LANES + i] = series.values[first + t]
     for t in range(count, rows):
@@ -730,7 +730,7 @@ def fit_lanes(
     fits = len(chosen)
     longest = 0
     for fit in range(fits):
-        longest = max(longest, series.count[chosen[fit]])
+        longest = max(longest, series.length[chosen[fit]])
     rows = 4 * ((longest + 3) // 4)
     found = Fits(
         np.zeros((fits, DIM)), np.zeros(fits), np.zeros(fits, np.int64), np.zeros(fits, np.int64)
@@ -759,7 +759,7 @@ def fit_lanes(
                 busy += 1
             if task[i] >= 0:
                 _load_point(state, i, search.trial[i])
-                longest = max(longest, series.count[chosen[task[i]]])
+                longest = max(longest, series.length[chosen[task[i]]])
         if busy == 0:
             return found
         _pass(state, data, 4 * ((longest + 3) // 4), gjr, student)
@@ -800,10 +800,10 @@ def variance_levels(series: SeriesArrays, chosen: IntArray, point: FloatArray) -
         first = series.first[which]
         h = by.omega + (by.alpha + 0.5 * by.gamma + by.beta) * series.backcast[which]
         least, total = h, 0.0
-        for t in range(first, first + series.count[which]):
+        for t in range(first, first + series.length[which]):
             total += h
             e = series.values[t] - by.mu
             h = by.omega + (by.alpha + by.gamma if e < 0.0 else by.alpha) * e * e + by.beta * h
             least = min(least, h)
-        levels.least[fit], levels.mean[fit] = least, total / series.count[which]
+        levels.least[fit], levels.mean[fit] = least, total / series.length[which]
     return levels
