@@ -236,7 +236,7 @@ def main() -> None:
     parser.add_argument("--timed", type=int, default=60, help="windows on which arch is timed")
     chosen = parser.parse_args()
     name, panel = market()
-    returns = sa.volatility.panel_returns(panel)
+    returns = pd.DataFrame(panel.log_returns(), index=panel.times, columns=panel.assets)
     values = windows(returns, chosen.every)
     print(
         f"{name}: {values.shape[1]} windows of {DEPTH} rows; "

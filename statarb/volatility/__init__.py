@@ -24,7 +24,7 @@ from statarb.volatility.realised import (
     realised_variance,
     rogers_satchell,
 )
-from statarb.volatility.rolling import panel_returns, rolling_volatility
+from statarb.volatility.rolling import rolling_volatility
 
 __all__ = [
     "ArchFit",
@@ -40,7 +40,6 @@ __all__ = [
     "garman_klass",
     "kupiec",
     "mincer_zarnowitz",
-    "panel_returns",
     "parkinson",
     "price_bars",
     "qlike",

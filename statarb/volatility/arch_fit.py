@@ -15,7 +15,7 @@ from statarb._core.typing import FloatArray
 from statarb.volatility.arch_models import ArchModel, SeriesFit
 from statarb.volatility.estimation import check_jobs, prepare
 from statarb.volatility.filters import ewma_recursion, filter_rows
-from statarb.volatility.inputs import aligned_row, as_returns, labels_of, next_label
+from statarb.volatility.inputs import aligned_row, next_label, read_values
 
 __all__ = ["ArchFit", "fit_arch"]
 
@@ -43,10 +43,9 @@ def fit_arch(model: ArchModel, returns: Any, n_jobs: int = 1) -> ArchFit:
     DataError
         An infinite return, no numbers, a duplicated column.
     """
-    values = as_returns("returns", returns)
+    table = read_values("returns", returns)
     jobs = check_jobs(n_jobs)
-    index, assets = labels_of(returns, *values.shape)
-    series = prepare(values)
+    series = prepare(table.values)
     # Scaled and not centred: arch estimates the mean itself.
     observed = [
         series.arrays.values[first : first + count] + mean / scale
@@ -59,7 +58,7 @@ def fit_arch(model: ArchModel, returns: Any, n_jobs: int = 1) -> ArchFit:
         for x, scale, code in zip(observed, series.scale, series.status, strict=True)
     ]
     fits = list(Parallel(n_jobs=jobs)(delayed(_fit_one)(model, *item) for item in work))
-    return ArchFit(model, values, index, assets, fits)
+    return ArchFit(model, table.values, table.index, table.labels, fits)
 
 
 def _fit_one(model: ArchModel, x: FloatArray, scale: float, code: int) -> SeriesFit:
@@ -260,11 +259,7 @@ class ArchFit:
         (more + 1, assets) array
         """
         more = np.asarray(rows, dtype=np.float64)
-        whole = (
-            np.concatenate([self._returns, as_returns("rows", more)])
-            if len(more)
-            else self._returns
-        )
+        whole = np.concatenate([self._returns, more]) if len(more) else self._returns
         return self._filtered(whole)[len(self._returns) :]
 
     def __repr__(self) -> str:

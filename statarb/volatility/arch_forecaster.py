@@ -8,6 +8,7 @@ from typing import Any
 from statarb._core.checks import check_choice
 from statarb.volatility.arch_fit import ArchFit, fit_arch
 from statarb.volatility.arch_models import ArchModel
+from statarb.volatility.inputs import read_values, refuse_prices
 
 __all__ = ["ArchForecaster", "arch_forecaster"]
 
@@ -74,8 +75,9 @@ class ArchForecaster(ArchModel):
         Raises
         ------
         DataError
-            An infinite return, no numbers, a duplicated column.
+            An infinite return, no numbers, a duplicated column or time, prices in place of returns.
         """
+        refuse_prices(read_values("returns", returns))
         return fit_arch(self, returns, n_jobs)
 
 

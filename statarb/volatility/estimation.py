@@ -350,7 +350,9 @@ def prepare(values: FloatArray) -> Series:
     status[found.length == 0] = EMPTY
     fit = status == FITTED
     return Series(
-        SeriesArrays(found.values, found.first, found.length, np.where(fit, found.backcast, np.nan)),
+        SeriesArrays(
+            found.values, found.first, found.length, np.where(fit, found.backcast, np.nan)
+        ),
         mean=np.where(fit, found.mean, 0.0),
         scale=np.where(fit, found.scale, 1.0),
         raw_backcast=found.raw_backcast,

@@ -13,9 +13,11 @@ from scipy import stats
 from scipy.special import xlogy
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import varies
+from statarb._core.tables import Table
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
-from statarb.volatility.inputs import as_returns, like_input
+from statarb.volatility.inputs import read_values
 
 __all__ = [
     "CoverageTest",
@@ -60,13 +62,13 @@ def qlike(realised: Any, forecast: Any) -> Any:
     with the realised variance over the forecast one. This form, without the logarithm of the
     realised variance, since squared returns of zero are common.
     """
-    x, h = _pair(realised, forecast)
+    table, x, h = _pair(realised, forecast)
     if (h <= 0.0).any():
         raise DataError(
             f"forecast variances must be positive, the least is {np.nanmin(h)}; leave out assets "
             "that never moved"
         )
-    return _by_asset(_mean(np.log(h) + x / h), realised)
+    return _by_asset(_mean(np.log(h) + x / h), table)
 
 
 def squared_error(realised: Any, forecast: Any) -> Any:
@@ -87,8 +89,8 @@ def squared_error(realised: Any, forecast: Any) -> Any:
     DataError
         Tables of different shape, or a negative variance.
     """
-    x, h = _pair(realised, forecast)
-    return _by_asset(_mean((x - h) ** 2), realised)
+    table, x, h = _pair(realised, forecast)
+    return _by_asset(_mean((x - h) ** 2), table)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +143,7 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
     DataError
         Fewer than 10 times, more than one asset, or a forecast that never changes.
     """
-    x, h = _pair(realised, forecast)
+    _, x, h = _pair(realised, forecast)
     if x.shape[1] != 1:
         raise DataError(
             f"mincer_zarnowitz takes one asset at a time, got {x.shape[1]}; loop over the columns"
@@ -151,7 +153,7 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
     n = len(y)
     if n < 10:
         raise DataError(f"mincer_zarnowitz needs at least 10 times with both numbers, got {n}")
-    if np.ptp(f) <= 1e-12 * np.abs(f).max():
+    if not varies(f):
         raise DataError("the forecast never changes: a regression on it says nothing")
     chosen = (
         int(4.0 * (n / 100.0) ** (2.0 / 9.0))
@@ -221,7 +223,7 @@ def value_at_risk(
     """
     level = check_number("level", level, above=0.0, below=1.0)
     distribution = check_choice("distribution", distribution, ("normal", "t"))
-    values = as_returns("sigma", sigma)
+    table = read_values("sigma", sigma)
     if distribution == "normal":
         quantile: Any = stats.norm.ppf(level)
     else:
@@ -229,7 +231,7 @@ def value_at_risk(
         if nu is None or (freedom <= 2.0).any():
             raise ParameterError(f"nu must be above 2 for distribution 't', got {nu!r}")
         quantile = stats.t.ppf(level, freedom) * np.sqrt((freedom - 2.0) / freedom)
-    return like_input(np.asarray(mean, dtype=np.float64) + values * quantile, sigma)
+    return table.like(np.asarray(mean, dtype=np.float64) + table.values * quantile)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -352,7 +354,7 @@ def _likelihood(x: int, n: int, p: float) -> Any:
 
 
 def _hits(exceeded: Any) -> BoolArray:
-    values = as_returns("exceeded", exceeded)
+    values = read_values("exceeded", exceeded).values
     if values.shape[1] != 1:
         raise DataError(
             f"exceeded must be one series, got {values.shape[1]} columns; loop over the columns"
@@ -367,22 +369,28 @@ def _hits(exceeded: Any) -> BoolArray:
     return known.astype(np.bool_)
 
 
-def _pair(realised: Any, forecast: Any) -> tuple[FloatArray, FloatArray]:
-    x, h = as_returns("realised", realised), as_returns("forecast", forecast)
+def _pair(realised: Any, forecast: Any) -> tuple[Table, FloatArray, FloatArray]:
+    """Read both tables; return the first one, and the numbers of both."""
+    first, second = read_values("realised", realised), read_values("forecast", forecast)
+    x, h = first.values, second.values
     if x.shape != h.shape:
         raise DataError(
             f"realised and forecast must have the same shape, got {x.shape} and {h.shape}"
         )
-    for name in ("index", "columns"):
-        left, right = getattr(realised, name, None), getattr(forecast, name, None)
-        if isinstance(left, pd.Index) and isinstance(right, pd.Index) and not left.equals(right):
-            raise DataError(f"realised and forecast must have the same {name}; align them first")
+    if first.kind == second.kind and first.kind in ("frame", "series"):
+        same = first.index.equals(second.index)
+        if first.stamps is not None and second.stamps is not None:
+            same = bool(np.array_equal(first.stamps, second.stamps))
+        if not same:
+            raise DataError("realised and forecast must have the same index; align them first")
+        if first.kind == "frame" and not first.labels.equals(second.labels):
+            raise DataError("realised and forecast must have the same columns; align them first")
     if (x < 0.0).any() or (h < 0.0).any():
         raise DataError(
             "variances must be at least 0, got a negative one; square the returns and the sigmas "
             "first"
         )
-    return x, h
+    return first, x, h
 
 
 def _mean(loss: FloatArray) -> FloatArray:
@@ -393,7 +401,8 @@ def _mean(loss: FloatArray) -> FloatArray:
     return mean
 
 
-def _by_asset(values: FloatArray, table: Any) -> Any:
-    if isinstance(table, pd.DataFrame):
-        return pd.Series(values, index=table.columns)
-    return float(values[0]) if isinstance(table, pd.Series) or np.ndim(table) == 1 else values
+def _by_asset(values: FloatArray, table: Table) -> Any:
+    """Values by asset: a Series for a frame, one number for one series, else an array."""
+    if table.kind == "frame":
+        return pd.Series(values, index=table.labels)
+    return values if table.kind == "matrix" else float(values[0])

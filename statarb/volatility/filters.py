@@ -10,7 +10,7 @@ import numpy as np
 
 from statarb._core.checks import check_number
 from statarb.volatility._engine.filtering import Recursion, filter_rows
-from statarb.volatility.inputs import as_returns, like_input
+from statarb.volatility.inputs import read_returns
 
 __all__ = ["EWMA_DECAY", "Recursion", "ewma", "ewma_recursion", "filter_rows"]
 
@@ -47,28 +47,34 @@ def ewma_recursion(assets: int, decay: float = EWMA_DECAY) -> Recursion:
 
 
 def ewma(returns: Any, decay: float = EWMA_DECAY) -> Any:
-    """Forecast volatilities by an exponentially weighted average of squared returns.
+    r"""Forecast volatilities by an exponentially weighted average of squared returns.
 
     Parameters
     ----------
     returns : DataFrame, Series or array, time x asset
-        NaN where missing: the forecast then stays as it was.
+        NaN where missing: the forecast then stays as it was. Rows with times are put in order of
+        time.
     decay : float
         Weight of the past, in [0, 1).
 
     Returns
     -------
     same type and shape as ``returns``
-        Standard deviation of the next return, known at the row where it stands: ``sqrt(h_t)`` with
-        ``h_t = decay h_{t-1} + (1 - decay) r_t^2`` and ``h`` of the first return its square
-        (RiskMetrics, 1996). NaN before the first return.
+        Standard deviation of the next return, known at its row. NaN before the first return.
 
     Raises
     ------
     DataError
-        An infinite return, or no numbers at all.
+        An infinite return, no numbers at all, or prices in place of returns.
     ParameterError
         A decay outside [0, 1).
+
+    Notes
+    -----
+    RiskMetrics (1996), with the decay :math:`\lambda`; the variance of the first return is its
+    square:
+
+    .. math:: \sigma_{t+1}^2 = \lambda \sigma_t^2 + (1 - \lambda) r_t^2
 
     Examples
     --------
@@ -76,9 +82,10 @@ def ewma(returns: Any, decay: float = EWMA_DECAY) -> Any:
     array([0.02, 0.02, 0.02])
     """
     decay = check_number("decay", decay, at_least=0.0, below=1.0)
-    values = as_returns("returns", returns)
+    table = read_returns("returns", returns)
+    values = table.values
     after = np.empty_like(values)
     filter_rows(
         values, ewma_recursion(values.shape[1], decay), np.full(values.shape[1], np.nan), after
     )
-    return like_input(np.sqrt(after), returns)
+    return table.like(np.sqrt(after))

@@ -23,7 +23,7 @@ from statarb.volatility.estimation import (
     fit_array,
 )
 from statarb.volatility.filters import filter_rows
-from statarb.volatility.inputs import aligned_row, as_returns, labels_of, next_label
+from statarb.volatility.inputs import aligned_row, next_label, read_returns, read_values
 
 __all__ = ["GarchFit", "fit_garch"]
 
@@ -46,8 +46,9 @@ def fit_garch(
     Parameters
     ----------
     returns : DataFrame, Series or array, time x asset
-        Log or simple returns, in any scale. NaN where missing: a series is its observed returns in
-        order, so that the return after a gap follows the one before it.
+        Log or simple returns, in any scale, of any library. NaN where missing: a series is its
+        observed returns in order, so that the return after a gap follows the one before it. Rows
+        with times are put in order of time.
     model : {"garch", "gjr"}
         Whether bad news counts as good news (Bollerslev, 1986), or differently (Glosten,
         Jagannathan and Runkle, 1993).
@@ -70,8 +71,9 @@ def fit_garch(
     Raises
     ------
     DataError
-        An infinite return, no numbers, a column twice, a ``start`` without the parameters of the
-        model.
+        An infinite return, no numbers, a column or a time twice, prices in place of returns (a
+        column of 50 rows and more that is never zero or negative), a ``start`` without the
+        parameters of the model.
     ParameterError
         An unknown model or distribution, a number of jobs or starts that is not allowed.
 
@@ -110,11 +112,12 @@ def fit_garch(
     distribution = check_choice("distribution", distribution, ("normal", "t"))
     jobs = check_jobs(n_jobs)
     extra = check_integer("extra_starts", extra_starts, at_least=-1)
-    values = as_returns("returns", returns)
-    index, assets = labels_of(returns, *values.shape)
-    first = None if start is None else native_start(start, assets, model, distribution)
-    fit = fit_array(values, model, distribution, first, extra, jobs)
-    return GarchFit(values, index, assets, model=model, distribution=distribution, fit=fit)
+    table = read_returns("returns", returns)
+    first = None if start is None else native_start(start, table.labels, model, distribution)
+    fit = fit_array(table.values, model, distribution, first, extra, jobs)
+    return GarchFit(
+        table.values, table.index, table.labels, model=model, distribution=distribution, fit=fit
+    )
 
 
 def native_start(
@@ -134,7 +137,8 @@ def native_start(
         )
     if not table.index.is_unique:
         raise DataError(f"start names the asset {table.index[table.index.duplicated()][0]!r} twice")
-    known = Parameters(*as_returns("start", table.reindex(index=assets, columns=list(COLUMNS))).T)
+    named = table.reindex(index=assets, columns=list(COLUMNS))
+    known = Parameters(*read_values("start", named.reset_index(drop=True)).values.T)
     gamma = np.nan_to_num(known.gamma)
     if model == "gjr":
         known = known._replace(gamma=gamma)

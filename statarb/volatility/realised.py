@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from statarb._core.tables import Table, read_table
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError, ParameterError
-from statarb.volatility.inputs import as_returns, like_input
+from statarb.volatility.inputs import read_values, refuse_prices
 
 __all__ = [
     "bipower_variation",
@@ -54,9 +55,9 @@ def realised_variance(returns: pd.DataFrame | pd.Series, every: str | pd.Timedel
 
     .. math:: RV = \sum_i r_i^2
     """
-    values = as_returns("returns", returns)
-    squares = pd.DataFrame(values**2, index=_times("returns", returns), columns=_columns(returns))
-    return _shaped(_resampled(squares, every).sum(min_count=1), returns)
+    table = _timed_returns(returns)
+    spans = _resampled(table.frame(table.values**2), every)
+    return _shaped(spans.sum(min_count=1), table)
 
 
 def bipower_variation(returns: pd.DataFrame | pd.Series, every: str | pd.Timedelta = "1D") -> Any:
@@ -93,9 +94,8 @@ def bipower_variation(returns: pd.DataFrame | pd.Series, every: str | pd.Timedel
 
     .. math:: BV = \frac{\pi}{2} \frac{n}{n - 1} \sum_{i \ge 2} |r_i| \, |r_{i-1}|
     """
-    values = np.abs(as_returns("returns", returns))
-    index, columns = _times("returns", returns), _columns(returns)
-    known = pd.DataFrame(values, index=index, columns=columns)
+    table = _timed_returns(returns)
+    known = table.frame(np.abs(table.values))
     spans = _resampled(known, every)
     parts = {}
     for name, column in known.items():
@@ -105,10 +105,10 @@ def bipower_variation(returns: pd.DataFrame | pd.Series, every: str | pd.Timedel
         same = np.asarray(bins[1:] == bins[:-1])
         parts[name] = pd.Series(product[same], index=bins[1:][same]).groupby(level=0).sum()
     count = spans.count()
-    total = pd.DataFrame(parts).reindex(index=count.index, columns=columns)
+    total = pd.DataFrame(parts).reindex(index=count.index, columns=table.labels)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = (np.pi / 2.0) * count / (count - 1.0)
-    return _shaped((factor * total.fillna(0.0)).where(count >= 2), returns)
+    return _shaped((factor * total.fillna(0.0)).where(count >= 2), table)
 
 
 def parkinson(high: Any, low: Any) -> Any:
@@ -137,8 +137,8 @@ def parkinson(high: Any, low: Any) -> Any:
 
     .. math:: \frac{(\ln H / L)^2}{4 \ln 2}
     """
-    h, low_ = _logs(high=high, low=low)
-    return like_input((h - low_) ** 2 / (4.0 * np.log(2.0)), high)
+    table, (h, low_) = _logs(high=high, low=low)
+    return table.like((h - low_) ** 2 / (4.0 * np.log(2.0)))
 
 
 def garman_klass(open: Any, high: Any, low: Any, close: Any) -> Any:
@@ -165,8 +165,8 @@ def garman_klass(open: Any, high: Any, low: Any, close: Any) -> Any:
 
     .. math:: \tfrac{1}{2} (\ln H / L)^2 - (2 \ln 2 - 1) (\ln C / O)^2
     """
-    o, h, low_, c = _logs(open=open, high=high, low=low, close=close)
-    return like_input(0.5 * (h - low_) ** 2 - (2.0 * np.log(2.0) - 1.0) * (c - o) ** 2, open)
+    table, (o, h, low_, c) = _logs(open=open, high=high, low=low, close=close)
+    return table.like(0.5 * (h - low_) ** 2 - (2.0 * np.log(2.0) - 1.0) * (c - o) ** 2)
 
 
 def rogers_satchell(open: Any, high: Any, low: Any, close: Any) -> Any:
@@ -193,8 +193,8 @@ def rogers_satchell(open: Any, high: Any, low: Any, close: Any) -> Any:
 
     .. math:: \ln\frac{H}{C} \ln\frac{H}{O} + \ln\frac{L}{C} \ln\frac{L}{O}
     """
-    o, h, low_, c = _logs(open=open, high=high, low=low, close=close)
-    return like_input((h - c) * (h - o) + (low_ - c) * (low_ - o), open)
+    table, (o, h, low_, c) = _logs(open=open, high=high, low=low, close=close)
+    return table.like((h - c) * (h - o) + (low_ - c) * (low_ - o))
 
 
 def price_bars(
@@ -222,38 +222,47 @@ def price_bars(
     ParameterError
         A span that is no time span.
     """
-    values = as_returns("prices", prices)
-    spans = _resampled(
-        pd.DataFrame(values, index=_times("prices", prices), columns=_columns(prices)), every
-    )
+    table = read_table("prices", prices, times="required")
+    spans = _resampled(table.frame(), every)
     return {
-        "open": _shaped(spans.first(), prices),
-        "high": _shaped(spans.max(), prices),
-        "low": _shaped(spans.min(), prices),
-        "close": _shaped(spans.last(), prices),
+        "open": _shaped(spans.first(), table),
+        "high": _shaped(spans.max(), table),
+        "low": _shaped(spans.min(), table),
+        "close": _shaped(spans.last(), table),
     }
 
 
-def _logs(**tables: Any) -> list[FloatArray]:
-    arrays = {name: as_returns(name, table) for name, table in tables.items()}
-    first = next(iter(arrays))
-    for name, values in arrays.items():
-        if values.shape != arrays[first].shape:
+def _logs(**tables: Any) -> tuple[Table, list[FloatArray]]:
+    """Read and check the prices of bars; return the first table, and the logarithms of all."""
+    read = {name: read_values(name, table) for name, table in tables.items()}
+    first = next(iter(read.values()))
+    for name, table in read.items():
+        values = table.values
+        if values.shape != first.values.shape:
             raise DataError(
-                f"{name} must have the shape of {first}, {arrays[first].shape}, got {values.shape}"
+                f"{name} must have the shape of {first.name}, {first.values.shape}, got "
+                f"{values.shape}"
             )
+        if not np.array_equal(np.asarray(table.stamps), np.asarray(first.stamps)):
+            raise DataError(f"{name} must have the times of {first.name}; align them first")
         if (values <= 0.0).any():
             row, column = (int(place[0]) for place in np.nonzero(values <= 0.0))
             raise DataError(
-                f"{name} must be positive, got {values[row, column]} in row {row}, column {column}"
+                f"{name} must be positive, got {values[row, column]} {table.place(row, column)}"
             )
-    for name, values in arrays.items():
-        if (values > arrays["high"]).any() or (values < arrays["low"]).any():
+    for name, table in read.items():
+        if (table.values > read["high"].values).any() or (table.values < read["low"].values).any():
             raise DataError(
                 f"{name} must lie between low and high in every bar, and does not; check the "
                 "columns' order"
             )
-    return [np.log(values) for values in arrays.values()]
+    return first, [np.log(table.values) for table in read.values()]
+
+
+def _timed_returns(returns: Any) -> Table:
+    table = read_table("returns", returns, times="required")
+    refuse_prices(table)
+    return table
 
 
 def _resampled(table: pd.DataFrame, every: str | pd.Timedelta) -> Any:
@@ -278,18 +287,8 @@ def _span_starts(index: pd.DatetimeIndex, every: str | pd.Timedelta) -> pd.Datet
     return midnight + (index - midnight) // span * span
 
 
-def _times(name: str, table: Any) -> pd.DatetimeIndex:
-    index = getattr(table, "index", None)
-    if not isinstance(index, pd.DatetimeIndex):
-        raise DataError(
-            f"{name} must be a DataFrame or Series indexed by times, got {type(table).__name__}"
-        )
-    return index
-
-
-def _columns(table: Any) -> pd.Index:
-    return table.columns if isinstance(table, pd.DataFrame) else pd.Index([0])
-
-
-def _shaped(result: pd.DataFrame, table: Any) -> Any:
-    return result if isinstance(table, pd.DataFrame) else result.iloc[:, 0].rename(table.name)
+def _shaped(result: pd.DataFrame, table: Table) -> Any:
+    """A frame for a frame; for a series its one column, under its name."""
+    if table.kind == "frame":
+        return result
+    return result.iloc[:, 0]

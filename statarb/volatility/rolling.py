@@ -1,5 +1,5 @@
-"""Volatility through time: every asset, every step, refitted once a day and filtered in between;
-nothing from the future.
+"""Volatility forecasts through time: every asset, every step, from the past alone; models are
+refitted once a day and filtered in between.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.time import Stamps
 from statarb._core.typing import FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
+from statarb.volatility.arch_fit import fit_arch
 from statarb.volatility.arch_forecaster import ArchForecaster
 from statarb.volatility.estimation import (
     FITTED,
@@ -25,25 +27,7 @@ from statarb.volatility.estimation import (
 )
 from statarb.volatility.filters import EWMA_DECAY, ewma_recursion, filter_rows
 
-__all__ = ["panel_returns", "rolling_volatility"]
-
-
-def panel_returns(panel: Panel, field: str = "price") -> pd.DataFrame:
-    """Return each asset's log return from its last known price, rows x assets; NaN where the asset
-    has no price.
-
-    Parameters
-    ----------
-    panel : Panel
-    field : str
-        ``"price"``, or ``"unrounded"``.
-
-    Returns
-    -------
-    DataFrame, rows x assets
-        Indexed by :attr:`Panel.times`. The return at t is known at t.
-    """
-    return pd.DataFrame(_returns(panel, field), index=panel.times, columns=panel.assets)
+__all__ = ["rolling_volatility"]
 
 
 def rolling_volatility(
@@ -92,7 +76,7 @@ def rolling_volatility(
     DataFrame, grid (or rows) x assets
         The value at t is the standard deviation, as forecast from rows up to and including t, of
         the asset's next return: that at the next row at which it is quoted. NaN before the first
-        return. To hold it against returns, shift it by one row.
+        return. To compare it with returns, shift it by one row.
 
     Raises
     ------
@@ -104,11 +88,9 @@ def rolling_volatility(
     Notes
     -----
     At a refit at row t the models see the last ``depth`` rows up to and including t, their search
-    starts from the parameters
-    of the refit before, and the filter runs from the window's first row to the row before the next
-    refit. An asset that has no
-    fit (too few returns, constant, not converged) has an exponentially weighted average of its
-    squared returns until the next
+    starts from the parameters of the refit before, and the filter runs from the window's first row
+    to the row before the next refit. An asset that has no usable fit (too few returns, constant,
+    not converged) has an exponentially weighted average of its squared returns until the next
     refit. Before the first refit all assets have one.
     """
     if panel.looks_ahead:
@@ -125,8 +107,8 @@ def rolling_volatility(
     decay = check_number("decay", decay, at_least=0.0, below=1.0)
     on = check_choice("on", on, ("grid", "rows"))
     jobs = check_jobs(n_jobs)
-    returns = _returns(panel, field)
-    refits = _refit_rows(panel.times, refit_every)
+    returns = panel.log_returns(field)
+    refits = _refit_rows(panel.times_array, refit_every)
     after = np.empty_like(returns)
     assets = returns.shape[1]
     # Until the first refit, and for model="ewma" throughout.
@@ -138,11 +120,7 @@ def rolling_volatility(
     return _labelled(np.sqrt(after), panel, on)
 
 
-def _returns(panel: Panel, field: str) -> FloatArray:
-    return panel.log_returns(field)
-
-
-def _refit_rows(times: pd.DatetimeIndex, refit_every: str | pd.Timedelta) -> IntArray:
+def _refit_rows(times: Stamps, refit_every: str | pd.Timedelta) -> IntArray:
     """Return the rows that are the first of a new span of time; none before there could be a
     fit.
     """
@@ -156,16 +134,22 @@ def _refit_rows(times: pd.DatetimeIndex, refit_every: str | pd.Timedelta) -> Int
         raise ParameterError(
             f"refit_every must be a positive time span such as '1D', got {refit_every!r}"
         )
-    period = times.to_numpy().astype("datetime64[us]").astype(np.int64) // span
+    period = times.astype(np.int64) // span
     rows = np.flatnonzero(np.append(True, np.diff(period) > 0))
     return rows[rows >= MIN_NONZERO]
 
 
 def _walk_garch(
-    returns: FloatArray, after: FloatArray, refits: IntArray, depth: int, model: str,
+    returns: FloatArray,
+    after: FloatArray,
+    refits: IntArray,
+    depth: int,
+    model: str,
     distribution: str,
-    extra: int, decay: float, jobs: int,
-) -> None:  # fmt: skip
+    extra: int,
+    decay: float,
+    jobs: int,
+) -> None:
     """Fill ``after``, the variance of the next return, from the first refit on."""
     last: Parameters | None = None
     for number, row in enumerate(refits):
@@ -191,7 +175,7 @@ def _walk_arch(
     for number, row in enumerate(refits):
         low = max(0, row + 1 - depth)
         end = refits[number + 1] if number + 1 < len(refits) else len(returns)
-        fit = model.fit(returns[low : row + 1], n_jobs=jobs)
+        fit = fit_arch(model, returns[low : row + 1], n_jobs=jobs)
         block = fit.variance_after(returns[row + 1 : end])
         fitted = ~fit.fallback.to_numpy()
         after[row:end, fitted] = block[:, fitted]

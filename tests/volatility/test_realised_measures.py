@@ -123,6 +123,17 @@ def test_range_estimators_are_unbiased_and_precise_on_a_diffusion():
     assert parkinson(drifting["high"], drifting["low"])["x"].mean() > 1.8e-4
 
 
+def test_the_order_of_the_rows_does_not_matter():
+    prices = diffusion(3, 96)
+    shuffled = prices.sample(frac=1.0, random_state=0)
+    for every in ("1D", "7h"):
+        returns = np.log(prices).diff()
+        for measure in (realised_variance, bipower_variation):
+            assert measure(returns.loc[shuffled.index], every).equals(measure(returns, every))
+        for name, bar in price_bars(prices, every).items():
+            assert price_bars(shuffled, every)[name].equals(bar)
+
+
 def test_bars_take_first_highest_lowest_and_last():
     prices = pd.DataFrame({"a": [2.0, 5.0, 1.0, 3.0, np.nan, 4.0]}, index=HOURS)
     bars = price_bars(prices, "1D")
@@ -146,6 +157,13 @@ def test_ewma_by_hand_and_against_pandas():
     ("call", "error", "words"),
     [
         (lambda: realised_variance(np.zeros(3)), sa.DataError, "indexed by times"),
+        (
+            lambda: parkinson(
+                pd.Series([2.0], index=HOURS[:1]), pd.Series([1.0], index=HOURS[1:2])
+            ),
+            sa.DataError,
+            "times of high",
+        ),
         (
             lambda: realised_variance(pd.Series([0.1], index=HOURS[:1]), "often"),
             sa.ParameterError,
