@@ -15,18 +15,19 @@ from statarb.forecasting.base import (
 from statarb.forecasting.blocks import BlockResult, forecast_rows
 from statarb.forecasting.direction import StackedDirection
 from statarb.forecasting.econometric import (
-    VECM,
     Arima,
     Autoregression,
     ExponentialSmoothing,
     VectorAutoregression,
 )
 from statarb.forecasting.ensemble import Ensemble, Selector, case_forecaster, default_forecaster
+from statarb.forecasting.error_correction import VECM
 from statarb.forecasting.features import LEADERS, ReturnFeatures
 from statarb.forecasting.innovations import HannanRissanenRidge
 from statarb.forecasting.learned import MLP, SVR, GradientBoosting
 from statarb.forecasting.linear import CrossAssetRidge, Drift, LastValue, ReducedRankRidge
 from statarb.forecasting.scores import ForecastScore, directional_symmetry, forecast_score, mape
+from statarb.forecasting.search import PanelEstimator
 from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
 from statarb.forecasting.walk import ForecastRun, forecast_walk, run_forecasts
 
@@ -50,6 +51,7 @@ __all__ = [
     "GradientBoosting",
     "HannanRissanenRidge",
     "LastValue",
+    "PanelEstimator",
     "ReducedRankRidge",
     "ReturnFeatures",
     "RoundedToTick",

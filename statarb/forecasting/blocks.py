@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_integer
+from statarb._core.tables import as_numbers
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
@@ -104,7 +105,7 @@ def forecast_rows(
         window = panel.window(stamps[row], depth)
         answer = model.predict(window)
         seconds[step] = time.perf_counter() - began
-        forecasts[step] = _aligned(model, answer, panel.assets)
+        forecasts[step] = aligned(model, answer, panel.assets)
         failed[step] = getattr(model, "failed_", False)
         if step == 0:
             _check_no_prices(model, forecasts[0], window)
@@ -118,8 +119,28 @@ NEAR_PRICE = 0.2
 """Relative distance from the last price at which an answer is that price, and not a return."""
 
 
-def _aligned(model: object, answer: Any, assets: pd.Index) -> FloatArray:
-    """Answer of ``predict`` as an array (assets,)."""
+def aligned(model: object, answer: Any, assets: pd.Index) -> FloatArray:
+    """Return the answer of a forecaster's ``predict`` as an array (assets,); NaN for an asset that
+    it does not name.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Whose answer it is, for messages.
+    answer : Series
+        Expected log returns by asset.
+    assets : Index
+        Assets of the panel.
+
+    Returns
+    -------
+    (assets,)
+
+    Raises
+    ------
+    DataError
+        The answer is no Series of numbers by asset.
+    """
     if not isinstance(answer, pd.Series):
         shape = getattr(answer, "shape", None)
         raise DataError(
@@ -139,10 +160,7 @@ def _aligned(model: object, answer: Any, assets: pd.Index) -> FloatArray:
                 f"{assets[0]!r}, got a Series with the label {answer.index[0]!r}"
             )
         answer = answer.reindex(assets)
-    try:
-        return answer.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"predict of {type(model).__name__} must return numbers: {error}") from error
+    return as_numbers(f"the answer of predict of {type(model).__name__}", answer)
 
 
 def _check_no_prices(model: object, forecast: FloatArray, window: Panel) -> None:

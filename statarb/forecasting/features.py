@@ -8,17 +8,17 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import FLOOR
 from statarb._core.typing import BoolArray, FloatArray
+from statarb.data.fill import last_known, log_returns
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting._engine.filling import fill_forward, fill_returns
 
 __all__ = [
     "CARRY",
     "LEADERS",
     "Moves",
     "ReturnFeatures",
-    "carried",
     "check_fields",
     "known_prices",
     "lagged",
@@ -211,7 +211,7 @@ def moves(
     -------
     Moves
     """
-    returns = _returns(_log_prices(window, field))
+    returns = np.nan_to_num(_row_returns(window, field))
     first = CARRY
     scale = np.ones_like(returns)
     scaled = returns
@@ -224,32 +224,29 @@ def moves(
         scale = np.sqrt(np.pi / 2.0) * rolling_mean(np.abs(returns), scale_rows)
         first += scale_rows - 1
     if scale_field is not None or scale_rows is not None:
-        # A move below 1e-12 is rounding of the logarithm, not a move.
-        still = ~(scale > 1e-12)
+        # A move below the floor is rounding of the logarithm, not a move.
+        still = ~(scale > FLOOR)
         scaled = np.where(still, 0.0, returns / np.where(still, 1.0, scale))
         scale = np.where(still, 0.0, scale)
     if clip is not None:
         scaled = np.clip(scaled, -clip, clip)
-    fresh: BoolArray = np.any(np.abs(returns) > 1e-12, axis=1)
+    fresh: BoolArray = np.any(np.abs(returns) > FLOOR, axis=1)
     return Moves(returns, scale, scaled, fresh, first)
 
 
-def _log_prices(window: Panel, field: str) -> FloatArray:
+def _row_returns(window: Panel, field: str) -> FloatArray:
+    """Log return from the asset's last quote, at most CARRY rows ago; NaN where there is none.
+
+    Gaps are counted in rows, not in steps of the grid: a time at which nothing at all was quoted is
+    no row of a forecaster.
+    """
     price = window.array("price")
     values = window.array(field)
     if values is not price:
         values = np.where(np.isnan(values) | np.isnan(price), price, values)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs: FloatArray = np.log(np.asarray(values, dtype=np.float64))
-    logs[~np.isfinite(logs)] = np.nan
-    return logs
-
-
-def _returns(logs: FloatArray) -> FloatArray:
-    """Log return from the last quote, at most CARRY rows ago; 0 where there is none."""
-    returns = np.zeros_like(logs)
-    fill_returns(logs, returns, CARRY)
-    return returns
+    with np.errstate(invalid="ignore"):
+        usable = (values > 0.0) & (values < np.inf)
+    return log_returns(np.where(usable, values, np.nan), max_gap=CARRY)
 
 
 def rolling_mean(values: FloatArray, count: int) -> FloatArray:
@@ -348,6 +345,7 @@ def standardised_field(window: Panel, name: str, rows: int, clip: float = 3.0) -
     filled = np.where(known, values, 0.0)
     mean = rolling_mean(filled, rows) / share
     spread = np.sqrt(np.maximum(rolling_mean(filled * filled, rows) / share - mean * mean, 0.0))
+    # The mean of squares loses half of the digits: below 1e-9 of the level the spread is rounding.
     moving = known & (spread > 1e-9 * np.abs(mean)) & (spread > 0.0)
     feature: FloatArray = np.clip(
         np.where(moving, (filled - mean) / np.where(moving, spread, 1.0), 0.0), -clip, clip
@@ -356,40 +354,20 @@ def standardised_field(window: Panel, name: str, rows: int, clip: float = 3.0) -
 
 
 def known_prices(window: Panel, *, depth: int | None = None) -> FloatArray:
-    """Last known price at each row, rows x assets; NaN where the asset has no quote in the last
-    ``depth`` rows.
+    """Last known price at each row; NaN where the asset has no quote in the last ``depth`` rows.
 
     Parameters
     ----------
     window : Panel
         Any panel or window.
     depth : int, optional
-        Largest age of a quote, in rows.
+        Rows that are looked at, the row itself among them.
 
     Returns
     -------
     (rows, assets)
     """
-    return carried(np.asarray(window.array("price"), dtype=np.float64), depth)
-
-
-def carried(values: FloatArray, depth: int | None = None) -> FloatArray:
-    """Carry the last number forward over NaN, for less than ``depth`` rows.
-
-    Parameters
-    ----------
-    values : (rows, columns)
-        NaN where missing.
-    depth : int, optional
-        Rows, without a limit by default.
-
-    Returns
-    -------
-    (rows, columns)
-    """
-    filled = np.array(values, dtype=np.float64)
-    fill_forward(filled, len(filled) if depth is None else depth)
-    return filled
+    return last_known(window.array("price"), max_age=None if depth is None else depth - 1)
 
 
 def quote_gap(window: Panel, field: str, depth: int | None = None) -> FloatArray:
@@ -419,7 +397,7 @@ def quote_gap(window: Panel, field: str, depth: int | None = None) -> FloatArray
         gap = np.log(np.asarray(fine / price, dtype=np.float64))
     gap[~np.isfinite(gap)] = 0.0
     gap[np.isnan(price)] = np.nan
-    return carried(gap, depth)
+    return last_known(gap, max_age=None if depth is None else depth - 1)
 
 
 def check_fields(window: Panel, names: Sequence[str]) -> None:

@@ -1,5 +1,5 @@
-"""Forecasts through time: every step sees the past alone; blocks of steps in parallel, with the same
-answers for any number of workers.
+"""Forecasts through time: every step sees the past alone; blocks of steps run in parallel, with the
+same answers for any number of workers.
 """
 
 from __future__ import annotations
@@ -189,15 +189,15 @@ def _first_step(forecaster: Forecaster, panel: Panel) -> TimeLike:
     if len(panel.times) < needed or int(panel.rows[needed - 1]) + 1 >= len(panel.grid):
         raise DataError(
             f"{type(forecaster).__name__} needs {needed} rows before its first forecast, and the "
-            f"panel has {len(panel.times)}; give a longer panel, or a forecaster with fewer lags or "
-            "scale_rows"
+            f"panel has {len(panel.times)}; give a longer panel, or a forecaster with fewer lags "
+            "or scale_rows"
         )
     return panel.grid[int(panel.rows[needed - 1]) + 1]
 
 
 def _steps(panel: Panel, start: TimeLike, end: TimeLike | None) -> IntArray:
     """Positions in the grid of the steps to forecast."""
-    grid = panel.grid.to_numpy()
+    grid = panel.grid_array
     first = as_stamp("start", start)
     last = grid[-1] if end is None else as_stamp("end", end)
     if end is not None and first > last:
