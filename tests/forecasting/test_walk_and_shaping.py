@@ -113,7 +113,7 @@ def test_without_a_start_the_walk_begins_at_the_first_possible_step(forecaster):
 
 def test_a_panel_without_a_possible_step_says_how_many_rows_are_needed():
     panel = make_panel(60, 3, missing=0.0, holes=False)
-    with pytest.raises(DataError, match=r"needs 140 rows before its first forecast.*has 60"):
+    with pytest.raises(DataError, match=r"needs 139 rows before its first forecast.*has 60"):
         sa.forecast_walk(CrossAssetRidge(), panel)
 
 
