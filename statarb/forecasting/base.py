@@ -46,7 +46,18 @@ class Forecaster(Protocol):
     """
 
     def fit(self, window: Panel) -> Self:
-        """Estimate the model on a window, and return the forecaster itself."""
+        """Estimate the model on a window, and return the forecaster itself.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+        """
         ...
 
     def predict(self, window: Panel) -> pd.Series:
@@ -54,6 +65,17 @@ class Forecaster(Protocol):
         price; NaN = no forecast.
 
         The window may end later than the one of :meth:`fit`.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         ...
 
@@ -176,7 +198,12 @@ def register(name: str) -> Callable[[C], C]:
 
 
 def forecaster_names() -> list[str]:
-    """Return the names that :func:`make_forecaster` knows, sorted."""
+    """Return the names that :func:`make_forecaster` knows, sorted.
+
+    Returns
+    -------
+    list of str
+    """
     return FORECASTERS.names()
 
 

@@ -61,8 +61,9 @@ class StackedDirection(HannanRissanenRidge):
         decay.
     seed : int
         Of all that is drawn.
-    scale_rows, rank, alpha, own_alpha, rest_alpha, lags, horizon, clip, leaders, field, fields,
-    scale_field, skip_stale
+    scale_rows, rank, alpha, own_alpha, rest_alpha
+        As for :class:`HannanRissanenRidge`.
+    lags, horizon, clip, leaders, field, fields, scale_field, skip_stale
         As for :class:`HannanRissanenRidge`.
 
     Notes

@@ -103,6 +103,16 @@ class Ensemble(BaseForecaster):
     def fit(self, window: Panel) -> Self:
         """Weigh the members by their errors in the window's last rows, and fit them on all of it.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
@@ -120,7 +130,19 @@ class Ensemble(BaseForecaster):
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the weighted mean of the members' expected log returns."""
+        """Return the weighted mean of the members' expected log returns.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         answers = [
             member.predict(window).reindex(window.assets).to_numpy(dtype=np.float64)
@@ -133,6 +155,16 @@ class Ensemble(BaseForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
         done = [

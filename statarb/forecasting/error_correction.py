@@ -127,6 +127,16 @@ class VECM(BaseForecaster):
     def fit(self, window: Panel) -> Self:
         """Estimate the model on the group's log prices, gaps filled with the last price.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
@@ -170,6 +180,17 @@ class VECM(BaseForecaster):
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         logs = self._logs(window)

@@ -127,7 +127,17 @@ class ReturnFeatures:
         return self.scale_rows or (FIELD_ROWS if self.fields else 1)
 
     def moves(self, window: Panel) -> Moves:
-        """Return the past moves of a panel, as :func:`moves` does."""
+        """Return the past moves of a panel, as :func:`moves` does.
+
+        Parameters
+        ----------
+        window : Panel
+            Any panel or window.
+
+        Returns
+        -------
+        Moves
+        """
         return moves(
             window,
             scale_rows=self.scale_rows,
@@ -139,6 +149,15 @@ class ReturnFeatures:
     def target(self, past: Moves) -> FloatArray:
         """Return the return over the next ``horizon`` rows in units of its expected size, clipped,
         (rows, assets); 0 where it is not known yet.
+
+        Parameters
+        ----------
+        past : Moves
+            Returns and their size.
+
+        Returns
+        -------
+        (rows, assets)
         """
         target = np.zeros_like(past.returns)
         ahead = max(len(target) - self.horizon, 0)

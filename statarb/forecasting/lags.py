@@ -82,7 +82,17 @@ class Design:
         return Rows(self.shared * used, self.own * used, self.target * used)
 
     def part(self, low: int, high: int) -> Design:
-        """Return the rows from ``low`` to before ``high``."""
+        """Return the rows from ``low`` to before ``high``.
+
+        Parameters
+        ----------
+        low, high : int
+            Rows.
+
+        Returns
+        -------
+        Design
+        """
         return dataclasses.replace(
             self,
             shared=self.shared[low:high],
@@ -127,6 +137,11 @@ class Design:
 class LagForecaster(BaseForecaster):
     """Base of the forecasters whose features are lagged returns; see
     :class:`~statarb.forecasting.CrossAssetRidge`.
+
+    Parameters
+    ----------
+    features : ReturnFeatures
+        Settings of the features; each becomes an attribute.
     """
 
     lags: int

@@ -41,6 +41,16 @@ class LearnedForecaster(LagForecaster):
     def fit(self, window: Panel) -> Self:
         """Train on the window.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
@@ -59,6 +69,17 @@ class LearnedForecaster(LagForecaster):
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         self._require_rows(len(window.times))
@@ -75,6 +96,16 @@ class LearnedForecaster(LagForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
         order = _by_name(panel.assets)

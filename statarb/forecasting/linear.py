@@ -24,12 +24,35 @@ class LastValue(BaseForecaster):
     """The price stays as it is: the benchmark that a forecast must beat."""
 
     def fit(self, window: Panel) -> Self:
-        """Learn nothing."""
+        """Learn nothing.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+        """
         self.assets_ = window.assets
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return 0 for every asset that has a quote in the window."""
+        """Return 0 for every asset that has a quote in the window.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         return self._series(window, np.zeros(len(window.assets)))
 
@@ -38,6 +61,16 @@ class LastValue(BaseForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         known = known_prices(panel, depth=depth)[rows]
         return np.where(np.isnan(known), np.nan, 0.0), np.zeros(known.shape, dtype=np.bool_)
@@ -59,6 +92,16 @@ class Drift(BaseForecaster):
     def fit(self, window: Panel) -> Self:
         """Take the mean log return a row between each asset's first and last quote of the
         window.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
         """
         price = window.array("price")
         self.assets_ = window.assets
@@ -73,7 +116,19 @@ class Drift(BaseForecaster):
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the drift over the horizon."""
+        """Return the drift over the horizon.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         return self._series(window, self.drift_ * self.horizon)
 
@@ -175,6 +230,16 @@ class CrossAssetRidge(LagForecaster):
     def fit(self, window: Panel) -> Self:
         """Estimate the regressions of all assets on the window.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
@@ -194,6 +259,17 @@ class CrossAssetRidge(LagForecaster):
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         self._require_rows(len(window.times))
@@ -208,6 +284,16 @@ class CrossAssetRidge(LagForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
         design, begin = self._design_of(panel, rows, fits, depth)
@@ -305,6 +391,16 @@ class ReducedRankRidge(LagForecaster):
     def fit(self, window: Panel) -> Self:
         """Estimate the regressions of all assets on the window.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
@@ -322,6 +418,17 @@ class ReducedRankRidge(LagForecaster):
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         self._require_rows(len(window.times))
@@ -334,6 +441,16 @@ class ReducedRankRidge(LagForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
         design, begin = self._design_of(panel, rows, fits, depth)

@@ -73,7 +73,12 @@ class PanelEstimator(Parameters):
         self.depth = check_integer("depth", depth, at_least=1)
 
     def clone(self) -> Self:
-        """Return an unfitted copy with a copy of the forecaster, on the same panel."""
+        """Return an unfitted copy with a copy of the forecaster, on the same panel.
+
+        Returns
+        -------
+        PanelEstimator
+        """
         return type(self)(clone(self.forecaster), self.panel, self.depth)
 
     def fit(self, X: Any, y: Any = None) -> Self:

@@ -42,7 +42,18 @@ class Wrapper(BaseForecaster):
         return int(getattr(self.forecaster, "refit_every", 1))
 
     def fit(self, window: Panel) -> Self:
-        """Fit the inner forecaster."""
+        """Fit the inner forecaster.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+        """
         self.assets_ = window.assets
         self.forecaster_ = clone(self.forecaster).fit(window)
         self.failed_ = np.broadcast_to(
@@ -86,7 +97,19 @@ class RoundedToTick(Wrapper):
         self.scale_rows = check_integer("scale_rows", scale_rows, at_least=2)
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the expected log return from the last quote to the next."""
+        """Return the expected log return from the last quote to the next.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         inner = self.forecaster_.predict(window).reindex(window.assets).to_numpy(dtype=np.float64)
         tail = window.window(window.now, depth=self._history)
@@ -100,6 +123,16 @@ class RoundedToTick(Wrapper):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         inner = forecast_rows(self.forecaster, panel, rows, fits, depth=depth)
         return self._rounded(
@@ -184,13 +217,36 @@ class DirectionShaped(Wrapper):
         return max(super().refit_every, int(getattr(self.direction, "refit_every", 1)))
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the expected log returns of the inner forecaster."""
+        """Return the expected log returns of the inner forecaster.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         return self.forecaster_.predict(window)
 
     def forecast_block(
         self, panel: Panel, rows: IntArray, fits: IntArray, depth: int
     ) -> tuple[FloatArray, BoolArray]:
-        """Forecast a stretch of rows at once, as the inner forecaster does."""
+        """Forecast a stretch of rows at once, as the inner forecaster does.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
+        """
         inner = forecast_rows(self.forecaster, panel, rows, fits, depth=depth)
         return inner.forecasts, inner.failed

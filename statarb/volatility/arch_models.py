@@ -182,7 +182,19 @@ class ArchModel:
         )
 
     def build(self, x: FloatArray, seed: int = 0) -> Any:
-        """Return arch's model of the series ``x``; ``seed`` is that of simulated forecasts."""
+        """Return arch's model of the series ``x``; ``seed`` is that of simulated forecasts.
+
+        Parameters
+        ----------
+        x : (observations,)
+            Returns of unit variance.
+        seed : int
+            Number of the series.
+
+        Returns
+        -------
+        arch.univariate.base.ARCHModel
+        """
         arch = univariate()
         distribution = getattr(arch, DISTRIBUTIONS[self.distribution])(
             seed=np.random.default_rng([self.seed, seed])
@@ -198,6 +210,17 @@ class ArchModel:
 
         The variance before the first observation, and arch's guards against overflow, come from the
         observations fitted, so that later ones change nothing before them.
+
+        Parameters
+        ----------
+        fit : SeriesFit
+            What was fitted.
+        x : (observations,)
+            Returns over ``fit.scale``.
+
+        Returns
+        -------
+        (observations + 1,)
         """
         if self.model == "har":
             return _har_path(fit.params, self.lags or HAR_LAGS, x)
@@ -230,6 +253,21 @@ class ArchModel:
     ) -> FloatArray:
         """Return the variances of the next ``horizon`` observations after ``x``; simulated where no
         formula is known.
+
+        Parameters
+        ----------
+        fit : SeriesFit
+            What was fitted.
+        x : (observations,)
+            Returns over ``fit.scale``.
+        horizon : int
+            Observations ahead.
+        seed : int
+            Number of the series.
+
+        Returns
+        -------
+        (horizon,)
         """
         ahead = np.empty(horizon)
         ahead[0] = self.variance_path(fit, x)[-1]

@@ -185,7 +185,17 @@ def box_of(model: str, distribution: str, omega: float = OMEGA_SHARE) -> Box:
 
 
 def check_jobs(n_jobs: int) -> int:
-    """Return the number of threads that ``n_jobs`` stands for."""
+    """Return the number of threads that ``n_jobs`` stands for.
+
+    Parameters
+    ----------
+    n_jobs : int
+        -1 for all processors.
+
+    Returns
+    -------
+    int
+    """
     return int(effective_n_jobs(checks.check_jobs(n_jobs)))
 
 
@@ -340,6 +350,15 @@ def _in_scale(
 def prepare(values: FloatArray) -> Series:
     """Gather the observed returns of every column, centred and of unit variance, and say which of
     them can be fitted.
+
+    Parameters
+    ----------
+    values : (rows, assets)
+        Returns, NaN where missing.
+
+    Returns
+    -------
+    Series
     """
     found = gather(np.ascontiguousarray(values.T))
     status = np.full(len(found.length), FITTED, dtype=np.int64)
@@ -364,13 +383,36 @@ def prepare(values: FloatArray) -> Series:
 def start_variance(series: Series, status: IntArray) -> FloatArray:
     """Return the variance before the first return: of a fit as it was fitted, else of the squared
     returns themselves.
+
+    Parameters
+    ----------
+    series : Series
+        What was fitted.
+    status : (assets,) int
+        Position in ``STATUS``.
+
+    Returns
+    -------
+    (assets,)
     """
     fitted = series.arrays.backcast * series.scale**2
     return np.where(status == FITTED, fitted, series.raw_backcast)
 
 
 def first_variance(recursion: Recursion, backcast: FloatArray) -> FloatArray:
-    """Return the variance of the first return, from the one before it."""
+    """Return the variance of the first return, from the one before it.
+
+    Parameters
+    ----------
+    recursion : Recursion
+        Parameters of every asset.
+    backcast : (assets,)
+        Variance before the first return.
+
+    Returns
+    -------
+    (assets,)
+    """
     first: FloatArray = (
         recursion.omega + (recursion.alpha + 0.5 * recursion.gamma + recursion.beta) * backcast
     )
@@ -425,6 +467,19 @@ def filter_parameters(
 ) -> Recursion:
     """Return the parameters that the filter runs with: those fitted, else those of an exponentially
     weighted average with this decay.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        What was fitted.
+    status : (assets,) int
+        Position in ``STATUS``.
+    decay : float
+        Of the average.
+
+    Returns
+    -------
+    Recursion
     """
     fitted = status == FITTED
     average = ewma_recursion(len(status), decay)

@@ -146,7 +146,17 @@ def aligned_row(
 
 
 def next_label(index: pd.Index) -> Any:
-    """Return the label one step after the last one: of a time, or of a count."""
+    """Return the label one step after the last one: of a time, or of a count.
+
+    Parameters
+    ----------
+    index : Index
+        Labels of the rows.
+
+    Returns
+    -------
+    label
+    """
     last, before = index[-1], index[-2] if len(index) > 1 else None
     if isinstance(last, pd.Timestamp):
         return last + (last - before if isinstance(before, pd.Timestamp) else pd.Timedelta("5min"))

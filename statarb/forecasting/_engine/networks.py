@@ -34,7 +34,17 @@ class Networks:
     layers: tuple[tuple[FloatArray, FloatArray, FloatArray, FloatArray], ...]
 
     def predict(self, inputs: FloatArray) -> FloatArray:
-        """Return the mean correction of the log odds, (rows, outputs)."""
+        """Return the mean correction of the log odds, (rows, outputs).
+
+        Parameters
+        ----------
+        inputs : (rows, inputs)
+            Features.
+
+        Returns
+        -------
+        (rows, outputs)
+        """
         scaled = inputs / self.size
         total = sum(
             np.tanh(scaled @ inward + bias) @ outward + constant
@@ -69,6 +79,10 @@ def train_networks(
         Decoupled weight decay, times the learning rate a step.
     seed : int
         Network k draws from the pair (seed, k).
+
+    Returns
+    -------
+    Networks
 
     Notes
     -----

@@ -369,6 +369,15 @@ class RollingMoments:
     def before(self, end: int) -> Moments:
         """Return the moments of the training rows before ``end``; its arrays change at the next
         call.
+
+        Parameters
+        ----------
+        end : int
+            Training row.
+
+        Returns
+        -------
+        Moments
         """
         self._at = _move(self._at, end, self._span, self._rows, self._moments)
         return self._moments
@@ -383,7 +392,18 @@ def rolling_ridge_plain(
     span: Span,
     alpha: float,
 ) -> FloatArray:
-    """Plain reference of :func:`rolling_ridge`: every model from nothing, asset by asset."""
+    """Plain reference of :func:`rolling_ridge`: every model from nothing, asset by asset.
+
+    Parameters
+    ----------
+    rows, lags, asked, asked_own, ends, span, alpha
+        As for :func:`rolling_ridge`.
+
+    Returns
+    -------
+    (steps, assets)
+        Forecasts.
+    """
     assets = rows.target.shape[1]
     forecasts = np.empty((len(ends), assets))
     for step, end in enumerate(ends):

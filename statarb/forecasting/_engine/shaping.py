@@ -68,7 +68,17 @@ def shape_directions(
 def shape_directions_plain(
     forecast: FloatArray, direction: FloatArray, observed: BoolArray, nudge: float
 ) -> FloatArray:
-    """Plain reference of :func:`shape_directions`."""
+    """Plain reference of :func:`shape_directions`.
+
+    Parameters
+    ----------
+    forecast, direction, observed, nudge
+        As for :func:`shape_directions`.
+
+    Returns
+    -------
+    (steps, assets)
+    """
     shaped = forecast.copy()
     before = np.full(forecast.shape[1], np.nan)
     for step in range(len(forecast)):
@@ -129,7 +139,17 @@ def tick_sizes(price: FloatArray, rows: IntArray) -> FloatArray:
 
 
 def tick_sizes_plain(price: FloatArray, rows: IntArray) -> FloatArray:
-    """Plain reference of :func:`tick_sizes`."""
+    """Plain reference of :func:`tick_sizes`.
+
+    Parameters
+    ----------
+    price, rows
+        As for :func:`tick_sizes`.
+
+    Returns
+    -------
+    (asked, assets)
+    """
     ticks = np.zeros((len(rows), price.shape[1]))
     for place, row in enumerate(rows):
         for asset in range(price.shape[1]):

@@ -70,6 +70,10 @@ def gather(columns: FloatArray) -> Gathered:
     ----------
     columns : (assets, rows)
         Returns, NaN where missing.
+
+    Returns
+    -------
+    Gathered
     """
     assets = columns.shape[0]
     found = Gathered(

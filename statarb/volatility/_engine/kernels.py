@@ -792,6 +792,10 @@ def variance_levels(series: SeriesArrays, chosen: IntArray, point: FloatArray) -
         Series of each fit.
     point : (fits, 6) float64
         Points ``(mu, log omega, u, s, k, eta)``.
+
+    Returns
+    -------
+    VarianceLevels
     """
     levels = VarianceLevels(np.empty(len(chosen)), np.empty(len(chosen)))
     for fit in range(len(chosen)):
