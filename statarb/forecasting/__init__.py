@@ -1,7 +1,7 @@
 """Forecasters: expected returns, one step ahead and more.
 
 Importing the package registers every forecaster of the library; see :func:`make_forecaster`. Those
-that need another tool beside this one are registered by the package in which both meet.
+that need another tool as well are registered by ``statarb.investors``.
 """
 
 from statarb.forecasting.base import (

@@ -38,7 +38,7 @@ those that do.
 
 @runtime_checkable
 class Forecaster(Protocol):
-    """What every forecaster offers; any object with these two methods serves.
+    """Protocol of a forecaster: any object with these two methods is one.
 
     A window is a read-only panel that ends where the forecaster may look. Its rows are the times at
     which something was quoted, and its last row is lag 1, however long ago
@@ -82,7 +82,7 @@ class Forecaster(Protocol):
 
 @runtime_checkable
 class BlockForecaster(Protocol):
-    """What a forecaster may offer beside, to forecast a stretch of rows at once; the answers are
+    """Optional method of a forecaster that forecasts a stretch of rows at once; the answers are
     those of fit and predict.
     """
 

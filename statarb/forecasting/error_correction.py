@@ -68,8 +68,8 @@ def trace_rank(levels: FloatArray, lags: int) -> int:
 
 @register("vecm")
 class VECM(BaseForecaster):
-    """A cointegrated group by a vector error correction model: its prices return to what binds
-    them.
+    """Vector error correction model of a cointegrated group: its prices return to their long-run
+    relations.
 
     Estimated with statsmodels (maximum likelihood, constant inside the relations). Assets outside
     the group are expected to stay as they are.

@@ -47,7 +47,7 @@ asset of a larger universe.
 
 @dataclasses.dataclass(frozen=True)
 class ReturnFeatures:
-    """Features that a forecast is made from: lagged returns, and what is done to them.
+    """Settings of the features of a forecast: lagged returns, their scaling and their clipping.
 
     Parameters
     ----------

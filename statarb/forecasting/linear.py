@@ -90,7 +90,7 @@ class Drift(BaseForecaster):
         self.horizon = check_integer("horizon", horizon, at_least=1)
 
     def fit(self, window: Panel) -> Self:
-        """Take the mean log return a row between each asset's first and last quote of the
+        """Estimate the mean log return per row between each asset's first and last quote of the
         window.
 
         Parameters
@@ -137,11 +137,10 @@ class Drift(BaseForecaster):
 class CrossAssetRidge(LagForecaster):
     """Ridge regression of every asset's next return on the last returns of all assets.
 
-    The workhorse. Each return is divided by the root mean square of the asset's last ``scale_rows``
-    returns, and clipped, so that quiet and wild hours weigh alike and one jump does not decide. The
-    moments of the training window are carried along by adding the newest row and taking the oldest
-    away, so that a walk refits at every row for the price of one update and one small solve
-    (:mod:`statarb.forecasting._engine.rolling`).
+    Each return is divided by the size of the asset's last ``scale_rows`` returns, and clipped, so
+    that quiet and volatile hours have equal weight and one jump does not decide. The moments of the
+    training window are updated by adding the newest row and removing the oldest, so that a walk
+    refits at every row at the cost of one update and one small solve.
 
     Parameters
     ----------
@@ -163,7 +162,7 @@ class CrossAssetRidge(LagForecaster):
         there, else the first 20 columns.
     field : {"unrounded", "price"}
         Price whose returns are used. Quoted prices may hide moves by their rounding. The forecast
-        is always of the quoted price: where the unrounded price stands apart from it, the forecast
+        is always of the quoted price: where the unrounded price differs from it, the forecast
         starts from the unrounded one.
     fields : sequence of str
         Further fields of the panel, as features of the leaders (at the last row, standardised over
@@ -172,8 +171,8 @@ class CrossAssetRidge(LagForecaster):
         Field of the panel that gives the size of returns instead of ``scale_rows``: forecast
         volatilities, for a GARCH-standardised model.
     skip_stale : bool
-        Passes over rows in which no asset moved at all (a snapshot served twice): such a row is no
-        lag, and no model is trained to forecast it.
+        Whether rows are skipped in which no asset moved at all (a duplicated snapshot): such a row
+        is no lag, and no model is trained to forecast it.
 
     Attributes
     ----------
@@ -186,10 +185,8 @@ class CrossAssetRidge(LagForecaster):
     Notes
     -----
     A cell that was not quoted has a return of 0, as a feature and as a target: the last known price
-    did not move. An asset that
-    hardly trades is therefore forecast to move little. Training rows begin some way into the window
-    (:attr:`min_rows`), so that
-    no feature depends on rows before it.
+    did not move. An asset that hardly trades is therefore forecast to move little. Training rows
+    begin some way into the window (:attr:`min_rows`), so that no feature depends on rows before it.
 
     Ridge: A. E. Hoerl, R. W. Kennard (1970), Technometrics 12, 55-67. Lead and lag across assets:
     A. W. Lo, A. C. MacKinlay (1990), Review of Financial Studies 3, 175-205.
@@ -316,8 +313,8 @@ class CrossAssetRidge(LagForecaster):
 
 @register("reduced_rank_ridge")
 class ReducedRankRidge(LagForecaster):
-    """Three ridge regressions in turn: the common move, each asset's own lags, and what is left in
-    the lags of the others.
+    """Three ridge regressions in turn: a common move of reduced rank, each asset's own lags, and
+    the remainder on the lags of all.
 
     Most of what can be forecast is one or two moves that all assets make, some sooner than others.
     A regression of every asset on the lags of all estimates them as often as there are assets. This
@@ -347,10 +344,10 @@ class ReducedRankRidge(LagForecaster):
     Notes
     -----
     Reduced rank: A. J. Izenman (1975), Journal of Multivariate Analysis 5, 248-264, with a ridge
-    (A. Mukherjee, J. Zhu (2011),
-    Statistical Analysis and Data Mining 4, 612-622): the ridge coefficients B are projected on the
-    first ``rank`` principal
-    axes V of the fitted targets, B V V'.
+    (A. Mukherjee, J. Zhu 2011, Statistical Analysis and Data Mining 4, 612-622): the ridge
+    coefficients B are projected on the first ``rank`` principal axes V of the fitted targets
+
+    .. math:: B V V'
     """
 
     _own_lags_of = "all"

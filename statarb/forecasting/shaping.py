@@ -67,7 +67,7 @@ class RoundedToTick(Wrapper):
     quotes.
 
     A price of 1.004 in quotes of 0.01 is shown as 1.00, and will be shown so again unless it
-    crosses 1.005. Where the tick is small beside the price's moves nothing changes.
+    crosses 1.005. Where the tick is small against the price's moves nothing changes.
 
     Parameters
     ----------

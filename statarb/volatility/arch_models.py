@@ -78,7 +78,7 @@ class SeriesFit:
 
 @dataclasses.dataclass(frozen=True)
 class ArchModel:
-    """Description of a model of arch, with what is computed for one series.
+    """Description of a model of arch, and the computations for one series.
 
     Parameters
     ----------

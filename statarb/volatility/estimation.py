@@ -218,7 +218,7 @@ def fit_array(
     start : Parameters, optional
         Where the search of an asset starts; NaN for an asset without one.
     extra, jobs : int
-        Standard starting points tried beside ``start`` (-1 for all), and threads.
+        Standard starting points tried in addition to ``start`` (-1 for all), and threads.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from statarb.volatility.inputs import read_returns
 __all__ = ["EWMA_DECAY", "Recursion", "ewma", "ewma_recursion", "filter_rows"]
 
 EWMA_DECAY = 0.94
-"""Weight of the past in the average that stands in where no model could be fitted (RiskMetrics,
+"""Weight of the past in the average that is used where no model could be fitted (RiskMetrics,
 1996).
 """
 

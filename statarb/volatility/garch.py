@@ -50,8 +50,8 @@ def fit_garch(
         observed returns in order, so that the return after a gap follows the one before it. Rows
         with times are put in order of time.
     model : {"garch", "gjr"}
-        Whether bad news counts as good news (Bollerslev, 1986), or differently (Glosten,
-        Jagannathan and Runkle, 1993).
+        Whether negative returns count as positive ones do (Bollerslev, 1986), or differently
+        (Glosten, Jagannathan and Runkle, 1993).
     distribution : {"normal", "t"}
         Normal, or Student-t of unit variance with ``nu`` degrees of freedom.
     start : GarchFit or DataFrame, optional
@@ -61,7 +61,7 @@ def fit_garch(
     n_jobs : int
         Threads; -1 takes all processors. The result has the same bits for every number.
     extra_starts : int
-        How many of the standard starting points are tried beside ``start``; -1 for all.
+        Number of standard starting points that are tried in addition to ``start``; -1 for all.
 
     Returns
     -------

@@ -59,7 +59,8 @@ def rolling_volatility(
     refit_every : str or Timedelta
         The models are refitted at the first row of each such span of time, counted from 1970.
     extra_starts : int
-        Standard starting points tried at each refit beside yesterday's parameters; -1 for all.
+        Standard starting points tried at each refit in addition to the previous parameters; -1 for
+        all.
     decay : float
         Weight of the past in the exponentially weighted average: of ``model="ewma"``, and of assets
         that cannot be fitted.
@@ -83,7 +84,7 @@ def rolling_volatility(
     DataError
         A panel whose filled cells look ahead.
     ParameterError
-        An option outside what is allowed.
+        An option outside its range.
 
     Notes
     -----

@@ -44,7 +44,7 @@ def test_sums_by_hand():
     assert list(variance.index) == [HOURS[0], HOURS[3]]
     bipower = bipower_variation(returns)
     # pi / 2 times n / (n - 1) times the products of neighbours: .01 x .02 + .02 x .03, and .01 x
-    # .02 across the hole.
+    # .02 across the gap.
     assert bipower["a"].to_numpy() == pytest.approx(
         [np.pi / 2 * 1.5 * 0.0008, np.pi / 2 * 2 * 0.0002]
     )

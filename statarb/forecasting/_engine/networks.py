@@ -1,4 +1,4 @@
-"""Bags of small networks that correct log odds: one hidden layer, one output an asset, trained by
+"""Bags of small networks that correct log odds: one hidden layer, one output per asset, trained by
 Adam on the logistic loss.
 """
 
@@ -76,7 +76,7 @@ def train_networks(
     count, hidden, epochs : int
         Networks, units, passes over the rows.
     decay : float
-        Decoupled weight decay, times the learning rate a step.
+        Decoupled weight decay, times the learning rate of a step.
     seed : int
         Network k draws from the pair (seed, k).
 
@@ -87,8 +87,7 @@ def train_networks(
     Notes
     -----
     Adam: D. P. Kingma, J. Ba (2015). Decoupled decay: I. Loshchilov, F. Hutter (2019), ICLR,
-    algorithm 2; the rate falls
-    linearly to a tenth.
+    algorithm 2; the rate falls linearly to a tenth.
     """
     size = np.sqrt((inputs * inputs).mean(axis=0))
     size[size == 0.0] = 1.0

@@ -10,8 +10,8 @@ The variance is ``h_t = omega + (alpha + gamma 1(e_{t-1} < 0)) e_{t-1}^2 + beta 
 (Bollerslev, 1986; Glosten, Jagannathan and Runkle, 1993). The search runs over ``(mu, log omega, u,
 s, k, eta)``, all of them in boxes, with ``p = 1.003 - exp(u)``, ``alpha = 2 k s p``, ``alpha +
 gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p`` is the persistence, ``s``
-the share of news in it, ``k`` the share of good news in that. Series with little news in them fix
-hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays within
+the share of news (alpha) in it, ``k`` the share of positive news in that. Series with little news
+fix hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays within
 reach.
 """
 
@@ -721,7 +721,7 @@ def fit_lanes(
     box : Box
         Bounds of the search.
     gjr, student : None or int
-        Whether bad news counts differently; whether the distribution is Student-t.
+        Whether negative returns count differently; whether the distribution is Student-t.
 
     Returns
     -------

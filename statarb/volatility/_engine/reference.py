@@ -1,6 +1,4 @@
-"""The same arithmetic in plain numpy, short enough to be believed at sight: what the compiled
-kernels are tested against.
-"""
+"""Plain reference of the compiled kernels, short enough to be checked by eye."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ def variance_path(returns: FloatArray, parameters: FloatArray, backcast: float) 
     parameters : (5,) or (6,)
         ``mu, omega, alpha, gamma, beta`` and perhaps ``nu``.
     backcast : float
-        Variance, and squared residual, before the first return; half of it from bad news.
+        Variance, and squared residual, before the first return; half of it from negative returns.
 
     Returns
     -------
