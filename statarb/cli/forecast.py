@@ -19,7 +19,7 @@ def forecast(
         typer.Option(
             "--model",
             metavar="NAME",
-            help="Registered name, or 'all' for a league; default: the best, shaped.",
+            help="Registered name, or 'all' for a league; default: case_default, elsewhere default.",
         ),
     ] = None,
     days: Annotated[
@@ -40,7 +40,7 @@ def forecast(
         bool | None,
         typer.Option(
             "--shaped/--raw",
-            help="Which forecasts the files hold; default: shaped for the default model alone.",
+            help="Which forecasts the files hold; default: shaped for models named case_... alone.",
         ),
     ] = None,
     depth: options.Depth = 2016,

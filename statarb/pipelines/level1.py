@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import statarb.investors  # noqa: F401  (registers the forecasters that need two tools)
 from statarb._core.checks import check_choice, check_integer
 from statarb._core.files import atomic_path, output_folder
 from statarb._core.time import as_stamp, step_text
@@ -25,7 +26,7 @@ from statarb.forecasting import (
 )
 from statarb.forecasting.base import Forecaster
 from statarb.forecasting.compare import compare_forecasts
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.features import LEADERS
 from statarb.forecasting.scores import ForecastScore, forecast_score
 from statarb.results.forecast_files import STEPS, write_forecasts
 
@@ -242,7 +243,8 @@ def write_level1(
     folder : path
         See :func:`~statarb.results.write_forecasts`.
     model : str, optional
-        Registered name; by default the library's best, shaped. ``all`` runs a league of all
+        Registered name; by default ``case_default``, shaped for the case's score, where the panel
+        holds assets of the case, else ``default``. ``all`` runs a league of all
         registered forecasters, raw and shaped, writes it to ``forecast_league.csv``, and the files
         of its best.
     days : sequence of time, optional
@@ -250,7 +252,8 @@ def write_level1(
     parameters : mapping, optional
         Of the model's constructor.
     shaped : bool, optional
-        Whether the files hold the shaped forecasts; by default only the default model's do.
+        Whether the files hold the shaped forecasts; by default those of models named ``case_...``
+        do.
     assets, depth, refit_every, n_jobs, progress
         As for :func:`level1_assets` and :func:`forecast_days`.
     seed : int
@@ -290,8 +293,9 @@ def write_level1(
         if parameters:
             raise ParameterError("parameters are of one model; name it with model=, got 'all'")
         return _write_league(few, folder, chosen, settings, seed)
-    name = model or "default"
-    shaped = name == "default" if shaped is None else shaped
+    of_the_case = any(asset in few.assets for asset in LEADERS)
+    name = model or ("case_default" if of_the_case else "default")
+    shaped = name.startswith("case_") if shaped is None else shaped
     forecaster = make_forecaster(name, **(parameters or {}))
     place = output_folder(folder)  # before the time that the forecasts take
     result = forecast_days(forecaster, few, chosen, model=name, **settings)

@@ -19,7 +19,7 @@ import pandas as pd
 from statarb._core.checks import check_integer
 from statarb._core.files import output_folder, write_json, write_text
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.features import LEADERS
 from statarb.forecasting.scores import ForecastScore
 
 __all__ = ["STEPS", "ForecastFiles", "ForecastProblem", "validate_forecasts", "write_forecasts"]

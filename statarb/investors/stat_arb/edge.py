@@ -11,9 +11,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from statarb._core.numba import kernel
 from statarb._core.typing import FloatArray
+from statarb.data.fill import last_known
 from statarb.data.panel import Panel
 from statarb.forecasting.base import clone
-from statarb.forecasting.features import carried
 from statarb.investors.stat_arb.forecasts import forecasts_from
 
 __all__ = ["Edge", "measured_edges", "shrinkage"]
@@ -207,9 +207,7 @@ def _known_prices(panel: Panel, first: int, last: int, depth: int) -> tuple[int,
     """
     low = max(0, first + 1 - depth)
     begin = max(0, first)
-    price = carried(np.asarray(panel.array("price")[low:last], dtype=np.float64), depth)[
-        begin - low :
-    ]
+    price = last_known(panel.array("price")[low:last], max_age=depth - 1)[begin - low :]
     return begin, np.log(price, out=price)
 
 

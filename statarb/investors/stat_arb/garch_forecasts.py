@@ -13,7 +13,7 @@ from statarb._core.checks import check_choice
 from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.base import BaseForecaster, clone
+from statarb.forecasting.base import BaseForecaster, clone, register
 from statarb.forecasting.features import moves
 from statarb.forecasting.linear import CrossAssetRidge
 from statarb.volatility.estimation import fitted_recursion
@@ -24,6 +24,7 @@ __all__ = ["GarchStandardised"]
 FIELD = "garch_sigma"
 
 
+@register("garch_ridge")
 class GarchStandardised(BaseForecaster):
     """A forecaster whose returns, past and to come, are divided by their GARCH volatility.
 
@@ -39,8 +40,8 @@ class GarchStandardised(BaseForecaster):
 
     Attributes
     ----------
-    parameters_ : (5, assets) array
-        ``mu, omega, alpha, gamma, beta`` of each asset, in log returns.
+    parameters_ : Recursion
+        ``mu, omega, alpha, gamma, beta`` (assets,) of each asset, in log returns.
     forecaster_ : Forecaster
         The one within, fitted.
 
