@@ -105,28 +105,43 @@ def batch_solve(problems: Sequence[BatchProblem], n_jobs: int | None = None) -> 
     problems = list(problems)
     tables, tasks = _read_tables(problems)
     backend, ambient_jobs = get_active_backend()
-    ambient = not backend.__class__.__name__ == "LokyBackend" or ambient_jobs != 1
-    jobs = n_jobs if n_jobs is not None else (ambient_jobs if ambient else 1)
-    workers = backend.effective_n_jobs(jobs) if ambient else joblib.effective_n_jobs(jobs)
-    elsewhere = backend.__class__.__name__ not in ("LokyBackend", "SequentialBackend")
-    if elsewhere and (n_jobs is None or n_jobs != 1) and tasks:
-        found = joblib.Parallel(n_jobs=jobs)(
-            joblib.delayed(_solve_chunk)(chunk, {task.table: tables[task.table] for task in chunk})
-            for chunk in _chunks(tasks, workers)
-        )
-        return [solution for chunk in found for solution in chunk]
-    # here, as long as that is quicker
+    # held in this process while workers of any kind run: threads would restore it in turns
+    with threadpool_limits(1):
+        if type(backend).__name__ not in ("LokyBackend", "SequentialBackend") and n_jobs != 1:
+            return _solve_where_joblib_says(tasks, tables, n_jobs)
+        jobs = n_jobs if n_jobs is not None else (ambient_jobs or 1)
+        return _solve_here_or_in_processes(tasks, tables, jobs)
+
+
+def _solve_where_joblib_says(
+    tasks: list[_Task], tables: list[Scenarios], n_jobs: int | None
+) -> list[Solution]:
+    """Send tasks, with their scenarios, to the backend of the surrounding ``parallel_config``."""
+    workers = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+    found = joblib.Parallel(n_jobs=n_jobs)(
+        joblib.delayed(_solve_chunk)(chunk, {task.table: tables[task.table] for task in chunk})
+        for chunk in _chunks(tasks, workers)
+    )
+    return [solution for chunk in found for solution in chunk]
+
+
+def _solve_here_or_in_processes(
+    tasks: list[_Task], tables: list[Scenarios], n_jobs: int
+) -> list[Solution]:
+    """Solve in this process until the time that others would save is longer than their start."""
+    workers = joblib.effective_n_jobs(n_jobs) if n_jobs != 1 else 1
     solutions: list[Solution] = []
     began = time.perf_counter()
-    with threadpool_limits(1):
-        for task in tasks:
-            left = len(tasks) - task.position
-            spent = time.perf_counter() - began
-            if workers > 1 and spent > 0.1 and task.position >= 2:
-                saved = spent / task.position * left * (1.0 - 1.0 / min(workers, left))
-                if saved > START_SECONDS:
-                    break
-            solutions.append(_solve_one(task, tables[task.table]))
+    for done, task in enumerate(tasks):
+        left, spent = len(tasks) - done, time.perf_counter() - began
+        # the first one may have compiled kernels
+        if done == 1:
+            began, spent = time.perf_counter(), 0.0
+        if workers > 1 and done > 2:
+            saved = spent / (done - 1) * left * (1.0 - 1.0 / min(workers, left))
+            if saved > START_SECONDS:
+                break
+        solutions.append(_solve_one(task, tables[task.table]))
     rest = tasks[len(solutions) :]
     if not rest:
         return solutions
@@ -135,12 +150,10 @@ def batch_solve(problems: Sequence[BatchProblem], n_jobs: int | None = None) -> 
         for table in {task.table for task in rest}:
             path = Path(folder) / f"{table}.npy"
             np.save(path, tables[table].scenarios_by_asset)
-            mapped[table] = (
-                dataclasses.replace(tables[table], scenarios_by_asset=np.empty((0, 0))),
-                str(path),
-            )
+            bare = dataclasses.replace(tables[table], scenarios_by_asset=np.empty((0, 0)))
+            mapped[table] = bare, str(path)
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            found = joblib.Parallel(n_jobs=jobs)(
+            found = joblib.Parallel(n_jobs=n_jobs)(
                 joblib.delayed(_solve_mapped)(
                     chunk, {task.table: mapped[task.table] for task in chunk}
                 )

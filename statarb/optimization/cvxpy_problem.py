@@ -349,7 +349,8 @@ class CvxpyProblem:
                 return "a constraint has no gradient at the solution"
             count = expression.size
             own, others = np.zeros((count, self.weights.size)), np.zeros((count, int(places[-1])))
-            for variable, part in gradient.items():
+            for variable, jacobian in gradient.items():
+                part: Any = jacobian
                 dense = part.toarray() if scipy.sparse.issparse(part) else np.asarray(part)
                 dense = np.reshape(dense, (variable.size, count))
                 if variable is self.weights:

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_number
+from statarb._core.numeric import sum_slack
+from statarb._core.tables import as_numbers, read_table, shown
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
 from statarb.optimization._engine.sliding import transpose_clean
-from statarb.optimization.labels import shown, shown_at
+from statarb.optimization.labels import shown_at
 
 __all__ = [
     "ByAsset",
@@ -24,12 +26,10 @@ __all__ = [
     "asset_labels",
     "by_asset",
     "excluded",
-    "float_array",
     "groups_of",
     "held_weights",
     "read_scenarios",
     "row_weights",
-    "time_order",
 ]
 
 Vector: TypeAlias = "pd.Series[Any] | FloatArray | Mapping[Hashable, float]"
@@ -98,13 +98,15 @@ def read_scenarios(scenarios: pd.DataFrame | FloatArray) -> Scenarios:
     UserWarning
         Where no return of any asset is zero or negative in twenty rows or more.
     """
-    labels = scenarios.columns if isinstance(scenarios, pd.DataFrame) else None
-    if labels is not None and not labels.is_unique:
-        raise DataError(
-            f"scenarios has a duplicated column {shown(labels[labels.duplicated()][0])}; an asset "
-            "has one column"
-        )
-    values = float_array("scenarios", scenarios)
+    labels, order, index = None, None, None
+    if isinstance(scenarios, np.ndarray) and scenarios.dtype == np.float64:
+        # not copied: reading is a good part of a solve
+        values: FloatArray = scenarios
+    else:
+        table = read_table("scenarios", scenarios, infinite=True)
+        values = table.values if table.kind in ("frame", "matrix") else table.values[:, 0]
+        if table.kind == "frame":
+            labels, order, index = table.labels, table.order, table.index
     if values.ndim != 2 or values.shape[1] == 0:
         raise DataError(
             "scenarios must be a table, scenarios x assets, with at least one asset, got the "
@@ -114,10 +116,6 @@ def read_scenarios(scenarios: pd.DataFrame | FloatArray) -> Scenarios:
         raise DataError(
             f"scenarios must have at least two rows, got {values.shape[0]}; give a longer window"
         )
-    index = scenarios.index if isinstance(scenarios, pd.DataFrame) else None
-    order = None if index is None else time_order("scenarios", index)
-    if order is not None and index is not None:
-        values, index = values[order], index[order]
     by_asset_ = np.empty(values.shape[::-1])
     missing, smallest = np.zeros(values.shape[1], np.int64), np.empty(values.shape[1])
     if transpose_clean(np.ascontiguousarray(values), by_asset_, missing, smallest):
@@ -151,53 +149,6 @@ def _refuse_prices(values: FloatArray, smallest: FloatArray, labels: pd.Index | 
             UserWarning,
             stacklevel=4,
         )
-
-
-def float_array(name: str, values: Any) -> FloatArray:
-    """Return numbers of any dtype as float64, with NaN where they are missing.
-
-    Parameters
-    ----------
-    name : str
-        The argument, for messages.
-    values : DataFrame, Series or array
-        Nullable and Arrow dtypes of pandas too.
-
-    Raises
-    ------
-    DataError
-        Values that are no numbers.
-    """
-    try:
-        if isinstance(values, (pd.DataFrame, pd.Series)):
-            return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must hold numbers: {error}") from error
-
-
-def time_order(name: str, index: pd.Index) -> IntArray | None:
-    """Return the order of rows by time, ``None`` where they are in order or have no times.
-
-    Parameters
-    ----------
-    name : str
-        The argument, for messages.
-    index : Index
-        Labels of the rows.
-
-    Raises
-    ------
-    DataError
-        Two rows with one time.
-    """
-    if not isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)):
-        return None
-    if not index.is_unique:
-        raise DataError(
-            f"{name} has two rows of the time {index[index.duplicated()][0]}; give one row per time"
-        )
-    return None if index.is_monotonic_increasing else np.argsort(index.asi8, kind="stable")
 
 
 def asset_labels(expected_return: Any, scenarios: pd.Index | None, assets: int) -> pd.Index | None:
@@ -339,7 +290,7 @@ def held_weights(previous: Vector | None, labels: pd.Index | None, assets: int) 
     if previous is None:
         return np.zeros(assets)
     held = by_asset("previous", previous, labels, assets, default=0.0)
-    slack = _weight_slack(previous)
+    slack = sum_slack(_precision(previous))
     if held.min(initial=0.0) < -slack:
         worst = int(np.argmin(held))
         raise DataError(
@@ -353,18 +304,19 @@ def held_weights(previous: Vector | None, labels: pd.Index | None, assets: int) 
             "trading, the rest of which is cash; divide the value of each position by the value of "
             "the portfolio"
         )
-    return np.maximum(held, 0.0)
+    held = np.maximum(held, 0.0)
+    # a hair above 1 would leave nothing feasible where nothing may be sold
+    return held / total if total > 1.0 + 1e-12 else held
 
 
-def _weight_slack(weights: Any) -> float:
-    """Return the rounding to allow for in signs and sums of weights: 1e-9, or 64 times the
-    precision that they came in.
-    """
+def _precision(weights: Any) -> Any:
+    """Return the coarsest type of floats in which weights came in."""
+    if isinstance(weights, Mapping):
+        kinds = {np.dtype(type(each)) for each in weights.values() if isinstance(each, np.floating)}
+        return min(kinds, key=lambda kind: kind.itemsize, default=np.dtype(np.float64))
     dtype = getattr(weights, "dtype", None)
     kind = getattr(dtype, "numpy_dtype", dtype)
-    if isinstance(kind, np.dtype) and kind.kind == "f":
-        return max(1e-9, 64.0 * float(np.finfo(kind).eps))
-    return 1e-9
+    return kind if isinstance(kind, np.dtype) else np.dtype(np.float64)
 
 
 def row_weights(
@@ -390,7 +342,7 @@ def row_weights(
     """
     times = table.scenarios_by_asset.shape[1]
     if given is not None:
-        weights = float_array("scenario_weights", given)
+        weights = as_numbers("scenario_weights", given)
         if (
             isinstance(given, pd.Series)
             and table.index is not None
@@ -399,7 +351,7 @@ def row_weights(
             and given.index.is_unique
             and given.index.isin(table.index).all()
         ):
-            weights = float_array("scenario_weights", given.reindex(table.index))
+            weights = as_numbers("scenario_weights", given.reindex(table.index))
         elif table.order is not None and weights.shape == (times,):
             weights = weights[table.order]
         if weights.shape != (times,):
@@ -492,7 +444,7 @@ def _aligned(
     name: str, values: pd.Series[Any], labels: pd.Index | None, assets: int, default: float | None
 ) -> FloatArray:
     """Return a Series in the order of the assets."""
-    numbers = float_array(name, values)
+    numbers = as_numbers(name, values)
     if labels is None:
         if len(values) != assets:
             raise DataError(

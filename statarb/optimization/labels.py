@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import pandas as pd
 
-__all__ = ["shown", "shown_at"]
+from statarb._core.tables import shown
 
-
-def shown(label: Hashable) -> str:
-    """Return a label as a user would write it: ``1442``, not ``np.int64(1442)``.
-
-    Parameters
-    ----------
-    label : hashable
-        Of an asset.
-
-    Returns
-    -------
-    str
-    """
-    return repr(label.item() if hasattr(label, "item") else label)
+__all__ = ["shown_at"]
 
 
 def shown_at(labels: pd.Index | None, position: int) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import scipy.optimize
 
-from statarb._core.typing import FloatArray
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import InfeasibleError
 from statarb.optimization.program import Program
 
@@ -90,7 +90,7 @@ class CoupledRows:
     weights: FloatArray
     extra: FloatArray
     limit: FloatArray
-    equality: FloatArray
+    equality: BoolArray
     extra_lower: FloatArray
     extra_upper: FloatArray
 
@@ -172,7 +172,7 @@ def solve_linear(
         upper.append(split(-mu - program.fee, -mu + program.fee))
         limits.append(-program.return_floor - program.fee * fixed)
     coupled = np.hstack([rows.weights, rows.weights, rows.extra])
-    equal = np.asarray(rows.equality, dtype=np.bool_)
+    equal = rows.equality
     matrix, limit = (
         np.vstack([*upper, coupled[~equal]]),
         np.concatenate([limits, rows.limit[~equal]]),

@@ -11,9 +11,10 @@ import pandas as pd
 import scipy.stats
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.tables import as_numbers, read_table
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError
-from statarb.optimization.inputs import Vector, by_asset, float_array
+from statarb.optimization.inputs import Vector, by_asset
 from statarb.optimization.labels import shown_at
 
 __all__ = [
@@ -198,7 +199,7 @@ def asset_risk(
         measure,
         ("variance", "downside_deviation", "value_at_risk", "expected_shortfall", "entropy"),
     )
-    values = float_array("returns", returns)
+    values = as_numbers("returns", returns)
     if measure == "variance":
         found = variance(values)
     elif measure == "downside_deviation":
@@ -300,18 +301,19 @@ def portfolio_risk(
     """
     check_choice("measure", measure, ("variance", "downside"))
     check_choice("form", form, ("own", "average"))
-    labels = returns.columns if isinstance(returns, pd.DataFrame) else None
-    values = float_array("returns", returns)
-    if values.ndim != 2 or len(values) < 2:
+    table = read_table("returns", returns)
+    labels = table.labels if table.kind == "frame" else None
+    values = table.values
+    if table.kind not in ("frame", "matrix") or len(values) < 2:
         raise DataError(
             "returns must be a table of at least two rows, times x assets, got the shape "
-            f"{values.shape}"
+            f"{np.shape(returns)}"
         )
-    if not np.isfinite(values).all():
-        column = int(np.flatnonzero(~np.isfinite(values).all(axis=0))[0])
-        name = shown_at(labels, column)
+    if np.isnan(values).any():
+        column = int(np.flatnonzero(np.isnan(values).any(axis=0))[0])
         raise DataError(
-            f"returns must be finite, first not so is asset {name}; fill its gaps or leave it out"
+            f"returns must be finite; the first asset with missing ones is "
+            f"{shown_at(labels, column)}; fill its gaps or leave it out"
         )
     if labels is None and isinstance(weights, pd.Series):
         labels = weights.index
@@ -356,7 +358,7 @@ def _tail(n: int, level: float) -> tuple[int, float]:
 
 
 def _by_column(returns: FloatArray, figure: Callable[[FloatArray], float]) -> FloatArray:
-    values = float_array("returns", returns)
+    values = as_numbers("returns", returns)
     if values.ndim not in (1, 2):
         raise DataError(
             f"returns must be a column or a table, times x assets, got the shape {values.shape}"

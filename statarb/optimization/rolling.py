@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_integer
+from statarb._core.tables import read_table, shown
+from statarb._core.time import as_times
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
 from statarb.optimization._engine.fast_solver import FastSolver
@@ -19,10 +22,7 @@ from statarb.optimization.inputs import (
     Scenarios,
     Vector,
     by_asset,
-    float_array,
-    time_order,
 )
-from statarb.optimization.labels import shown, shown_at
 from statarb.optimization.mean_downside_risk import MeanDownsideRisk
 from statarb.optimization.orders import limit_orders, without_small_orders
 from statarb.optimization.program import Program
@@ -82,19 +82,17 @@ class RollingMeanDownsideRisk:
                 "solve() for it"
             )
         self.problem, self.verify = problem, verify
-        self.labels = scenarios.columns if isinstance(scenarios, pd.DataFrame) else None
-        rows = np.array(float_array("scenarios", scenarios), order="C")
+        table = read_table("scenarios", scenarios)
+        self.labels = table.labels if table.kind == "frame" else None
+        rows = table.values if table.kind in ("frame", "matrix") else table.values[:, 0]
         if rows.ndim != 2 or rows.shape[1] == 0 or len(rows) < 2:
             raise DataError(
                 "scenarios must be a table of at least two rows, scenarios x assets, got the "
                 f"shape {rows.shape}"
             )
-        self._newest: pd.Timestamp | None = None
-        if isinstance(scenarios, pd.DataFrame):
-            rows = self._in_order("scenarios", scenarios.index, rows)
+        self._newest = None if table.stamps is None else table.stamps[-1]
         self.window = len(rows) if window is None else check_integer("window", window, at_least=2)
         rows = rows[-self.window :]
-        self._check_rows(rows)
         self.assets = rows.shape[1]
         self._decay = 1.0 if problem.half_life is None else 0.5 ** (1.0 / problem.half_life)
         self._missing: BoolArray = np.zeros((self.window, self.assets), np.bool_)
@@ -179,30 +177,36 @@ class RollingMeanDownsideRisk:
             Assets that do not match, infinite numbers, times that are doubled or not later than the
             window's.
         """
-        if isinstance(new_row, pd.DataFrame):
-            if self.labels is not None and not new_row.columns.equals(self.labels):
-                absent = self.labels.difference(new_row.columns)
-                if len(absent):
-                    raise DataError(
-                        f"new_row has no column {shown(absent[0])}; it must have those of the "
-                        "first window"
-                    )
-                new_row = new_row[list(self.labels)]
-            rows = float_array("new_row", new_row)
-        elif isinstance(new_row, np.ndarray) and new_row.ndim == 2:
-            rows = float_array("new_row", new_row)
-        else:
+        stamps = None
+        if not isinstance(new_row, pd.DataFrame) and (
+            isinstance(new_row, (pd.Series, Mapping)) or np.ndim(new_row) == 1
+        ):
             rows = by_asset("new_row", new_row, self.labels, self.assets, missing=True)[None]
+            if isinstance(new_row, pd.Series) and isinstance(new_row.name, pd.Timestamp):
+                stamps, _ = as_times("new_row", pd.DatetimeIndex([new_row.name]))
+        else:
+            table = read_table("new_row", new_row)
+            rows, stamps = table.values, table.stamps
+            if self.labels is not None and table.kind == "frame":
+                place = table.labels.get_indexer(self.labels)
+                if (place < 0).any():
+                    raise DataError(
+                        f"new_row has no column {shown(self.labels[place < 0][0])}; it must have "
+                        "those of the first window"
+                    )
+                rows = rows[:, place]
         if rows.shape[1] != self.assets:
             raise DataError(
                 f"new_row must have one number for each of the {self.assets} assets, got the shape "
                 f"{rows.shape}"
             )
-        self._check_rows(rows)
-        if isinstance(new_row, pd.DataFrame):
-            rows = self._in_order("new_row", new_row.index, rows)
-        elif isinstance(new_row, pd.Series) and isinstance(new_row.name, pd.Timestamp):
-            rows = self._in_order("new_row", pd.DatetimeIndex([new_row.name]), rows)
+        if stamps is not None and len(stamps):
+            if self._newest is not None and stamps[0] <= self._newest:
+                raise DataError(
+                    f"new_row has the time {stamps[0]} UTC, which is not later than the newest row "
+                    f"of the window, {self._newest} UTC; give each row once, in order of time"
+                )
+            self._newest = stamps[-1]
         for row in rows:
             self._slide_row(row)
 
@@ -276,31 +280,3 @@ class RollingMeanDownsideRisk:
         self._last = weights if good else None
         lam = solution.risk_aversion
         self._last_risk_aversion = lam if good and np.isfinite(lam) and lam > 0.0 else None
-
-    def _in_order(self, name: str, index: pd.Index, rows: FloatArray) -> FloatArray:
-        """Return rows in order of time; they must be later than the window's."""
-        order = time_order(name, index)
-        if order is not None:
-            index, rows = index[order], rows[order]
-        if isinstance(index, pd.DatetimeIndex) and len(index):
-            if self._newest is not None and (index.tz is None) != (self._newest.tz is None):
-                raise DataError(
-                    f"{name} has the time {index[0]}, the window ends at {self._newest}; one has a "
-                    "time zone and the other has none: give both in one zone"
-                )
-            if self._newest is not None and index[0] <= self._newest:
-                raise DataError(
-                    f"{name} has a row of {index[0]}, which is not later than the window's newest "
-                    f"row, {self._newest}; give each row once, in order of time"
-                )
-            self._newest = index[-1]
-        return rows
-
-    def _check_rows(self, rows: FloatArray) -> None:
-        bad = np.isinf(rows)
-        if bad.any():
-            row, column = (int(place[0]) for place in np.nonzero(bad))
-            raise DataError(
-                f"scenarios must be finite, or NaN where missing; got {rows[row, column]} in row "
-                f"{row}, asset {shown_at(self.labels, column)}"
-            )

@@ -12,7 +12,9 @@ import scipy.optimize
 import statarb as sa
 from statarb.backtest.account import Account
 from statarb.optimization import order_limits
+from statarb.optimization.orders import limit_orders
 from statarb.optimization.program import Program
+from statarb.optimization.solve import fast_solver, solve_fast
 
 
 def random_problem(seed: int, assets: int = 5):
@@ -54,7 +56,7 @@ def best_of_all_ways(problem: sa.MeanDownsideRisk, program: Program, smallest: f
             one.require_feasible()
         except sa.InfeasibleError:
             continue
-        best = max(best, problem.solve_program(one, problem.fast_solver(one)).objective)
+        best = max(best, solve_fast(one, fast_solver(one)).objective)
     return best
 
 
@@ -64,7 +66,7 @@ def test_dropping_is_near_the_best_of_all_ways():
         mu, scenarios, held, rules = random_problem(seed, 4)
         problem = sa.MeanDownsideRisk(risk_aversion=30.0, rules=rules)
         solution = problem.solve(mu, scenarios, held, value=1000.0)
-        program, smallest = problem.limited(problem.program(mu, scenarios, held), 1000.0, None)
+        program, smallest = limit_orders(problem.program(mu, scenarios, held), rules, 1000.0, None)
         best = best_of_all_ways(problem, program, smallest)
         order = np.abs(solution.array - held)
         assert ((order == 0.0) | (order >= smallest * (1.0 - 1e-12))).all()

@@ -38,7 +38,9 @@ def test_least_semivariance(table):
 
 
 def test_efficient_return(table):
-    problem = sa.MeanDownsideRisk(objective="min_risk", fee=0.0, return_floor=0.005, invested=1.0)
+    problem = sa.MeanDownsideRisk(
+        objective="min_risk", fee=0.0, return_floor=0.005, min_invested=1.0
+    )
     np.testing.assert_allclose(
         problem.solve(table.mean(), table).array, PYPFOPT["floor"], atol=TOLERANCE
     )
@@ -47,11 +49,11 @@ def test_efficient_return(table):
 def test_utility(table):
     mu, rows = table.mean(), len(table)
     # PyPortfolioOpt halves its risk aversion; skfolio divides the sum of squares by T - 1
-    ours = sa.MeanDownsideRisk(risk_aversion=8.0, fee=0.0, invested=1.0).solve(mu, table)
+    ours = sa.MeanDownsideRisk(risk_aversion=8.0, fee=0.0, min_invested=1.0).solve(mu, table)
     np.testing.assert_allclose(ours.array, PYPFOPT["utility"], atol=TOLERANCE)
-    ours = sa.MeanDownsideRisk(risk_aversion=8.0 * rows / (rows - 1), fee=0.0, invested=1.0).solve(
-        mu, table
-    )
+    ours = sa.MeanDownsideRisk(
+        risk_aversion=8.0 * rows / (rows - 1), fee=0.0, min_invested=1.0
+    ).solve(mu, table)
     np.testing.assert_allclose(ours.array, SKFOLIO["utility"], atol=TOLERANCE)
 
 

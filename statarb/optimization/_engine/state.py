@@ -3,6 +3,9 @@
 All of them hold numbers for N assets, T scenarios (the rows) and a working set of at most
 ``capacity`` assets. Weights are scaled: weight times volatility, with the total that may be
 invested as 1.
+
+This file counts among those with ``@kernel()`` functions: where a field changes, all are compiled
+anew.
 """
 
 from __future__ import annotations
@@ -225,7 +228,8 @@ def empty_scratch(capacity: int) -> Scratch:
     -------
     Scratch
     """
-    # rows of one array each: neighbours in memory, as they are used together
-    work = np.zeros((17, capacity))
-    pivot = np.zeros((2, capacity), np.int64)
-    return Scratch(np.zeros((capacity, capacity)), *pivot, *work[:10], terms=AssetTerms(*work[10:]))
+    # rows of one array: neighbours in memory, as they are used together
+    work = np.zeros((10 + len(AssetTerms._fields), capacity))
+    free, segment = np.zeros((2, capacity), np.int64)
+    terms = AssetTerms(*work[10:])
+    return Scratch(np.zeros((capacity, capacity)), free, segment, *work[:10], terms)
