@@ -210,23 +210,22 @@ def test_step_and_gradient_at_its_end():
             rng.normal(0.0, 1e-3, 5),
             rng.normal(0.0, 0.1, 5),
         )
-        p, y, mar = (
+        p, y, target = (
             rng.uniform(0.0, 1.0, times),
             rng.normal(0.0, 0.01, times),
             np.full(times, 0.001),
         )
         dy, g = np.empty(times), np.empty(5)
-        crossed, risk = newton._follow_step(k, 3.0, p, mar, y, returns, mu, dx, dy, g)
+        crossed, risk = newton._follow_step(k, 3.0, p, target, y, returns, mu, dx, dy, g)
         np.testing.assert_allclose(dy, returns[:, :k] @ dx, atol=1e-17)
-        missed = np.minimum(y + returns[:, :k] @ dx - mar, 0.0)
+        missed = np.minimum(y + returns[:, :k] @ dx - target, 0.0)
         np.testing.assert_allclose(g, 6.0 * (p * missed) @ returns[:, :k] - mu, atol=1e-16)
         assert risk == pytest.approx(3.0 * p @ missed**2, rel=1e-13)
-        assert crossed == bool(((y <= mar) != (y + dy <= mar)).any())
+        assert crossed == bool(((y <= target) != (y + dy <= target)).any())
         start = np.empty(5)
         which, u = np.empty(times, np.int64), np.empty(times)
-        assert newton._gradient(
-            k, 3.0, p, mar, y + dy, returns, mu, start, which, u
-        ) == pytest.approx(risk, rel=1e-13)
+        again = newton._gradient(k, 3.0, p, target, y + dy, returns, mu, start, which, u)
+        assert again == pytest.approx(risk, rel=1e-13)
         np.testing.assert_allclose(start, g, atol=1e-16)
 
 

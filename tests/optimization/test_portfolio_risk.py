@@ -117,7 +117,7 @@ def test_cash_alone_has_no_risk():
 
 
 def test_bad_input():
-    with pytest.raises(sa.DataError, match="asset 'b'"):
+    with pytest.raises(sa.DataError, match="missing ones is 'b'"):
         portfolio_risk(np.zeros(5), RETURNS.mask(RETURNS.loc[3, "b"] == RETURNS))
     with pytest.raises(sa.ParameterError, match="level"):
         value_at_risk(RETURNS["a"].to_numpy(), 1.0)
