@@ -267,6 +267,10 @@ def negligible(program: Program) -> float:
     ----------
     program : Program
         The problem.
+
+    Returns
+    -------
+    float
     """
     mean = mean_square(program.scenarios_by_asset, program.scenario_weights)
     spread = 1.0 if program.volatility is None else float(np.mean(program.volatility**2))

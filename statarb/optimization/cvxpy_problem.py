@@ -260,6 +260,10 @@ class CvxpyProblem:
         constraints : iterable of cvxpy constraints, or functions of the weights that return them
             Further constraints.
 
+        Returns
+        -------
+        list of cvxpy constraints
+
         Raises
         ------
         ParameterError

@@ -69,6 +69,10 @@ class Scenarios:
         ----------
         scenarios : (T, N) DataFrame or array, or Scenarios
             Scenario returns.
+
+        Returns
+        -------
+        Scenarios
         """
         return scenarios if isinstance(scenarios, Scenarios) else read_scenarios(scenarios)
 
@@ -334,6 +338,11 @@ def row_weights(
         order of the table that was read.
     half_life : float, optional
         Rows, the last one newest.
+
+    Returns
+    -------
+    (T,)
+        With a sum of 1.
 
     Raises
     ------

@@ -96,7 +96,17 @@ class CoupledRows:
 
     @classmethod
     def none(cls, assets: int) -> CoupledRows:
-        """Return no rows for ``assets`` assets."""
+        """Return no rows.
+
+        Parameters
+        ----------
+        assets : int
+            N.
+
+        Returns
+        -------
+        CoupledRows
+        """
         empty = np.zeros(0)
         return cls(np.zeros((0, assets)), np.zeros((0, 0)), empty, empty > 0.0, empty, empty)
 
@@ -217,6 +227,10 @@ def largest_return(program: Program) -> FloatArray:
     ----------
     program : Program
         The portfolios, group caps included.
+
+    Returns
+    -------
+    (N,)
 
     Raises
     ------

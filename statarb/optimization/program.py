@@ -110,29 +110,82 @@ class Program:
         ----------
         asset : int
             Its position.
+
+        Returns
+        -------
+        str
         """
         return f"asset {shown_at(self.labels, asset)}"
 
     def scenario_returns(self, weights: FloatArray) -> FloatArray:
-        """Return the portfolio's return in every scenario, (T,)."""
+        """Return the portfolio's return in every scenario, (T,).
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        (T,)
+        """
         scaled_weight = weights if self.volatility is None else weights * self.volatility
         return combine(self.scenarios_by_asset, scaled_weight)
 
     def shortfall(self, weights: FloatArray) -> FloatArray:
-        """Return ``max(0, minimum_acceptable_return - return)`` in every scenario, (T,)."""
+        """Return ``max(0, minimum_acceptable_return - return)`` in every scenario, (T,).
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        (T,)
+        """
         return np.maximum(self.minimum_acceptable_return - self.scenario_returns(weights), 0.0)
 
     def downside(self, weights: FloatArray) -> float:
-        """Return the second lower partial moment, sum of p_t * shortfall_t squared."""
+        """Return the second lower partial moment, sum of p_t * shortfall_t squared.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
+        """
         missed = self.shortfall(weights)
         return float(self.scenario_weights @ (missed * missed))
 
     def downside_gradient(self, weights: FloatArray) -> FloatArray:
-        """Return the gradient of :meth:`downside`, (N,)."""
+        """Return the gradient of :meth:`downside`, (N,).
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        (N,)
+        """
         return self.by_asset(-2.0 * self.scenario_weights * self.shortfall(weights))
 
     def risk_gradient(self, weights: FloatArray) -> FloatArray:
         """Return the gradient of :meth:`risk` for a measure that has one, (N,).
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        (N,)
 
         Raises
         ------
@@ -147,12 +200,27 @@ class Program:
         return self.by_asset(2.0 * p * (returns - p @ returns))
 
     def by_asset(self, row: FloatArray) -> FloatArray:
-        """Return the product of every asset's scenario returns with ``row`` (T,), as (N,)."""
+        """Return the product of every asset's scenario returns with one number per scenario.
+
+        Parameters
+        ----------
+        row : (T,)
+            The numbers.
+
+        Returns
+        -------
+        (N,)
+        """
         product = self.scenarios_by_asset @ row
         return product if self.volatility is None else product * self.volatility
 
     def risk(self, weights: FloatArray) -> float:
         """Return the risk of a portfolio by :attr:`measure`.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
 
         Returns
         -------
@@ -173,25 +241,74 @@ class Program:
         return float(threshold + p @ excess / (1.0 - self.cvar_level))
 
     def deviation(self, weights: FloatArray) -> float:
-        """Return the risk in units of returns: the root of a squared measure."""
+        """Return the risk in units of returns: the root of a squared measure.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
+        """
         risk = self.risk(weights)
         return math.sqrt(risk) if self.measure in ("downside", "variance") else risk
 
     def turnover(self, weights: FloatArray) -> float:
-        """Return the sum of absolute trades."""
+        """Return the sum of absolute trades.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
+        """
         return float(np.abs(weights - self.previous).sum())
 
     def net_return(self, weights: FloatArray) -> float:
-        """Return the expected return after fees."""
+        """Return the expected return after fees.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
+        """
         return float(self.expected_return @ weights) - self.fee * self.turnover(weights)
 
     def utility(self, weights: FloatArray) -> float:
-        """Return ``mu'w - fee * turnover - lambda * risk``."""
+        """Return ``mu'w - fee * turnover - lambda * risk``.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
+        """
         return self.net_return(weights) - self.risk_aversion * self.risk(weights)
 
     def ratio(self, weights: FloatArray) -> float:
         """Return ``(mu'w - fee * turnover - minimum_acceptable_return) / deviation``; infinite
         where a gain has no risk, 0 for 0 / 0.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
         """
         gain = self.net_return(weights) - self.minimum_acceptable_return
         deviation = self.deviation(weights)
@@ -200,7 +317,17 @@ class Program:
         return 0.0 if gain == 0.0 else float(np.copysign(np.inf, gain))
 
     def worth(self, weights: FloatArray) -> float:
-        """Return the objective of a portfolio: utility, ratio, or risk."""
+        """Return the objective of a portfolio: utility, ratio, or risk.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
+        """
         if self.objective == "utility":
             return self.utility(weights)
         return self.ratio(weights) if self.objective == "ratio" else self.risk(weights)
@@ -208,12 +335,30 @@ class Program:
     def cash(self, weights: FloatArray) -> float:
         """Return what is left of the value before trading: 1 - sum(w), less the fees where they are
         paid out of it.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
         """
         return 1.0 - float(weights.sum()) - self.paid * self.turnover(weights)
 
     def infeasibility(self, weights: FloatArray) -> float:
         """Return the largest violation of any bound, budget or cap by ``weights``; 0 for a feasible
         portfolio.
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        float
         """
         worst = max(
             float(np.max(self.lower - weights, initial=0.0)),
@@ -230,7 +375,17 @@ class Program:
         return max(worst, 0.0)
 
     def group_totals(self, weights: FloatArray) -> FloatArray:
-        """Return the sum of weights of every group, (G,)."""
+        """Return the sum of weights of every group, (G,).
+
+        Parameters
+        ----------
+        weights : (N,)
+            The portfolio.
+
+        Returns
+        -------
+        (G,)
+        """
         assert self.group is not None
         assert self.group_caps is not None
         member = self.group >= 0
@@ -245,6 +400,10 @@ class Program:
         ----------
         **changes
             Fields by name.
+
+        Returns
+        -------
+        Program
         """
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 

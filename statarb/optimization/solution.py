@@ -116,6 +116,10 @@ def made_solution(program: Program, weights: FloatArray, **known: Any) -> Soluti
         The portfolio.
     **known
         The other fields of :class:`Solution`.
+
+    Returns
+    -------
+    Solution
     """
     turnover = program.turnover(weights)
     return Solution(
@@ -141,6 +145,11 @@ def infeasible_solution(assets: int, labels: pd.Index | None, reason: str) -> So
         The assets.
     reason : str
         Why there is none.
+
+    Returns
+    -------
+    Solution
+        With the status ``infeasible`` and weights of NaN.
     """
     weights = np.full(assets, np.nan)
     nan = float("nan")
