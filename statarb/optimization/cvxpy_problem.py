@@ -5,10 +5,12 @@ with constraints added.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse
 
 from statarb._core.typing import FloatArray
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     import cvxpy
 
 __all__ = ["Constraint", "CvxpyAnswer", "CvxpyProblem"]
+
+EARLIER: dict[str, float] = {"tol_gap_abs": 1e-6, "tol_gap_rel": 1e-6, "tol_feas": 1e-7}
+"""Tolerances with which Clarabel ends earlier, where its defaults (1e-8) are not reached."""
 
 Constraint: TypeAlias = "cvxpy.Constraint | Callable[[Any], Any]"
 """A cvxpy constraint, or a function of the weights that returns one or a list of them."""
@@ -223,7 +228,7 @@ class CvxpyProblem:
         if extra:
             problem = cp.Problem(self._goal, [*self._constraints, *extra])
         try:
-            problem.solve(solver=solver, **options)
+            _run_solver(problem, solver, options)
         except cp.SolverError as error:
             return CvxpyAnswer(None, f"solver failed: {error}")
         iterations = (
@@ -308,8 +313,9 @@ class CvxpyProblem:
     def linearised(self, constraints: list[Any], weights: FloatArray) -> CoupledRows | str:
         """Return linear rows that every portfolio satisfies that satisfies the constraints.
 
-        A constraint ``g(w) <= 0`` of a convex g gives ``g(u) + g'(u)(w - u) <= 0`` for any u, here
-        the solution; an affine one gives itself.
+        Constraints that are polyhedral (linear, or with absolute values, maxima and the like) give
+        themselves, as cvxpy rewrites them. Another one, ``g(w) <= 0`` of a convex g, gives ``g(u) +
+        g'(u)(w - u) <= 0`` for any u, here the solution.
 
         Parameters
         ----------
@@ -324,61 +330,32 @@ class CvxpyProblem:
             The text says why there are none: integer variables, or a kind of constraint that has no
             gradient.
         """
-        cp = _load_cvxpy()
-        self.weights.value = weights
-        extra: dict[int, Any] = {}
         for constraint in constraints:
             for variable in constraint.variables():
                 if variable.attributes["integer"] or variable.attributes["boolean"]:
                     return "a constraint has integer variables"
-                if variable is not self.weights:
-                    extra[variable.id] = variable
-        places = np.cumsum([0, *(variable.size for variable in extra.values())])
-        on_weights, on_extra, limits, equations = [], [], [], []
-        for constraint in constraints:
-            if isinstance(constraint, (cp.constraints.Equality, cp.constraints.Zero)):
-                expression, equal = constraint.expr, True
-            elif isinstance(constraint, (cp.constraints.Inequality, cp.constraints.NonPos)):
-                expression, equal = constraint.expr, False
-            elif isinstance(constraint, cp.constraints.NonNeg):
-                expression, equal = -constraint.expr, False
-            elif isinstance(constraint, cp.SOC):
-                bound, vector = constraint.args
-                expression = cp.pnorm(vector, 2, axis=constraint.axis) - bound
-                equal = False
-            else:
-                return f"a constraint is of the kind {type(constraint).__name__}"
-            gradient, value = expression.grad, expression.value
-            if value is None or any(part is None for part in gradient.values()):
-                return "a constraint has no gradient at the solution"
-            count = expression.size
-            own, others = np.zeros((count, self.weights.size)), np.zeros((count, int(places[-1])))
-            for variable, jacobian in gradient.items():
-                part: Any = jacobian
-                dense = part.toarray() if scipy.sparse.issparse(part) else np.asarray(part)
-                dense = np.reshape(dense, (variable.size, count))
-                if variable is self.weights:
-                    own = dense.T
-                else:
-                    at = list(extra).index(variable.id)
-                    others[:, places[at] : places[at + 1]] = dense.T
-            values = np.ravel(np.asarray(value, dtype=np.float64), order="F")
-            if not equal:
-                # what the solution violates by its tolerance would cut portfolios off
-                values = np.minimum(values, 0.0)
-            now = own @ weights + others @ _flat_values(extra)
-            on_weights.append(own)
-            on_extra.append(others)
-            limits.append(now - values)
-            equations.append(np.full(count, equal))
-        lower, upper = _extra_bounds(extra)
+        self.weights.value = weights
+        curved = [each for each in constraints if _polyhedron([each], self.weights) is None]
+        if any(v is not self.weights for each in curved for v in each.variables()):
+            # what a curved constraint shares with others has to stay one variable
+            return _tangents(constraints, self.weights)
+        flat = [each for each in constraints if all(each is not other for other in curved)]
+        parts: list[CoupledRows] = []
+        if curved:
+            tangents = _tangents(curved, self.weights)
+            if isinstance(tangents, str):
+                return tangents
+            parts.append(tangents)
+        polyhedron = _polyhedron(flat, self.weights) if flat else None
+        if polyhedron is not None:
+            parts.append(polyhedron)
         return CoupledRows(
-            np.vstack(on_weights),
-            np.vstack(on_extra),
-            np.concatenate(limits),
-            np.concatenate(equations),
-            lower,
-            upper,
+            np.vstack([part.weights for part in parts]),
+            scipy.linalg.block_diag(*(part.extra for part in parts)),
+            np.concatenate([part.limit for part in parts]),
+            np.concatenate([part.equality for part in parts]),
+            np.concatenate([part.extra_lower for part in parts]),
+            np.concatenate([part.extra_upper for part in parts]),
         )
 
     def _group_multipliers(self) -> FloatArray | None:
@@ -428,6 +405,104 @@ class CvxpyProblem:
         self._tail = -returns - threshold <= excess
         constraints.append(self._tail)
         return threshold + p @ excess / (1.0 - self.cvar_level)
+
+
+def _run_solver(problem: Any, solver: str, options: dict[str, Any]) -> None:
+    """Solve a problem of cvxpy; what it warns of is in its status."""
+    cp = _load_cvxpy()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
+        try:
+            problem.solve(solver=solver, **options)
+        except cp.SolverError:
+            if solver != "CLARABEL" or options:
+                raise
+            # on degenerate problems its feasibility worsens again before the gap is closed
+            problem.solve(solver=solver, **EARLIER)
+
+
+def _polyhedron(constraints: list[Any], weights: Any) -> CoupledRows | None:
+    """Return constraints as linear rows in the weights and further variables; ``None`` where they
+    are curved.
+    """
+    cp = _load_cvxpy()
+    try:
+        data, _, _ = cp.Problem(cp.Minimize(0.0), constraints).get_problem_data(cp.CLARABEL)
+    except cp.SolverError:
+        return None
+    cones = data["dims"]
+    rows = cones.zero + cones.nonneg
+    matrix = data["A"]
+    if matrix is None or rows != matrix.shape[0]:
+        return None
+    columns = data[cp.settings.PARAM_PROB].var_id_to_col
+    if weights.id not in columns:
+        return None
+    dense = np.asarray(matrix.todense(), dtype=np.float64)
+    own = np.zeros(dense.shape[1], np.bool_)
+    own[columns[weights.id] : columns[weights.id] + weights.size] = True
+    free = np.full(int((~own).sum()), np.inf)
+    return CoupledRows(
+        dense[:, own],
+        dense[:, ~own],
+        np.asarray(data["b"], dtype=np.float64),
+        np.arange(rows) < cones.zero,
+        -free,
+        free,
+    )
+
+
+def _tangents(constraints: list[Any], weights: Any) -> CoupledRows | str:
+    """Return the tangents of constraints at the present values of their variables."""
+    cp = _load_cvxpy()
+    extra = {v.id: v for each in constraints for v in each.variables() if v is not weights}
+    places = np.cumsum([0, *(variable.size for variable in extra.values())])
+    on_weights, on_extra, limits, equations = [], [], [], []
+    for constraint in constraints:
+        equal = False
+        if isinstance(constraint, (cp.constraints.Equality, cp.constraints.Zero)):
+            expression, equal = constraint.expr, True
+        elif isinstance(constraint, (cp.constraints.Inequality, cp.constraints.NonPos)):
+            expression = constraint.expr
+        elif isinstance(constraint, cp.constraints.NonNeg):
+            expression = -constraint.expr
+        elif isinstance(constraint, cp.SOC):
+            bound, vector = constraint.args
+            expression = cp.pnorm(vector, 2, axis=constraint.axis) - bound
+        else:
+            return f"a constraint is of the kind {type(constraint).__name__}"
+        gradient, value = expression.grad, expression.value
+        if value is None or any(part is None for part in gradient.values()):
+            return "a constraint has no gradient at the solution"
+        count = expression.size
+        own, others = np.zeros((count, weights.size)), np.zeros((count, int(places[-1])))
+        for variable, jacobian in gradient.items():
+            part: Any = jacobian
+            dense = part.toarray() if scipy.sparse.issparse(part) else np.asarray(part)
+            dense = np.reshape(dense, (variable.size, count))
+            if variable is weights:
+                own = dense.T
+            else:
+                at = list(extra).index(variable.id)
+                others[:, places[at] : places[at + 1]] = dense.T
+        values = np.ravel(np.asarray(value, dtype=np.float64), order="F")
+        if not equal:
+            # what the solution violates by its tolerance would cut portfolios off
+            values = np.minimum(values, 0.0)
+        now = own @ weights.value + others @ _flat_values(extra)
+        on_weights.append(own)
+        on_extra.append(others)
+        limits.append(now - values)
+        equations.append(np.full(count, equal))
+    lower, upper = _extra_bounds(extra)
+    return CoupledRows(
+        np.vstack(on_weights),
+        np.vstack(on_extra),
+        np.concatenate(limits),
+        np.concatenate(equations),
+        lower,
+        upper,
+    )
 
 
 def _flat_values(extra: dict[int, Any]) -> FloatArray:

@@ -19,6 +19,7 @@ from statarb.optimization.certificate import (
     certify_min_risk,
     certify_ratio,
     certify_utility,
+    negligible,
     risk_tangent,
 )
 from statarb.optimization.cvxpy_problem import Constraint, CvxpyAnswer, CvxpyProblem
@@ -158,6 +159,14 @@ def _charges(rows: CoupledRows, multipliers: FloatArray) -> Charges | None:
     """Return what the rows' multipliers take from each asset; ``None`` where they leave a further
     variable a gain, which has no bound.
     """
+    multipliers = multipliers.copy()
+    free = np.isinf(rows.extra_lower) & np.isinf(rows.extra_upper)
+    used = np.flatnonzero((multipliers != 0.0) | rows.equality)
+    if free.any() and len(used):
+        # the simplex method leaves a variable a gain of its tolerance: take that out
+        matrix = rows.extra[np.ix_(used, free)].T
+        multipliers[used] -= np.linalg.lstsq(matrix, matrix @ multipliers[used], rcond=None)[0]
+        multipliers = np.where(rows.equality, multipliers, np.maximum(multipliers, 0.0))
     reduced = rows.extra.T @ multipliers
     size = np.abs(rows.extra).T @ np.abs(multipliers) + 1e-300
     # a variable that may only rise (or fall) may have a cost in that direction
@@ -269,7 +278,11 @@ def _certify(program: Program, weights: FloatArray, found: CvxpyAnswer) -> Certi
     """Certify cvxpy's answer with the multipliers of groups, floor and scenarios that it gave."""
     groups, tail = found.group_multipliers, found.tail
     if program.objective == "ratio":
-        return certify_ratio(program, weights, groups, tail=tail)
+        certificate = certify_ratio(program, weights, groups, tail=tail)
+        if certificate.gap > 1e-8:
+            least = _least_deviation(program)
+            certificate = certify_ratio(program, weights, groups, least, tail=tail)
+        return certificate
     if program.objective == "min_risk" and program.return_floor is not None:
         lam = found.risk_aversion
         if lam is None or lam > 1e100:
@@ -280,6 +293,20 @@ def _certify(program: Program, weights: FloatArray, found: CvxpyAnswer) -> Certi
         scaled = None if groups is None else groups * lam
         return certify_min_risk(program, weights, lam, None, scaled, tail=tail)
     return certify_utility(program, weights, None, groups, tail=tail)
+
+
+def _least_deviation(program: Program) -> float:
+    """Return a certified lower bound of the deviation of every portfolio; 0 where none is known."""
+    quiet = program.zero_return_program()
+    found = CvxpyProblem(quiet).solve(quiet, "CLARABEL")
+    if found.weights is None:
+        return 0.0
+    weights = np.clip(found.weights, quiet.lower, quiet.upper)
+    gap = certify_utility(quiet, weights, None, found.group_multipliers, tail=found.tail).gap
+    least = quiet.risk(weights) - gap * max(quiet.risk(weights), negligible(quiet))
+    if not least > 0.0:
+        return 0.0
+    return math.sqrt(least) if program.measure in ("downside", "variance") else least
 
 
 def _implied(program: Program, weights: FloatArray, found: CvxpyAnswer) -> float:
