@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from joblib.parallel import get_active_backend
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from statarb._core.checks import check_jobs
 from statarb._core.typing import FloatArray

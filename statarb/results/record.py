@@ -143,7 +143,7 @@ class Record:
         limits = None
         if replay.rules.limited:
             limits = pd.DataFrame(
-                {name: rules[name] * replay.unit for name in ("min_order", "max_order")}
+                {name: rules[name] * replay.numeraire_price for name in ("min_order", "max_order")}
             )
         return cls(
             label=label,

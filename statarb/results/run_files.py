@@ -141,7 +141,7 @@ def _write_limits(run: Run, path: Path) -> None:
     if not run.rules.limited:
         path.unlink(missing_ok=True)
         return
-    unit = run.replay.unit.to_numpy()
+    unit = run.replay.numeraire_price.to_numpy()
     with atomic_path(path) as temporary:
         pl.DataFrame(
             {
