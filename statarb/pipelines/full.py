@@ -22,7 +22,7 @@ from statarb.errors import DataError, ParameterError
 from statarb.investors import INVESTORS
 from statarb.pipelines.level1 import DAYS, write_level1
 from statarb.report import write_report
-from statarb.results.forecast_files import STEPS
+from statarb.results.case import STEPS
 from statarb.results.league_files import write_league
 from statarb.results.run_files import write_run
 from statarb.rules import TradingRules

@@ -27,7 +27,8 @@ from statarb.forecasting.base import Forecaster
 from statarb.forecasting.compare import compare_forecasts
 from statarb.forecasting.lags import LEADERS
 from statarb.forecasting.scores import ForecastScore, forecast_score
-from statarb.results.forecast_files import STEPS, write_forecasts
+from statarb.results.case import STEPS
+from statarb.results.forecast_files import write_forecasts
 
 __all__ = ["DAYS", "Level1", "forecast_days", "level1_assets", "write_level1"]
 

@@ -1,6 +1,4 @@
-"""Figures of one account or of several through time: value, drawdown, weights, turnover, fees,
-orders, time of decisions.
-"""
+"""Figures of accounts through time: value, drawdown, weights, turnover, fees, orders, times."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ from statarb.report.style import (
     plain_label,
     tidy,
 )
-from statarb.results.downsample import kept_points
+from statarb.results.downsample import downsample
 from statarb.results.record import OUTCOMES, MeanWeights, Subject, record_of
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ OUTCOME_COLOURS = dict(
     zip(OUTCOMES, (SERIES, PALETTE[4], PALETTE[2], "#d0d0d0", SECOND, "#8a8a8a"), strict=True)
 )
 BELOW = 32.0
-"""Points between an axis and the legend below it: room for the ticks and what stands under them."""
+"""Points between an axis and the legend below it: room for the ticks and their labels."""
 LOG_FROM = 3.0
 """Highest over lowest value from which a logarithmic axis shows more than a linear one."""
 
@@ -60,14 +58,19 @@ Values: TypeAlias = Subject | pd.Series | pd.DataFrame
 
 
 def draw_value(
-    subject: Values, ax: Axes | None = None, *, log: bool | None = None, title: str = "Value"
+    subject: Values,
+    ax: Axes | None = None,
+    *,
+    log: bool | None = None,
+    title: str = "Value",
+    currency: str | None = None,
 ) -> Axes:
     """Draw the value of one account, or of several on one time axis.
 
     Parameters
     ----------
     subject : Run, Replay, Record, Series or DataFrame
-        An account, or values by time, in USD; a column an account. The first seven that are no
+        An account, or values by time; a column per account. The first seven that are no
         benchmark (``cash``, ``buy_and_hold``, ``equal_weight_hold``, with or without ``", lag 1"``
         behind) are coloured, the further ones grey.
     ax : Axes, optional
@@ -77,6 +80,8 @@ def draw_value(
         the lowest.
     title : str
         Heading.
+    currency : str, optional
+        Of the values; by default that of the account, where it is known.
 
     Returns
     -------
@@ -98,7 +103,8 @@ def draw_value(
             if (path <= 0.0).any():
                 end = max(int(np.argmax(path <= 0.0)) - 1, 0)
                 ax.plot(_times(values.index)[end], table[end, column], "x", color=INK, markersize=6)
-    ax.set_ylabel("USD, logarithmic" if log else "USD")
+    unit = _currency(subject) if currency is None else currency
+    ax.set_ylabel(", ".join([unit or "value", *(["logarithmic"] if log else [])]))
     _thousands(ax)
     return _time_axis(tidy(ax, title))
 
@@ -109,7 +115,7 @@ def draw_drawdown(
     *,
     title: str = "Drawdown from the highest value so far",
 ) -> Axes:
-    """Draw how far below its highest value so far each account stands, in percent.
+    """Draw how far below its highest value so far each account is, in percent.
 
     Parameters
     ----------
@@ -119,6 +125,10 @@ def draw_drawdown(
         Where to draw; by default a new figure.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
     """
     values = _values(subject)
     ax = axes_of(ax)
@@ -126,7 +136,7 @@ def draw_drawdown(
     fall = 100.0 * (path / np.maximum.accumulate(path, axis=0) - 1.0)
     _lines(ax, values.index, fall, list(values.columns))
     if values.shape[1] == 1:
-        kept = kept_points(fall[:, 0], POINTS // 24)
+        kept = downsample(fall[:, 0], POINTS // 24)
         ax.fill_between(
             _times(values.index)[kept], fall[kept, 0], 0.0, color=SERIES, alpha=0.25, linewidth=0
         )
@@ -153,6 +163,10 @@ def draw_weights(
         Assets that get a colour of their own, by their mean weight; 1 to 7.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
@@ -207,6 +221,10 @@ def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Tur
         Where to draw; by default a new figure.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
     """
     paths = record_of(subject).require_paths()
     ax = axes_of(ax)
@@ -225,7 +243,7 @@ def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Tur
         align="edge",
         color=SERIES,
     )
-    ax.set_ylabel(f"USD a {name}")
+    ax.set_ylabel(f"{_currency(subject) or 'value'} per {name}")
     ax.set_ylim(bottom=0.0, top=None if (total > 0.0).any() else 1.0)
     _thousands(ax)
     return _time_axis(tidy(ax, title))
@@ -242,22 +260,25 @@ def draw_fees(subject: Subject, ax: Axes | None = None, *, title: str = "Fees pa
         Where to draw; by default a new figure.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
     """
     fees = record_of(subject).require_paths()["fees"].cumsum()
     ax = axes_of(ax)
-    kept = kept_points(fees.to_numpy(), POINTS // 24)
+    kept = downsample(fees.to_numpy(), POINTS // 24)
     ax.plot(_times(fees.index)[kept], fees.to_numpy()[kept], color=SECOND, linewidth=1.2)
-    ax.set_ylabel("USD")
+    ax.set_ylabel(_currency(subject) or "fees")
     ax.set_ylim(bottom=0.0, top=None if (fees > 0.0).any() else 1.0)
     _thousands(ax)
     return _time_axis(tidy(ax, title))
 
 
 def draw_orders(
-    subject: Subject, ax: Axes | None = None, *, title: str = "Sizes of the orders wanted"
+    subject: Subject, ax: Axes | None = None, *, title: str = "Sizes of the orders"
 ) -> Axes:
-    """Draw how many orders of each size were wanted, what became of them, and where the limits
-    stand.
+    """Draw how many orders of each target size there were, what became of them, and the limits.
 
     Parameters
     ----------
@@ -267,6 +288,10 @@ def draw_orders(
         Where to draw; by default a new figure.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
@@ -345,6 +370,10 @@ def draw_utilisation(
     title : str
         Heading.
 
+    Returns
+    -------
+    Axes
+
     Raises
     ------
     DataError
@@ -362,7 +391,7 @@ def draw_utilisation(
     ax = axes_of(ax)
     percent = taken.to_numpy(dtype=np.float64)
     shown = np.where(percent > 0.0, percent, np.nan)
-    kept = kept_points(shown, POINTS // 24)
+    kept = downsample(shown, POINTS // 24)
     ax.plot(_times(taken.index)[kept], shown[kept], color=SERIES, linewidth=0.8)
     ax.axhline(100.0, color=SECOND, linewidth=1.0, linestyle=(0, (4, 2)))
     ax.annotate(
@@ -380,6 +409,13 @@ def draw_utilisation(
     return _time_axis(tidy(ax, title))
 
 
+def _currency(subject: Values) -> str:
+    """Return the currency of an account; empty where it is not known."""
+    if isinstance(subject, (pd.Series, pd.DataFrame)):
+        return ""
+    return record_of(subject).currency
+
+
 def _values(subject: Values) -> pd.DataFrame:
     """Return values by time, a column an account."""
     if isinstance(subject, pd.Series):
@@ -393,8 +429,8 @@ def _values(subject: Values) -> pd.DataFrame:
 
 
 def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) -> None:
-    """Draw thinned lines: benchmarks, and what is beyond the palette, in grey; a legend where there
-    are two or more.
+    """Draw downsampled lines: benchmarks, and what is beyond the palette, in grey; a legend where
+    there are two or more.
     """
     when = _times(index)
     buckets = max(40, POINTS // (4 * max(len(names), 8)))
@@ -402,7 +438,7 @@ def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) ->
     shown: list[tuple[Artist, str]] = []
     further = None
     for place, name in enumerate(names):
-        kept = kept_points(table[:, place], buckets)
+        kept = downsample(table[:, place], buckets)
         kind = str(name).rsplit(", lag ", 1)[0]
         if kind in DASHES and len(names) > 1:
             style = {"color": MUTED, "linestyle": DASHES[kind], "linewidth": 1.3, "zorder": 2.5}
@@ -426,7 +462,7 @@ def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) ->
 
 
 def _legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """Put the legend below the axes, and below what stands there, where it covers nothing."""
+    """Put the legend below the axes and their labels, where it covers nothing."""
     from matplotlib.transforms import ScaledTranslation
 
     longest = max((len(name) for name in labels), default=0)

@@ -61,21 +61,21 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
     ("name", "change", "wanted"),
     [
         ("1442_1.csv", None, "1442_1.csv: the file is missing"),
-        ("9999_1.csv", lambda text: "1\n", "9999_1.csv: no such asset or period is wanted"),
+        ("9999_1.csv", lambda text: "1\n", "9999_1.csv: no such asset or period is expected"),
         (
             "1443_1.csv",
             lambda text: "price\n" + text,
-            "1443_1.csv, line 1: 'price' is no decimal number; no header",
+            "1443_1.csv, line 1: 'price' is no decimal number; there must be no header",
         ),
         (
             "1443_1.csv",
             lambda text: text + "1.0\n",
-            "1443_1.csv, line 289: 289 lines; 288 are wanted",
+            "1443_1.csv, line 289: 289 lines; there must be 288",
         ),
         (
             "1443_2.csv",
             lambda text: text.replace("\n", ",1\n", 1),
-            "1443_2.csv, line 1: 2 columns; one is wanted",
+            "1443_2.csv, line 1: 2 columns; there must be one",
         ),
         (
             "1444_2.csv",
@@ -91,7 +91,7 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
         (
             "metrics_MAPE.csv",
             lambda text: text.replace("1443,", "1442,"),
-            "metrics_MAPE.csv, line 3: asset '1442' is twice",
+            "metrics_MAPE.csv, line 3: asset '1442' is duplicated",
         ),
         (
             "metrics_R.csv",

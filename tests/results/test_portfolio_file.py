@@ -94,7 +94,7 @@ def test_a_replay_is_written_as_its_realised_weights(tmp_path):
         ("", 1, 0, "empty"),
         ("1,2\n0,1\n", 1, 2, "last column must be 'USD'"),
         ("2,1,USD\n0,0,1\n", 1, 2, "must ascend"),
-        ("1,1,USD\n0,0,1\n", 1, 2, "stands twice"),
+        ("1,1,USD\n0,0,1\n", 1, 2, "is duplicated"),
         ("1,2,USD\n", 2, 0, "no row"),
         ("1,2,USD\n0,0,1\n0,1\n", 3, 0, "2 cells"),
         ("1,2,USD\n0,0,1\n\n0,0,1\n", 3, 0, "empty"),
@@ -157,7 +157,7 @@ def test_the_panel_is_compared(tmp_path):
     (tmp_path / "p.csv").write_text("1,3,USD\n" + "0,0,1\n" * 3)
     what = [str(problem) for problem in validate_portfolio(tmp_path / "p.csv", panel).problems]
     assert what == [
-        "line 1, column 2: asset '3' stands where the panel has '2'",
+        "line 1, column 2: asset '3', where the panel has '2'",
         "line 4: 3 rows; the panel's grid has 2 times",
     ]
 
