@@ -409,6 +409,22 @@ def draw_utilisation(
     return _time_axis(tidy(ax, title))
 
 
+def benchmark_of(name: str) -> str:
+    """Return which benchmark a path is of, by its name; empty where it is of none.
+
+    Parameters
+    ----------
+    name : str
+        Of an investor, with or without parameters and ``", lag 1"`` behind.
+
+    Returns
+    -------
+    str
+    """
+    kind = name.rsplit(", lag ", 1)[0].split("(", 1)[0]
+    return kind if kind in BENCHMARKS else ""
+
+
 def _currency(subject: Values) -> str:
     """Return the currency of an account; empty where it is not known."""
     if isinstance(subject, (pd.Series, pd.DataFrame)):
@@ -439,8 +455,8 @@ def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) ->
     further = None
     for place, name in enumerate(names):
         kept = downsample(table[:, place], buckets)
-        kind = str(name).rsplit(", lag ", 1)[0]
-        if kind in DASHES and len(names) > 1:
+        kind = benchmark_of(str(name))
+        if kind and len(names) > 1:
             style = {"color": MUTED, "linestyle": DASHES[kind], "linewidth": 1.3, "zorder": 2.5}
         else:
             colour = next(colours, None)

@@ -241,10 +241,9 @@ def _outside(results: Results) -> list[Record]:
 
 
 def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
-    low, high = row.get("G_low"), row.get("G_high")
-    row["interval"] = (
-        NONE if low is None or pd.isna(low) else f"[{decimals(low, 0)}, {decimals(high, 0)}]"
-    )
+    if "G_low" in row:
+        low, high = row["G_low"], row.get("G_high")
+        row["interval"] = NONE if pd.isna(low) else f"[{decimals(low, 0)}, {decimals(high, 0)}]"
     return row
 
 

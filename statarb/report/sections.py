@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from statarb.report.figures import (
-    BENCHMARKS,
+    benchmark_of,
     draw_drawdown,
     draw_fees,
     draw_orders,
@@ -366,7 +366,7 @@ def _beside(record: Record, results: Results) -> pd.DataFrame:
         for column in league.values if league.values is not None else ():
             who, _, at = str(column).rpartition(", lag ")
             if (who == name and at != str(lag)) or (
-                who in BENCHMARKS and who != name and at == str(lag)
+                benchmark_of(who) and who != name and at == str(lag)
             ):
                 columns.setdefault(str(column), league.values[column])  # type: ignore[index]
     frame = pd.DataFrame(columns)

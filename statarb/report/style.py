@@ -78,7 +78,7 @@ def axes_of(ax: Axes | None, size: tuple[float, float] = (8.0, 3.4)) -> Axes:
 
 
 def tidy(ax: Axes, title: str = "", *, grid: str | None = "y") -> Axes:
-    """Style axes as all figures are: title at the left, faint grid, no frame above and on the right.
+    """Style axes like all figures: title at the left, faint grid, no frame above and on the right.
 
     Parameters
     ----------

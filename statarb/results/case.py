@@ -1,4 +1,4 @@
-"""The competition's calendar and market: start, test days, grid; and whether a panel is its market.
+"""Defaults of the case for a panel: start and order limits, where the panel is its market.
 
 Another market is served by the same calls. What would mean nothing there (a start in 2018, order
 limits in bitcoin, amounts in USD) is used for the case alone, and said.
@@ -6,28 +6,20 @@ limits in bitcoin, amounts in USD) is used for the case alone, and said.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import TypeAlias
 
 import pandas as pd
 
+from statarb._core.case import CASE, START, STEP
 from statarb._core.typing import TimeLike
 from statarb.data.panel import Panel
 from statarb.rules import TradingRules
 
-__all__ = ["CASE", "DAYS", "DEPTH", "START", "STEP", "STEPS", "case_start", "is_case", "rules_for"]
+__all__ = ["Rules", "case_start", "is_case", "rules_for"]
 
-START: Final = "2018-01-25"
-"""First decision of the case, 00:00 UTC."""
-DAYS: Final = ("2018-01-30", "2018-02-06", "2018-02-20", "2018-03-09", "2018-03-18")
-"""Test days of the forecasting task."""
-STEP: Final = pd.Timedelta(5, unit="min")
-"""Step of the case's grid."""
-STEPS: Final = 288
-"""Steps of a test day."""
-DEPTH: Final = 2016
-"""Most observations that a window of the case holds: seven days."""
-CASE: Final = "case"
-"""Word for the case's start and numeraire where the panel holds them, else the panel's own."""
+Rules: TypeAlias = TradingRules | Callable[[Panel], TradingRules]
+"""Rules, or what makes them of a panel."""
 
 
 def is_case(assets: pd.Index, step: pd.Timedelta) -> bool:
@@ -45,7 +37,7 @@ def is_case(assets: pd.Index, step: pd.Timedelta) -> bool:
     bool
         Prices of such a market are in USD.
     """
-    return step == STEP and TradingRules().numeraire in assets
+    return step == pd.Timedelta(STEP) and TradingRules().numeraire in assets
 
 
 def case_start(panel: Panel, start: TimeLike | None = CASE) -> tuple[TimeLike | None, str]:
@@ -76,16 +68,16 @@ def case_start(panel: Panel, start: TimeLike | None = CASE) -> tuple[TimeLike | 
     )
 
 
-def rules_for(panel: Panel, rules: TradingRules | None = None) -> tuple[TradingRules, str]:
-    """Return the rules of a market, and a line that says so where they are not the case's.
+def rules_for(panel: Panel, rules: Rules | None = None) -> tuple[TradingRules, str]:
+    """Return the rules of a market, and a line that says so where the case's limits do not hold.
 
     Parameters
     ----------
     panel : Panel
         The market.
-    rules : TradingRules, optional
-        Taken as they are; by default those of the case where the panel holds its numeraire, else
-        the same without order limits.
+    rules : TradingRules or callable, optional
+        Taken as they are; a callable makes them of the panel. By default those of the case where
+        the panel holds its numeraire, else the same without order limits.
 
     Returns
     -------
@@ -94,11 +86,18 @@ def rules_for(panel: Panel, rules: TradingRules | None = None) -> tuple[TradingR
         Empty where the rules were given or are the case's.
     """
     usual = TradingRules()
-    if rules is not None:
+    if isinstance(rules, TradingRules):
         return rules, ""
-    if usual.numeraire in panel.assets:
-        return usual, ""
-    return usual.without_limits(), (
-        f"orders: no limits (the case's are in units of asset {usual.numeraire}, which the panel "
-        "does not hold)"
+    held = usual.numeraire in panel.assets
+    found = (usual if held else usual.without_limits()) if rules is None else rules(panel)
+    if held or found.numeraire is not None:
+        return found, ""
+    limits = (
+        f"from {found.min_order:g} to {found.max_order:g} in the currency of the prices"
+        if found.limited
+        else "without limits"
+    )
+    return found, (
+        f"orders: {limits} (those of the case are in units of asset {usual.numeraire}, which the "
+        "panel does not hold)"
     )

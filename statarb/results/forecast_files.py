@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import STEP, STEPS
 from statarb._core.checks import check_integer
 from statarb._core.files import write_json, write_text
 from statarb._core.spreadsheet import guarded, unguarded
@@ -23,7 +24,6 @@ from statarb.errors import DataError, ParameterError
 from statarb.forecasting.lags import LEADERS
 from statarb.forecasting.scores import ForecastScore
 from statarb.results import schema
-from statarb.results.case import STEP, STEPS
 from statarb.results.folder import replaced
 from statarb.results.run_files import write_table
 

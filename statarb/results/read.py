@@ -514,14 +514,26 @@ def _csv(path: Path, columns: tuple[str, ...], words: tuple[str, ...]) -> pd.Dat
     if not path.is_file():
         return None
     try:
-        with path.open(encoding="utf-8") as file:
-            header = file.readline()
-        text = {name: unguarded for name in words if name in header}
-        frame = pd.read_csv(path, converters=text, float_precision="round_trip")
+        frame = pd.read_csv(path, dtype=str, na_filter=False)
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
+    if not frame.columns.is_unique or not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(f"{path} has more cells in a row than its header, or a column twice")
+    for name in frame:
+        frame[name] = frame[name].map(unguarded) if name in words else _numbers(frame[name])
     _require(path, list(frame.columns), columns)
     return frame
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Read cells as the very numbers that were written; as text where they are none."""
+    if len(column) and column.str.fullmatch(r"-?\d{1,18}").all():
+        return column.astype("int64")
+    try:
+        # not by pandas' parser, which may be off in the last digit
+        return column.map(lambda cell: float(cell) if cell.strip() else np.nan).astype("float64")
+    except ValueError:
+        return column
 
 
 def _require(path: Path, found: list[str], wanted: tuple[str, ...]) -> None:

@@ -189,7 +189,7 @@ def test_without_orders_and_without_a_unit():
     ]
     some = sa.replay(panel, pd.DataFrame({"a": [0.5, 0.51]}, index=TIMES[:2]), rules)
     ax = report.draw_orders(some, new_axes())
-    assert ax.get_xlabel().startswith("USD")
+    assert ax.get_xlabel().startswith("currency of the prices")
     assert [line.get_xdata()[0] for line in ax.lines] == [5.0]
     free = sa.replay(panel, pd.DataFrame({"a": [0.5]}, index=TIMES[:1]), rules.without_limits())
     assert report.draw_orders(free, new_axes()).lines[:] == []
