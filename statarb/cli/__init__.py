@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from types import FrameType
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VERBS = {
+VERBS: dict[Callable[..., None], str] = {
     simulate.simulate: "statarb simulate --assets 100 --days 10 --out market",
     ingest.ingest: "statarb ingest quotes.csv.gz --coins CSVData_coin.csv --out market.parquet",
     inspect.inspect: "statarb inspect market.parquet --out quality",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,10 +35,10 @@ def inspect(
     from statarb.report.quality_page import write_quality_page
 
     folder = None if out is None else output_folder(out)
-    text, facts = "", {}
     with options.busy("inspecting quotes"):
         report = quality_report(Panel.load(market), outlier_z=outlier_z)
-        text, facts = str(report), {"market": dict(report.market)}
+        text = str(report)
+        facts: dict[str, Any] = {"market": dict(report.market)}
         if folder is not None:
             report.save(folder)
             write_quality_page(report, folder, title=f"Quality of the quotes in {market.name}")

@@ -138,7 +138,8 @@ def _forecasts(panel: Panel, folder: Path, depth: int, n_jobs: int, progress: bo
     """
     days = days_inside(panel)
     if not days:
-        days = [str((panel.grid[-1] - (STEPS - 1) * panel.step).floor("D").date())]
+        last = pd.Timestamp(panel.grid_array[-1])
+        days = [str((last - (STEPS - 1) * panel.step).floor("D").date())]
     try:
         task = ForecastTask(days=tuple(days), depth=depth)
         done = write_forecast_task(panel, folder, task, n_jobs=n_jobs, progress=progress)

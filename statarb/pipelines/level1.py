@@ -95,7 +95,7 @@ class ForecastTask:
 class ForecastedDays:
     """Forecasts of the test days, and their scores.
 
-    Attributes
+    Parameters
     ----------
     model : str
         Name of the forecaster.
@@ -273,7 +273,7 @@ def _starts(panel: Panel, days: Sequence[Any]) -> list[pd.Timestamp]:
     if len(set(starts)) < len(starts):
         double = next(day for day in starts if starts.count(day) > 1)
         raise ParameterError(f"days must differ, got {double:%Y-%m-%d} more than once")
-    first, last = panel.grid[0], panel.grid[-1]
+    first, last = pd.Timestamp(panel.grid_array[0]), pd.Timestamp(panel.grid_array[-1])
     for start in starts:
         end = start + (STEPS - 1) * panel.step
         if start <= first or end > last:
@@ -325,8 +325,8 @@ def write_forecast_task(
     task = ForecastTask() if task is None else task
     if panel.step != pd.Timedelta(STEP):
         raise DataError(
-            f"the files of the forecasting task are days of {STEPS} steps of {STEP}, and this panel "
-            f"has steps of {step_text(panel.step)}; score forecasts of it from Python with "
+            f"the files of the forecasting task are days of {STEPS} steps of {STEP}, and this "
+            f"panel has steps of {step_text(panel.step)}; score forecasts of it from Python with "
             "sa.forecast_walk"
         )
     few = task_assets(panel, assets)
@@ -384,7 +384,7 @@ def days_inside(panel: Panel) -> list[str]:
     -------
     list of str
     """
-    first, last = panel.grid[0], panel.grid[-1]
+    first, last = pd.Timestamp(panel.grid_array[0]), pd.Timestamp(panel.grid_array[-1])
     return [
         day
         for day in DAYS

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_integer
+from statarb._core.tables import read_table
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 from statarb.report.style import (
@@ -403,8 +404,11 @@ def draw_utilisation(
         ha="right",
         color=SECOND,
     )
+    known = shown[~np.isnan(shown)]
+    ax.set_ylim(
+        0.5 * float(known.min(initial=1.0)), max(400.0, 2.0 * float(known.max(initial=0.0)))
+    )
     _log_axis(ax)
-    ax.set_ylim(top=max(400.0, 2.0 * float(np.nanmax(percent, initial=0.0))))
     ax.set_ylabel("% of the step, logarithmic")
     return _time_axis(tidy(ax, title))
 
@@ -427,21 +431,15 @@ def benchmark_of(name: str) -> str:
 
 def _currency(subject: Values) -> str:
     """Return the currency of an account; empty where it is not known."""
-    if isinstance(subject, (pd.Series, pd.DataFrame)):
-        return ""
-    return record_of(subject).currency
+    return record_of(subject).currency if isinstance(subject, Subject) else ""
 
 
 def _values(subject: Values) -> pd.DataFrame:
     """Return values by time, a column an account."""
-    if isinstance(subject, pd.Series):
-        subject = subject.to_frame(subject.name if subject.name is not None else "value")
-    if isinstance(subject, pd.DataFrame):
-        if subject.empty or not isinstance(subject.index, pd.DatetimeIndex):
-            raise DataError("values must have at least one row and one column, and times for index")
-        return subject
-    record = record_of(subject)
-    return record.require_paths()[["value"]].rename(columns={"value": record.label})
+    if isinstance(subject, Subject):
+        record = record_of(subject)
+        return record.require_paths()[["value"]].rename(columns={"value": record.label})
+    return read_table("values", subject, times="required", cash=True).frame()
 
 
 def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) -> None:

@@ -136,7 +136,7 @@ def uncertainty_table(table: pd.DataFrame) -> Table | None:
     rows = []
     for row in table.to_dict("records"):
         cells = [
-            Cell(_name(row)),
+            Cell(_name({str(key): value for key, value in row.items()})),
             Cell(str(row["decision_lag"])),
             Cell(ratio(row["G"]), in_full(row["G"])),
         ]

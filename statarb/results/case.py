@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from statarb._core.case import CASE, START, STEP
@@ -59,8 +60,8 @@ def case_start(panel: Panel, start: TimeLike | None = CASE) -> tuple[TimeLike | 
     """
     if start != CASE:
         return start, ""
-    day, numeraire = pd.Timestamp(START), TradingRules().numeraire
-    if numeraire in panel.assets and panel.grid[0] <= day <= panel.grid[-1]:
+    day, numeraire = np.datetime64(START), TradingRules().numeraire
+    if numeraire in panel.assets and panel.grid_array[0] <= day <= panel.grid_array[-1]:
         return START, f"start: {START}, that of the case"
     return None, (
         f"start: {panel.grid[0]}, that of the panel (the case's {START} is for panels that hold "

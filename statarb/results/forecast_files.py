@@ -19,6 +19,7 @@ from statarb._core.case import STEP, STEPS
 from statarb._core.checks import check_integer
 from statarb._core.files import write_json, write_text
 from statarb._core.spreadsheet import guarded, unguarded
+from statarb._core.time import as_times
 from statarb._core.version import __version__
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting.lags import LEADERS
@@ -45,8 +46,16 @@ LONGEST_NAME = 200
 
 @dataclasses.dataclass(frozen=True)
 class ForecastProblem:
-    """One thing that is wrong: in which file and line (1 is the first; 0: the whole file), and
-    what.
+    """One thing that is wrong in a folder of forecasts.
+
+    Parameters
+    ----------
+    file : str
+        Its file.
+    line : int
+        Its line, from 1; 0 for the whole file.
+    what : str
+        What is wrong.
     """
 
     file: str
@@ -62,7 +71,7 @@ class ForecastProblem:
 class ForecastFiles:
     """What a folder of forecasts holds, and what is wrong with it.
 
-    Attributes
+    Parameters
     ----------
     folder : Path
         The folder.
@@ -204,6 +213,7 @@ def write_forecasts(
             f"{score.mape.shape[0]} assets and "
             f"{score.mape.shape[1]} periods"
         )
+    forecasts = forecasts.set_axis(pd.DatetimeIndex(as_times("forecasts", forecasts.index)[0]))
     parts = [_day(forecasts, day) for day in days]
     numbers = [str(number) for number in range(1, len(days) + 1)]
     names = [price_files(assets, int(number)) for number in numbers]

@@ -58,7 +58,7 @@ def write_league(
             for run in result.runs
         }
         with atomic_path(place / schema.LEAGUE_VALUES) as temporary:
-            times = first.replay.times.to_numpy()
+            times = first.replay.times.to_numpy(dtype="datetime64[us]")
             pl.DataFrame({schema.TIME: times, **values}).write_parquet(temporary)
         write_table(_failures(result), place / schema.LEAGUE_FAILURES)
         staged.about.update(

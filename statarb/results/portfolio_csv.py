@@ -12,6 +12,7 @@ import os
 from collections.abc import Hashable, Iterator
 from decimal import Decimal, InvalidOperation, localcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +20,14 @@ import pandas as pd
 
 from statarb._core.checks import check_integer
 from statarb._core.files import atomic_path
+from statarb._core.numeric import sum_slack
 from statarb._core.spreadsheet import guarded, unguarded
-from statarb._core.time import as_stamps
+from statarb._core.tables import CASH, Table, read_table
 from statarb._core.typing import FloatArray, IntArray
 from statarb.backtest import Replay
 from statarb.data.panel import Panel
-from statarb.errors import DataError, ParameterError
+from statarb.errors import DataError
 from statarb.results._engine.portfolio import EXACT, WIDEST, quantise, read_cells, write_cells
-from statarb.results.schema import CASH
 
 __all__ = [
     "PortfolioFile",
@@ -37,14 +38,13 @@ __all__ = [
     "write_portfolio",
 ]
 
-SLACK = 1e-9
 ROWS_AT_A_TIME = 256
 BYTES_AT_A_TIME = 1 << 24
 SHOWN = 100
 """Problems that a report lists; all are counted."""
 
 
-def write_portfolio(weights: Replay | pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_portfolio(weights: Any, path: str | os.PathLike[str]) -> None:
     """Write the weights of every step: a header, then one row a step; every asset in ascending
     order, then ``USD``.
 
@@ -58,7 +58,7 @@ def write_portfolio(weights: Replay | pd.DataFrame, path: str | os.PathLike[str]
     ----------
     weights : Replay or DataFrame
         A replay, whose realised weights are written, or weights, time x asset, with or without a
-        column ``USD``.
+        column ``USD``; of pandas, polars or Arrow, in any order of time.
     path : path
         Where to write.
 
@@ -66,18 +66,14 @@ def write_portfolio(weights: Replay | pd.DataFrame, path: str | os.PathLike[str]
     ------
     DataError
         A weight that is no number or outside [0, 1], a row that does not sum to 1, an asset whose
-        name cannot head a column (it has a comma, or is that of another asset or of cash).
-    ParameterError
-        Weights of another kind.
+        name cannot head a column (it has a comma, or is that of another asset or of cash), a table
+        of another kind or without times.
     """
     if isinstance(weights, Replay):
         assets, blocks = weights.assets, weights.weight_blocks(ROWS_AT_A_TIME)
-    elif isinstance(weights, pd.DataFrame):
-        assets, blocks = weights.columns.drop(CASH, errors="ignore"), _frame_blocks(weights)
     else:
-        raise ParameterError(
-            f"weights must be a Replay or a DataFrame, got {type(weights).__name__}"
-        )
+        table = read_table("weights", weights, times="required", cash=True)
+        assets, blocks = table.labels.drop(CASH, errors="ignore"), _frame_blocks(table)
     order = _ascending(assets)
     names = _heads([str(assets[place]) for place in order])
     units = np.empty((ROWS_AT_A_TIME, len(names) + 1), dtype=np.int64)
@@ -111,43 +107,42 @@ def _ascending(assets: pd.Index) -> IntArray:
         ) from error
 
 
-def _frame_blocks(weights: pd.DataFrame) -> Iterator[FloatArray]:
+def _frame_blocks(table: Table) -> Iterator[FloatArray]:
     """Check weights, and give them block by block, without the column of cash."""
-    stamps = as_stamps("weights", weights.index)
-    if not weights.columns.is_unique:
-        raise DataError(
-            f"the column {weights.columns[weights.columns.duplicated()].tolist()[0]!r} of weights "
-            "is duplicated"
-        )
-    cash = np.flatnonzero(weights.columns == CASH)
-    columns = weights.columns.tolist()
-    values = weights.to_numpy(dtype=np.float64)
-    for low in range(0, len(values), ROWS_AT_A_TIME):
-        block = np.ascontiguousarray(values[low : low + ROWS_AT_A_TIME])
-        wrong = ~((block >= -SLACK) & (block <= 1.0 + SLACK))
+    cash = np.flatnonzero(table.labels == CASH)
+    slack = sum_slack(table.precision)
+    for low in range(0, len(table.values), ROWS_AT_A_TIME):
+        block = np.ascontiguousarray(table.values[low : low + ROWS_AT_A_TIME])
+        wrong = ~((block >= -slack) & (block <= 1.0 + slack))
         if wrong.any():
-            row, column = np.argwhere(wrong)[0]
+            row, column = (int(place) for place in np.argwhere(wrong)[0])
             raise DataError(
-                f"weights must be numbers in [0, 1], got {block[row, column]} at "
-                f"{pd.Timestamp(stamps[low + row])}, "
-                f"asset {columns[column]!r}"
+                f"weights must be numbers in [0, 1], got {block[row, column]} "
+                f"{table.place(low + row, column)}"
             )
         total = block.sum(axis=1)
-        off = np.abs(total - 1.0) > SLACK if len(cash) else total > 1.0 + SLACK
+        off = np.abs(total - 1.0) > slack if len(cash) else total > 1.0 + slack
         if off.any():
             row = int(np.argmax(off))
             allowed = "exactly 1, cash included" if len(cash) else "at most 1, cash being the rest"
             raise DataError(
-                f"weights must sum to {allowed}, got {total[row]:.12g} at "
-                f"{pd.Timestamp(stamps[low + row])}"
+                f"weights must sum to {allowed}, got {total[row]:.12g} at {table.index[low + row]}"
             )
         yield np.clip(np.delete(block, cash, axis=1), 0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class PortfolioProblem:
-    """One thing that is wrong: in which line (1 is the header) and column (1 is the first; 0: the
-    whole line), and what.
+    """One thing that is wrong in a portfolio file.
+
+    Parameters
+    ----------
+    line : int
+        Its line; 1 is the header.
+    column : int
+        Its column, from 1; 0 for the whole line.
+    what : str
+        What is wrong.
     """
 
     line: int
@@ -164,7 +159,7 @@ class PortfolioProblem:
 class PortfolioFile:
     """What a portfolio file holds, and what is wrong with it.
 
-    Attributes
+    Parameters
     ----------
     path : Path
         The file.

@@ -458,7 +458,8 @@ def _utilisation(path: Path, table: pd.DataFrame) -> pd.Series:
     # read as text: numbers would be taken for nanoseconds since 1970
     times = pd.to_datetime(table[schema.TIME].astype(str), errors="coerce", format="ISO8601")
     taken = table[schema.UTILISATION_COLUMN]
-    if times.isna().any() or not pd.api.types.is_numeric_dtype(taken) or len(table) == 0:
+    wrong = not pd.api.types.is_numeric_dtype(taken) or taken.isna().any()
+    if times.isna().any() or wrong or len(table) == 0:
         raise DataError(f"{path}: a row needs a time and a number; run the investor again")
     return pd.Series(
         taken.to_numpy(dtype=np.float64),

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from statarb._core.files import atomic_path, write_json
 from statarb._core.spreadsheet import guarded
-from statarb._core.time import step_text
+from statarb._core.time import Stamps, step_text
 from statarb._core.version import __version__
 from statarb.backtest.replay import Replay
 from statarb.data.panel import Panel
@@ -64,7 +64,7 @@ def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = No
         with atomic_path(place / schema.UTILISATION) as temporary:
             pl.DataFrame(
                 {
-                    schema.TIME: run.utilisation.index.to_numpy(),
+                    schema.TIME: _utc(run.utilisation.index),
                     schema.UTILISATION_COLUMN: run.utilisation.to_numpy(),
                 }
             ).write_csv(temporary, datetime_format="%Y-%m-%d %H:%M:%S%.f")
@@ -93,9 +93,16 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     path : Path
         Where to write; the file appears whole or not at all.
     """
-    safe = table.map(lambda cell: guarded(cell) if isinstance(cell, str) else cell)
+    safe = table.map(_cell)
     with atomic_path(path) as temporary:
         safe.to_csv(temporary, index=False)
+
+
+def _cell(value: Any) -> Any:
+    """Return a cell as it is written: text guarded, times in UTC without a zone."""
+    if isinstance(value, pd.Timestamp) and value.tzinfo is not None:
+        return value.tz_convert("UTC").tz_localize(None)
+    return guarded(value) if isinstance(value, str) else value
 
 
 def rules_facts(rules: TradingRules) -> dict[str, Any]:
@@ -176,16 +183,27 @@ def symbol_facts(panel: Panel | None) -> dict[str, str]:
     )
 
 
+def _utc(times: pd.Index) -> Stamps:
+    """Return times as the files hold them: UTC, without a zone."""
+    return times.to_numpy(dtype="datetime64[us]")
+
+
 def _write_paths(replay: Replay, path: Path) -> None:
     columns = {name: getattr(replay, name).to_numpy() for name in schema.PATHS}
     with atomic_path(path) as temporary:
-        table = pa.table({schema.TIME: pa.array(replay.times), **columns})
+        table = pa.table({schema.TIME: pa.array(_utc(replay.times)), **columns})
         pq.write_table(table, temporary, compression="zstd")
 
 
 def _write_orders(replay: Replay, path: Path) -> None:
     """Write the orders block by block: there may be millions."""
-    blocks = (pa.Table.from_pandas(block, preserve_index=False) for block in replay.order_blocks())
+    blocks = (
+        pa.Table.from_pandas(
+            block.assign(**{schema.TIME: _utc(pd.DatetimeIndex(block[schema.TIME]))}),
+            preserve_index=False,
+        )
+        for block in replay.order_blocks()
+    )
     with atomic_path(path) as temporary:
         first = next(blocks)
         with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
@@ -199,4 +217,4 @@ def _write_limits(run: Run, path: Path) -> None:
     unit = run.replay.unit.to_numpy()
     limits = {name: getattr(run.rules, name) * unit for name in schema.LIMIT_COLUMNS}
     with atomic_path(path) as temporary:
-        pl.DataFrame({schema.TIME: run.replay.times.to_numpy(), **limits}).write_parquet(temporary)
+        pl.DataFrame({schema.TIME: _utc(run.replay.times), **limits}).write_parquet(temporary)

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from statarb.backtest.decisions import CASH_NAME
+from statarb._core.tables import CASH
 
 __all__ = ["CASH", "FORECASTS", "LEAGUE", "RUN", "SETS", "FileSet", "path_label"]
 
-CASH = CASH_NAME
-"""Column of cash in the portfolio file, last."""
 TIME = "time"
 INVESTOR, LAG = "investor", "decision_lag"
 

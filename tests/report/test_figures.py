@@ -318,7 +318,7 @@ def test_something_else_is_refused(draw):
 
 
 def test_frames_without_times_are_refused():
-    with pytest.raises(sa.DataError, match="times for index"):
+    with pytest.raises(sa.DataError, match="indexed by times"):
         report.draw_value(pd.DataFrame({"a": [1.0]}))
     with pytest.raises(
         sa.ParameterError, match="top must be an integer at least 1 and at most 7, got 8"

@@ -209,7 +209,9 @@ def test_captions_and_failures_are_those_of_the_files(copy):
         20
     ).tolist()
     assert "<b>no</b>" in failures["message"].iloc[0]
-    assert not any(words.startswith("Warning.") for words in page.words["p"])  # lag 1 needs no counterpart
+    assert not any(
+        words.startswith("Warning.") for words in page.words["p"]
+    )  # lag 1 needs no counterpart
 
 
 def test_failures_of_a_league_are_shown_with_their_reasons(made, run_page):
@@ -303,7 +305,10 @@ def test_lag_0_without_its_counterpart_is_a_plain_warning(copy):
     page = page_of(copy("lag0"))
     warnings = [words for words in page.words["p"] if words.startswith("Warning.")]
     assert len(warnings) == 1
-    assert "at decision lag 0 has no delayed counterpart: the same run at lag 1 is missing" in warnings[0]
+    assert (
+        "at decision lag 0 has no delayed counterpart: the same run at lag 1 is missing"
+        in warnings[0]
+    )
     rows = page.tables["Results"]
     assert rows[2][1][0] == "1"
     assert rows[2][2][0] == "not run: the delayed counterpart of the row above"
@@ -519,6 +524,47 @@ def test_a_broken_file_of_forecasts_is_named(unsealed, content):
     (folder / "metrics_MAPE.csv").write_bytes(content)
     with pytest.raises(sa.DataError, match=r"metrics_MAPE\.csv"):
         write_report(folder)
+
+
+DAMAGE = {
+    "cut": lambda raw: raw[: len(raw) // 2],
+    "empty": lambda raw: b"",
+    "blank": lambda raw: b"\n\n\n",
+    "zeros": lambda raw: b"\0" * len(raw),
+    "another kind": lambda raw: b"PK\x03\x04 not this",
+    "header alone": lambda raw: raw.split(b"\n")[0] + b"\n",
+    "empty rows": lambda raw: raw + b"," * raw.split(b"\n")[0].count(b",") + b"\n",
+    "twice": lambda raw: raw + raw,
+    "words": lambda raw: re.sub(rb"\d+\.\d+", b"much", raw),
+    "nothing": lambda raw: re.sub(rb"\d+\.\d+", b"", raw),
+    "nulls": lambda raw: re.sub(rb"\d+\.\d+", b"null", raw),
+    "list": lambda raw: b"[1, 2]",
+    "nested": lambda raw: re.sub(rb": (\d|\")", rb": {}, \"x\": \1", raw),
+    "minus": lambda raw: re.sub(rb"(?<=[,\n ])(?=\d)", b"-", raw),
+}
+SETS = {
+    "lag1": (*GONE,),
+    "run": ("league.csv", "league_values.parquet", "league_failures.csv", "league.json"),
+    "forecast": ("metrics_MAPE.csv", "metrics_DS.csv", "metrics_R.csv", "metrics.json"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(
+    ("place", "name"), [(place, name) for place, names in SETS.items() for name in names]
+)
+def test_whatever_is_damaged_is_named_or_harmless(unsealed, monkeypatch, place, name, damage):
+    """No traceback from inside: a line that names the file, or a page without it."""
+    monkeypatch.setattr("statarb.report.sections.svg_text", lambda *_: "<svg></svg>")
+    folder = unsealed(place)
+    path = folder / name
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    said = ""
+    try:
+        Page(write_report(folder).read_text(encoding="utf-8"))
+    except sa.DataError as error:
+        said = str(error)
+    assert said == "" or name in said or "portfolio_sim.csv has" in said
 
 
 def test_a_value_that_is_no_number_is_named(unsealed):

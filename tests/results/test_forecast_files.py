@@ -1,4 +1,4 @@
-"""The files of the forecasting task: written, read back, and every fault named with its file and line."""
+"""Files of the forecasting task: written, read back, every fault named with file and line."""
 
 from __future__ import annotations
 
