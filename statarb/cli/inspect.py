@@ -38,7 +38,7 @@ def inspect(
     with options.busy("inspecting quotes"):
         report = quality_report(Panel.load(market), outlier_z=outlier_z)
         text = str(report)
-        facts: dict[str, Any] = {"market": dict(report.market)}
+        facts: dict[str, Any] = {"market": {name: _plain(value) for name, value in report.market.items()}}
         if folder is not None:
             report.save(folder)
             write_quality_page(report, folder, title=f"Quality of the quotes in {market.name}")
@@ -46,3 +46,8 @@ def inspect(
             text += f"\nwritten to {folder}: {', '.join(names)}"
             facts["folder"] = str(folder)
     options.show(text, facts, as_json)
+
+
+def _plain(value: Any) -> Any:
+    """Return a figure as JSON can hold it: times and spans as text."""
+    return value if isinstance(value, (bool, int, float)) or hasattr(value, "item") else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -172,6 +173,11 @@ def rules_of(
 
     rules(label is not None)  # wrong amounts are refused before any work
     return lambda panel: rules(label in panel.assets if numeraire == CASE else label is not None)
+
+
+def span_of(word: str) -> str:
+    """Read a span of time such as ``1d``, ``4h`` or ``5min`` as pandas spells it."""
+    return re.sub(r"d(ays?)?$", "D", word.strip())
 
 
 def start_of(word: str) -> str | None:

@@ -146,7 +146,7 @@ def test_every_verb_prints_json(verb, market, own, tmp_path, capsys):
         "inspect": [market],
         "forecast": [market, "--model", "drift", "--days", "2018-01-24", "--out", str(tmp_path)],
         "report": [str(tmp_path / "run")],
-        "check": [f"{own}:Favourite", "--cuts", "1"],
+        "check": [f"{own}:Favourite", "--cuts", "1", "--fixed-order"],
     }[verb]
     assert main([verb, *words, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

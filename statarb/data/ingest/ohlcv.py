@@ -167,6 +167,13 @@ def _seconds(frame: str) -> np.timedelta64:
     return np.timedelta64(int(match.group(1)) * FRAMES[unit] * 1_000_000, "us")
 
 
+def _frame(width: np.timedelta64) -> str:
+    """Return a timeframe as exchanges and the option write it: ``1m``, ``4h``, ``1d``."""
+    seconds = int(width // np.timedelta64(1, "s"))
+    unit = max((name for name in FRAMES if seconds % FRAMES[name] == 0), key=FRAMES.__getitem__)
+    return f"{seconds // FRAMES[unit]}{unit}"
+
+
 def _require_one(
     root: Path,
     files: list[tuple[Path, str, str | None]],
@@ -187,8 +194,10 @@ def _require_one(
         )
     widths = sorted(set(frames.values()))
     if len(widths) > 1:
-        names = ", ".join(str(pd.Timedelta(width)) for width in widths)
-        raise ParameterError(f"timeframe must be chosen: {root} holds candles of {names}")
+        names = ", ".join(repr(_frame(width)) for width in widths)
+        raise ParameterError(
+            f"timeframe must be chosen, one of {names}: {root} holds candles of each"
+        )
     labels = [one.pair for one in candles]
     double = next((label for label in labels if labels.count(label) > 1), None)
     if double is not None:
