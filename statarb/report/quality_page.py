@@ -1,6 +1,4 @@
-"""The figure page of the quality report: coverage map, coverage over time, lengths of gaps, step
-pattern, ticks.
-"""
+"""Figure page of the quality report: coverage, lengths of gaps, steps between rows, ticks."""
 
 from __future__ import annotations
 
@@ -177,7 +175,7 @@ def _draw_counts(axes: Axes, report: QualityReport) -> None:
             "|",
             color=SECOND,
             markersize=5,
-            label="all assets stand still",
+            label="all prices unchanged",
         )
         axes.legend(loc="upper left", bbox_to_anchor=(-0.005, 1.19), fontsize=8, frameon=False)
     axes.set_ylim(bottom=0)
@@ -220,7 +218,7 @@ def _draw_steps(axes: Axes, report: QualityReport) -> None:
 
 def _draw_ticks(axes: Axes, report: QualityReport) -> None:
     assets = report.assets
-    axes.set_title("Coarse ticks make still quotes", loc="left", fontsize=10, color=INK)
+    axes.set_title("Coarse ticks, unchanged quotes", loc="left", fontsize=10, color=INK)
     axes.set_xlabel("tick as a share of the price, bp")
     axes.set_ylabel("quotes unchanged, %")
     shown = assets[assets["precision_bp"].notna() & assets["unchanged"].notna()]
