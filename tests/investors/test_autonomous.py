@@ -141,7 +141,7 @@ def test_a_lead_that_ends_is_left() -> None:
     )
     index = pd.date_range(BEGIN, periods=len(prices), freq="5min", unit="us")
     panel = sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=live.assets))
-    run = sa.walk_forward(AutonomousInvestor(record=288), panel, start=START, decision_lag=0)
+    run = sa.walk_forward(AutonomousInvestor(track_record=288), panel, start=START, decision_lag=0)
     top = run.replay.value.iloc[: 900 - 480].max()
     assert top > 15_000
     assert run.replay.value.iloc[-1] > 0.85 * top

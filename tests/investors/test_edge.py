@@ -17,7 +17,7 @@ from statarb.forecasting.linear import ReducedRankRidge
 from statarb.investors.stat_arb.edge import measured_edges, shrinkage
 from tests.conftest import make_panel
 
-OPTIONS = {"lag": 0, "record": 50, "evidence": 2.0, "fee": 0.0025}
+OPTIONS = {"lag": 0, "track_record": 50, "z_threshold": 2.0, "fee": 0.0025}
 
 
 def share_by_loop(
@@ -140,7 +140,7 @@ def test_the_horizon_with_the_best_record_is_chosen() -> None:
     Oracle.future = np.log(panel.last_known())
     edge = measured_edges(Oracle(right=3), (1, 3, 6), panel, 200, 290, 250, **OPTIONS)
     assert (edge.horizon == 3.0).all()
-    np.testing.assert_allclose(edge.trust, 1.0, rtol=1e-9)
+    np.testing.assert_allclose(edge.shrinkage, 1.0, rtol=1e-9)
     np.testing.assert_allclose(
         edge.expected, Oracle.future[203:293] - Oracle.future[200:290], rtol=1e-9
     )
@@ -150,18 +150,18 @@ def test_with_a_lag_the_return_begins_at_the_trade() -> None:
     panel = make_panel(300, 4, seed=5, missing=0.0, holes=False)
     Oracle.future = np.log(panel.last_known())
     edge = measured_edges(
-        Oracle(right=5), (3,), panel, 200, 290, 250, **{**OPTIONS, "lag": 2, "record": 0}
+        Oracle(right=5), (3,), panel, 200, 290, 250, **{**OPTIONS, "lag": 2, "track_record": 0}
     )
     # the oracle knows nothing of the lag itself, so the whole of its five rows stands for the three
     # after the trade
     np.testing.assert_array_equal(edge.expected, Oracle.future[205:295] - Oracle.future[200:290])
-    assert (edge.trust == 1.0).all()
+    assert (edge.shrinkage == 1.0).all()
 
 
 @pytest.mark.parametrize("lag", [0, 1])
 def test_edges_are_causal_and_the_same_in_every_block(lag: int) -> None:
     panel = make_panel(703, 5, seed=11, missing=0.05)
-    options = {**OPTIONS, "lag": lag, "evidence": 0.5}
+    options = {**OPTIONS, "lag": lag, "z_threshold": 0.5}
     ask = (ReducedRankRidge(), (1, 2))
     whole = measured_edges(*ask, panel, 400, 700, 300, **options)
     for block in (1, 64, 111):
@@ -171,11 +171,11 @@ def test_edges_are_causal_and_the_same_in_every_block(lag: int) -> None:
             part = measured_edges(*ask, panel.row_slice(0, end), begin, end, 300, **options)
             for found, expected in (
                 (part.expected, whole.expected),
-                (part.trust, whole.trust),
+                (part.shrinkage, whole.shrinkage),
                 (part.horizon, whole.horizon),
             ):
                 np.testing.assert_array_equal(found, expected[begin - 400 : end - 400])
-    assert (whole.trust > 0.0).any()
+    assert (whole.shrinkage > 0.0).any()
 
 
 def test_a_forecast_before_there_are_rows_for_it_is_no_forecast() -> None:

@@ -157,36 +157,6 @@ def test_without_hindsight_there_is_nothing_to_fit() -> None:
         BaseInvestor().decide(panel_of(random_prices(3, 2)), pd.Series(dtype=float))
 
 
-def test_periods_start_at_midnight_and_an_answer_is_repeated_until_a_new_row() -> None:
-    asked = []
-
-    def rule(window):
-        asked.append(window.now)
-        return {1442: 1.0}
-
-    investor = from_function(rule, every=12)
-    panel = panel_of(random_prices(30, 2))
-    answers = walk(investor, panel)
-    starts = [stamp for stamp in panel.times if stamp.minute == 0]
-    assert asked == starts
-    repeated = {start + pd.Timedelta("5min") for start in starts}
-    assert set(answers.dropna().index) == {
-        stamp for stamp in panel.times if stamp in repeated or stamp in starts
-    }
-
-
-def test_an_answer_outlives_a_time_without_quotes() -> None:
-    prices = random_prices(30, 2)
-    prices[12:20] = np.nan
-    panel = panel_of(prices)
-    investor = from_function(lambda window: {1442: 1.0}, "rule", every=12)
-    held = pd.Series(0.0, index=panel.assets)
-    wanted = [investor.decide(panel.window(stamp), held) is not None for stamp in panel.grid]
-    # Decided at 0; repeated with the row at 1. Decided at 12, when nothing is quoted; repeated up
-    # to the first quote at 20.
-    assert np.flatnonzero(wanted).tolist() == [0, 1, *range(12, 21), 24, 25]
-
-
 def test_a_periodic_investor_must_weigh() -> None:
     @dataclass(eq=False, repr=False)
     class Empty(PeriodicInvestor):

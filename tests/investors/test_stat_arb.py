@@ -42,7 +42,7 @@ def market():
 
 def small(**parameters):
     return StatArb(
-        forecaster=CrossAssetRidge(lags=1, scale_rows=48), scenarios=288, record=144, **parameters
+        forecaster=CrossAssetRidge(lags=1, scale_rows=48), scenarios=288, track_record=144, **parameters
     )
 
 
@@ -171,10 +171,10 @@ def test_further_signals_are_weighed_by_their_own_record(market):
             price = window.array("price")
             return pd.Series(-10.0 * np.log(price[-1] / price[-2]), index=window.assets)
 
-    investor = small(signals_beside=(Liar(),), decision_lag=0)
+    investor = small(more_forecasters=(Liar(),), decision_lag=0)
     signal = investor.signals(market, 700, 760, 600)
-    assert (signal["trust"][:, 0] > 0.5).all()
-    assert (signal["trust"][:, 1] < 0.2).all()
+    assert (signal["shrinkage"][:, 0] > 0.5).all()
+    assert (signal["shrinkage"][:, 1] < 0.2).all()
 
 
 def test_it_survives_holes_late_listings_and_a_first_window_of_a_few_rows():
@@ -210,7 +210,7 @@ def test_pickled_it_goes_on_where_it_was(market):
         ({"volatility": "magic"}, "'garch'"),
         ({"forecaster": 3}, "fit\\(window\\)"),
         ({"holding": 0.5}, "holding"),
-        ({"evidence": -1.0}, "evidence"),
+        ({"z_threshold": -1.0}, "evidence"),
     ],
 )
 def test_bad_parameters_are_named(parameters, words):

@@ -13,7 +13,7 @@ from statarb.volatility.filters import filter_rows
 __all__ = ["daily_sigma", "residuals", "simple_returns"]
 
 LEAST_SIGMA = 1e-6
-"""Floor of a volatility, in log return: an asset that stands still has scenarios of zero at any
+"""Floor of a volatility, in log return: an asset that does not move has scenarios of zero at any
 scale.
 """
 MEMORY = 24
@@ -37,7 +37,7 @@ def simple_returns(panel: Panel, first: int) -> FloatArray:
     -------
     (rows, assets)
         The return at a row is known at that row. A price is known over at most :data:`MEMORY`
-        missing cells; the return after a longer hole, and that of an asset's first quote, is 0.
+        missing cells; the return after a longer gap, and that of an asset's first quote, is 0.
     """
     low = max(0, first - MEMORY - 1)
     price = np.ascontiguousarray(panel.array("price")[low:], dtype=np.float64).view()
