@@ -63,7 +63,7 @@ def some_weights(panel: sa.Panel, assets: np.ndarray, total: float = 0.9) -> pd.
 
 def wide(panel: sa.Panel, narrow: pd.DataFrame) -> pd.DataFrame:
     """The same weights with a column for every asset."""
-    values = np.zeros(panel.shape)
+    values = np.zeros(panel.grid_shape)
     values[:, panel.columns_of(narrow.columns)] = narrow.to_numpy()
     return pd.DataFrame(values, index=panel.grid, columns=panel.assets, copy=False)
 

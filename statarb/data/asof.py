@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from statarb._core.time import Stamps, as_stamps
+from statarb._core.tables import Table, read_table
+from statarb._core.time import Stamps
 from statarb._core.typing import BoolArray, FloatArray
-from statarb.data.frames import as_floats
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["joined_field"]
@@ -55,19 +55,15 @@ def joined_field(
             f"name must be text other than {', '.join(map(repr, RESERVED))}, got {name!r}"
         )
     oldest = _age(max_age)
-    if not isinstance(frame, (pd.DataFrame, pd.Series)):
-        raise DataError(
-            f"field {name!r} must be a DataFrame (times x assets) or a Series by time, got "
-            f"{type(frame).__name__}"
-        )
-    stamps = as_stamps(f"field {name!r}", frame.index)
+    read = read_table(f"field {name!r}", frame, times="required", cash=True)
+    stamps, values = read.stamps, _values(assets, name, read)
+    assert stamps is not None
     if len(stamps) == 0 or stamps[0] > rows[-1]:
         first = f"its first time is {pd.Timestamp(stamps[0])}" if len(stamps) else "it is empty"
         raise DataError(
             f"field {name!r} has no value up to the panel's end, {pd.Timestamp(rows[-1])}: "
             f"{first}; align the times"
         )
-    values = _values(assets, name, frame)
     numbers = ~np.isnan(values)
     if not numbers.any():
         raise DataError(f"field {name!r} holds no number")
@@ -84,31 +80,20 @@ def joined_field(
     return np.ascontiguousarray(np.broadcast_to(joined, (len(rows), len(assets))))
 
 
-def _values(assets: pd.Index, name: str, frame: pd.DataFrame | pd.Series) -> FloatArray:
-    """Return a frame's numbers as (times, assets), or (times, 1) for a Series."""
-    if isinstance(frame, pd.DataFrame):
-        if not frame.columns.is_unique:
-            twice = frame.columns[frame.columns.duplicated()].tolist()[0]
-            raise DataError(
-                f"field {name!r} has the column {twice!r} twice; an asset has one column"
-            )
-        known = assets.intersection(frame.columns)
-        if len(known) == 0:
-            raise DataError(
-                f"field {name!r} has none of the panel's assets: its columns are "
-                f"{frame.columns[:3].tolist()}, the assets "
-                f"{assets[:3].tolist()}; name the columns by asset, or give a Series that holds "
-                "for all assets"
-            )
-        frame = frame.reindex(columns=assets)
-    else:
-        frame = frame.to_frame()
-    values = as_floats(f"field {name!r}", frame)
-    if np.isinf(values).any():
-        row = int(np.flatnonzero(np.isinf(values).any(axis=1))[0])
+def _values(assets: pd.Index, name: str, read: Table) -> FloatArray:
+    """Return a table's numbers as (times, assets), or (times, 1) for a series."""
+    if read.kind in ("series", "vector"):
+        return read.values
+    column = read.labels.get_indexer(assets)
+    if (column < 0).all():
         raise DataError(
-            f"field {name!r} holds an infinite value at {frame.index[row]}; set it to NaN"
+            f"field {name!r} has none of the panel's assets: its columns are "
+            f"{read.labels[:3].tolist()}, the assets "
+            f"{assets[:3].tolist()}; name the columns by asset, or give a Series that holds "
+            "for all assets"
         )
+    values = read.values[:, column]
+    values[:, column < 0] = np.nan
     return values
 
 

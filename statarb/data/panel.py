@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
@@ -10,13 +11,15 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_integer
-from statarb._core.time import Stamps, as_stamp, step_text, usual_step
+from statarb._core.tables import check_labels
+from statarb._core.time import Stamps, as_stamp, as_zone, step_text, usual_step, with_zone
 from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
+from statarb.data import fill, storage
 from statarb.data.asof import joined_field
-from statarb.data.frames import carry_forward, check_rows, closed, coin_table_of, gridded_arrays
+from statarb.data.gridding import asset_table, check_rows, closed, gridded_tables
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["Panel", "carry_forward"]
+__all__ = ["Panel"]
 
 BITCOIN = 1442
 """Id of BTC in the case's data, in whose units its order limits are stated."""
@@ -62,6 +65,8 @@ class Panel:
         Whether a filled cell may depend on later ones.
     metadata : dict, optional
         Anything worth keeping that JSON can hold: how the panel was read, what was planted.
+    zone : tzinfo, optional
+        Zone in which times are shown; by default they are naive, and UTC.
 
     Notes
     -----
@@ -82,6 +87,7 @@ class Panel:
         imputation: str | None = None,
         looks_ahead: bool = False,
         metadata: Mapping[str, Any] | None = None,
+        zone: datetime.tzinfo | None = None,
     ) -> None:
         shape = (len(rows), len(assets))
         if "price" not in arrays:
@@ -95,21 +101,19 @@ class Panel:
                     f"array {name!r} must have the shape (rows, assets) = {shape}, got "
                     f"{values.shape}"
                 )
-        if not assets.is_unique:
-            raise DataError(
-                f"asset {assets[assets.duplicated()].tolist()[0]!r} stands twice; an asset has one "
-                "column"
-            )
+        check_labels("a panel", assets)
         self._grid: Stamps = np.asarray(grid, dtype="datetime64[us]")
         self._rows: IntArray = np.asarray(rows, dtype=np.int64)
         check_rows(self._grid, self._rows)
         self._stamps: Stamps = self._grid[self._rows]
+        self._places: IntArray = self._rows
+        self._zone: datetime.tzinfo | None = zone
         self._assets = assets
         self._arrays: dict[str, AnyFloatArray] = {
             name: _read_only(values) for name, values in arrays.items()
         }
         self._observed: BoolArray | None = None if observed is None else _read_only(observed)
-        self._table = coin_table_of(table, assets)
+        self._table = asset_table(table, assets)
         self._step = usual_step(self._grid) if step is None else np.timedelta64(step, "us")
         self._now: np.datetime64 | None = None
         self.numeraire: Hashable | None = numeraire
@@ -137,11 +141,13 @@ class Panel:
         Parameters
         ----------
         prices : DataFrame
-            Times x assets. Positive; NaN where there was no quote. The index is a strictly
-            increasing DatetimeIndex; naive times are UTC. It becomes the panel's grid as it is,
-            unless ``step`` is given.
+            Times x assets. Positive; NaN where there was no quote. Of pandas (nullable and Arrow
+            dtypes too), polars, Arrow or whatever narwhals reads. The index are times, or one
+            column holds them; naive times are UTC. Rows are put in order of time. The times become
+            the panel's grid as they are, unless ``step`` is given; frames of the panel show them in
+            the zone that they came in.
         unrounded, volume, market_cap : DataFrame, optional
-            Further fields with the same index and columns.
+            Further fields with the same times and columns.
         table : DataFrame, optional
             Columns ``symbol`` and ``name``, indexed by the columns of ``prices``.
         step : str or Timedelta, optional
@@ -155,9 +161,9 @@ class Panel:
         Raises
         ------
         DataError
-            Index not increasing, duplicated columns, a price that is zero, negative or infinite, no
-            price at all; a field with another index, or without one of the columns; a numeraire
-            that is no column.
+            A time that is there twice, duplicated columns, an asset labelled as cash (``"USD"``), a
+            price that is zero, negative or infinite, no price at all; a field with other times, or
+            without one of the columns; a numeraire that is no column.
         ParameterError
             A step that is no positive time span.
 
@@ -204,18 +210,19 @@ class Panel:
         values="price")`` makes the table. A further series joins by :meth:`with_field`.
         """
         extra = {"unrounded": unrounded, "volume": volume, "market_cap": market_cap}
-        grid, rows, arrays = gridded_arrays(
+        found = gridded_tables(
             prices, {name: frame for name, frame in extra.items() if frame is not None}, step
         )
-        if numeraire is not None and numeraire not in prices.columns:
+        if numeraire is not None and numeraire not in found.assets:
             raise DataError(f"numeraire {numeraire!r} is not a column of prices")
-        if numeraire is None and BITCOIN in prices.columns:
+        if numeraire is None and BITCOIN in found.assets:
             numeraire = BITCOIN
         return cls(
-            grid,
-            rows,
-            prices.columns.rename(None),
-            arrays,
+            found.grid,
+            found.rows,
+            found.assets,
+            found.arrays,
+            zone=found.zone,
             table=table,
             step=None
             if step is None
@@ -237,14 +244,39 @@ class Panel:
         return self._table
 
     @property
+    def zone(self) -> datetime.tzinfo | None:
+        """Zone in which times are shown; ``None``: naive, and UTC."""
+        return self._zone
+
+    @property
     def grid(self) -> pd.DatetimeIndex:
-        """All times of the grid, UTC."""
-        return pd.DatetimeIndex(self._grid)
+        """All times of the grid, in the panel's zone."""
+        return with_zone(self._grid, self._zone)
+
+    @property
+    def grid_array(self) -> Stamps:
+        """All times of the grid, datetime64[us] in UTC, read-only."""
+        grid: Stamps = _read_only(self._grid)
+        return grid
 
     @property
     def times(self) -> pd.DatetimeIndex:
-        """Times of the rows: those at which at least one asset has a price."""
-        return pd.DatetimeIndex(self._stamps)
+        """Times of the rows, in the panel's zone: those at which at least one asset has a price."""
+        return with_zone(self._stamps, self._zone)
+
+    @property
+    def times_array(self) -> Stamps:
+        """Times of the rows, datetime64[us] in UTC, read-only."""
+        times: Stamps = _read_only(self._stamps)
+        return times
+
+    @property
+    def places(self) -> IntArray:
+        """Positions of the rows in the grid of the whole panel, which a window keeps: two rows that
+        are k apart have k - 1 times of the grid between them.
+        """
+        places: IntArray = _read_only(self._places)
+        return places
 
     @property
     def rows(self) -> IntArray:
@@ -260,7 +292,23 @@ class Panel:
     @property
     def now(self) -> pd.Timestamp:
         """Time up to which the panel knows: the end of a window, else the last time of the grid."""
-        return pd.Timestamp(self._grid[-1] if self._now is None else self._now)
+        now = self._grid[-1] if self._now is None else self._now
+        return with_zone(np.array([now]), self._zone)[0]
+
+    @property
+    def now_stamp(self) -> np.datetime64:
+        """The time :attr:`now` as datetime64[us] in UTC."""
+        return np.datetime64(self._grid[-1] if self._now is None else self._now)
+
+    @property
+    def is_window(self) -> bool:
+        """Whether the panel is a window: it ends at a time that was asked for."""
+        return self._now is not None
+
+    @property
+    def is_imputed(self) -> bool:
+        """Whether cells hold prices that were not quoted, so that prices do not tell what was."""
+        return self._observed is not None
 
     @property
     def steps_since_last_row(self) -> int:
@@ -270,7 +318,12 @@ class Panel:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of times of the grid, and of assets."""
+        """Number of rows and of assets: the shape of :meth:`array`."""
+        return len(self._rows), len(self._assets)
+
+    @property
+    def grid_shape(self) -> tuple[int, int]:
+        """Number of times of the grid and of assets: the shape of :attr:`price`."""
         return len(self._grid), len(self._assets)
 
     @property
@@ -328,15 +381,73 @@ class Panel:
             f"field must be one of {', '.join(map(repr, self.fields))}, got {name!r}"
         )
 
-    def last_known(self, name: str = "price") -> FloatArray:
-        """Return one field with the last value carried forward, rows x assets; NaN before an
-        asset's first value.
+    def last_known(self, name: str = "price", *, max_age: int | None = None) -> FloatArray:
+        """Return one field with the last value of each asset carried forward.
 
-        A new array at every call. Row i depends on rows up to i alone.
+        Parameters
+        ----------
+        name : str
+            A field of the panel.
+        max_age : int, optional
+            Oldest value that still counts, in steps of the grid; by default a value counts until
+            the next one.
+
+        Returns
+        -------
+        (rows, assets)
+            A new array at every call; NaN before an asset's first value. Row i depends on rows up
+            to i alone.
+
+        Raises
+        ------
+        ParameterError
+            No such field, or an age that is no integer of at least 0.
         """
-        values = np.array(self.array(name), dtype=np.float64)
-        carry_forward(values)
-        return values
+        return fill.last_known(self.array(name), self._places, max_age=max_age)
+
+    def log_returns(
+        self, name: str = "price", *, max_gap: int | None = None, per_step: bool = False
+    ) -> FloatArray:
+        r"""Return each asset's log returns from quote to quote.
+
+        Parameters
+        ----------
+        name : str
+            A field of the panel: ``"price"`` or ``"unrounded"``.
+        max_gap : int, optional
+            Longest gap that a return may span, in steps of the grid: 1 leaves neighbours alone. By
+            default any.
+        per_step : bool
+            Whether a return over k steps is divided by the root of k.
+
+        Returns
+        -------
+        (rows, assets)
+            Known at their row; NaN where an asset has no quote, none before it in the panel, or too
+            long a gap. A missing quote never counts as a return of zero.
+
+        Raises
+        ------
+        ParameterError
+            No such field, or a gap that is no integer of at least 1.
+
+        Notes
+        -----
+        With an asset's neighbouring quotes at the rows :math:`s < t`, k steps of the grid apart:
+
+        .. math:: r_t = \ln P_t - \ln P_s, \quad \text{per step}: r_t / \sqrt{k}
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> days = pd.date_range("2020-01-01", periods=3)
+        >>> panel = Panel.from_frame(pd.DataFrame({"a": [1.0, np.nan, 4.0]}, index=days), step="1D")
+        >>> panel.log_returns()[:, 0].round(3).tolist()
+        [nan, 1.386]
+        >>> panel.log_returns(max_gap=1)[:, 0].tolist()
+        [nan, nan]
+        """
+        return fill.log_returns(self.array(name), self._places, max_gap=max_gap, per_step=per_step)
 
     # -- parts -------------------------------------------------------------------------------------
 
@@ -557,31 +668,173 @@ class Panel:
     # -- storage -----------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the panel to one Parquet file, with a checksum; whole or not at all."""
-        from statarb.data.storage import save_panel
+        """Write the panel to one Parquet file, with a checksum; whole or not at all.
 
-        save_panel(self, path)
+        Parameters
+        ----------
+        path : path
+            The file.
+
+        Raises
+        ------
+        DataError
+            Labels that are neither integers nor text, or metadata that JSON cannot hold.
+        """
+        storage.write_arrays(path, self.header(), self._stamps, self._columns(), self.digest())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Panel:
         """Read a panel written by :meth:`save`.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+
+        Returns
+        -------
+        Panel
 
         Raises
         ------
         DataError
             The file is missing, is no panel, or its content does not match its checksum.
         """
-        from statarb.data.storage import load_panel
-
-        return load_panel(path)
+        stored = storage.read_arrays(path)
+        try:
+            panel = cls.from_header(stored.header, stored.times, stored.arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{path} cannot be read as a panel: {error}; make it again with `statarb ingest`"
+            ) from error
+        if panel.digest() != stored.digest:
+            raise DataError(
+                f"{path} is damaged: its content does not match its checksum; make it again with "
+                "`statarb ingest`"
+            )
+        return panel
 
     def digest(self) -> str:
         """Return a hash of all that the panel holds; equal panels have equal digests on every
         machine.
         """
-        from statarb.data.storage import panel_digest
+        return storage.arrays_digest(self.header(), self._grid, self._rows, self._columns())
 
-        return panel_digest(self)
+    def header(self) -> dict[str, Any]:
+        """Return what the panel holds beside its arrays, as JSON can hold it.
+
+        Returns
+        -------
+        dict
+            Times in microseconds since 1970; :meth:`from_header` makes a panel of it.
+
+        Raises
+        ------
+        DataError
+            A label that is neither an integer nor text.
+        """
+        return {
+            "assets": [storage.plain_label(asset) for asset in self._assets],
+            "symbol": [str(symbol) for symbol in self._table["symbol"]],
+            "name": [str(name) for name in self._table["name"]],
+            "grid": storage.packed_grid(self._grid, self._step),
+            "places": None if self._places is self._rows else self._places.tolist(),
+            "step": int(self._step.astype(np.int64)),
+            "now": None if self._now is None else int(self._now.astype(np.int64)),
+            "zone": None if self._zone is None else str(self._zone),
+            "numeraire": None if self.numeraire is None else storage.plain_label(self.numeraire),
+            "imputation": self.imputation,
+            "looks_ahead": self.looks_ahead,
+            "metadata": self.metadata,
+        }
+
+    @classmethod
+    def from_header(
+        cls, header: Mapping[str, Any], times: Stamps, arrays: Mapping[str, np.ndarray[Any, Any]]
+    ) -> Panel:
+        """Make a panel of a :meth:`header`, the times of its rows and their arrays.
+
+        Parameters
+        ----------
+        header : mapping
+            As :meth:`header` gives it.
+        times : (rows,) datetime64[us]
+            UTC.
+        arrays : mapping of str to (rows, assets) array
+            The fields, and ``observed`` where the panel is imputed.
+
+        Returns
+        -------
+        Panel
+        """
+        grid = storage.unpacked_grid(header["grid"], header["step"])
+        assets = pd.Index(header["assets"])
+        table = pd.DataFrame({"symbol": header["symbol"], "name": header["name"]}, index=assets)
+        fields = {name: values for name, values in arrays.items() if name != "observed"}
+        panel = cls(
+            grid,
+            np.searchsorted(grid, times).astype(np.int64),
+            assets,
+            closed(fields),
+            observed=arrays.get("observed"),
+            table=table,
+            step=np.timedelta64(header["step"], "us"),
+            numeraire=header["numeraire"],
+            imputation=header["imputation"],
+            looks_ahead=header["looks_ahead"],
+            metadata=header["metadata"],
+            zone=None if header["zone"] is None else as_zone(header["zone"]),
+        )
+        if header["places"] is not None:
+            panel._places = np.array(header["places"], dtype=np.int64)
+        if header["now"] is not None:
+            panel._now = np.datetime64(header["now"], "us")
+        return panel
+
+    def replaced(
+        self,
+        grid: Stamps,
+        rows: IntArray,
+        arrays: Mapping[str, AnyFloatArray],
+        *,
+        observed: BoolArray | None = None,
+        now: np.datetime64 | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Panel:
+        """Return a panel of the same assets with another grid and other arrays.
+
+        For tools that make markets of markets, as the checks of causality do; nothing of the old
+        arrays is kept.
+
+        Parameters
+        ----------
+        grid : (times,) datetime64[us]
+            UTC, strictly increasing.
+        rows : (rows,) int64
+            Positions of the rows in ``grid``.
+        arrays : mapping of str to (rows, assets) array
+            All fields.
+        observed : (rows, assets) bool, optional
+            What was quoted; by default every cell with a price.
+        now : datetime64[us], optional
+            Makes the panel a window that ends then.
+        metadata : mapping, optional
+            By default none.
+
+        Returns
+        -------
+        Panel
+        """
+        made = self._like(grid, rows, self._assets, arrays, observed, metadata=metadata or {})
+        made._now = now
+        return made
+
+    def _columns(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return the stored arrays by name, ``observed`` among them where the panel is imputed."""
+        columns: dict[str, np.ndarray[Any, Any]] = {name: self.array(name) for name in self.fields}
+        if self._observed is not None:
+            columns["observed"] = self._observed
+        return columns
 
     def equals(self, other: object) -> bool:
         """Whether ``other`` is a panel with the same grid, assets, arrays and mask, bit for bit."""
@@ -614,7 +867,7 @@ class Panel:
         return (
             f"Panel({len(self._assets)} assets x {len(self._grid)} times of "
             f"{step_text(self.step)}, "
-            f"{pd.Timestamp(self._grid[0])} to {self.now}, {share:.1f} % observed)"
+            f"{self.grid[0]} to {self.now}, {share:.1f} % observed)"
         )
 
     # -- inside ------------------------------------------------------------------------------------
@@ -640,7 +893,7 @@ class Panel:
         **changed: Any,
     ) -> Panel:
         """Return a panel of other arrays that keeps the rest, but for what is in ``changed``."""
-        names = ("table", "step", "numeraire", "imputation", "looks_ahead", "metadata")
+        names = ("table", "step", "numeraire", "imputation", "looks_ahead", "metadata", "zone")
         made = Panel(
             grid,
             rows,
@@ -659,6 +912,8 @@ class Panel:
         part._grid = grid
         part._stamps = self._stamps[low:high]
         part._rows = np.arange(high - low, dtype=np.int64) if rows is None else rows
+        part._places = self._places[low:high]
+        part._zone = self._zone
         part._assets = self._assets
         part._arrays = {name: values[low:high] for name, values in self._arrays.items()}
         part._observed = None if self._observed is None else self._observed[low:high]

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from statarb.data.panel import Panel
-from statarb.data.storage import assemble, panel_header
 from statarb.errors import DataError
 
 __all__ = ["SharedPanel", "shared"]
@@ -61,11 +60,11 @@ def shared(panel: Panel, folder: str | Path | None = None) -> Iterator[SharedPan
     try:
         for name in panel.fields:
             np.save(place / f"{name}.npy", panel.array(name))
-        if panel._observed is not None:
-            np.save(place / "observed.npy", panel._observed)
-        np.save(place / "times.npy", panel._stamps.astype(np.int64))
+        if panel.is_imputed:
+            np.save(place / "observed.npy", panel.observed_array)
+        np.save(place / "times.npy", panel.times_array.astype(np.int64))
         (place / "header.json").write_text(
-            json.dumps({**panel_header(panel), "fields": list(panel.fields)}), encoding="utf-8"
+            json.dumps({**panel.header(), "fields": list(panel.fields)}), encoding="utf-8"
         )
         yield SharedPanel(str(place))
     finally:
@@ -86,4 +85,4 @@ def _open(folder: str) -> Panel:
     names = [*header["fields"], *(["observed"] if (place / "observed.npy").exists() else [])]
     arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in names}
     times = np.load(place / "times.npy").astype("datetime64[us]")
-    return assemble(header, times, arrays)
+    return Panel.from_header(header, times, arrays)

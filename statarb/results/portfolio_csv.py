@@ -225,8 +225,10 @@ def validate_portfolio(
                 break
         if len(assets) != len(expected):
             report.add(1, 0, f"{len(assets)} assets; the panel has {len(expected)}")
-        if rows > panel.shape[0]:
-            report.add(rows + 1, 0, f"{rows} rows; the panel's grid has {panel.shape[0]} times")
+        if rows > panel.grid_shape[0]:
+            report.add(
+                rows + 1, 0, f"{rows} rows; the panel's grid has {panel.grid_shape[0]} times"
+            )
     if steps is not None and rows != steps:
         report.add(rows + 1, 0, f"{rows} rows; {steps} are wanted")
     problems = tuple(sorted(report.problems, key=lambda problem: (problem.line, problem.column)))

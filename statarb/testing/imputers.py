@@ -168,8 +168,8 @@ def _assert_only_missing_filled(
 ) -> None:
     if not (panel.grid.equals(filled.grid) and panel.assets.equals(filled.assets)):
         raise AssertionError(
-            f"{name} changes the grid or the assets of the panel from {panel.shape} to "
-            f"{filled.shape}; they must stay"
+            f"{name} changes the grid or the assets of the panel from {panel.grid_shape} to "
+            f"{filled.grid_shape}; they must stay"
         )
     before, after = panel.price, filled.price
     old, new = before.to_numpy(), after.to_numpy()

@@ -11,7 +11,7 @@ import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import FloatArray, IntArray
-from statarb.data.panel import Panel, carry_forward
+from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.volatility.arch_models import ArchForecaster
 from statarb.volatility.estimation import (
@@ -138,12 +138,7 @@ def rolling_volatility(
 
 
 def _returns(panel: Panel, field: str) -> FloatArray:
-    logs: FloatArray = np.log(np.array(panel.array(field), dtype=np.float64))
-    known = logs.copy()
-    carry_forward(known)
-    returns = np.full_like(logs, np.nan)
-    returns[1:] = logs[1:] - known[:-1]
-    return returns
+    return panel.log_returns(field)
 
 
 def _refit_rows(times: pd.DatetimeIndex, refit_every: str | pd.Timedelta) -> IntArray:

@@ -15,7 +15,7 @@ RULES = sa.TradingRules(capital=1_000.0, min_order=0.01, max_order=2.0)
 
 def weights(panel: sa.Panel, seed: int = 0, share: float = 1.0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    values = rng.random(panel.shape) * (rng.random(panel.shape) < share)
+    values = rng.random(panel.grid_shape) * (rng.random(panel.grid_shape) < share)
     return pd.DataFrame(
         values / np.maximum(values.sum(axis=1, keepdims=True), 1.0),
         index=panel.grid,
@@ -83,7 +83,7 @@ def test_changes_of_the_input_afterwards_do_not_reach_the_result():
 def test_sparse_weights_give_the_same_bits_in_every_layout(pattern, order):
     rng = np.random.default_rng(3)
     panel = make_panel(80, 150, missing=0.2)
-    values = np.zeros(panel.shape)
+    values = np.zeros(panel.grid_shape)
     fixed = rng.choice(150, 9, replace=False)
     for row in range(len(values)):
         cells = {

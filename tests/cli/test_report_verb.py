@@ -21,9 +21,7 @@ def market(tmp_path_factory):
         == 0
     )
     quotes, assets = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
-    assert (
-        main(["ingest", quotes, "--assets", assets, "--out", str(folder / "market.parquet")]) == 0
-    )
+    assert main(["ingest", quotes, "--coins", assets, "--out", str(folder / "market.parquet")]) == 0
     return folder
 
 

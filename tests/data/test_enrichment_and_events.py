@@ -94,9 +94,9 @@ def test_fields_that_do_not_align() -> None:
         (pd.Series([np.inf], index=[PANEL.times[0]]), "infinite"),
         (pd.Series(["high"], index=[PANEL.times[0]]), "must hold numbers"),
         (pd.Series([1.0, 2.0]), "must be indexed by times"),
-        (pd.Series([1.0, 2.0], index=[PANEL.times[1], PANEL.times[0]]), "not in order of time"),
+        (pd.Series([1.0, 2.0], index=[PANEL.times[0], PANEL.times[0]]), "duplicated time"),
         (pd.DataFrame([[1.0, 2.0]], index=[PANEL.times[0]], columns=[1442, 1442]), "twice"),
-        ([1.0], "must be a DataFrame"),
+        ([1.0], "must be indexed by times"),
     ):
         with pytest.raises(sa.DataError, match=message):
             PANEL.with_field("x", frame)

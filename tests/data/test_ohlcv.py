@@ -87,7 +87,7 @@ def test_pairs_share_one_grid(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no candles")
     panel = sa.read_ohlcv(tmp_path)
     assert list(panel.assets) == ["BTC/USDT", "ETH/USDT", "XRP/USDT:USDT-futures"]
-    assert panel.shape == (18, 3)
+    assert panel.grid_shape == (18, 3)
     assert len(panel.times) == 12
     assert panel.price["ETH/USDT"].dropna().index.tolist() == [
         pd.Timestamp("2018-01-25 00:10"),

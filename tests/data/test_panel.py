@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
-from statarb.data.panel import carry_forward
+from statarb.data import fill
 
 
 def make_panel(times: int = 60, assets: int = 4, *, seed: int = 0) -> sa.Panel:
@@ -36,7 +36,9 @@ def test_a_frame_comes_back_as_it_went_in() -> None:
     panel = sa.Panel.from_frame(prices)
     pd.testing.assert_frame_equal(panel.price, prices, check_freq=False, check_index_type=False)
     assert panel.observed.to_numpy().tolist() == prices.notna().to_numpy().tolist()
-    assert panel.shape == (4, 2)
+    assert (panel.shape, panel.grid_shape) == ((3, 2), (4, 2))
+    assert panel.array().shape == panel.shape
+    assert panel.price.shape == panel.grid_shape
     assert panel.rows.tolist() == [0, 1, 3], (
         "a time without any price is part of the grid, but no row"
     )
@@ -70,9 +72,24 @@ def test_the_price_stands_in_for_a_missing_unrounded_one() -> None:
     np.testing.assert_array_equal(panel.unrounded.to_numpy().ravel(), [1.01, 2.0, np.nan])
 
 
-def test_times_with_a_zone_become_utc() -> None:
+def test_times_with_a_zone_are_utc_inside_and_come_back_in_their_zone() -> None:
     prices = frame({1: [1.0, 2.0]}).tz_localize("Europe/Sofia")
-    assert sa.Panel.from_frame(prices).grid[0] == pd.Timestamp("2018-01-24 22:00")
+    panel = sa.Panel.from_frame(prices)
+    assert panel.grid_array[0] == np.datetime64("2018-01-24 22:00", "us")
+    pd.testing.assert_frame_equal(panel.price, prices, check_freq=False, check_index_type=False)
+
+
+def test_a_table_newest_first_is_put_in_order() -> None:
+    prices = frame({1: [1.0, 2.0, 4.0]})
+    volume = prices * 10.0
+    panel = sa.Panel.from_frame(prices[::-1], volume=volume)
+    assert panel.equals(sa.Panel.from_frame(prices, volume=volume[::-1]))
+    assert panel.price[1].tolist() == [1.0, 2.0, 4.0]
+
+
+def test_a_label_of_cash_is_refused_where_it_comes_in() -> None:
+    with pytest.raises(sa.DataError, match="an asset labelled 'USD', which is the label of cash"):
+        sa.Panel.from_frame(frame({"EUR": [1.0], "USD": [1.0]}))
 
 
 @pytest.mark.parametrize(
@@ -82,12 +99,11 @@ def test_times_with_a_zone_become_utc() -> None:
         (frame({1: [1.0, -2.0]}), r"-2.0 at 2018-01-25 00:05:00, asset 1"),
         (frame({1: [1.0, np.inf]}), "must be positive and finite"),
         (frame({1: [np.nan, np.nan]}), "holds no price"),
-        (frame({1: [1.0, 2.0]}).iloc[::-1], "not in order of time"),
         (frame({1: [1.0, 2.0]}).iloc[[0, 0]], "duplicated time"),
         (frame({1: [1.0, 2.0]}).reset_index(drop=True), "indexed by times"),
         (pd.concat([frame({1: [1.0]}), frame({1: [1.0]})], axis=1), "column 1 twice"),
         (frame({1: ["a", "b"]}), "must hold numbers"),  # type: ignore[list-item]
-        (pd.DataFrame(), "at least one row"),
+        (frame({1: [1.0]}).iloc[:0], "at least one row"),
     ],
 )
 def test_frames_that_are_refused(prices: pd.DataFrame, words: str) -> None:
@@ -98,7 +114,7 @@ def test_frames_that_are_refused(prices: pd.DataFrame, words: str) -> None:
 def test_other_refusals() -> None:
     prices = frame({1: [1.0, 2.0]})
     with pytest.raises(sa.DataError, match="must be a pandas DataFrame"):
-        sa.Panel.from_frame(prices[1])  # type: ignore[arg-type]
+        sa.Panel.from_frame({"a": [1.0]})  # type: ignore[arg-type]
     with pytest.raises(sa.DataError, match="numeraire 7 is not a column"):
         sa.Panel.from_frame(prices, numeraire=7)
     with pytest.raises(sa.DataError, match="index of prices"):
@@ -225,11 +241,9 @@ def test_last_known_is_the_forward_fill_of_pandas() -> None:
     np.testing.assert_array_equal(panel.last_known(), expected)
 
 
-def test_carry_forward_of_awkward_arrays() -> None:
+def test_last_known_of_awkward_arrays() -> None:
     for values in (np.full((3, 1), np.nan), np.ones((1, 2)), np.empty((0, 2))):
-        copy = values.copy()
-        carry_forward(copy)
-        np.testing.assert_array_equal(copy, values)
+        np.testing.assert_array_equal(fill.last_known(values), values)
 
 
 def test_with_arrays_replaces_and_keeps() -> None:
@@ -243,7 +257,9 @@ def test_with_arrays_replaces_and_keeps() -> None:
     np.testing.assert_array_equal(filled.observed_array, panel.observed_array)
     assert not filled.equals(panel)
     assert filled.window(panel.times[5]).imputation == "one"
-    every = panel.with_arrays({"price": np.ones(panel.shape)}, rows=np.arange(panel.shape[0]))
+    every = panel.with_arrays(
+        {"price": np.ones(panel.grid_shape)}, rows=np.arange(panel.grid_shape[0])
+    )
     assert not every.price.isna().any(axis=None)
 
 

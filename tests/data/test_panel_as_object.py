@@ -61,7 +61,7 @@ def test_an_unknown_asset_is_guessed_by_symbol_and_by_spelling():
         with pytest.raises(sa.ParameterError, match="did you mean 1442"):
             panel.select([given])
     with pytest.raises(
-        sa.ParameterError, match=r"assets must be a list of coin ids, got 1442; give \[1442\]"
+        sa.ParameterError, match=r"assets must be a list of labels, got 1442; give \[1442\]"
     ):
         panel.select(1442)
     with pytest.raises(sa.ParameterError, match="assets must be a list"):
@@ -106,9 +106,9 @@ class _OfAnotherLibrary:
             ),
             r"prices\['Close'\]",
         ),
-        (pd.Series([1.0]), "pandas.Series; give prices.to_frame"),
-        (np.ones((2, 2)), "numpy.ndarray; give pd.DataFrame"),
-        (_OfAnotherLibrary(), "_OfAnotherLibrary; give prices.to_pandas"),
+        (pd.Series([1.0]), "indexed by times, got row numbers"),
+        (np.ones((2, 2)), r"give an array as pd.DataFrame\(prices, index=times"),
+        (_OfAnotherLibrary(), "a numpy array, got a .*_OfAnotherLibrary"),
         ({"a": [1.0]}, "got a builtins.dict"),
     ],
 )

@@ -414,7 +414,7 @@ def test_the_summary_shows_what_was_read_and_what_was_not(tmp_path: Path, table:
         "rows rejected": "1",
         "unparseable stamp": "1",
         "duplicates": "1",
-        "coins": "2",
+        "assets": "2",
         "times of the grid": "5",
         "times with a quote": "3",
         "cells with a quote": "4",

@@ -347,7 +347,7 @@ def test_arguments_that_are_refused(arguments: dict[str, object], words: str) ->
 
 
 def test_the_embedded_market_is_what_its_readme_says() -> None:
-    panel = sa.read_quotes(DATA, assets=DATA / "CSVData_coin.csv")
+    panel = sa.read_quotes(DATA, coins=DATA / "CSVData_coin.csv")
     made = sa.simulate_market(assets=30, days=12, seed=0)
     assert panel.shape == made.shape
     assert panel.table.equals(made.table)

@@ -119,7 +119,7 @@ def test_writing_to_the_input_is_refused() -> None:
 def test_hidden_random_state_is_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(AssertionError, match="not repeatable"):
-        check_causal(lambda panel: panel.price + rng.random(panel.shape))
+        check_causal(lambda panel: panel.price + rng.random(panel.grid_shape))
     check_causal(lambda panel: panel.price * np.random.default_rng(0).random(len(panel.assets)))
 
 

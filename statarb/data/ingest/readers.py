@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.time import Stamps, as_width, step_text
-from statarb.data.frames import closed
+from statarb.data.gridding import closed
 from statarb.data.ingest._engine.blocks import QuoteFile
 from statarb.data.ingest._engine.cells import LARGEST_GRID, Cells
 from statarb.data.ingest._engine.fields import split_line
@@ -207,7 +207,7 @@ def ingest_summary(panel: Panel) -> str:
     ingest = panel.metadata.get("ingest")
     if ingest is None:
         raise DataError("the panel was not read from quote files: its metadata has no 'ingest'")
-    times, assets = panel.shape
+    times, assets = panel.grid_shape
     cells = int(panel.observed_array.sum())
     rows: list[tuple[str, int, str]] = [
         (

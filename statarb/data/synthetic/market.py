@@ -12,7 +12,7 @@ import pandas as pd
 from statarb._core.checks import check_integer, check_number
 from statarb._core.time import Stamps, as_stamp, as_width
 from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data.frames import closed
+from statarb.data.gridding import closed
 from statarb.data.panel import BITCOIN, Panel
 from statarb.data.synthetic._engine.market import (
     ALPHA,

@@ -1,85 +1,85 @@
-"""Tables of prices into arrays: numbers, labels and times checked, rows put on a regular grid,
-holes carried over.
-"""
+"""Tables of prices onto a grid: positive prices by time, merged cells, and the asset table."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from statarb._core.time import Stamps, as_stamps, as_width
+from statarb._core.tables import Table, read_table, shown
+from statarb._core.time import Stamps, as_width
 from statarb._core.typing import AnyFloatArray, FloatArray, IntArray
 from statarb.errors import DataError
 
-__all__ = ["as_floats", "carry_forward", "check_rows", "closed", "coin_table_of", "gridded_arrays"]
+__all__ = ["Gridded", "asset_table", "check_rows", "closed", "gridded_tables"]
 
 
-def gridded_arrays(
-    prices: pd.DataFrame, extra: Mapping[str, pd.DataFrame], step: str | pd.Timedelta | None
-) -> tuple[Stamps, IntArray, dict[str, AnyFloatArray]]:
+class Gridded(NamedTuple):
+    """Tables on a grid: its times, the rows with a price, the assets, and the arrays."""
+
+    grid: Stamps
+    rows: IntArray
+    assets: pd.Index
+    arrays: dict[str, AnyFloatArray]
+    zone: datetime.tzinfo | None
+
+
+def gridded_tables(
+    prices: Any, extra: Mapping[str, Any], step: str | pd.Timedelta | None
+) -> Gridded:
     """Return grid, rows and arrays of a panel made of tables; see :meth:`statarb.Panel.from_frame`.
 
     Parameters
     ----------
-    prices : DataFrame
+    prices : table
         Times x assets, as the user gave it.
-    extra : mapping of str to DataFrame
+    extra : mapping of str to table
         Further fields, by name. ``unrounded`` has the price where it has no number of its own.
     step : str or Timedelta, optional
         Of the grid; by default the times of ``prices`` are the grid.
 
     Returns
     -------
-    (times,) datetime64[us], (rows,) int64, dict of (rows, assets)
+    Gridded
         Rows without any price are left out.
 
     Raises
     ------
     DataError
-        What is no table of positive prices by increasing times, or labels that do not agree; names
-        the first place.
+        What is no table of positive prices by time, or labels that do not agree; names the first
+        place.
     ParameterError
         A step that is no positive time span.
     """
-    require_frame("prices", prices)
-    if prices.shape[0] == 0 or prices.shape[1] == 0:
-        raise DataError(f"prices must have at least one row and one column, got {prices.shape}")
-    if not prices.columns.is_unique:
-        twice = prices.columns[prices.columns.duplicated()].tolist()[0]
-        raise DataError(f"prices has the column {twice!r} twice; an asset has one column")
-    stamps = as_stamps("prices", prices.index)
-    arrays: dict[str, AnyFloatArray] = {"price": as_floats("prices", prices)}
-    for name, frame in extra.items():
-        arrays[name] = as_floats(name, same_labels(name, frame, prices))
-    require_positive("prices", arrays["price"], stamps, prices.columns)
+    read = read_table("prices", prices, times="required", infinite=True)
+    assert read.stamps is not None
+    if read.values.size == 0:
+        raise DataError(
+            f"prices must have at least one row and one column, got {read.values.shape}"
+        )
+    arrays: dict[str, AnyFloatArray] = {"price": read.values}
+    for name, table in extra.items():
+        arrays[name] = _same_labels(name, table, read)
+    require_positive(read, read.values)
     if "unrounded" in arrays:
         exact = arrays["unrounded"]
-        require_positive("unrounded", exact, stamps, prices.columns)
+        require_positive(read, exact, "unrounded")
         arrays["unrounded"] = np.where(
             np.isnan(exact) | np.isnan(arrays["price"]), arrays["price"], exact
         )
-    grid, rows = gridded(stamps, step)
+    grid, rows = gridded(read.stamps, step)
     if len(rows) != len(np.unique(rows)):
         arrays = {name: last_of_cell(values, rows) for name, values in arrays.items()}
         rows = rows[np.append(np.diff(rows) > 0, True)]
     some = ~np.isnan(arrays["price"]).all(axis=1)
     if not some.any():
-        raise DataError(f"prices holds no price: all {prices.size} cells are missing")
+        raise DataError(f"prices holds no price: all {read.values.size} cells are missing")
     if not some.all():
         arrays, rows = {name: values[some] for name, values in arrays.items()}, rows[some]
-    return grid, rows, closed(arrays)
-
-
-def as_floats(name: str, frame: pd.DataFrame) -> FloatArray:
-    """Return a frame's numbers as a new array in C order."""
-    try:
-        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{name} must hold numbers: {error}") from error
-    return np.array(values, dtype=np.float64, order="C", copy=True)
+    return Gridded(grid, rows, read.labels.rename(None), closed(arrays), read.zone)
 
 
 def closed(arrays: dict[str, AnyFloatArray]) -> dict[str, AnyFloatArray]:
@@ -95,19 +95,19 @@ def closed(arrays: dict[str, AnyFloatArray]) -> dict[str, AnyFloatArray]:
     return arrays
 
 
-def same_labels(name: str, frame: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with the columns of ``prices``, whose index it must have."""
-    if not frame.index.equals(prices.index):
+def _same_labels(name: str, table: Any, prices: Table) -> FloatArray:
+    """Return a field's numbers under the columns of ``prices``, whose times it must have."""
+    read = read_table(name, table, times="required", infinite=True)
+    if not np.array_equal(read.stamps, prices.stamps):  # type: ignore[arg-type]
         raise DataError(
             f"{name} must have the index of prices; align it first with "
             f"{name}.reindex(prices.index)"
         )
-    absent = prices.columns.difference(frame.columns)
-    if len(absent):
-        raise DataError(
-            f"{name} has no column {absent.tolist()[0]!r}; it must have the columns of prices"
-        )
-    return frame[list(prices.columns)]
+    column = read.labels.get_indexer(prices.labels)
+    if (column < 0).any():
+        absent = prices.labels[int(np.flatnonzero(column < 0)[0])]
+        raise DataError(f"{name} has no column {shown(absent)}; it must have the columns of prices")
+    return np.ascontiguousarray(read.values[:, column])
 
 
 def check_rows(grid: Stamps, rows: IntArray) -> None:
@@ -124,32 +124,7 @@ def check_rows(grid: Stamps, rows: IntArray) -> None:
         )
 
 
-def require_frame(name: str, table: Any) -> None:
-    """Raise :class:`DataError` where a table is no DataFrame of one level of columns; says how to
-    make it one.
-    """
-    if isinstance(table, pd.DataFrame):
-        if table.columns.nlevels > 1:
-            label = table.columns.tolist()[0]
-            raise DataError(
-                f"{name} has columns of {table.columns.nlevels} levels, the first {label!r}; an "
-                "asset has one label: "
-                f"choose a part, for example {name}[{label[0]!r}] or {name}.xs({label[0]!r}, "
-                "axis=1)"
-            )
-        return
-    kind = f"{type(table).__module__.partition('.')[0]}.{type(table).__qualname__}"
-    hint = ""
-    if isinstance(table, pd.Series):
-        hint = f"; give {name}.to_frame('asset')"
-    elif isinstance(table, np.ndarray):
-        hint = f"; give pd.DataFrame({name}, index=times, columns=assets)"
-    elif callable(getattr(table, "to_pandas", None)):
-        hint = f"; give {name}.to_pandas().set_index('time'), where 'time' is its column of times"
-    raise DataError(f"{name} must be a pandas DataFrame, times x assets, got a {kind}{hint}")
-
-
-def require_positive(name: str, values: AnyFloatArray, stamps: Stamps, labels: pd.Index) -> None:
+def require_positive(read: Table, values: AnyFloatArray, name: str = "prices") -> None:
     """Raise :class:`DataError` where a price is zero, negative or infinite; names the first."""
     with np.errstate(invalid="ignore"):
         bad = (values <= 0.0) | np.isinf(values)
@@ -157,9 +132,7 @@ def require_positive(name: str, values: AnyFloatArray, stamps: Stamps, labels: p
         row, column = (int(place[0]) for place in np.nonzero(bad))
         raise DataError(
             f"{name} must be positive and finite, or NaN where there is none; {int(bad.sum())} are "
-            "not, the first is "
-            f"{values[row, column]} at {pd.Timestamp(stamps[row])}, asset "
-            f"{labels.tolist()[column]!r}; "
+            f"not, the first is {values[row, column]} {read.place(row, column)}; "
             f"set them to NaN with {name}.where({name} > 0)"
         )
 
@@ -188,15 +161,7 @@ def last_of_cell(values: AnyFloatArray, position: IntArray) -> AnyFloatArray:
     return merged
 
 
-def carry_forward(values: AnyFloatArray) -> None:
-    """Replace each NaN by the last number above it in its column, in place."""
-    for row in range(1, len(values)):
-        hole = np.isnan(values[row])
-        if hole.any():
-            values[row, hole] = values[row - 1, hole]
-
-
-def coin_table_of(table: pd.DataFrame | None, assets: pd.Index) -> pd.DataFrame:
+def asset_table(table: pd.DataFrame | None, assets: pd.Index) -> pd.DataFrame:
     """Return symbol and name of each asset; the id stands in where a table has none."""
     blank = pd.DataFrame(
         {"symbol": [str(asset) for asset in assets], "name": [str(asset) for asset in assets]},
@@ -207,7 +172,7 @@ def coin_table_of(table: pd.DataFrame | None, assets: pd.Index) -> pd.DataFrame:
     missing = {"symbol", "name"} - set(table.columns)
     if missing:
         raise DataError(
-            f"the coin table must have the columns 'symbol' and 'name', got {list(table.columns)}"
+            f"the asset table must have the columns 'symbol' and 'name', got {list(table.columns)}"
         )
     if table.index is assets:
         return table
