@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_integer
+from statarb._core.params import fresh_copy
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.investors.base import PeriodicInvestor, context_of, fresh_copy, weights_of
+from statarb.investors.base import PeriodicInvestor, context_of, weights_of
 from statarb.investors.benchmarks.moments import recent_returns
 from statarb.investors.universe import check_universe
 from statarb.rules import Context

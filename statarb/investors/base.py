@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import functools
-import inspect
 import zlib
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from statarb._core.checks import check_choice, check_integer
+from statarb._core.checks import check_integer
+from statarb._core.params import Parameters, Registry
+from statarb._core.time import as_stamp
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.base import clone as clone_forecaster
 from statarb.investors.universe import last_prices, listed
 from statarb.rules import Context, TradingRules
 
@@ -30,7 +28,6 @@ __all__ = [
     "anchor",
     "as_investor",
     "context_of",
-    "fresh_copy",
     "largest_order",
     "make_investor",
     "register",
@@ -69,41 +66,12 @@ class Investor(Protocol):
         ...
 
 
-InvestorFactory = Callable[..., Any]
-F = TypeVar("F", bound=InvestorFactory)
 B = TypeVar("B", bound="BaseInvestor")
 
-INVESTORS: dict[str, InvestorFactory] = {}
-"""Registered names, and what makes an investor of them."""
+INVESTORS = Registry("investor")
+"""Registered names and their factories."""
 
-
-def register(name: str) -> Callable[[F], F]:
-    """Register a class, or a function that returns an investor, under a name (decorator).
-
-    Parameters
-    ----------
-    name : str
-        What :func:`make_investor` and the command line call it.
-
-    Raises
-    ------
-    ParameterError
-        The name is taken by something else.
-    """
-
-    def add(factory: F) -> F:
-        known = INVESTORS.get(name)
-        if known is not None and _origin(known) != _origin(factory):
-            raise ParameterError(
-                f"name must be new, got {name!r}, which is registered for "
-                f"{'.'.join(_origin(known))}"
-            )
-        INVESTORS[name] = factory
-        if isinstance(factory, type) and issubclass(factory, BaseInvestor):
-            factory.key = name
-        return factory
-
-    return add
+register = INVESTORS.register
 
 
 def make_investor(name: str, **params: Any) -> Any:
@@ -116,6 +84,10 @@ def make_investor(name: str, **params: Any) -> Any:
     **params
         Parameters of its constructor.
 
+    Returns
+    -------
+    Investor
+
     Raises
     ------
     ParameterError
@@ -127,14 +99,7 @@ def make_investor(name: str, **params: Any) -> Any:
     >>> make_investor("momentum", top=1).name
     'momentum(top=1)'
     """
-    factory = INVESTORS[check_choice("investor", name, sorted(INVESTORS))]
-    accepted = inspect.signature(factory).parameters
-    if params and not accepted:
-        raise ParameterError(f"{name!r} takes no parameters, got {next(iter(params))!r}")
-    if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted.values()):
-        for given in params:
-            check_choice(f"parameter of {name!r}", given, list(accepted))
-    return factory(**params)
+    return INVESTORS.make(name, **params)
 
 
 def as_investor(investor: Any) -> Any:
@@ -144,6 +109,10 @@ def as_investor(investor: Any) -> Any:
     ----------
     investor : Investor or str
         An object with ``name`` and ``decide``, or a key of ``INVESTORS``.
+
+    Returns
+    -------
+    Investor
 
     Raises
     ------
@@ -170,8 +139,8 @@ def as_investor(investor: Any) -> Any:
     )
 
 
-class BaseInvestor:
-    """Parameters, copies and names in the manner of scikit-learn.
+class BaseInvestor(Parameters):
+    """Base of the investors: parameters, copies and names in the manner of scikit-learn.
 
     A subclass is usually a dataclass whose fields are its parameters. It defines :meth:`decide`; it
     checks its parameters in :meth:`check`; what it learns along the path lives in attributes that
@@ -200,7 +169,8 @@ class BaseInvestor:
     def name(self) -> str:
         """Key and the parameters that differ from their defaults, as ``momentum(top=1)``."""
         key = self.key or type(self).__name__
-        changed = ", ".join(f"{name}={_short(value)}" for name, value in self._changed())
+        params = self.changed_params()
+        changed = ", ".join(f"{name}={_short(value)}" for name, value in params.items())
         return f"{key}({changed})" if changed else key
 
     def check(self) -> None:
@@ -233,6 +203,11 @@ class BaseInvestor:
         panel : Panel
             The rows on which it will be judged.
 
+        Returns
+        -------
+        BaseInvestor
+            Itself.
+
         Raises
         ------
         ParameterError
@@ -242,63 +217,6 @@ class BaseInvestor:
             f"{self.name} decides without hindsight; fit_hindsight is for investors with hindsight "
             "= True"
         )
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters of the constructor by name.
-
-        Parameters
-        ----------
-        deep : bool
-            Whether to add the parameters of a parameter, as ``investor__top``.
-        """
-        params = {name: getattr(self, name) for name in _signature(type(self))}
-        if deep:
-            for name, value in list(params.items()):
-                if hasattr(value, "get_params") and not isinstance(value, type):
-                    params.update(
-                        {f"{name}__{inner}": part for inner, part in value.get_params().items()}
-                    )
-        return params
-
-    def set_params(self: B, **params: Any) -> B:
-        """Change parameters and start afresh.
-
-        Parameters
-        ----------
-        **params
-            Parameters of the constructor; those of a parameter as ``investor__top``.
-
-        Raises
-        ------
-        ParameterError
-            Unknown parameter, or a value out of range.
-        """
-        accepted = list(_signature(type(self)))
-        for name, value in params.items():
-            outer, _, inner = name.partition("__")
-            check_choice(f"parameter of {type(self).__name__}", outer, accepted)
-            if inner:
-                getattr(self, outer).set_params(**{inner: value})
-            else:
-                setattr(self, outer, value)
-        self.__post_init__()
-        return self
-
-    def clone(self: B) -> B:
-        """Return an investor with the same parameters that has learnt nothing."""
-        return type(self)(
-            **{name: fresh_copy(value) for name, value in self.get_params(deep=False).items()}
-        )
-
-    def __repr__(self) -> str:
-        changed = ", ".join(f"{name}={value!r}" for name, value in self._changed())
-        return f"{type(self).__name__}({changed})"
-
-    def _changed(self) -> Iterator[tuple[str, Any]]:
-        for name, parameter in _signature(type(self)).items():
-            value = getattr(self, name)
-            if parameter.default is inspect.Parameter.empty or not _same(value, parameter.default):
-                yield name, value
 
 
 class PeriodicInvestor(BaseInvestor):
@@ -346,7 +264,7 @@ class PeriodicInvestor(BaseInvestor):
         See :meth:`Investor.decide`.
         """
         context = context_of(context, window)
-        stamps = window._stamps
+        stamps = window.times_array
         if len(stamps) < self.min_rows:
             return None
         if self._newest is not None:
@@ -440,7 +358,7 @@ class _Order(NamedTuple):
 
     target: FloatArray
     held: FloatArray
-    time: pd.Timestamp
+    time: np.datetime64
     price: FloatArray
     asked: BoolArray
     waiting: BoolArray
@@ -453,7 +371,7 @@ class _Order(NamedTuple):
         return cls(
             target,
             held.copy(),
-            context.time,
+            as_stamp("time", context.time),
             last_prices(window, PATIENCE),
             everything,
             ~everything,
@@ -685,22 +603,6 @@ def anchor(every: str) -> Callable[[pd.Timestamp], Any]:
     return lambda time: offset.rollback(time.normalize())
 
 
-def _signature(cls: type) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(cls).parameters
-
-
-def _origin(factory: InvestorFactory) -> tuple[str, str]:
-    return str(getattr(factory, "__module__", "")), str(
-        getattr(factory, "__qualname__", repr(factory))
-    )
-
-
-def _same(value: Any, default: Any) -> bool:
-    if value is default:
-        return True
-    return type(value) is type(default) and isinstance(value, Hashable) and bool(value == default)
-
-
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
@@ -716,22 +618,3 @@ def _short(value: Any) -> str:
             else f"{{{len(value)} values, {zlib.crc32(shown.encode()):08x}}}"
         )
     return getattr(value, "__name__", type(value).__name__)
-
-
-def fresh_copy(value: Any) -> Any:
-    """Return a copy that has learnt nothing: a clone where the value can be cloned, else a deep
-    copy.
-
-    Parameters
-    ----------
-    value : object
-        A parameter of an investor: an investor, a forecaster, an estimator of scikit-learn, or
-        anything else.
-    """
-    if isinstance(value, BaseInvestor):
-        return value.clone()
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        from sklearn.base import clone
-
-        return clone_forecaster(value) if isinstance(value, BaseForecaster) else clone(value)
-    return copy.deepcopy(value)

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice
+from statarb._core.params import fresh_copy
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.investors.base import BaseInvestor, fresh_copy, make_investor
+from statarb.investors.base import BaseInvestor, make_investor
 
 __all__ = ["RefusedInvestor", "parameter_grid"]
 
@@ -149,8 +150,10 @@ def _stem(base: Any, lists: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Return the common start of all names, and the base's parameters that are not defaults."""
     if not isinstance(base, BaseInvestor) or type(base).name is not BaseInvestor.name:
         return str(base.name), []
-    kept = [f"{name}={_label(value)}" for name, value in base._changed() if name not in lists]
-    return base.key or type(base).__name__, kept
+    kept = {name: value for name, value in base.changed_params().items() if name not in lists}
+    return base.key or type(base).__name__, [
+        f"{name}={_label(value)}" for name, value in kept.items()
+    ]
 
 
 def _labels(found: list[Any]) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from statarb._core.checks import check_integer
 from statarb._core.typing import BoolArray, FloatArray, IntArray
+from statarb.data.fill import last_known
 from statarb.data.panel import Panel
 
 __all__ = [
@@ -20,14 +21,7 @@ __all__ = [
     "last_prices",
     "listed",
     "quotes",
-    "steps_between",
 ]
-
-
-CLOSED = 5
-"""Longest time between two rows, in steps, that is a closed market and no gap: a weekend with a
-holiday on either side, of daily prices.
-"""
 
 
 def check_universe(max_assets: int | None, max_age: int) -> None:
@@ -89,7 +83,7 @@ def listed(window: Panel, max_age: int) -> BoolArray:
     (assets,) bool
         A price that was filled in is no quote.
     """
-    if window.imputation is None:
+    if not window.is_imputed:
         return np.asarray((~np.isnan(window.array("price")[-max_age:])).any(axis=0), dtype=np.bool_)
     return np.asarray(window.observed_array[-max_age:].any(axis=0), dtype=np.bool_)
 
@@ -110,30 +104,9 @@ def quotes(window: Panel, column: IntArray) -> FloatArray:
         Prices; NaN where there is no quote. A price that was filled in is no quote.
     """
     price = np.asarray(window.array("price")[:, column], dtype=np.float64)
-    if window.imputation is None:
+    if not window.is_imputed:
         return price
     return np.where(window.observed_array[:, column], price, np.nan)
-
-
-def steps_between(window: Panel, rows: int) -> FloatArray:
-    """Return the steps from each of the last rows of a window to the next.
-
-    Parameters
-    ----------
-    window : Panel
-        What may be seen.
-    rows : int
-        Number of rows, at least 1.
-
-    Returns
-    -------
-    (rows - 1,)
-        Elapsed time in steps of the grid; 1 where it is at most :data:`CLOSED` steps, so that a
-        weekend of daily prices is no gap.
-    """
-    elapsed = np.diff(window._stamps[-rows:]) / window.step.to_timedelta64()
-    steps: FloatArray = np.where(elapsed <= CLOSED, 1.0, elapsed)
-    return steps
 
 
 def last_prices(window: Panel, max_age: int, back: int = 0) -> FloatArray:
@@ -180,14 +153,8 @@ def carried(window: Panel, column: IntArray, rows: int | None = None) -> FloatAr
     (rows, n)
         NaN before an asset's first price.
     """
-    price: FloatArray = np.asarray(window.array("price")[:, column], dtype=np.float64)
-    first = 0 if rows is None else max(len(price) - rows, 0)
-    missing = np.isnan(price)
-    if missing.any():
-        source = np.where(missing, 0, np.arange(len(price), dtype=np.int32)[:, None])
-        np.maximum.accumulate(source, axis=0, out=source)
-        return np.take_along_axis(price, source[first:], axis=0)
-    return price[first:]
+    price = window.array("price")[:, column]
+    return last_known(price)[0 if rows is None else max(len(price) - rows, 0) :]
 
 
 def largest(size: FloatArray, count: FloatArray, labels: IntArray, number: int) -> IntArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from investor_markets import panel_of, random_prices, walk
+from investor_markets import panel_of, random_prices
 from sklearn.base import clone
 
 from statarb import ParameterError
@@ -22,7 +22,6 @@ from statarb.investors import (
     make_investor,
     register,
 )
-from statarb.investors.adapters import from_function
 from statarb.investors.base import weights_of
 
 
@@ -129,7 +128,7 @@ def test_an_investor_of_ones_own_can_be_registered() -> None:
             panel_of(random_prices(3, 2)), pd.Series(0.0, index=[1442, 1443])
         ).to_dict() == {1443: 0.5}
     finally:
-        del INVESTORS["half_for_a_test"]
+        INVESTORS._factories.pop("half_for_a_test")
 
 
 def test_a_parameter_that_is_an_investor_is_cloned_with_it() -> None:

@@ -42,7 +42,10 @@ def market():
 
 def small(**parameters):
     return StatArb(
-        forecaster=CrossAssetRidge(lags=1, scale_rows=48), scenarios=288, track_record=144, **parameters
+        forecaster=CrossAssetRidge(lags=1, scale_rows=48),
+        scenarios=288,
+        track_record=144,
+        **parameters,
     )
 
 

@@ -258,7 +258,7 @@ class AutonomousInvestor(SignalDriven):
         """
         self.reset()
         rules = TradingRules() if rules is None else rules
-        stamps, grid = panel._stamps, panel._grid
+        times, grid = panel.times, panel.grid_array
         low, high = 0, len(grid)
         if start is not None:
             low = int(np.searchsorted(grid, as_stamp("start", start), side="left"))
@@ -276,7 +276,7 @@ class AutonomousInvestor(SignalDriven):
             high = min(low + 288, last)
             block = self.signals(panel.row_slice(0, high), low, high, depth, context)["forecasts"]
             for row in range(low, high):
-                self._update(panel._window(stamps[row], depth), block[row - low], context)
+                self._update(panel.window(times[row], depth), block[row - low], context)
         return self
 
     def log_frame(self) -> pd.DataFrame:
@@ -322,7 +322,7 @@ class AutonomousInvestor(SignalDriven):
 
     def _update(self, window: Panel, forecasts: FloatArray, context: Context) -> None:
         """Advance the paper accounts by the rows that the window newly shows."""
-        stamps = window._stamps
+        stamps = window.times_array
         last = len(stamps) - 1
         if self._newest is None:
             first = last - self._warm_up_rows(len(stamps), len(window.assets))
@@ -365,7 +365,7 @@ class AutonomousInvestor(SignalDriven):
             window.observed_array[:first, self._numeraire].any()
         )
         chosen: list[Candidate] = candidates([source.name for source in SOURCES])
-        start = window._stamps[first]
+        start = window.times_array[first]
         self._accounts = [
             PaperAccount(candidate, window, rules, start, lag) for candidate in chosen
         ]
@@ -390,9 +390,7 @@ class AutonomousInvestor(SignalDriven):
         with np.errstate(invalid="ignore"):
             self._log_price = np.where(np.isnan(price), self._log_price, np.log(price))
         quotes = (
-            price
-            if window._observed is None
-            else np.where(window.observed_array[-1], price, np.nan)
+            price if not window.is_imputed else np.where(window.observed_array[-1], price, np.nan)
         )
         if not self._tradable:
             self._tradable = bool(quotes[self._numeraire] > 0.0)

@@ -19,7 +19,6 @@ from statarb.errors import DataError, InfeasibleError
 from statarb.investors.benchmarks.baselines import BuyAndHold, BuyAndHoldEqualWeight, Momentum
 from statarb.investors.stat_arb.investor import StatArb
 from statarb.investors.stat_arb.lead_lag import EXIT_SHARE, band_weights
-from statarb.investors.universe import steps_between
 from statarb.rules import Context, TradingRules
 
 __all__ = [
@@ -274,8 +273,7 @@ class PaperAccount:
         self.account = Account(window, rules, start=pd.Timestamp(start))
         self.failures: Counter[str] = Counter()
         self._lag = lag
-        self._clock = 0.0
-        self._pending: deque[tuple[float, FloatArray | None]] = deque()
+        self._pending: deque[tuple[int, FloatArray | None]] = deque()
         self._due: FloatArray | None = None
         self._value = self.account.value
 
@@ -307,12 +305,11 @@ class PaperAccount:
         if self._lag == 0:
             self._trade(self._decision(known), tradable)
             return growth
-        if self._pending:
-            self._clock += float(steps_between(known.window, 2).sum())
-        while self._pending and self._pending[0][0] <= self._clock - self._lag:
+        place = int(known.window.places[-1])
+        while self._pending and self._pending[0][0] <= place - self._lag:
             self._due = self._pending.popleft()[1]
         self._trade(self._due, tradable)
-        self._pending.append((self._clock, self._decision(known)))
+        self._pending.append((place, self._decision(known)))
         return growth
 
     def _trade(self, target: FloatArray | None, tradable: bool) -> None:

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from statarb._core.numeric import FLOOR
 from statarb._core.typing import FloatArray, IntArray
+from statarb.data.fill import log_returns
 from statarb.data.panel import Panel
-from statarb.investors.universe import choose_assets, quotes, steps_between
+from statarb.investors.universe import choose_assets, quotes
 
 __all__ = ["MOVES", "RecentReturns", "covariance", "recent_returns"]
 
@@ -65,8 +67,8 @@ def recent_returns(
         An asset needs a price in the last ``max_age`` rows, and one by the first ``max_age`` rows
         of the lookback.
     count_rows : bool
-        Whether a step is a row of the window, whatever time lies between two of them. By default
-        steps are those of the grid, see :func:`~statarb.investors.universe.steps_between`.
+        Whether a step is a row of the window, whatever lies between two of them. By default steps
+        are those of the grid.
     least_moves : float
         Share of the rows in which the price of an asset must move, lest it is left out.
 
@@ -85,32 +87,17 @@ def recent_returns(
     column = choose_assets(window, max_assets, max_age)
     price = quotes(window, column)[-lookback:]
     rows = len(price)
-    clock = (
-        np.arange(rows, dtype=np.float64)
-        if count_rows
-        else np.concatenate([[0.0], np.cumsum(steps_between(window, rows))])
-    )
-    quoted = ~np.isnan(price)
+    places = np.arange(rows) if count_rows else window.places[-rows:]
+    returns = log_returns(price, places, per_step=True)[1:]
+    moves = (np.abs(np.nan_to_num(returns)) > FLOOR).sum(axis=0)
+    usable = ~np.isnan(price[:max_age]).all(axis=0) & (moves >= least_moves * len(returns))
+    column, price, returns = column[usable], price[:, usable], returns[:, usable]
     # row of the last quote up to each row; -1 before the first
-    last = np.maximum.accumulate(np.where(quoted, np.arange(rows)[:, None], -1), axis=0)
-    returns = np.full((max(rows - 1, 0), len(column)), np.nan)
-    here, asset = np.nonzero(quoted[1:] & (last[:-1] >= 0))
-    before = last[here, asset]
-    returns[here, asset] = np.log(price[here + 1, asset] / price[before, asset]) / np.sqrt(
-        clock[here + 1] - clock[before]
-    )
-    usable = quoted[:max_age].any(axis=0) & (
-        (np.nan_to_num(returns) != 0.0).mean(axis=0) >= least_moves if rows > 1 else False
-    )
-    column, returns, last, price = (
-        column[usable],
-        returns[:, usable],
-        last[:, usable],
-        price[:, usable],
-    )
+    quoted_row = np.where(np.isnan(price), -1, np.arange(rows)[:, None])
+    last = np.maximum.accumulate(quoted_row, axis=0)
     refresh = _refresh_times(last)
     known = np.log(np.take_along_axis(price, last[refresh], axis=0))
-    synchronous = np.diff(known, axis=0) / np.sqrt(np.diff(clock[refresh]))[:, None]
+    synchronous = np.diff(known, axis=0) / np.sqrt(np.diff(places[refresh]))[:, None]
     return RecentReturns(
         column, np.ascontiguousarray(returns), np.ascontiguousarray(synchronous), refresh[1:] - 1
     )

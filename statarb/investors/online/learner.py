@@ -437,5 +437,5 @@ def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None, 
     return (
         window.array("price")[row],
         window.array("market_cap")[row] if "market_cap" in window.fields else None,
-        None if window.imputation is None else window.observed_array[row],
+        None if not window.is_imputed else window.observed_array[row],
     )

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import FLOOR, varies
 from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, OnlineLearner, remap
@@ -80,10 +81,10 @@ class OLMAR(OnlineLearner):
             expected = np.nanmean(price, axis=0) / price[-1]
         else:
             expected = self._expected = self.alpha + (1.0 - self.alpha) * self._expected / relative
+        if not varies(expected, scale=1.0):
+            return portfolio
         excess = expected - expected.mean()
         spread = float(excess @ excess)
-        if spread == 0.0:
-            return portfolio
         step = max(0.0, self.epsilon - float(portfolio @ expected)) / spread
         return project_simplex(portfolio + step * excess)
 
@@ -137,10 +138,10 @@ class PAMR(OnlineLearner):
 
     def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
         """Return the portfolio for the next row; see :meth:`OnlineLearner.update`."""
+        if not varies(relative, scale=1.0):
+            return portfolio
         excess = relative - relative.mean()
         spread = float(excess @ excess)
-        if spread == 0.0:
-            return portfolio
         loss = max(0.0, float(portfolio @ relative) - self.epsilon)
         step = loss / (spread + (0.5 / self.aggressiveness if self.variant == 2 else 0.0))
         if self.variant == 1:
@@ -313,7 +314,7 @@ def _standardised(values: FloatArray) -> FloatArray:
     centred = values - values.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
     # a column that varies by rounding alone does not vary
-    standardised: FloatArray = centred / np.where(length > 1e-12, length, np.inf)
+    standardised: FloatArray = centred / np.where(length > FLOOR, length, np.inf)
     return standardised
 
 

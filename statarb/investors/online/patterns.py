@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from statarb._core.checks import check_integer, check_number
+from statarb._core.numeric import FLOOR
 from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, MarketInvestor
@@ -99,7 +100,7 @@ def similar_rows(relatives: FloatArray, window: int, rho: float) -> IntArray:
     total, square = sums[0], sums[1]
     spread = square - total**2 / length
     scale = np.sqrt(np.maximum(spread[:count] * spread[count], 0.0))
-    varies = scale > 1e-12 * np.sqrt(square[:count] * square[count])
+    varies = scale > FLOOR * np.sqrt(square[:count] * square[count])
     covariance = cross - total[:count] * total[count] / length
     correlation = np.where(varies, covariance / np.where(varies, scale, 1.0), 0.0)
     return np.flatnonzero(correlation >= rho) + window

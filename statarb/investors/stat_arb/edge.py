@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from statarb._core.typing import FloatArray
+from statarb.data.fill import last_known
 from statarb.data.panel import Panel
-from statarb.forecasting.features import carried
 from statarb.investors.stat_arb.forecasts import (
     after_lag,
     forecasts_from,
@@ -167,7 +167,5 @@ def _known_prices(panel: Panel, first: int, last: int, depth: int) -> tuple[int,
     """
     low = max(0, first + 1 - depth)
     begin = max(0, first)
-    price = carried(np.asarray(panel.array("price")[low:last], dtype=np.float64), depth)[
-        begin - low :
-    ]
+    price = last_known(panel.array("price")[low:last], max_age=depth - 1)[begin - low :]
     return begin, np.log(price, out=price)

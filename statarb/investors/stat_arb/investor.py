@@ -262,7 +262,7 @@ class StatArb(SignalDriven):
         """Add the window's new rows to the scenarios; start anew where it does not join on to the
         last one.
         """
-        stamps = window._stamps
+        stamps = window.times_array
         fresh: IntArray = (
             np.flatnonzero(stamps > self._newest) if self._newest is not None else np.arange(0)
         )
@@ -303,6 +303,6 @@ def _quoted_now(window: Panel) -> BoolArray:
     it.
     """
     quoted: BoolArray = (
-        ~np.isnan(window.array("price")[-1]) if window._observed is None else window._observed[-1]
+        ~np.isnan(window.array("price")[-1]) if not window.is_imputed else window.observed_array[-1]
     )
     return quoted
