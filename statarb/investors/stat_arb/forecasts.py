@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
@@ -40,8 +42,16 @@ def forecasts_from(forecaster: Any, panel: Panel, first: int, last: int, depth: 
     ready = max(first, least - 1)
     if ready < last and depth >= least:
         rows = np.arange(ready, last, dtype=np.int64)
-        found[ready - first :] = forecast_rows(forecaster, panel, rows, depth=depth).forecasts
+        # many small matrices: threads of BLAS cost ten times what they save
+        with _threads().limit(limits=1, user_api="blas"):
+            found[ready - first :] = forecast_rows(forecaster, panel, rows, depth=depth).forecasts
     return found
+
+
+@functools.cache
+def _threads() -> ThreadpoolController:
+    """Return the thread pools of this process, looked up once."""
+    return ThreadpoolController()
 
 
 def after_lag(forecast: Callable[[int], FloatArray], lag: int, horizon: int) -> FloatArray:
