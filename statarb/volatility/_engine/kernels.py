@@ -11,8 +11,8 @@ The variance is ``h_t = omega + (alpha + gamma 1(e_{t-1} < 0)) e_{t-1}^2 + beta 
 s, k, eta)``, all of them in boxes, with ``p = 1.003 - exp(u)``, ``alpha = 2 k s p``, ``alpha +
 gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p`` is the persistence, ``s``
 the share of news (alpha) in it, ``k`` the share of positive news in that. Series with little news
-fix hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays within
-reach.
+fix hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays
+within reach.
 """
 
 from __future__ import annotations
