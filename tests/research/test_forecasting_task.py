@@ -26,8 +26,8 @@ def study():
 
 
 def test_an_always_right_forecast_meets_all_moves_that_there_are(study):
-    """The share of moves is taken over the rows that D is taken over: those of one block, neighbours
-    among an asset's own quotes.
+    """The share of moves is taken over the rows of D: those of one block, neighbours among an
+    asset's own quotes.
     """
     rng = np.random.default_rng(0)
     price = pd.DataFrame(
