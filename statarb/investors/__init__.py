@@ -1,4 +1,4 @@
-"""Who decides: the wanted weights from a window and the holdings.
+"""Investors: target weights from a window and the holdings.
 
 Importing the package registers every investor of the library; see :func:`make_investor`.
 """
