@@ -119,7 +119,7 @@ class Parameters(NamedTuple):
 class Series:
     """Observed returns of all assets, one asset after the other, centred and of unit variance.
 
-    Attributes
+    Parameters
     ----------
     arrays : SeriesArrays
         The returns, and the backcast of each series as it is fitted.
@@ -150,7 +150,7 @@ class Series:
 class BatchFit:
     """What :func:`fit_array` found; arrays by asset.
 
-    Attributes
+    Parameters
     ----------
     parameters : Parameters
         In the scale of the returns.
