@@ -178,14 +178,14 @@ def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.Run) 
     for how in ("multiplied", "dropped"):
         changed = sa.testing.changed_future(planted, cut, how, seed=3)
         run = sa.walk_forward(AutonomousInvestor(), changed, start=START, end=cut, decision_lag=0)
-        pd.testing.assert_frame_equal(run.wanted, planted_run.wanted.loc[:cut])
+        pd.testing.assert_frame_equal(run.targets, planted_run.targets.loc[:cut])
 
 
 def test_jobs_blocks_and_checkpoints_change_nothing(
     planted: sa.Panel, planted_run: sa.Run, tmp_path: Path
 ) -> None:
     end = planted.grid[620]
-    expected = planted_run.wanted.loc[:end]
+    expected = planted_run.targets.loc[:end]
     assert len(expected)
     kept = {"block": 53, "checkpoint": tmp_path}
     # the last one takes up the last state that was kept
@@ -197,7 +197,7 @@ def test_jobs_blocks_and_checkpoints_change_nothing(
         run = sa.walk_forward(
             AutonomousInvestor(), planted, start=START, end=end, decision_lag=0, **options
         )
-        pd.testing.assert_frame_equal(run.wanted, expected)
+        pd.testing.assert_frame_equal(run.targets, expected)
         newest = max(tmp_path.rglob("*state-*"), default=None)
         if newest is not None:
             newest.unlink()

@@ -14,7 +14,7 @@ import pytest
 import statarb as sa
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import CrossAssetRidge
-from statarb.investors import SignalDriven, from_function
+from statarb.investors import SignalDriven
 from statarb.investors.base import weights_of
 from statarb.investors.stat_arb.forecasts import forecasts_from
 from tests.conftest import make_panel
@@ -44,19 +44,23 @@ class Risers(SignalDriven):
         return weights_of(window, rises / rises.sum()) if rises.any() else None
 
 
+class Alone:
+    """The same without signals."""
+
+    name = "alone"
+
+    def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
+        return Risers().decide(window, holdings)
+
+
 @pytest.mark.parametrize("lag", [0, 1])
 def test_a_walk_in_blocks_decides_as_decide_does(lag: int) -> None:
     panel = make_panel(150, 4, seed=4)
     options = {"start": "2018-01-24 22:00", "depth": None, "decision_lag": lag}
     blocks = sa.walk_forward(Risers(), panel, RULES, block=17, **options)
-    alone = sa.walk_forward(
-        from_function(lambda window, holdings: Risers().decide(window, holdings), "alone"),
-        panel,
-        RULES,
-        **options,
-    )
-    pd.testing.assert_frame_equal(blocks.wanted, alone.wanted, check_exact=True)
-    assert len(blocks.wanted) > 20
+    alone = sa.walk_forward(Alone(), panel, RULES, **options)
+    pd.testing.assert_frame_equal(blocks.targets, alone.targets, check_exact=True)
+    assert len(blocks.targets) > 20
     assert len(blocks.failures) == len(alone.failures) == 0
 
 

@@ -117,7 +117,7 @@ def test_the_path_depends_on_neither_blocks_nor_workers(market):
         other = sa.walk_forward(
             small(), market, RULES, decision_lag=0, n_jobs=n_jobs, block=block, **WALK
         )
-        pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
+        pd.testing.assert_frame_equal(whole.targets, other.targets, check_exact=True)
 
 
 def test_a_checkpoint_in_the_middle_changes_nothing(market, tmp_path):
@@ -131,7 +131,7 @@ def test_a_checkpoint_in_the_middle_changes_nothing(market, tmp_path):
         small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK
     )
     for other in (kept, again):
-        pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
+        pd.testing.assert_frame_equal(whole.targets, other.targets, check_exact=True)
 
 
 def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
@@ -139,7 +139,7 @@ def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
     the solver.
     """
     run = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
-    for time in run.wanted.index[5:60:10]:
+    for time in run.targets.index[5:60:10]:
         place = run.replay.value.index.get_loc(time)
         before = run.replay.weights[list(market.assets)].iloc[place - 1]
         growth = market.price.loc[time] / market.price.shift(1).loc[time]
@@ -149,7 +149,7 @@ def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
         alone = small().decide(market.window(time, 600), held, context)
         # weights are as exact as the root of the certificate's 1e-8
         np.testing.assert_allclose(
-            alone.reindex(market.assets).fillna(0.0), run.wanted.loc[time], atol=1e-4
+            alone.reindex(market.assets).fillna(0.0), run.targets.loc[time], atol=1e-4
         )
 
 
