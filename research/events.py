@@ -67,8 +67,8 @@ class Collector(BaseInvestor):
 
 
 def planted(panel: sa.Panel, share: float, seed: int) -> pd.DataFrame:
-    """Return a calendar of ``PER_ASSET`` events per asset, at times drawn at random, worth ``share``
-    of the price a day before.
+    """Return a calendar of ``PER_ASSET`` events per asset, at random times, worth ``share`` of the
+    price a day before.
 
     The price at the event itself would not do: the benefit would tell, at the price of now, where
     the price is going.

@@ -1,9 +1,10 @@
 """Time of one decision of every investor, at 1678 assets and windows of 2016 rows.
 
 Prints two sets of figures for each, in milliseconds: with the assets that it follows by default,
-and with all of them active. The first decision is listed apart: a learner then reads the whole window.
-Before timing it checks that the answers are portfolios, that the learners give the same when
-windows are skipped, and that the minimum variance is that of skfolio where skfolio is installed.
+and with all of them active. The first decision is listed apart: a learner then reads the whole
+window. Before timing it checks that the answers are portfolios, that the learners give the same
+when windows are skipped, and that the minimum variance is that of skfolio where skfolio is
+installed.
 """
 
 from __future__ import annotations
