@@ -138,8 +138,8 @@ def test_a_parameter_that_is_an_investor_is_cloned_with_it() -> None:
         share: float = 0.5
 
         def decide(self, window, holdings):
-            wanted = self.investor.decide(window, holdings)
-            return None if wanted is None else wanted * self.share
+            targets = self.investor.decide(window, holdings)
+            return None if targets is None else targets * self.share
 
     outer = Wrapped(Momentum(top=2))
     assert outer.get_params()["investor__top"] == 2

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import statarb as sa
 from statarb.forecasting.blocks import forecast_rows
@@ -91,3 +92,21 @@ def test_there_is_no_forecast_from_windows_that_are_too_short() -> None:
     assert np.isnan(forecasts_from(model, panel, 0, 200, model.min_rows - 1)).all()
     assert np.isnan(forecasts_from(model, panel, 0, model.min_rows - 1, 200)).all()
     assert forecasts_from(model, panel, 7, 7, 200).shape == (0, 3)
+
+
+def test_forecasts_are_made_with_one_thread_of_blas() -> None:
+    """Many small matrices: with more threads 19 assets took twenty times as long as 10."""
+    seen: list[int] = []
+
+    class Counting(CrossAssetRidge):
+        def forecast_block(self, *arguments):
+            seen.extend(
+                pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+            )
+            return super().forecast_block(*arguments)
+
+    panel = make_panel(220, 3, seed=1)
+    with threadpool_limits(limits=2, user_api="blas"):
+        forecasts_from(Counting(), panel, 150, 160, 200)
+    assert seen
+    assert set(seen) == {1}

@@ -97,8 +97,8 @@ def test_the_weights_are_those_of_the_stated_problem(market):
         max_trade=RULES.max_order * prices[-1, 0] / 20_000.0,
         solver="CLARABEL",
     )
-    wanted = investor.decide(window, held, context)
-    got = held if wanted is None else wanted.reindex(market.assets).fillna(0.0)
+    targets = investor.decide(window, held, context)
+    got = held if targets is None else targets.reindex(market.assets).fillna(0.0)
     # an interior-point answer is good to about 1e-7 of the objective, its weights to about the root
     # of that
     np.testing.assert_allclose(got, stated.array, atol=1e-4)
@@ -182,7 +182,7 @@ def test_further_forecasters_are_shrunk_by_their_own_track_record(market):
     assert (signal["shrinkage"][:, 1] < 0.2).all()
 
 
-def test_it_survives_holes_late_listings_and_a_first_window_of_a_few_rows():
+def test_it_survives_gaps_late_listings_and_a_first_window_of_a_few_rows():
     panel = make_panel(700, 5, seed=2, missing=0.3)
     for lag in (0, 1):
         run = sa.walk_forward(small(), panel, RULES, decision_lag=lag, start=None, depth=600)
