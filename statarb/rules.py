@@ -102,7 +102,17 @@ class TradingRules:
         return dataclasses.replace(self, min_order=0.0, max_order=math.inf, numeraire=None)
 
     def replace(self, **changes: object) -> TradingRules:
-        """Return the same rules with the fields in ``changes`` replaced."""
+        """Return the same rules with some fields replaced.
+
+        Parameters
+        ----------
+        **changes
+            New values by field.
+
+        Returns
+        -------
+        TradingRules
+        """
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 

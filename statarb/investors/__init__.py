@@ -56,6 +56,7 @@ from statarb.investors.online import (
     OnlineNewtonStep,
     UniversalPortfolio,
 )
+from statarb.investors.stat_arb.garch_forecasts import GarchStandardised
 from statarb.investors.stat_arb.investor import StatArb
 from statarb.investors.stat_arb.lead_lag import LeadLag
 
@@ -79,6 +80,7 @@ __all__ = [
     "ExponentiatedGradient",
     "FollowTheLeader",
     "FunctionInvestor",
+    "GarchStandardised",
     "InverseVolatility",
     "Investor",
     "LeadLag",

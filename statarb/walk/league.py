@@ -58,7 +58,8 @@ class League:
     table : DataFrame
         Ranked by G at the largest decision lag; the rows of one investor are neighbours, so that no
         result at lag 0 is seen without its delayed counterpart. ``rank_G`` and ``rank_return``
-        count among the rivals at the same lag: an investor in hindsight, or one that never made a usable decision,
+        count among the rivals at the same lag: an investor in hindsight, or one that never
+        made a usable decision,
         has no rank, and one that went bankrupt ranks below all others. ``G_low`` to ``rank_high``
         are 95 % intervals of the stationary bootstrap (``rank_low`` and ``rank_high`` of the rank
         by G), ``p_best`` the probability of the largest G, ``deflated_sharpe`` the probability of

@@ -232,10 +232,10 @@ class Run:
             )
         for reason, count in figures["reasons"].items():
             lines.append(f"  held cash or kept its holdings {count:,} times: {reason}")
-        for reason, group in self.failures.groupby("reason"):
+        for _, group in self.failures.groupby("reason"):
             first = group.iloc[0]
             lines.append(
-                f"  {len(group):,} decisions not used ({first['reason']}), the first at {first['time']}: "
-                f"{first['message']}"
+                f"  {len(group):,} decisions not used ({first['reason']}), the first at "
+                f"{first['time']}: {first['message']}"
             )
         return "\n".join(lines)

@@ -23,8 +23,8 @@ def market(tmp_path_factory):
         main(["simulate", "--assets", "22", "--days", "8.5", "--seed", "3", "--out", str(folder)])
         == 0
     )
-    quotes, assets = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
-    assert main(["ingest", quotes, "--coins", assets, "--out", str(folder / "market.parquet")]) == 0
+    quotes, coins = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
+    assert main(["ingest", quotes, "--coins", coins, "--out", str(folder / "market.parquet")]) == 0
     return folder
 
 
@@ -94,7 +94,7 @@ def test_run_ranks_every_investor_with_and_without_the_delay(market, tmp_path, c
         "run",
         "--quotes",
         str(market / "quotes.csv.gz"),
-        "--assets",
+        "--coins",
         str(market / "CSVData_coin.csv"),
         "--n-jobs",
         "1",
@@ -133,7 +133,7 @@ def test_a_grid_enters_the_league_point_by_point_and_can_be_resumed(market, tmp_
         "--grid",
         "moving_average_cross.slow=24",
         "--grid",
-        "hold.asset=1443",
+        "buy_and_hold.asset=1443",
     ]
     words = [
         "league",
@@ -148,14 +148,14 @@ def test_a_grid_enters_the_league_point_by_point_and_can_be_resumed(market, tmp_
     assert main(words) == 0
     first = pd.read_csv(tmp_path / "league.csv", keep_default_na=False)
     good, bad = (f"moving_average_cross(fast={fast}, slow=24)" for fast in (6, 48))
-    assert set(first["investor"]) == {good, bad, "hold(asset=1443)"}
+    assert set(first["investor"]) == {good, bad, "buy_and_hold(asset=1443)"}
     assert (first.loc[first["investor"] == bad, "rank_G"] == "").all()
     shown = capsys.readouterr().out
     assert f"{bad} at lag 1 could not decide at every step" in shown
     assert "95 % of rank" in shown
     assert main([*words, "--investor", "cash"]) == 0
     again = pd.read_csv(tmp_path / "league.csv", keep_default_na=False)
-    assert set(again["investor"]) == {good, bad, "hold(asset=1443)", "cash"}
+    assert set(again["investor"]) == {good, bad, "buy_and_hold(asset=1443)", "cash"}
     taken = [frame.loc[frame["investor"] == good, "seconds"].tolist() for frame in (first, again)]
     assert taken[0] == taken[1], "walked once"
 

@@ -189,7 +189,7 @@ def test_without_orders_and_without_a_unit():
     ]
     some = sa.replay(panel, pd.DataFrame({"a": [0.5, 0.51]}, index=TIMES[:2]), rules)
     ax = report.draw_orders(some, new_axes())
-    assert ax.get_xlabel().startswith("USD")
+    assert ax.get_xlabel().startswith("currency of the prices")
     assert [line.get_xdata()[0] for line in ax.lines] == [5.0]
     free = sa.replay(panel, pd.DataFrame({"a": [0.5]}, index=TIMES[:1]), rules.without_limits())
     assert report.draw_orders(free, new_axes()).lines[:] == []
@@ -318,7 +318,7 @@ def test_something_else_is_refused(draw):
 
 
 def test_frames_without_times_are_refused():
-    with pytest.raises(sa.DataError, match="times for index"):
+    with pytest.raises(sa.DataError, match="indexed by times"):
         report.draw_value(pd.DataFrame({"a": [1.0]}))
     with pytest.raises(
         sa.ParameterError, match="top must be an integer at least 1 and at most 7, got 8"

@@ -11,7 +11,7 @@ from statarb._core.checks import check_choice
 from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.base import BaseForecaster, clone
+from statarb.forecasting.base import BaseForecaster, clone, register
 from statarb.forecasting.features import moves
 from statarb.forecasting.linear import CrossAssetRidge
 from statarb.volatility.estimation import fitted_recursion
@@ -22,6 +22,7 @@ __all__ = ["GarchStandardised"]
 FIELD = "garch_sigma"
 
 
+@register("garch_ridge")
 class GarchStandardised(BaseForecaster):
     """A forecaster of returns divided by their GARCH volatility.
 
@@ -37,8 +38,8 @@ class GarchStandardised(BaseForecaster):
 
     Attributes
     ----------
-    parameters_ : (5, assets) array
-        ``mu, omega, alpha, gamma, beta`` of each asset, in log returns.
+    parameters_ : Recursion
+        ``mu, omega, alpha, gamma, beta`` (assets,) of each asset, in log returns.
     forecaster_ : Forecaster
         The inner one, fitted.
 
