@@ -91,6 +91,16 @@ class GarchStandardised(BaseForecaster):
     def fit(self, window: Panel) -> Self:
         """Fit the volatilities, and the forecaster on the window that shows them.
 
+        Parameters
+        ----------
+        window : Panel
+            What may be seen.
+
+        Returns
+        -------
+        GarchStandardised
+            Itself.
+
         Raises
         ------
         DataError
@@ -108,8 +118,17 @@ class GarchStandardised(BaseForecaster):
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return expected log returns over the horizon, from the last quoted price of each
-        asset.
+        """Return expected log returns over the horizon, from the last quoted price of each asset.
+
+        Parameters
+        ----------
+        window : Panel
+            What may be seen; of the assets of the fit.
+
+        Returns
+        -------
+        Series
+            By asset; NaN = no forecast.
         """
         self._require_fitted(window)
         answer: pd.Series = self.forecaster_.predict(self._with_sigma(window, _returns(window)))
