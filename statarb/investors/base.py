@@ -253,6 +253,7 @@ class PeriodicInvestor(BaseInvestor):
         self._period: Any = None
         self._rows = 0
         self._newest: np.datetime64 | None = None
+        self._answer: pd.Series | None = None
         self._order: _Order | None = None
 
     def decide(
@@ -276,11 +277,16 @@ class PeriodicInvestor(BaseInvestor):
             else self._rows // self.every
         )
         if period == self._period:
+            # an answer for every row is repeated as it is, up to the next row
+            if self.every == 1:
+                return self._answer
             return self._order_again(window, holdings, context)
         answer: pd.Series | None = context.call(self.weigh, window, holdings)
         self._period = period
         self._order = None
-        if answer is not None:
+        if self.every == 1:
+            self._answer = answer
+        elif answer is not None:
             target = answer.reindex(window.assets, fill_value=0.0).to_numpy(dtype=np.float64)
             self._order = _Order.placed(
                 window, holdings.to_numpy(dtype=np.float64), target, context
@@ -490,6 +496,10 @@ def weights_of(window: Panel, weights: FloatArray) -> pd.Series:
     return pd.Series(weights[column], index=window.assets[column], dtype=np.float64)
 
 
+UNLIMITED = TradingRules().without_limits()
+"""Rules outside a walk: the fee of the case, orders of any size."""
+
+
 def context_of(context: Context | None, window: Panel) -> Context:
     """Return the context given; outside a walk that of the case's fee without order limits.
 
@@ -507,8 +517,7 @@ def context_of(context: Context | None, window: Panel) -> Context:
     """
     if context is not None:
         return context
-    rules = TradingRules().without_limits()
-    return Context(window.now + window.step, rules.capital, rules)
+    return Context(window.now + window.step, UNLIMITED.capital, UNLIMITED)
 
 
 def smallest_order(window: Panel, context: Context) -> float:

@@ -48,6 +48,11 @@ class RefusedInvestor:
         window, holdings : Panel, Series
             See :meth:`Investor.decide`.
 
+        Returns
+        -------
+        Series or None
+            Never: it always raises.
+
         Raises
         ------
         ParameterError

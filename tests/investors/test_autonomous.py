@@ -63,8 +63,8 @@ def planted_run(planted: sa.Panel) -> sa.Run:
     return sa.walk_forward(AutonomousInvestor(), planted, start=START, decision_lag=0)
 
 
-def holed(panel: sa.Panel) -> sa.Panel:
-    """The same quotes with missing cells, a late listing, an asset that dies, and a hole of 62
+def with_gaps(panel: sa.Panel) -> sa.Panel:
+    """The same quotes with missing cells, a late listing, an asset that dies, and a gap of 62
     hours.
     """
     prices = panel.price.to_numpy().copy()
@@ -164,11 +164,11 @@ def test_a_lead_that_ends_is_left() -> None:
 def test_the_contract_holds(planted: sa.Panel) -> None:
     short = AutonomousInvestor(warm_up=30)
     check_investor(short, planted.between(None, planted.grid[400]), cuts=1)
-    check_investor(short, holed(planted.between(None, planted.grid[400])), cuts=1, seed=1)
+    check_investor(short, with_gaps(planted.between(None, planted.grid[400])), cuts=1, seed=1)
 
 
-def test_what_it_learns_survives_holes_late_listings_and_missing_quotes(planted: sa.Panel) -> None:
-    run = sa.walk_forward(AutonomousInvestor(), holed(planted), start=START, decision_lag=0)
+def test_what_it_learns_survives_gaps_late_listings_and_missing_quotes(planted: sa.Panel) -> None:
+    run = sa.walk_forward(AutonomousInvestor(), with_gaps(planted), start=START, decision_lag=0)
     assert run.metrics()["failures"] == 0
     assert run.metrics()["total_return"] > 0.05
 
@@ -178,14 +178,14 @@ def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.Run) 
     for how in ("multiplied", "dropped"):
         changed = sa.testing.changed_future(planted, cut, how, seed=3)
         run = sa.walk_forward(AutonomousInvestor(), changed, start=START, end=cut, decision_lag=0)
-        pd.testing.assert_frame_equal(run.wanted, planted_run.wanted.loc[:cut])
+        pd.testing.assert_frame_equal(run.targets, planted_run.targets.loc[:cut])
 
 
 def test_jobs_blocks_and_checkpoints_change_nothing(
     planted: sa.Panel, planted_run: sa.Run, tmp_path: Path
 ) -> None:
     end = planted.grid[620]
-    expected = planted_run.wanted.loc[:end]
+    expected = planted_run.targets.loc[:end]
     assert len(expected)
     kept = {"block": 53, "checkpoint": tmp_path}
     # the last one takes up the last state that was kept
@@ -197,7 +197,7 @@ def test_jobs_blocks_and_checkpoints_change_nothing(
         run = sa.walk_forward(
             AutonomousInvestor(), planted, start=START, end=end, decision_lag=0, **options
         )
-        pd.testing.assert_frame_equal(run.wanted, expected)
+        pd.testing.assert_frame_equal(run.targets, expected)
         newest = max(tmp_path.rglob("*state-*"), default=None)
         if newest is not None:
             newest.unlink()

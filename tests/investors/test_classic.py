@@ -36,13 +36,13 @@ def test_minimum_variance_agrees_with_clarabel() -> None:
     returns = np.diff(np.log(panel.array("price")), axis=0)
     estimate, _ = ledoit_wolf(returns)
     found = walk(MinimumVariance(every=1), panel, first=399).iloc[0].to_numpy()
-    wanted = cp.Variable(6)
+    targets = cp.Variable(6)
     cp.Problem(
-        cp.Minimize(cp.quad_form(wanted, estimate * 1e5)), [wanted >= 0, cp.sum(wanted) == 1]
+        cp.Minimize(cp.quad_form(targets, estimate * 1e5)), [targets >= 0, cp.sum(targets) == 1]
     ).solve(solver="CLARABEL")
     # Clarabel stops at about 1e-8 of the objective.
-    np.testing.assert_allclose(found, wanted.value, atol=1e-5)
-    assert found @ estimate @ found <= wanted.value @ estimate @ wanted.value * (1.0 + 1e-6)
+    np.testing.assert_allclose(found, targets.value, atol=1e-5)
+    assert found @ estimate @ found <= targets.value @ estimate @ targets.value * (1.0 + 1e-6)
     sample = walk(MinimumVariance(every=1, shrink=False), panel, first=399).iloc[0].to_numpy()
     slope = np.cov(returns, rowvar=False) @ sample
     np.testing.assert_allclose(slope[sample > 0], slope[sample > 0].mean(), rtol=1e-8)
@@ -76,14 +76,14 @@ def test_volatility_target_scales_exposure_down_to_the_target() -> None:
 
 def test_one_over_n_returns_to_equal_weights_once_a_day() -> None:
     panel = panel_of(random_prices(400, 4))
-    wanted = walk(EqualWeight(), panel)
-    decided = wanted.dropna()
+    targets = walk(EqualWeight(), panel)
+    decided = targets.dropna()
     np.testing.assert_allclose(decided, 0.25)
     assert list(decided.index) == [START, START + pd.Timedelta("1D")]
     assert "weights" not in EqualWeight().get_params()
 
 
-def test_a_hole_counts_as_many_steps() -> None:
+def test_a_gap_counts_as_many_steps() -> None:
     prices = random_prices(300, 2)
     index = pd.date_range(START, periods=300, freq="5min", unit="us")
     index = index[:150].append(index[150:] + pd.Timedelta("62h"))
@@ -110,8 +110,8 @@ def test_assets_without_a_history_or_without_movement_are_left_out() -> None:
         InverseVolatility(every=1),
         VolatilityTarget(every=1),
     ):
-        wanted = walk(investor, panel_of(prices), first=199).iloc[0]
-        assert set(wanted.index[wanted > 0.0]) <= {1442, 1446}
+        targets = walk(investor, panel_of(prices), first=199).iloc[0]
+        assert set(targets.index[targets > 0.0]) <= {1442, 1446}
 
 
 @pytest.mark.parametrize(

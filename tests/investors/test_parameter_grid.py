@@ -24,7 +24,7 @@ from statarb.walk.checkpoint import content_key
 from tests.conftest import make_panel
 
 
-def test_every_combination_stands_under_a_name_that_says_which():
+def test_every_combination_has_a_name_of_its_own():
     entries, caps = [0.002, 0.0025], [0.1, 0.2]
     points = parameter_grid("lead_lag", entry=entries, cap=caps)
     assert list(points) == [

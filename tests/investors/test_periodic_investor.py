@@ -35,7 +35,7 @@ def labelled(prices: np.ndarray, how: str) -> sa.Panel:
 def decisions(investor: object, panel: sa.Panel, lag: int = 1) -> list[int]:
     """Rows of the panel at which there was an answer, as seen by the investor, in a walk."""
     run = sa.walk_forward(investor, panel, PLAIN, start=None, decision_lag=lag)
-    traded = panel.grid.get_indexer(run.wanted.index) - lag
+    traded = panel.grid.get_indexer(run.targets.index) - lag
     return [int(row) for row in np.searchsorted(panel.rows, traded, side="right") - 1]
 
 
@@ -65,9 +65,9 @@ def test_labels_of_time_change_no_decision(name: str, lag: int) -> None:
         for how in ("5min", "h", "B", "MS")
     }
     first = walks["5min"]
-    assert len(first.wanted) > 15
+    assert len(first.targets) > 15
     for run in walks.values():
-        np.testing.assert_array_equal(run.wanted.to_numpy(), first.wanted.to_numpy())
+        np.testing.assert_array_equal(run.targets.to_numpy(), first.targets.to_numpy())
         np.testing.assert_array_equal(run.replay.value.to_numpy(), first.replay.value.to_numpy())
 
 
@@ -83,7 +83,7 @@ def test_a_filled_decision_is_traded_once_at_any_lag_and_fee() -> None:
                 start=panel.times[lag],
                 decision_lag=lag,
             )
-            assert len(run.wanted) == (100 - lag + 19) // 20, (fee, lag)
+            assert len(run.targets) == (100 - lag + 19) // 20, (fee, lag)
 
 
 def test_an_order_that_is_cut_is_ordered_again_until_it_is_filled() -> None:
@@ -100,7 +100,7 @@ def test_an_order_that_is_cut_is_ordered_again_until_it_is_filled() -> None:
         )
         orders = run.replay.orders
         np.testing.assert_allclose(orders["traded_value"].sum(), 6000.0, rtol=2e-3)
-        assert len(run.wanted) == 4
+        assert len(run.targets) == 4
         assert (orders["traded_value"] <= 1500.0 + 1e-9).all()
 
 
@@ -119,7 +119,7 @@ def test_an_order_without_a_quote_is_ordered_again_and_the_rest_is_left_alone() 
     orders = run.replay.orders[run.replay.orders["traded_value"] > 1000.0]
     assert orders["asset"].tolist() == [1442, 1443]
     assert orders["time"].tolist() == [panel.times[1], panel.times[7]]
-    assert len(run.wanted) == 7
+    assert len(run.targets) == 7
 
 
 def test_an_asset_that_died_is_not_ordered_for_ever() -> None:
@@ -138,7 +138,7 @@ def test_an_asset_that_died_is_not_ordered_for_ever() -> None:
         decision_lag=1,
     )
     # the sale at row 101 meets no quote, and no other is tried
-    assert len(run.wanted) == 3
+    assert len(run.targets) == 3
     assert run.replay.weights[1443].iloc[-1] > 0.0
 
 
@@ -220,8 +220,8 @@ def test_blocks_and_checkpoints_change_no_decision(tmp_path: Path) -> None:
     sa.walk_forward(investor, panel, rules, **options, **kept)
     max(tmp_path.rglob("*state-*")).unlink()
     again = sa.walk_forward(investor, panel, rules, **options, **kept)
-    pd.testing.assert_frame_equal(again.wanted, whole.wanted)
-    assert len(whole.wanted) > 10
+    pd.testing.assert_frame_equal(again.targets, whole.targets)
+    assert len(whole.targets) > 10
 
 
 @pytest.mark.parametrize(

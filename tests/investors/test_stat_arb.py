@@ -97,8 +97,8 @@ def test_the_weights_are_those_of_the_stated_problem(market):
         max_trade=RULES.max_order * prices[-1, 0] / 20_000.0,
         solver="CLARABEL",
     )
-    wanted = investor.decide(window, held, context)
-    got = held if wanted is None else wanted.reindex(market.assets).fillna(0.0)
+    targets = investor.decide(window, held, context)
+    got = held if targets is None else targets.reindex(market.assets).fillna(0.0)
     # an interior-point answer is good to about 1e-7 of the objective, its weights to about the root
     # of that
     np.testing.assert_allclose(got, stated.array, atol=1e-4)
@@ -117,7 +117,7 @@ def test_the_path_depends_on_neither_blocks_nor_workers(market):
         other = sa.walk_forward(
             small(), market, RULES, decision_lag=0, n_jobs=n_jobs, block=block, **WALK
         )
-        pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
+        pd.testing.assert_frame_equal(whole.targets, other.targets, check_exact=True)
 
 
 def test_a_checkpoint_in_the_middle_changes_nothing(market, tmp_path):
@@ -131,7 +131,7 @@ def test_a_checkpoint_in_the_middle_changes_nothing(market, tmp_path):
         small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK
     )
     for other in (kept, again):
-        pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
+        pd.testing.assert_frame_equal(whole.targets, other.targets, check_exact=True)
 
 
 def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
@@ -139,7 +139,7 @@ def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
     the solver.
     """
     run = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
-    for time in run.wanted.index[5:60:10]:
+    for time in run.targets.index[5:60:10]:
         place = run.replay.value.index.get_loc(time)
         before = run.replay.weights[list(market.assets)].iloc[place - 1]
         growth = market.price.loc[time] / market.price.shift(1).loc[time]
@@ -149,7 +149,7 @@ def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
         alone = small().decide(market.window(time, 600), held, context)
         # weights are as exact as the root of the certificate's 1e-8
         np.testing.assert_allclose(
-            alone.reindex(market.assets).fillna(0.0), run.wanted.loc[time], atol=1e-4
+            alone.reindex(market.assets).fillna(0.0), run.targets.loc[time], atol=1e-4
         )
 
 
@@ -182,7 +182,7 @@ def test_further_forecasters_are_shrunk_by_their_own_track_record(market):
     assert (signal["shrinkage"][:, 1] < 0.2).all()
 
 
-def test_it_survives_holes_late_listings_and_a_first_window_of_a_few_rows():
+def test_it_survives_gaps_late_listings_and_a_first_window_of_a_few_rows():
     panel = make_panel(700, 5, seed=2, missing=0.3)
     for lag in (0, 1):
         run = sa.walk_forward(small(), panel, RULES, decision_lag=lag, start=None, depth=600)

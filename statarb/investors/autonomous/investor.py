@@ -134,7 +134,7 @@ class AutonomousInvestor(SignalDriven):
     @property
     def min_rows(self) -> int:
         """Rows that a window must have before any source has a forecast."""
-        return min(source.forecaster(source.horizon).min_rows for source in SOURCES)
+        return min(int(source.forecaster(source.horizon).min_rows) for source in SOURCES)
 
     def reset(self) -> None:
         """Discard candidates, accounts, weights, log and reasons."""

@@ -94,12 +94,12 @@ class GarchStandardised(BaseForecaster):
         Parameters
         ----------
         window : Panel
-            What the forecaster may learn from.
+            What may be seen.
 
         Returns
         -------
-        object
-            The forecaster itself.
+        GarchStandardised
+            Itself.
 
         Raises
         ------
@@ -118,19 +118,17 @@ class GarchStandardised(BaseForecaster):
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return expected log returns over the horizon, from the last quoted price of each
-        asset.
+        """Return expected log returns over the horizon, from the last quoted price of each asset.
 
         Parameters
         ----------
         window : Panel
-            Ends where the forecast may look; it may end later than the one of ``fit``.
+            What may be seen; of the assets of the fit.
 
         Returns
         -------
         Series
-            Expected log return by asset over the horizon; NaN for an asset without a quote in the
-            window.
+            By asset; NaN = no forecast.
         """
         self._require_fitted(window)
         answer: pd.Series = self.forecaster_.predict(self._with_sigma(window, _returns(window)))

@@ -237,7 +237,8 @@ class StatArb(SignalDriven):
         quoted = _quoted_now(window) & ~np.isnan(expected)
         expected = np.where(quoted, expected, 0.0) - fee / self.holding
         if not held.any() and not (expected > fee).any():
-            return self._keep(_reason_for_cash(signal))
+            self._count(_reason_for_cash(signal))
+            return None
         # a little less than the largest order, so that rounding does not make it one to be cut
         largest = np.where(quoted, (1.0 - ROUNDING) * largest_order(window, context), 0.0)
         cap = np.maximum(self.max_weight, held)
@@ -247,12 +248,13 @@ class StatArb(SignalDriven):
         target = solver.solve(expected, held, self._volatility_in(signal), max_trade=largest).array
         target = np.where(np.abs(target - held) <= KEPT, held, target)
         if np.array_equal(target, held):
-            return self._keep(
+            self._count(
                 "holdings inside the no-trade region" if held.any() else _reason_for_cash(signal)
             )
+            return None
         return weights_of(window, target)
 
-    def _keep(self, reason: str) -> None:
+    def _count(self, reason: str) -> None:
         """Count why nothing is traded."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
