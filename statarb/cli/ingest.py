@@ -67,7 +67,11 @@ def ingest(
         place = rejects or out.parent / REJECTS
         sweep(place.parent, place.name)
         panel = read_quotes(
-            quotes, coins=coins, step=options.span_of(step or STEP), rejects=place, progress=progress
+            quotes,
+            coins=coins,
+            step=options.span_of(step or STEP),
+            rejects=place,
+            progress=progress,
         )
         if step is None:
             _require_dense(panel)

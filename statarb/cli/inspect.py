@@ -38,7 +38,9 @@ def inspect(
     with options.busy("inspecting quotes"):
         report = quality_report(Panel.load(market), outlier_z=outlier_z)
         text = str(report)
-        facts: dict[str, Any] = {"market": {name: _plain(value) for name, value in report.market.items()}}
+        facts: dict[str, Any] = {
+            "market": {name: _plain(value) for name, value in report.market.items()}
+        }
         if folder is not None:
             report.save(folder)
             write_quality_page(report, folder, title=f"Quality of the quotes in {market.name}")

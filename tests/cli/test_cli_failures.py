@@ -23,7 +23,7 @@ def market(tmp_path_factory):
 
 
 def complaint(capsys) -> str:
-    """What stands on standard error: one line."""
+    """The one line on standard error."""
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     return lines[0]
