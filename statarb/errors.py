@@ -15,6 +15,10 @@ class ParameterError(ValueError):
     """
 
 
+class DataWarning(UserWarning):
+    """Data of which a part was left out or is doubtful: says what and how much."""
+
+
 class InfeasibleError(ValueError):
     """A problem without a feasible point: names the assets or bounds in conflict."""
 

@@ -87,7 +87,8 @@ def imports_of(text: str, known: set[str], package: str = "") -> set[str]:
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names = [node.value] if node.value in known else []
+            ours = node.value in known and node.value not in ("statarb", package)
+            names = [node.value] if ours else []
         found |= {name for name in names if name.split(".")[0] == "statarb"}
     if "import_module" in text:  # short names, to which the package's own is added
         strings = {

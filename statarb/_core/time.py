@@ -23,6 +23,7 @@ __all__ = [
     "step_text",
     "time_order",
     "times_of_numbers",
+    "times_of_text",
     "usual_step",
     "with_zone",
 ]
@@ -94,17 +95,18 @@ def as_times(name: str, index: Any) -> tuple[Stamps, datetime.tzinfo | None]:
         raise DataError(f"{name} must be indexed by times, got an index of {values.dtype}")
     if pd.api.types.is_numeric_dtype(values.dtype):
         return times_of_numbers(name, values.to_numpy(dtype=np.float64, na_value=np.nan)), None
-    try:
-        parsed = pd.DatetimeIndex(pd.to_datetime(values, utc=True, format="ISO8601"))
-    except (ValueError, TypeError, OverflowError) as error:
+    stamps = times_of_text(name, values)
+    wrong = np.flatnonzero(np.isnat(stamps) & ~np.asarray(values.isna()))
+    if len(wrong):
         raise DataError(
-            f"{name} must be indexed by times: a DatetimeIndex, ISO 8601 text such as "
-            f"'2018-01-25 13:30' or epoch stamps; {error}"
-        ) from error
-    return parsed.tz_localize(None).to_numpy().astype("datetime64[us]"), None
+            f"{name} must be indexed by times, got {values[int(wrong[0])]!r} in row "
+            f"{int(wrong[0])}; understood are a DatetimeIndex, epoch stamps, and text such as "
+            "'2018-01-25 13:30', 'Jan 25 2018' or '25/1/2018'"
+        )
+    return stamps, None
 
 
-def times_of_numbers(name: str, numbers: npt.NDArray[np.float64]) -> Stamps:
+def times_of_numbers(name: str, numbers: npt.NDArray[np.float64], *, strict: bool = True) -> Stamps:
     """Return numbers that stand for times as stamps; the unit is found for each by its size.
 
     Parameters
@@ -114,6 +116,8 @@ def times_of_numbers(name: str, numbers: npt.NDArray[np.float64]) -> Stamps:
     numbers : (n,)
         Epoch stamps of the years 1980 to 2200 in seconds, milliseconds, microseconds or
         nanoseconds, or dates as yyyymmdd, yyyymmddhhmm or yyyymmddhhmmss; NaN where missing.
+    strict : bool
+        Whether a number that is neither is an error; else it gives NaT.
 
     Returns
     -------
@@ -149,13 +153,63 @@ def times_of_numbers(name: str, numbers: npt.NDArray[np.float64]) -> Stamps:
             found = pd.to_datetime(text, format=form, errors="coerce").to_numpy()
             stamps[here] = found.astype("datetime64[us]")
     wrong = np.flatnonzero(np.isnat(stamps) & ~missing)
-    if len(wrong):
+    if strict and len(wrong):
         raise DataError(
             f"{name} must be indexed by times, got the number {numbers[wrong[0]]:.15g} in row "
             f"{int(wrong[0])}; epoch stamps (s, ms, us or ns, 1980 to 2200) and dates as 20180125 "
             "are understood, other numbers must be converted first"
         )
     return stamps
+
+
+def times_of_text(name: str, values: pd.Index) -> Stamps:
+    """Return text, dates and datetimes as stamps.
+
+    Parameters
+    ----------
+    name : str
+        What messages call them.
+    values : Index
+        ISO 8601 text; dates with the name of the month (``Jan 25 2018``, ``25-Jan-2018``); dates of
+        three numbers whose last is the year (``25/1/2018``), where the column as a whole tells the
+        day from the month. A time of the day may follow. Python dates and datetimes.
+
+    Returns
+    -------
+    (n,) datetime64[us]
+        NaT where a value is no time.
+
+    Raises
+    ------
+    DataError
+        Dates of numbers that may be read day first as well as month first.
+    """
+    parsed = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
+    found = pd.DatetimeIndex(parsed).tz_localize(None)
+    left = np.asarray(found.isna()) & ~np.asarray(values.isna())
+    if left.any():
+        text = pd.Series(values[left].map(str)).str.strip()
+        parts = text.str.extract(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?=\D|$)")
+        dated = parts.notna().all(axis=1)
+        if dated.any():
+            first, second = (parts.loc[dated, place].astype(int) for place in (0, 1))
+            if (first > 12).any() == (second > 12).any() and not (first == second).all():
+                raise DataError(
+                    f"{name} has dates such as {text[dated].iloc[0]!r}, which may be read day "
+                    "first or month first; write them as 2018-01-25"
+                )
+            day_first = bool((first > 12).any())
+            text = text.where(~dated, text.str.replace(r"[.-]", "/", n=2, regex=True))
+        else:
+            day_first = False
+        more = pd.to_datetime(text, utc=True, format="mixed", dayfirst=day_first, errors="coerce")
+        worded = text.str.contains(r"(?:[A-Za-z]{3}.*\d{4}|\d{4}.*[A-Za-z]{3}|/)", regex=True)
+        stamps = found.to_numpy().astype("datetime64[us]").copy()
+        kept = more.where(worded).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+        stamps[left] = kept
+        return stamps
+    whole: Stamps = found.to_numpy().astype("datetime64[us]")
+    return whole
 
 
 def time_order(name: str, stamps: Stamps) -> npt.NDArray[np.int64] | None:

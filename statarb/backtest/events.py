@@ -19,6 +19,20 @@ def pack_events(panel: Panel, events: pd.DataFrame | None) -> tuple[IntArray, In
 
     An event between two times of the grid counts at the later one.
 
+    Parameters
+    ----------
+    panel : Panel
+        The market.
+    events : DataFrame or None
+        Columns ``time``, ``asset``, ``benefit`` (currency per unit).
+
+    Returns
+    -------
+    step, column : (events,) int64
+        Position in the grid, ascending, and column of the asset.
+    benefit : (events,)
+        Currency per unit.
+
     Raises
     ------
     DataError
@@ -38,7 +52,7 @@ def pack_events(panel: Panel, events: pd.DataFrame | None) -> tuple[IntArray, In
             f"{absent[0]!r} is absent, "
             f"got {list(events.columns)}"
         )
-    grid = panel.grid.to_numpy()
+    grid = panel.grid_array
     steps, columns, benefits = [], [], []
     rows = zip(
         events["time"].tolist(), events["asset"].tolist(), events["benefit"].tolist(), strict=True

@@ -18,7 +18,7 @@ def forecast(
         typer.Option(
             "--model",
             metavar="NAME",
-            help="Registered name, or 'all' for a league; default: the best, shaped.",
+            help="Registered name, or 'all' for a league; by default case_default, or default.",
         ),
     ] = None,
     days: Annotated[
@@ -34,7 +34,7 @@ def forecast(
         bool | None,
         typer.Option(
             "--shaped/--raw",
-            help="Which forecasts the files hold; default: shaped for the default model alone.",
+            help="Which forecasts the files hold; default: shaped for models named case_... alone.",
         ),
     ] = None,
     depth: options.Depth = DEPTH,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+import statarb.investors  # noqa: F401  (registers the forecasters that need two tools)
 from statarb._core.case import DAYS, DEPTH, STEP, STEPS
 from statarb._core.checks import check_choice, check_integer
 from statarb._core.time import as_stamp, step_text
@@ -24,7 +25,7 @@ from statarb.forecasting import (
 )
 from statarb.forecasting.base import Forecaster
 from statarb.forecasting.compare import compare_forecasts
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.features import LEADERS
 from statarb.forecasting.scores import ForecastScore, forecast_score
 from statarb.pipelines.outcome import Outcome
 from statarb.results import schema
@@ -40,8 +41,9 @@ __all__ = [
     "write_forecast_task",
 ]
 
-DEFAULT = "default"
-"""Registered name of the forecaster that runs where none is named; its shaped forecasts count."""
+DEFAULT, CASE_DEFAULT = "default", "case_default"
+"""Registered names of the forecasters that run where none is named: on any market, and on the
+case's, where shaped forecasts count."""
 ALL = "all"
 """Runs a league of all registered forecasters."""
 
@@ -53,13 +55,15 @@ class ForecastTask:
     Parameters
     ----------
     model : str, optional
-        Registered name; by default the library's best, shaped. ``all`` runs a league of all
+        Registered name; by default ``case_default``, shaped for the case's score, where the panel
+        holds assets of the case, else ``default``. ``all`` runs a league of all
         registered forecasters, raw and shaped, writes it to ``forecast_league.csv``, and the files
         of its best.
     parameters : mapping, optional
         Of the model's constructor.
     shaped : bool, optional
-        Whether the files hold the shaped forecasts; by default only the default model's do.
+        Whether the files hold the shaped forecasts; by default those of models named ``case_...``
+        do.
     days : sequence of time, optional
         Test days; by default those of the competition that lie whole in the panel.
     depth : int
@@ -346,8 +350,9 @@ def write_forecast_task(
     with claimed(folder, schema.FORECASTS) as place:  # before the time that the forecasts take
         if task.model == ALL:
             return _write_league(few, place, days, settings, task.seed)
-        name = task.model or DEFAULT
-        shaped = name == DEFAULT if task.shaped is None else task.shaped
+        of_the_case = any(asset in few.assets for asset in LEADERS)
+        name = task.model or (CASE_DEFAULT if of_the_case else DEFAULT)
+        shaped = name.startswith("case_") if task.shaped is None else task.shaped
         forecaster = make_forecaster(name, **(task.parameters or {}))
         result = forecast_days(forecaster, few, days, model=name, **settings)
         return Outcome(result.summary(), _write(result, place, shaped))

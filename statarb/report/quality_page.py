@@ -72,7 +72,7 @@ def write_quality_page(
     picture = target / "quality.png"
     with atomic_path(picture) as temporary:
         temporary.write_bytes(drawn.getvalue())
-    gaps = report.holes.head(20)
+    gaps = report.gaps.head(20)
     steps = report.steps.head(10)
     assets = report.assets.sort_values(["coverage", "quotes"], kind="stable").reset_index(
         names="asset"
@@ -85,7 +85,7 @@ def write_quality_page(
         image=base64.b64encode(drawn.getvalue()).decode(),
         tables=[
             (
-                f"Longest of {len(report.holes)} gaps in the market",
+                f"Longest of {len(report.gaps)} gaps in the market",
                 list(gaps.columns),
                 _cells(gaps),
             ),
@@ -187,7 +187,7 @@ def _draw_counts(axes: Axes, report: QualityReport) -> None:
 
 
 def _draw_gaps(axes: Axes, report: QualityReport) -> None:
-    lengths = report.hole_lengths[report.hole_lengths > 0]
+    lengths = report.gap_lengths[report.gap_lengths > 0]
     axes.set_title("Gaps of single assets", loc="left", fontsize=10, color=INK)
     axes.set_xlabel("steps missing")
     axes.set_ylabel("number of gaps")

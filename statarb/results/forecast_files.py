@@ -22,7 +22,7 @@ from statarb._core.spreadsheet import guarded, unguarded
 from statarb._core.time import as_times
 from statarb._core.version import __version__
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.features import LEADERS
 from statarb.forecasting.scores import ForecastScore
 from statarb.results import schema
 from statarb.results.folder import replaced

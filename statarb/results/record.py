@@ -147,7 +147,7 @@ class Record:
         limits = None
         if replay.rules.limited:
             limits = pd.DataFrame(
-                {name: rules[name] * replay.unit for name in schema.LIMIT_COLUMNS}
+                {name: rules[name] * replay.numeraire_price for name in schema.LIMIT_COLUMNS}
             )
         return cls(
             label=label,

@@ -214,7 +214,7 @@ def _write_orders(replay: Replay, path: Path) -> None:
 
 def _write_limits(run: Run, path: Path) -> None:
     """Write the order limits in the currency of the prices."""
-    unit = run.replay.unit.to_numpy()
+    unit = run.replay.numeraire_price.to_numpy()
     limits = {name: getattr(run.rules, name) * unit for name in schema.LIMIT_COLUMNS}
     with atomic_path(path) as temporary:
         pl.DataFrame({schema.TIME: _utc(run.replay.times), **limits}).write_parquet(temporary)

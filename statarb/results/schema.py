@@ -23,7 +23,7 @@ VALUE = "value.parquet"
 PATHS = ("value", "cash", "fees", "turnover")
 """Columns of ``value.parquet`` beside the time, and paths of a replay."""
 ORDERS = "orders.parquet"
-TARGET_VALUE, TRADED_VALUE, REASON = "wanted_value", "traded_value", "reason"
+TARGET_VALUE, TRADED_VALUE, REASON = "target_value", "traded_value", "reason"
 ORDER_COLUMNS = (TIME, TARGET_VALUE, TRADED_VALUE, REASON)
 """Columns of ``orders.parquet`` that a report needs."""
 LIMITS = "limits.parquet"

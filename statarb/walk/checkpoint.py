@@ -1,4 +1,4 @@
-"""Work that survives a kill: blocks on disk, found again by a key of all that they depend on."""
+"""Checkpoints: blocks of work on disk, found again by a key of all that they depend on."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Checkpoint:
                 "the checkpoint out"
             ) from error
         with atomic_path(self.folder / name) as temporary:
-            temporary.write_bytes(self._seal(data) + data)
+            temporary.write_bytes(self._seal(name, data) + data)
 
     def read(self, name: str) -> Any | None:
         """Return a block, or ``None`` where it is absent or does not match its checksum (then it is
@@ -80,7 +80,7 @@ class Checkpoint:
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror}") from error
         seal, data = raw[:SEAL], raw[SEAL:]
-        if self._seal(data) != seal:
+        if self._seal(name, data) != seal:
             path.unlink(missing_ok=True)
             return None
         return pickle.loads(data)
@@ -95,8 +95,9 @@ class Checkpoint:
             path.name for path in self.folder.glob(f"{prefix}*") if not path.name.startswith(".")
         )
 
-    def _seal(self, data: bytes) -> bytes:
-        return hashlib.sha256(self.key.encode() + data).digest()
+    def _seal(self, name: str, data: bytes) -> bytes:
+        """Hash of a block, its key and its name: a block under another name is none."""
+        return hashlib.sha256(f"{self.key}/{name}\0".encode() + data).digest()
 
 
 def content_key(parts: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -31,8 +32,10 @@ from statarb.investors.base import INVESTORS, Investor, make_investor
 from statarb.investors.benchmarks.baselines import Cash
 from statarb.investors.grid import parameter_grid
 from statarb.rules import TradingRules
-from statarb.walk.forward import decide_all
+from statarb.walk.forward import decide_all, first_possible
+from statarb.walk.processes import end_with, named_failures, terminable
 from statarb.walk.run import Decided, Run
+from statarb.walk.settings import DEPTH, WalkSettings
 
 __all__ = ["League", "league", "run_league"]
 
@@ -53,9 +56,10 @@ class League:
     runs : tuple of Run
         One an investor and decision lag, in the order of the table.
     table : DataFrame
-        Ranked by G at the largest decision lag; the rows of one investor stand together, so that no
-        result at lag 0 is seen without its twin. ``rank_G`` and ``rank_return`` count among the
-        rivals at the same lag: an investor in hindsight, or one that never made a usable decision,
+        Ranked by G at the largest decision lag; the rows of one investor are neighbours, so that no
+        result at lag 0 is seen without its delayed counterpart. ``rank_G`` and ``rank_return``
+        count among the rivals at the same lag: an investor in hindsight, or one that never
+        made a usable decision,
         has no rank, and one that went bankrupt ranks below all others. ``G_low`` to ``rank_high``
         are 95 % intervals of the stationary bootstrap (``rank_low`` and ``rank_high`` of the rank
         by G), ``p_best`` the probability of the largest G, ``deflated_sharpe`` the probability of
@@ -143,9 +147,9 @@ def run_league(
     *,
     grid: Grid | None = None,
     decision_lags: int | Sequence[int] = (1, 0),
-    start: TimeLike | None = "2018-01-25",
+    start: TimeLike | None = None,
     end: TimeLike | None = None,
-    depth: int | None = 2016,
+    depth: int | None = DEPTH,
     draws: int = 1000,
     seed: int = 0,
     n_jobs: int = 1,
@@ -171,7 +175,7 @@ def run_league(
         best.
     decision_lags : int or sequence of int
         Lags at which each of them is run. 0 brings 1 along: no result at lag 0 stands without its
-        twin.
+        delayed counterpart.
     start, end, depth
         See :func:`~statarb.walk.walk_forward`.
     draws, seed : int
@@ -205,9 +209,11 @@ def run_league(
         raise ParameterError("decision_lags must hold at least one lag, got none")
     descending = sorted(lags | ({1} if 0 in lags else set()), reverse=True)
     draws, n_jobs = check_integer("draws", draws, at_least=0), check_jobs(n_jobs)
-    settings = {"start": start, "end": end, "depth": depth, "checkpoint": checkpoint}
+    # the first decision that is possible at every lag, so that all runs have the same span
+    settings = first_possible(panel, rules, WalkSettings(start, end, depth, descending[0]))
     tasks = [(name, one, lag) for name, one in entered.items() for lag in descending]
-    decided = _walk_all(tasks, panel, rules, settings, n_jobs, progress)
+    with terminable(), named_failures(checkpoint is not None):
+        decided = _walk_all(tasks, panel, rules, settings, checkpoint, n_jobs, progress)
     runs = [Run.replayed(one, panel, rules) for one in decided]
     return _ranked(runs, descending, draws, seed)
 
@@ -266,7 +272,8 @@ def _walk_all(
     tasks: Sequence[tuple[str, Any, int]],
     panel: Panel,
     rules: TradingRules,
-    settings: Mapping[str, Any],
+    settings: WalkSettings,
+    checkpoint: str | Path | None,
     n_jobs: int,
     progress: bool,
 ) -> list[Decided]:
@@ -281,10 +288,13 @@ def _walk_all(
     sent = [place for place, (name, _, _) in enumerate(tasks) if whole[name]]
     kept = [place for place in range(len(tasks)) if place not in set(sent)]
     with nullcontext(panel) if alone else shared(panel) as market:
-        calls = [joblib.delayed(_one)(*tasks[place], market, rules, settings) for place in sent]
+        calls = [
+            joblib.delayed(_one)(*tasks[place], market, rules, settings, checkpoint, os.getpid())
+            for place in sent
+        ]
         runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
         found = list(track(runner(calls), "league", total=len(calls), show=progress))
-    found += [_one(*tasks[place], panel, rules, settings) for place in kept]
+    found += [_one(*tasks[place], panel, rules, settings, checkpoint) for place in kept]
     return [found[place] for place in np.argsort([*sent, *kept], kind="stable")]
 
 
@@ -307,19 +317,23 @@ def _one(
     lag: int,
     market: Panel | SharedPanel,
     rules: TradingRules,
-    settings: Mapping[str, Any],
+    settings: WalkSettings,
+    checkpoint: str | Path | None,
+    parent: int = -1,
 ) -> Decided:
     """Walk one investor; where not even its walk can be made, return one whose every decision
     failed.
     """
+    end_with(parent)
     panel = market.open() if isinstance(market, SharedPanel) else market
+    settings = dataclasses.replace(settings, decision_lag=lag)
     try:
-        decided = decide_all(investor, panel, rules, decision_lag=lag, **settings)
+        decided = decide_all(investor, panel, rules, settings, checkpoint=checkpoint)
     except MemoryError:  # says something about the machine, nothing about the investor
         raise
     except Exception as error:  # noqa: BLE001 - the boundary to other people's code: counted at every step, kept, shown
         # raises where the market is at fault
-        in_cash = decide_all(Cash(), panel, rules, decision_lag=lag, **settings)
+        in_cash = decide_all(Cash(), panel, rules, settings)
         grid, message = panel.grid, f"{type(error).__name__}: {error}"
         failures = tuple((grid[step], "exception", message) for step in in_cash.span)
         return dataclasses.replace(in_cash, investor=name, failures=failures)
@@ -375,7 +389,7 @@ def _ranked(runs: list[Run], lags: list[int], draws: int, seed: int) -> League:
     rest = [
         column
         for column in table.columns
-        if column not in [*FIRST, "orders_by_reason", "failures_by_reason"]
+        if column not in [*FIRST, "orders_by_reason", "failures_by_reason", "reasons"]
     ]
     ordered = table.iloc[order][[*FIRST, *rest]].reset_index(drop=True)
     return League(

@@ -1,4 +1,4 @@
-"""Run: what one investor decided, what that earned, and how long it took."""
+"""Run: the decisions of one investor, their replay, and their times."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ class Decided:
     step : (decisions,) int64
         Positions in the grid of the steps with a usable decision other than "keep".
     starts, index, data : arrays
-        Decision d wants ``data[starts[d]:starts[d + 1]]`` of the columns ``index[starts[d]:starts[d
-        + 1]]``.
+        Decision d has the weights ``data[starts[d]:starts[d + 1]]`` of the columns
+        ``index[starts[d]:starts[d + 1]]``.
     seconds : (steps,)
         Time of each decision.
     failures : tuple of (time, reason, message)
         Decisions that could not be used.
     hindsight : bool
-        Whether the investor was shown the whole span beforehand: a yardstick, no rival.
+        Whether the investor was shown the whole span beforehand: a benchmark, which is not ranked.
+    reasons : tuple of (text, int)
+        Why it held cash or kept its holdings, with counts, where it says so.
     """
 
     investor: str
@@ -53,6 +55,7 @@ class Decided:
     seconds: FloatArray
     failures: tuple[tuple[pd.Timestamp, str, str], ...]
     hindsight: bool = False
+    reasons: tuple[tuple[str, int], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -94,6 +97,10 @@ class Run:
             The market that they were made on.
         rules : TradingRules
             The rules that they were made under.
+
+        Returns
+        -------
+        Run
         """
         grid = panel.grid
         packed = Decisions.from_sparse(decided.step, decided.starts, decided.index, decided.data)
@@ -123,8 +130,8 @@ class Run:
         return self.decided.decision_lag
 
     @property
-    def wanted(self) -> pd.DataFrame:
-        """Wanted weights, time x asset; only the steps with a usable decision other than "keep".
+    def targets(self) -> pd.DataFrame:
+        """Target weights, time x asset; only the steps with a usable decision other than "keep".
         Made anew at every call.
         """
         decided = self.decided
@@ -132,6 +139,16 @@ class Run:
         row = np.repeat(np.arange(len(decided.step)), np.diff(decided.starts))
         values[row, decided.index] = decided.data
         return pd.DataFrame(values, index=self.grid[decided.step], columns=self.assets, copy=False)
+
+    @property
+    def value(self) -> pd.Series:
+        """Value of the portfolio at each step, before trading, in the currency of the prices."""
+        return self.replay.value
+
+    @property
+    def reasons(self) -> pd.Series:
+        """Why the investor held cash or kept its holdings: count by reason, where it says so."""
+        return pd.Series(dict(self.decided.reasons), name="decisions", dtype=np.int64)
 
     @property
     def seconds(self) -> pd.Series:
@@ -175,6 +192,8 @@ class Run:
             "orders_by_reason": {
                 str(reason): int(count) for reason, count in self.replay.counts.items()
             },
+            "stale_value": float(self.replay.stale_value().mean()),
+            "reasons": dict(self.decided.reasons),
             "failures": len(self.failures),
             "failures_by_reason": dict(Counter(reason for _, reason, _ in self.decided.failures)),
             "decision_lag": self.decision_lag,
@@ -206,10 +225,17 @@ class Run:
             f"failures {figures['failures']:,}; slowest decision "
             f"{figures['utilisation_max_percent']:.4f} % of the step",
         ]
-        for reason, group in self.failures.groupby("reason"):
+        if figures["stale_value"] > 0.0:
+            lines.append(
+                f"  {figures['stale_value']:.2%} of the value, on average, at prices older than 12 "
+                "rows"
+            )
+        for reason, count in figures["reasons"].items():
+            lines.append(f"  held cash or kept its holdings {count:,} times: {reason}")
+        for _, group in self.failures.groupby("reason"):
             first = group.iloc[0]
             lines.append(
-                f"  {len(group):,} decisions not used ({reason}), the first at {first['time']}: "
-                f"{first['message']}"
+                f"  {len(group):,} decisions not used ({first['reason']}), the first at "
+                f"{first['time']}: {first['message']}"
             )
         return "\n".join(lines)

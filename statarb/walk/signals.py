@@ -1,11 +1,12 @@
-"""Signals of an investor, computed in blocks of rows, in parallel, before the path is walked."""
+"""Signals of an investor, computed in blocks of rows, in parallel, ahead of the walk."""
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import joblib
 import numpy as np
@@ -15,7 +16,11 @@ from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.data.shared_memory import SharedPanel, shared
 from statarb.errors import ParameterError
+from statarb.investors.context import ask_signals
+from statarb.rules import Context
 from statarb.walk.checkpoint import Checkpoint
+from statarb.walk.processes import end_with, one_thread
+from statarb.walk.settings import WalkSettings
 
 __all__ = ["Block", "SignalInvestor", "SignalsFailed", "signal_blocks"]
 
@@ -28,7 +33,7 @@ class SignalInvestor(Protocol):
 
     What it knows after a row can then be computed for many rows at once, and in parallel. Its
     ``decide(window, holdings)`` must equal ``decide_on(window, holdings, signal)`` with the signal
-    of the window's last row.
+    of the window's last row. Both, and ``signals``, may take one more argument, ``context``.
     """
 
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> SignalArrays:
@@ -51,7 +56,7 @@ class SignalInvestor(Protocol):
         ...
 
     def decide_on(self, window: Panel, holdings: Any, signal: SignalArrays) -> Any:
-        """Return wanted weights, as ``decide`` does, given the signal of the window's last row."""
+        """Return target weights, as ``decide`` does, given the signal of the window's last row."""
         ...
 
 
@@ -78,12 +83,12 @@ class Block:
         for name, values in arrays.items():
             if len(values) != last - first:
                 raise ParameterError(
-                    f"signal {name!r} must have one entry a row: {last - first} for the rows "
+                    f"signal {name!r} must have one entry per row: {last - first} for the rows "
                     f"{first} to {last - 1}, "
                     f"got {len(values)}"
                 )
         self.first, self.last, self.arrays = first, last, dict(arrays)
-        self.seconds_a_row = seconds / max(last - first, 1)
+        self.seconds_per_row = seconds / max(last - first, 1)
 
     def row(self, position: int) -> dict[str, FloatArray]:
         """Return the signal of one row: the entries of all arrays at ``position``, a position in
@@ -95,17 +100,15 @@ class Block:
 def signal_blocks(
     investor: SignalInvestor,
     panel: Panel,
-    first: int,
-    last: int,
+    context: Context,
+    rows: range,
+    settings: WalkSettings,
     *,
-    depth: int,
-    block: int,
     n_jobs: int,
     store: Checkpoint | None,
     show: bool,
 ) -> Iterator[Block]:
-    """Give the blocks of the rows ``first`` to ``last - 1`` in order; workers are ahead of the
-    reader.
+    """Give the blocks of some rows in order; workers are ahead of the reader.
 
     A worker maps the panel from files, and shows the investor only the rows up to the end of its
     block: what lies after it is not there to be seen. It leaves the block in a file too, so that
@@ -117,13 +120,13 @@ def signal_blocks(
         Whose signals; is not changed.
     panel : Panel
         The market.
-    first, last : int
+    context : Context
+        That of the start of the walk.
+    rows : range
         Rows, as positions in ``panel.times``.
-    depth : int
-        Most rows that may be used for one answer.
-    block : int
-        Rows of a block; cut at multiples of it, so that the blocks are the same wherever a walk
-        begins.
+    settings : WalkSettings
+        Depth of the windows, and rows of a block; cut at multiples of it, so that the blocks are
+        the same wherever a walk begins.
     n_jobs : int
         Processes.
     store : Checkpoint, optional
@@ -137,24 +140,27 @@ def signal_blocks(
         Whatever the investor raised, when the reader comes to that block; or it cannot be sent to
         workers.
     """
+    first, last, block = rows.start, rows.stop, settings.block
+    work = _Work(investor, context, last if settings.depth is None else settings.depth)
     edges = [
         (max(low, first), min(low + block, last))
         for low in range(first - first % block, last, block)
     ]
     if joblib.effective_n_jobs(n_jobs) == 1:
         for low, high in track(edges, "signals", total=len(edges), show=show):
-            yield _compute(investor, panel, low, high, depth, store)
+            yield _compute(work, panel, low, high, store)
         return
     with shared(panel, None if store is None else store.folder) as market:
         parked = Checkpoint(market.folder, "signals") if store is None else store
         tasks = (
-            joblib.delayed(_park)(investor, market, low, high, depth, parked) for low, high in edges
+            joblib.delayed(_store_block)(work, market, low, high, parked, os.getpid())
+            for low, high in edges
         )
         runner = joblib.Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
         done = track(runner(tasks), "signals", total=len(edges), show=show)
         try:
             for (low, high), _ in zip(edges, done, strict=True):
-                found = _compute(investor, panel, low, high, depth, parked)
+                found = _compute(work, panel, low, high, parked)
                 if store is None:
                     parked.remove(_name(low, high))
                 yield found
@@ -168,26 +174,24 @@ def _name(low: int, high: int) -> str:
     return f"signals-{low:07d}-{high:07d}"
 
 
-def _park(
-    investor: SignalInvestor,
-    market: SharedPanel,
-    low: int,
-    high: int,
-    depth: int,
-    store: Checkpoint,
+class _Work(NamedTuple):
+    """Whose signals are computed, in which context, from how many rows."""
+
+    investor: SignalInvestor
+    context: Context
+    depth: int
+
+
+def _store_block(
+    work: _Work, market: SharedPanel, low: int, high: int, store: Checkpoint, parent: int
 ) -> None:
-    """Compute a block where its reader finds it."""
-    _compute(investor, market.open(), low, high, depth, store)
+    """Compute a block, in a worker, and store it where its reader finds it."""
+    end_with(parent)
+    with one_thread():
+        _compute(work, market.open(), low, high, store)
 
 
-def _compute(
-    investor: SignalInvestor,
-    panel: Panel,
-    low: int,
-    high: int,
-    depth: int,
-    store: Checkpoint | None,
-) -> Block:
+def _compute(work: _Work, panel: Panel, low: int, high: int, store: Checkpoint | None) -> Block:
     """Read a block from the store, or compute it and leave it there.
 
     Raises
@@ -205,7 +209,9 @@ def _compute(
     try:
         arrays = {
             key: np.asarray(values)
-            for key, values in investor.signals(past, low, high, depth).items()
+            for key, values in ask_signals(
+                work.investor, past, low, high, work.depth, work.context
+            ).items()
         }
         made = Block(low, high, arrays, time.perf_counter() - started)
     except MemoryError:  # says something about the machine, nothing about the investor

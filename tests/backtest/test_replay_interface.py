@@ -100,9 +100,9 @@ def test_sparse_weights_give_the_same_bits_in_every_layout(pattern, order):
     dense = wide + 1e-300  # no cell is zero, and no sum changes: the layout of full matrices
     free = RULES.without_limits()
     a, b = sa.replay(panel, wide, free), sa.replay(panel, dense, free)
-    assert (a._plan.compact is not None) == (pattern in ("fixed", "empty rows"))
-    assert a._plan.compact is not None or a._plan.decisions.layout == 2
-    assert b._plan.decisions.layout == (0 if order == "C" else 1)
+    assert a._plan.compact == (pattern in ("fixed", "empty rows"))
+    assert a._plan.compact or a._plan.targets.layout == 2
+    assert b._plan.targets.layout == (0 if order == "C" else 1)
     assert a.failures == b.failures == 1
     np.testing.assert_allclose(a.value, b.value, rtol=1e-12)
     narrow = sa.replay(panel, wide.loc[:, (wide != 0).any()], free)
@@ -274,13 +274,13 @@ def test_an_account_says_what_is_wrong():
     panel = make_panel(holes=False, missing=0.0)
     account = Account(panel, RULES)
     account.mark(panel.price.to_numpy()[0])
-    for wanted, what in (
+    for target, what in (
         ([0.5, -0.1, 0, 0], "asset 1443"),
         ([0.5, 0.6, 0, 0], "a sum of 1.1"),
         ([2.0, 0, 0, 0], "got 2"),
     ):
         with pytest.raises(sa.DataError, match=what):
-            account.trade(np.array(wanted))
+            account.trade(np.array(target))
     assert account.trade(np.array([0.5, np.nan, 0, 0])) is False
     assert account.failures == 1
     assert account.value == 1_000.0

@@ -93,7 +93,7 @@ def test_what_the_machine_or_the_user_does_is_said_in_one_line(
     ("words", "said"),
     [
         (["forecast", "--model", "ridge", "--set", "lag=3"], "did you mean 'lags'"),
-        (["forecast", "--set", "lags=3"], "'default' takes no parameters, got 'lags'"),
+        (["forecast", "--set", "lags=3"], "'case_default' takes no parameters, got 'lags'"),
         (
             ["invest", "--investor", "cash", "--set", "top=3"],
             "'cash' takes no parameters, got 'top'",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from investor_markets import panel_of, random_prices, walk
+from investor_markets import panel_of, random_prices
 from sklearn.base import clone
 
 from statarb import ParameterError
@@ -22,7 +22,6 @@ from statarb.investors import (
     make_investor,
     register,
 )
-from statarb.investors.adapters import from_function
 from statarb.investors.base import weights_of
 
 
@@ -129,7 +128,7 @@ def test_an_investor_of_ones_own_can_be_registered() -> None:
             panel_of(random_prices(3, 2)), pd.Series(0.0, index=[1442, 1443])
         ).to_dict() == {1443: 0.5}
     finally:
-        del INVESTORS["half_for_a_test"]
+        INVESTORS._factories.pop("half_for_a_test")
 
 
 def test_a_parameter_that_is_an_investor_is_cloned_with_it() -> None:
@@ -155,36 +154,6 @@ def test_without_hindsight_there_is_nothing_to_fit() -> None:
         make_investor("cash").fit_hindsight(panel_of(random_prices(3, 2)))
     with pytest.raises(NotImplementedError, match="must define decide"):
         BaseInvestor().decide(panel_of(random_prices(3, 2)), pd.Series(dtype=float))
-
-
-def test_periods_start_at_midnight_and_an_answer_is_repeated_until_a_new_row() -> None:
-    asked = []
-
-    def rule(window):
-        asked.append(window.now)
-        return {1442: 1.0}
-
-    investor = from_function(rule, every=12)
-    panel = panel_of(random_prices(30, 2))
-    answers = walk(investor, panel)
-    starts = [stamp for stamp in panel.times if stamp.minute == 0]
-    assert asked == starts
-    repeated = {start + pd.Timedelta("5min") for start in starts}
-    assert set(answers.dropna().index) == {
-        stamp for stamp in panel.times if stamp in repeated or stamp in starts
-    }
-
-
-def test_an_answer_outlives_a_time_without_quotes() -> None:
-    prices = random_prices(30, 2)
-    prices[12:20] = np.nan
-    panel = panel_of(prices)
-    investor = from_function(lambda window: {1442: 1.0}, "rule", every=12)
-    held = pd.Series(0.0, index=panel.assets)
-    wanted = [investor.decide(panel.window(stamp), held) is not None for stamp in panel.grid]
-    # Decided at 0; repeated with the row at 1. Decided at 12, when nothing is quoted; repeated up
-    # to the first quote at 20.
-    assert np.flatnonzero(wanted).tolist() == [0, 1, *range(12, 21), 24, 25]
 
 
 def test_a_periodic_investor_must_weigh() -> None:

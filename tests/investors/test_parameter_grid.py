@@ -116,7 +116,7 @@ def test_every_registered_investor_can_be_put_on_a_grid(name):
     [
         (
             lambda: parameter_grid("lead_lag", band=[1]),
-            "parameter of 'lead_lag' must be one of 'entry', 'exit', .* got 'band'",
+            "parameter of 'lead_lag' must be one of .*'entry', 'exit', .* got 'band'",
         ),
         (lambda: parameter_grid("lead_lag", enrty=[1]), r"did you mean 'entry'\?"),
         (lambda: parameter_grid("lead_lag", forecaster__alpha=[1]), "got 'forecaster__alpha'"),

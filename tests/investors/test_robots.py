@@ -114,7 +114,7 @@ def test_one_asset_alone_has_no_strength() -> None:
 
 
 def test_an_unknown_asset_is_an_error() -> None:
-    panel = panel_of(random_prices(10, 2))
+    panel = panel_of(random_prices(300, 2))
     for robot in (
         MovingAverageCross(asset=7),
         ChannelBreakout(asset=7),

@@ -81,7 +81,7 @@ def batch() -> list[BatchProblem]:
     ]
     return [
         *problems,
-        BatchProblem(sa.MeanDownsideRisk(max_weight=0.01, invested=1.0), MU, RETURNS),
+        BatchProblem(sa.MeanDownsideRisk(max_weight=0.01, min_invested=1.0), MU, RETURNS),
     ]
 
 

@@ -45,11 +45,11 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
     found = check(folder)
     assert found.valid, found.summary()
     assert found.files == 6
-    result = forecast_days(make_forecaster("default"), task_assets(market), DAYS, depth=400)
+    result = forecast_days(make_forecaster("case_default"), task_assets(market), DAYS, depth=400)
     prices = np.loadtxt(folder / "1443_2.csv")
     assert np.array_equal(prices, result.run.forecasts[1443].loc["2018-01-27"].to_numpy())
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["model"] == "default, shaped"
+    assert metrics["model"] == "case_default, shaped"
     assert metrics["Z"] == pytest.approx(metrics["D"] - metrics["M"] - metrics["R"] - metrics["U"])
     assert {"raw", "shaped", "last_value", "fallbacks", "missing"} <= metrics.keys()
     table = pd.read_csv(folder / "metrics_MAPE.csv", index_col=0)

@@ -53,7 +53,7 @@ def market():
 
 
 def same(one, other):
-    pd.testing.assert_frame_equal(one.wanted, other.wanted, check_exact=True)
+    pd.testing.assert_frame_equal(one.targets, other.targets, check_exact=True)
     np.testing.assert_array_equal(one.replay.value, other.replay.value)
 
 

@@ -37,7 +37,7 @@ def whole(market):
 
 
 def same(one, other):
-    pd.testing.assert_frame_equal(one.wanted, other.wanted, check_exact=True)
+    pd.testing.assert_frame_equal(one.targets, other.targets, check_exact=True)
     pd.testing.assert_series_equal(one.replay.value, other.replay.value, check_exact=True)
     assert one.decided.failures == other.decided.failures
 
@@ -73,7 +73,7 @@ def test_the_result_depends_on_neither_workers_nor_blocks(market, whole, n_jobs,
             LeadLag(entry=0.001, exit=0.001), market, RULES, n_jobs=n_jobs, block=block, **WALK
         ),
     )
-    assert len(whole.wanted) > 50
+    assert len(whole.targets) > 50
 
 
 def test_an_investor_without_block_signals_decides_the_same(market, whole):
@@ -227,12 +227,12 @@ class Slow(LeadLag):
 run = sa.walk_forward(Slow(entry=0.001, exit=0.001), make_panel(700, 5, seed=11, missing=0.05),
 sa.TradingRules(),
     start={start!r}, depth=400, decision_lag=1, checkpoint={folder!r}, block=50)
-run.wanted.to_pickle({out!r}); run.replay.value.to_pickle({out!r} + "v")
+run.targets.to_pickle({out!r}); run.replay.value.to_pickle({out!r} + "v")
 """
 
 
 def test_killed_at_ten_random_moments_it_ends_with_the_same_bytes(whole, tmp_path):
-    out = tmp_path / "wanted.pkl"
+    out = tmp_path / "targets.pkl"
     script = tmp_path / "walk.py"
     script.write_text(
         KILLED.format(
@@ -273,7 +273,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_bytes(whole, tmp_pat
         else:
             assert worker.wait() == 0
     assert kills >= 3, "the walk ended before it could be killed"
-    pd.testing.assert_frame_equal(pd.read_pickle(out), whole.wanted, check_exact=True)
+    pd.testing.assert_frame_equal(pd.read_pickle(out), whole.targets, check_exact=True)
     pd.testing.assert_series_equal(pd.read_pickle(f"{out}v"), whole.replay.value, check_exact=True)
 
 

@@ -26,7 +26,7 @@ def market() -> sa.Panel:
 
 
 def investor() -> StatArb:
-    return StatArb(volatility="garch", scenarios=200, record=60, evidence=0.5)
+    return StatArb(volatility="garch", scenarios=200, track_record=60, z_threshold=0.5)
 
 
 @pytest.fixture(scope="module", params=[0, 1])
@@ -41,10 +41,10 @@ def test_the_path_depends_on_neither_workers_nor_blocks(
     run = sa.walk_forward(
         investor(), market, decision_lag=whole.decision_lag, n_jobs=n_jobs, block=block, **WALK
     )
-    pd.testing.assert_frame_equal(run.wanted, whole.wanted, check_exact=True)
+    pd.testing.assert_frame_equal(run.targets, whole.targets, check_exact=True)
     pd.testing.assert_series_equal(run.replay.value, whole.replay.value, check_exact=True)
     assert len(run.failures) == 0
-    assert whole.decision_lag == 1 or len(run.wanted) > 10
+    assert whole.decision_lag == 1 or len(run.targets) > 10
 
 
 def test_blocks_that_wait_lie_in_files_and_are_removed(

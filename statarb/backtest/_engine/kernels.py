@@ -1,17 +1,12 @@
 """Replay kernels: one step of an account, and many steps in one call.
 
-The state of an account is a handful of arrays that the kernels change in place, so that a step at a
-time and all steps at once run through the same arithmetic, in the same order, and give the same
-bits:
+The state of an account (:class:`~statarb.backtest._engine.state.AccountState`) is changed in place,
+so that a step at a time and all steps at once run through the same arithmetic, in the same order,
+and give the same bits.
 
-``units``   (assets,) float64, units held. ``last``    (assets,) float64, last known price of each
-asset since it was first bought. ``held``    (assets,) int64, the columns with units above 0,
-ascending, in its first ``count[HELD]`` places. ``money``   float64: see ``CASH`` and its
-neighbours. ``count``   int64: see ``HELD`` and its neighbours; then one counter a reason code.
-
-Where few assets are held or wanted, the work is proportional to their number; where most are, the
-same loops run over all, without branches, as vectors. Sums run in four lanes (column modulo 4), in
-order, so both ways give the same bits.
+Where few assets are held or in the target, the work is proportional to their number; where most
+are, the same loops run over all, without branches, as vectors. Sums run in four lanes (column
+modulo 4), in order, so both ways give the same bits.
 """
 
 from __future__ import annotations
@@ -19,55 +14,50 @@ from __future__ import annotations
 import numpy as np
 
 from statarb._core.numba import kernel
+from statarb._core.numeric import sum_slack
 from statarb._core.typing import FloatArray, IntArray
-
-REASONS = ("executed", "below minimum", "cut to maximum", "no quote", "no cash", "not finite")
-"""Reason codes by their number."""
-
-EXECUTED, BELOW_MINIMUM, CUT_TO_MAXIMUM, NO_QUOTE, NO_CASH, NOT_FINITE = range(6)
-
-CASH, VALUE, UNIT, FEES, TURNOVER = range(5)
-"""Places in ``money``: cash, value before trading, last known price of the numeraire, fees and
-turnover of the last step.
-"""
-LANES = 5
-"""First of the four places in ``money`` that sums are taken in."""
-MONEY = LANES + 4
-
-HELD, LOGGED, STOPPED = range(3)
-"""Places in ``count``: assets held, orders logged, whether the account is insolvent."""
-REASON = 3
-"""First of the counters by reason in ``count``."""
-SCALED = REASON + len(REASONS)
-"""Place in ``count`` of the orders for want of cash that were executed in part."""
-COUNTS = SCALED + 1
-
-ORDERS, QUOTED, BELOW, SALES, PURCHASES, CUT_SALES, CUT_PURCHASES, DROPPED = range(8)
-"""Places in the tally of one step: orders, those with a quote, below the minimum; sales and
-purchases that are executed, those of them that are cut to the maximum, and purchases dropped for
-want of cash.
-"""
-TALLY = DROPPED + 1
-
-ROWS, COLUMNS, SPARSE = range(3)
-"""Layouts of wanted weights: row by row, column by column, and non-zero cells alone (compressed
-rows).
-"""
-
-DECIDED, PARTLY_NAN, NOTHING = range(3)
-"""What a row of wanted weights holds: a decision, some NaN (which are listed), nothing that names
-an asset.
-"""
+from statarb.backtest._engine.state import (
+    BELOW_MINIMUM,
+    COLUMNS,
+    CUT_TO_MAXIMUM,
+    DECIDED,
+    EXECUTED,
+    NO_CASH,
+    NO_QUOTE,
+    NOT_FINITE,
+    NOTHING,
+    ROWS,
+    SPARSE,
+    AccountState,
+    Book,
+    Flows,
+    Gathered,
+    Limits,
+    Market,
+    OrderLog,
+    OrderRules,
+    Paths,
+    Places,
+    Record,
+    Tally,
+    Targets,
+)
 
 BLOCK = 32
-"""Rows brought near at a time, where cells to be read lie far apart: 32 rows of 1678 assets fit a
-second-level cache.
+"""Rows copied side by side at a time, where the cells to be read lie far apart: 32 rows of 1678
+assets fit a second-level cache.
+"""
+
+SLACK = sum_slack()
+"""Share of the value by which purchases may exceed what is there for them before it is a lack of
+cash: what target weights may miss of a sum of 1 by rounding.
 """
 
 
 @kernel()
 def _sum_all(values: FloatArray, size: int) -> float:
-    """Add up values that stand in the order of all columns."""
+    """Add up values in the order of all columns."""
+    # Four lanes: independent additions, in an order that is the same for all callers.
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     even = size - size % 4
     for k in range(0, even, 4):
@@ -86,9 +76,8 @@ def _sum_all(values: FloatArray, size: int) -> float:
 
 @kernel()
 def _sum_both(first: FloatArray, second: FloatArray, size: int) -> tuple[float, float]:
-    """Add up two arrays at once, each with the bits of :func:`_sum_all`; what one waits for, the
-    other one uses.
-    """
+    """Add up two arrays at once, each with the bits of :func:`_sum_all`."""
+    # Interleaved, so that the additions of one array fill the latency of the other's.
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     e, f, g, h = 0.0, 0.0, 0.0, 0.0
     even = size - size % 4
@@ -114,164 +103,152 @@ def _sum_both(first: FloatArray, second: FloatArray, size: int) -> tuple[float, 
 
 
 @kernel()
-def _sum_listed(values: FloatArray, assets: IntArray, size: int, money: FloatArray) -> float:
+def _sum_listed(values: FloatArray, assets: IntArray, size: int, lanes: FloatArray) -> float:
     """Add up values of the columns listed in ``assets``, ascending: the bits of :func:`_sum_all`
     with zeros elsewhere.
     """
-    money[LANES:] = 0.0
+    lanes[:] = 0.0
     for k in range(size):
-        money[LANES + (assets[k] & 3)] += values[k]
-    total: float = (money[LANES] + money[LANES + 1]) + (money[LANES + 2] + money[LANES + 3])
+        lanes[assets[k] & 3] += values[k]
+    total: float = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
     return total
 
 
-@kernel()
-def worth(
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    money: FloatArray,
-    count: IntArray,
-    work_float: FloatArray,
-) -> float:
-    """Return cash plus the holdings at the last known prices."""
-    owned = count[HELD]
-    part = work_float[0]
+@kernel(inline="always")
+def worth(state: AccountState, part: FloatArray, lanes: FloatArray) -> float:
+    """Return cash plus the holdings at the last known prices: the value of the portfolio.
+
+    ``part`` (assets,) and ``lanes`` (4,) are work space.
+    """
+    ledger = state.ledger[0]
+    units, last, held = state.units, state.last, state.held
+    owned = ledger.held
     for place in range(owned):
         part[place] = units[held[place]] * last[held[place]]
-    value: float = money[CASH] + _sum_listed(part, held, owned, money)
+    value: float = ledger.cash + _sum_listed(part, held, owned, lanes)
     return value
 
 
-@kernel()
+@kernel(inline="always")
 def mark(
     quotes: FloatArray,
     row: int,
     numeraire: int,
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    money: FloatArray,
-    count: IntArray,
-    work_float: FloatArray,
+    state: AccountState,
+    part: FloatArray,
+    lanes: FloatArray,
 ) -> float:
-    """Take in the quotes of one row (-1: nothing was quoted), and value the account at the last
+    """Advance to the quotes of one row (-1: nothing was quoted), and value the account at the last
     known prices.
     """
-    owned = count[HELD]
+    ledger = state.ledger[0]
+    units, last, held = state.units, state.last, state.held
+    owned = ledger.held
     if row < 0:
-        money[VALUE] = worth(units, last, held, money, count, work_float)
+        value = worth(state, part, lanes)
     elif 2 * owned > len(units):
-        part, line = work_float[0], quotes[row]
+        # Most assets are held: all columns, without a branch.
+        line = quotes[row]
         for asset in range(len(units)):
             price, known, own = line[asset], last[asset], units[asset]
             known = price if (price > 0.0) & (price - price == 0.0) else known  # as in _settle
             last[asset] = known
             part[asset] = own * known
-        money[VALUE] = money[CASH] + _sum_all(part, len(units))
+        value = ledger.cash + _sum_all(part, len(units))
     else:
         for place in range(owned):
             price = quotes[row, held[place]]
             if 0.0 < price < np.inf:
                 last[held[place]] = price
-        money[VALUE] = worth(units, last, held, money, count, work_float)
+        value = worth(state, part, lanes)
     if row >= 0 and numeraire >= 0:
         price = quotes[row, numeraire]
         if 0.0 < price < np.inf:
-            money[UNIT] = price
-    money[FEES] = 0.0
-    money[TURNOVER] = 0.0
-    if not money[VALUE] > 0.0:
-        count[STOPPED] = 1
-    value: float = money[VALUE]
+            ledger.numeraire_price = price
+    ledger.value = value
+    ledger.fees = 0.0
+    ledger.turnover = 0.0
+    # An account without value is insolvent, for good.
+    if not value > 0.0:
+        ledger.stopped = 1
     return value
 
 
 @kernel()
-def realised(
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    money: FloatArray,
-    count: IntArray,
-    work_float: FloatArray,
-    out: FloatArray,
-) -> None:
+def realised(state: AccountState, part: FloatArray, lanes: FloatArray, out: FloatArray) -> float:
     """Write the weights now into ``out`` (assets + 1; the last is the share of cash), which must
-    hold zeros.
+    hold zeros; return the value.
     """
-    value = worth(units, last, held, money, count, work_float)
+    ledger = state.ledger[0]
+    value = worth(state, part, lanes)
     if value > 0.0:
-        for place in range(count[HELD]):
-            asset = held[place]
-            out[asset] = units[asset] * last[asset] / value
-        out[len(out) - 1] = money[CASH] / value
+        for place in range(ledger.held):
+            asset = state.held[place]
+            out[asset] = state.units[asset] * state.last[asset] / value
+        out[len(out) - 1] = ledger.cash / value
+    return value
 
 
 @kernel()
 def _gather(
     index: IntArray,
-    wanted: FloatArray,
+    target: FloatArray,
     quotes: FloatArray,
     row: int,
-    units: FloatArray,
-    last: FloatArray,
-    held: IntArray,
-    owned: int,
-    assets: IntArray,
-    work_float: FloatArray,
+    state: AccountState,
+    near: Gathered,
 ) -> int:
-    """List the columns that are held or wanted, ascending, with their weights, units, last prices
-    and quotes.
+    """List the columns that are held or in the target, ascending, with their weights, units, last
+    prices and quotes.
     """
-    own, want, size = 0, 0, 0
-    while own < owned or want < len(index):
-        if want >= len(index) or (own < owned and held[own] < index[want]):
+    units, last, held = state.units, state.last, state.held
+    owned = state.ledger[0].held
+    # A merge of two ascending lists: what is held, and what is in the target.
+    own, aim, size = 0, 0, 0
+    while own < owned or aim < len(index):
+        if aim >= len(index) or (own < owned and held[own] < index[aim]):
             asset, weight = held[own], 0.0
             own += 1
         else:
-            asset, weight = index[want], wanted[want]
+            asset, weight = index[aim], target[aim]
             if own < owned and held[own] == asset:
                 own += 1
-            want += 1
-        assets[size] = asset
-        work_float[4, size] = weight
-        work_float[5, size] = units[asset]
-        work_float[6, size] = last[asset]
-        work_float[7, size] = quotes[row, asset] if row >= 0 else np.nan
+            aim += 1
+        near.assets[size] = asset
+        near.target[size] = weight
+        near.units[size] = units[asset]
+        near.last[size] = last[asset]
+        near.price[size] = quotes[row, asset] if row >= 0 else np.nan
         size += 1
     return size
 
 
 @kernel()
 def _settle(
-    size: int, value: float, lower: float, upper: float, wanted: FloatArray, units: FloatArray,
+    size: int,
+    value: float,
+    limits: Limits | None,
+    target: FloatArray,
+    units: FloatArray,
     last: FloatArray,
-    price: FloatArray, before: FloatArray, sale: FloatArray, purchase: FloatArray,
-    tally: IntArray, limited: int | None,
-) -> int:  # fmt: skip
-    """Steps 2 to 5 of each asset as if cash sufficed; return of how many one is held that was not,
-    or the other way round.
+    price: FloatArray,
+    before: FloatArray,
+    sale: FloatArray,
+    purchase: FloatArray,
+) -> Tally:
+    """Steps 2 to 5 of each asset as if cash sufficed.
 
-    Writes the units held ``before``, what is sold and what is bought (USD), and counts into
-    ``tally``. ``limited`` is ``None`` where there are no order limits: numba then compiles a
-    version without them.
+    Writes the units held ``before``, what is sold and what is bought (in currency), and counts the
+    orders. ``limits`` is ``None`` where there are no order limits: numba then compiles a version
+    without them.
     """
+    orders, usable, sales, purchases = 0, 0, 0, 0
+    below, cut_sales, cut_purchases, changed = 0, 0, 0, 0
     # One loop, all cells read first, no branch: this the compiler turns into vectors. ``x - x ==
     # 0`` asks whether x is finite; a comparison with infinity would be turned into tests of the
     # bits, several times as long.
-    changed, orders, usable, sales, purchases, below, cut_sales, cut_purchases = (
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-    )
     for k in range(size):
-        goal = min(max(wanted[k], 0.0), 1.0) * value
+        goal = min(max(target[k], 0.0), 1.0) * value
         own, quote, known = units[k], price[k], last[k]
         gap = goal - own * known
         whole = goal / quote
@@ -279,10 +256,11 @@ def _settle(
         go = quoted & ((gap - gap) + (whole - whole) == 0.0)
         selling = gap < 0.0
         amount = abs(gap)
-        if limited is not None:
-            small, cut = go & (amount < lower), amount > upper
+        # Orders below the minimum are dropped, those above the maximum are cut to it.
+        if limits is not None:
+            small, cut = go & (amount < limits.lower), amount > limits.upper
             go = go & (not small)
-            amount = min(amount, upper)
+            amount = min(amount, limits.upper)
             piece = amount / quote
             part = own - piece if selling else own + piece
             whole = max(part, 0.0) if cut else whole
@@ -303,14 +281,7 @@ def _settle(
         purchase[k] = bought
         units[k] = after
         last[k] = quote if go else known
-    tally[ORDERS] = orders
-    tally[QUOTED] = usable
-    tally[BELOW] = below
-    tally[SALES] = sales
-    tally[PURCHASES] = purchases
-    tally[CUT_SALES] = cut_sales
-    tally[CUT_PURCHASES] = cut_purchases
-    return changed
+    return Tally(orders, usable, below, sales, purchases, cut_sales, cut_purchases, changed)
 
 
 @kernel()
@@ -318,17 +289,16 @@ def _scale(
     size: int,
     factor: float,
     lower: float,
+    units: FloatArray,
     price: FloatArray,
     before: FloatArray,
     purchase: FloatArray,
-    units: FloatArray,
-    tally: IntArray,
-) -> int:
+) -> tuple[int, int]:
     """Step 5 where cash does not suffice: multiply all purchases by one factor, drop those that
     fall below the minimum by it.
 
-    Counts how many were ``DROPPED``; returns of how many assets one is held that was not, or the
-    other way round.
+    Returns how many were dropped, and of how many assets one is held that was not, or the other
+    way round.
     """
     changed, dropped = 0, 0
     for k in range(size):
@@ -342,31 +312,36 @@ def _scale(
         changed += (after > 0.0) != (own > 0.0)
         purchase[k] = part
         units[k] = after
-    tally[DROPPED] = dropped
-    return changed
+    return dropped, changed
 
 
-@kernel()
-def _count(tally: IntArray, short: bool, count: IntArray) -> None:
-    """Add the orders of a step to the counters by reason; ``short`` tells whether purchases were
-    scaled for want of cash.
+@kernel(inline="always")
+def _count(tally: Tally, dropped: int, dropped_cut: int, lacking: bool, ledger: Record) -> None:
+    """Add the orders of a step to the counters by reason.
+
+    ``dropped`` purchases fell below the minimum when all were scaled, ``dropped_cut`` of them had
+    been cut to the maximum; ``lacking`` tells whether purchases were scaled for more than fees.
     """
-    executed = tally[SALES] + tally[PURCHASES] - tally[CUT_SALES] - tally[CUT_PURCHASES]
-    cut = tally[CUT_SALES] + tally[CUT_PURCHASES]
-    if short:
-        executed -= tally[PURCHASES] - tally[CUT_PURCHASES]
-        cut -= tally[CUT_PURCHASES]
-        count[REASON + NO_CASH] += tally[PURCHASES]
-        count[SCALED] += tally[PURCHASES] - tally[DROPPED]
-    count[REASON + EXECUTED] += executed
-    count[REASON + CUT_TO_MAXIMUM] += cut
-    count[REASON + BELOW_MINIMUM] += tally[BELOW]
-    count[REASON + NO_QUOTE] += tally[ORDERS] - tally[QUOTED]
-    count[REASON + NOT_FINITE] += tally[QUOTED] - tally[BELOW] - tally[SALES] - tally[PURCHASES]
+    cut = tally.cut_sales + tally.cut_purchases
+    executed = tally.sales + tally.purchases - cut
+    if lacking:
+        executed -= tally.purchases - tally.cut_purchases
+        cut -= tally.cut_purchases
+        ledger.no_cash += tally.purchases
+        ledger.scaled += tally.purchases - dropped
+    else:
+        executed -= dropped - dropped_cut
+        cut -= dropped_cut
+        ledger.no_cash += dropped
+    ledger.executed += executed
+    ledger.cut_to_maximum += cut
+    ledger.below_minimum += tally.below
+    ledger.no_quote += tally.orders - tally.quoted
+    ledger.not_finite += tally.quoted - tally.below - tally.sales - tally.purchases
 
 
 @kernel()
-def _reason(goal: float, gap: float, quote: float, lower: float, upper: float) -> int:
+def _reason(goal: float, gap: float, quote: float, limits: Limits) -> int:
     """Return why an order is executed or not, were there cash for it; :func:`_settle` counts by the
     same rules.
     """
@@ -374,176 +349,222 @@ def _reason(goal: float, gap: float, quote: float, lower: float, upper: float) -
         return NO_QUOTE
     if not (abs(gap) < np.inf and goal / quote < np.inf):
         return NOT_FINITE
-    if abs(gap) < lower:
+    if abs(gap) < limits.lower:
         return BELOW_MINIMUM
-    return CUT_TO_MAXIMUM if abs(gap) > upper else EXECUTED
+    return CUT_TO_MAXIMUM if abs(gap) > limits.upper else EXECUTED
 
 
 @kernel()
-def _log(
-    size: int, assets: IntArray, rules: FloatArray, money: FloatArray, short: bool,
-    wanted: FloatArray, last: FloatArray,
-    price: FloatArray, before: FloatArray, sale: FloatArray, purchase: FloatArray,
-    count: IntArray, log_int: IntArray,
-    log_float: FloatArray, step: int,
+def _count_dropped_cuts(
+    size: int,
+    value: float,
+    limits: Limits,
+    target: FloatArray,
+    last: FloatArray,
+    price: FloatArray,
+    flows: Flows,
+) -> int:
+    """Count the purchases that were cut to the maximum and then dropped by scaling."""
+    found = 0
+    for k in range(size):
+        goal = min(max(target[k], 0.0), 1.0) * value
+        gap = goal - flows.before[k] * last[k]
+        if gap > 0.0 and flows.purchase[k] == 0.0:
+            found += _reason(goal, gap, price[k], limits) == CUT_TO_MAXIMUM
+    return found
+
+
+@kernel()
+def _log_orders(
+    size: int, assets: IntArray, fee: float, limits: Limits, lacking: bool, target: FloatArray,
+    last: FloatArray, price: FloatArray, flows: Flows, book: Book, log: OrderLog, step: int,
 ) -> None:  # fmt: skip
     """List the orders of a step, sales before purchases."""
-    place = count[LOGGED]
-    lower, upper = rules[1] * money[UNIT], rules[2] * money[UNIT]
+    ledger = book[0]
+    place = ledger.logged
     for buying in range(2):
         for k in range(size):
-            goal = min(max(wanted[k], 0.0), 1.0) * money[VALUE]
+            goal = min(max(target[k], 0.0), 1.0) * ledger.value
             # What is held was marked to its quote before; of what was not held, the last price does
             # not matter.
-            gap = goal - before[k] * last[k]
+            gap = goal - flows.before[k] * last[k]
             if gap != 0.0 and (gap > 0.0) == (buying == 1):
-                reason = _reason(goal, gap, price[k], lower, upper)
-                if short and gap > 0.0 and reason in (EXECUTED, CUT_TO_MAXIMUM):
+                traded = flows.sale[k] + flows.purchase[k]
+                reason = _reason(goal, gap, price[k], limits)
+                wanting = gap > 0.0 and reason in (EXECUTED, CUT_TO_MAXIMUM)
+                if wanting and (lacking or traded == 0.0):
                     reason = NO_CASH
-                log_int[place, 0] = step
-                log_int[place, 1] = assets[k]
-                log_int[place, 2] = reason
-                log_float[place, 0] = gap
-                log_float[place, 1] = sale[k] + purchase[k]
-                log_float[place, 2] = price[k] if reason != NO_QUOTE else np.nan
-                log_float[place, 3] = rules[0] * (sale[k] + purchase[k])
+                log.step[place] = step
+                log.asset[place] = assets[k]
+                log.reason[place] = reason
+                log.order[place] = gap
+                log.traded[place] = traded
+                log.price[place] = price[k] if reason != NO_QUOTE else np.nan
+                log.fee[place] = fee * traded
                 place += 1
-    count[LOGGED] = place
+    ledger.logged = place
 
 
-# A call of many arrays costs as much as trading few assets does: what every step calls is inlined.
+# Every array that a call takes is counted in and out again: this one takes few, and is inlined.
 @kernel(inline="always")
 def _exchange(
-    size: int, assets: IntArray, everything: bool, wanted: FloatArray, price: FloatArray,
-    rules: FloatArray, units: FloatArray,
-    last: FloatArray, held: IntArray, money: FloatArray, count: IntArray, tally: IntArray,
-    work_float: FloatArray,
-    log_int: IntArray, log_float: FloatArray, step: int,
+    everything: bool, assets: IntArray, target: FloatArray, units: FloatArray, last: FloatArray,
+    price: FloatArray, rules: OrderRules, held: IntArray, book: Book, flows: Flows,
+    log: OrderLog | None, step: int,
 ) -> None:  # fmt: skip
-    """Trade ``size`` assets, whose columns are ``assets``, ascending; ``everything`` tells whether
-    these are all columns.
+    """Trade from what is held to the target, at the quotes last marked.
+
+    ``assets`` are the columns, ascending, and ``everything`` tells whether these are all columns.
     """
-    fee, lower, upper = rules[0], rules[1] * money[UNIT], rules[2] * money[UNIT]
-    before, sale, purchase = work_float[0], work_float[1], work_float[2]
-    value = money[VALUE]
-    if lower > 0.0 or upper < np.inf:
-        changed = _settle(
-            size, value, lower, upper, wanted, units, last, price, before, sale, purchase, tally, 1
-        )
+    size = len(assets)
+    ledger = book[0]
+    before, sale, purchase, lanes = flows.before, flows.sale, flows.purchase, flows.lanes
+    value, fee = ledger.value, rules.fee
+    # TradingRules.order_limits
+    limits = Limits(
+        rules.min_order * ledger.numeraire_price, rules.max_order * ledger.numeraire_price
+    )
+    if limits.lower > 0.0 or limits.upper < np.inf:
+        tally = _settle(size, value, limits, target, units, last, price, before, sale, purchase)
     else:
-        changed = _settle(
-            size,
-            value,
-            lower,
-            upper,
-            wanted,
-            units,
-            last,
-            price,
-            before,
-            sale,
-            purchase,
-            tally,
-            None,
-        )
+        tally = _settle(size, value, None, target, units, last, price, before, sale, purchase)
+    changed = tally.changed
     if everything:
         sold, bought = _sum_both(sale, purchase, size)
     else:
         sold, bought = (
-            _sum_listed(sale, assets, size, money),
-            _sum_listed(purchase, assets, size, money),
+            _sum_listed(sale, assets, size, lanes),
+            _sum_listed(purchase, assets, size, lanes),
         )
-    cash = money[CASH] + (sold - fee * sold)
-    short = False
+    # Sales first: what they bring, less their fee, is there for purchases.
+    before_fees = ledger.cash + sold
+    cash = ledger.cash + (sold - fee * sold)
+    lacking, dropped, dropped_cut = False, 0, 0
     if bought > 0.0:
         cost = bought + fee * bought
         exhausted = False
         if cost > cash:
-            short = True
-            changed = _scale(size, cash / cost, lower, price, before, purchase, units, tally)
-            exhausted = tally[DROPPED] == 0
+            # Where cash would suffice but for fees, the orders are as good as executed in full.
+            lacking = bought > before_fees + SLACK * value
+            dropped, changed = _scale(
+                size, cash / cost, limits.lower, units, price, before, purchase
+            )
+            if dropped > 0 and tally.cut_purchases > 0:
+                dropped_cut = _count_dropped_cuts(size, value, limits, target, last, price, flows)
+            exhausted = dropped == 0
             bought = (
                 _sum_all(purchase, size)
                 if everything
-                else _sum_listed(purchase, assets, size, money)
+                else _sum_listed(purchase, assets, size, lanes)
             )
         cash -= bought + fee * bought
         # what rounding leaves of the last cent, on either side of zero, is no cash
         if cash < 0.0 or exhausted:
             cash = 0.0
-    money[CASH] = cash
-    money[TURNOVER] = sold + bought
-    money[FEES] = fee * (sold + bought)
-    _count(tally, short, count)
-    if len(log_int) > 0:
-        _log(
-            size, assets, rules, money, short, wanted, last, price, before, sale, purchase, count,
-            log_int, log_float, step,
-        )  # fmt: skip
+    ledger.cash = cash
+    ledger.turnover = sold + bought
+    ledger.fees = fee * (sold + bought)
+    _count(tally, dropped, dropped_cut, lacking, ledger)
+    if log is not None:
+        _log_orders(size, assets, fee, limits, lacking, target, last, price, flows, book, log, step)
     if changed > 0:
         owned = 0
         for k in range(size):
             if units[k] > 0.0:
                 held[owned] = assets[k]
                 owned += 1
-        count[HELD] = owned
+        ledger.held = owned
 
 
-@kernel(inline="always")
-def trade(
-    quotes: FloatArray, row: int, index: IntArray, wanted: FloatArray, rules: FloatArray,
-    units: FloatArray, last: FloatArray,
-    held: IntArray, money: FloatArray, count: IntArray, work_int: IntArray,
-    work_float: FloatArray, log_int: IntArray,
-    log_float: FloatArray, step: int,
-) -> None:  # fmt: skip
-    """Trade from what is held to what is wanted, at the quotes of one row, after :func:`mark` has
-    been called for it.
-
-    ``wanted`` are the weights of the columns ``index`` (ascending); all others are wanted at 0.
-    ``rules`` holds the fee, and the limits in units of the numeraire. ``work_int`` (2, assets, but
-    at least ``TALLY``) and ``work_float`` (8, assets) are scratch.
+@kernel()
+def _trade_listed(
+    quotes: FloatArray,
+    row: int,
+    index: IntArray,
+    target: FloatArray,
+    rules: OrderRules,
+    state: AccountState,
+    flows: Flows,
+    near: Gathered,
+    log: OrderLog | None,
+    step: int,
+) -> None:
+    """Trade as :func:`_exchange` does, where the target names some columns, ``index`` (ascending);
+    all others have a target of 0.
     """
-    if len(index) == len(units) and row >= 0:
-        _exchange(
-            len(units), index, True, wanted, quotes[row], rules, units, last, held, money, count,
-            work_int[1], work_float, log_int, log_float, step,
-        )  # fmt: skip
-        return
-    assets, have, known = work_int[0], work_float[5], work_float[6]
-    size = _gather(index, wanted, quotes, row, units, last, held, count[HELD], assets, work_float)
+    size = _gather(index, target, quotes, row, state, near)
+    assets, units, last = near.assets[:size], near.units[:size], near.last[:size]
     _exchange(
-        size, assets, False, work_float[4], work_float[7], rules, have, known, held, money, count,
-        work_int[1], work_float, log_int, log_float, step,
+        False, assets, near.target, units, last, near.price, rules, state.held, state.ledger,
+        flows, log, step,
     )  # fmt: skip
     for k in range(size):
-        units[assets[k]] = have[k]
-        last[assets[k]] = known[k]
+        state.units[assets[k]] = units[k]
+        state.last[assets[k]] = last[k]
+
+
+@kernel()
+def _flows(assets: int) -> Flows:
+    """Return work space for the orders of one step."""
+    return Flows(np.empty(assets), np.empty(assets), np.empty(assets), np.empty(4))
+
+
+@kernel()
+def _gathered(assets: int) -> Gathered:
+    """Return room for the assets that are held or in the target."""
+    return Gathered(
+        np.empty(assets, np.int64), np.empty(assets), np.empty(assets), np.empty(assets),
+        np.empty(assets),
+    )  # fmt: skip
+
+
+@kernel()
+def trade_once(
+    quotes: FloatArray,
+    row: int,
+    index: IntArray,
+    target: FloatArray,
+    rules: OrderRules,
+    state: AccountState,
+) -> None:
+    """Trade to target weights of all columns, ``index``, at the quotes of one row (-1: none), after
+    :func:`mark` has been called for it.
+    """
+    flows = _flows(len(index))
+    if row >= 0:
+        _exchange(
+            True, index, target, state.units, state.last, quotes[row], rules, state.held,
+            state.ledger, flows, None, 0,
+        )  # fmt: skip
+    else:
+        near = _gathered(len(index))
+        _trade_listed(quotes, row, index, target, rules, state, flows, near, None, 0)
 
 
 @kernel()
 def _log_missing(
-    columns: IntArray,
-    wanted: FloatArray,
-    count: IntArray,
-    log_int: IntArray,
-    log_float: FloatArray,
-    step: int,
+    columns: IntArray, target: FloatArray, state: AccountState, log: OrderLog | None, step: int
 ) -> None:
     """List the cells with a NaN of a row that is no decision because of them."""
+    ledger = state.ledger[0]
     for k in range(len(columns)):
-        if np.isnan(wanted[k]):
-            count[REASON + NOT_FINITE] += 1
-            if len(log_int) > 0:
-                place = count[LOGGED]
-                log_int[place] = (step, columns[k], NOT_FINITE)
-                log_float[place] = (np.nan, 0.0, np.nan, 0.0)
-                count[LOGGED] = place + 1
+        if np.isnan(target[k]):
+            ledger.not_finite += 1
+            if log is not None:
+                place = ledger.logged
+                log.step[place] = step
+                log.asset[place] = columns[k]
+                log.reason[place] = NOT_FINITE
+                log.order[place] = np.nan
+                log.traded[place] = 0.0
+                log.price[place] = np.nan
+                log.fee[place] = 0.0
+                ledger.logged = place + 1
 
 
 @kernel()
-def _bring_near(quotes: FloatArray, columns: IntArray, low: int, near: FloatArray) -> None:
-    """Put the quotes of few assets, of the rows from ``low`` on, side by side; NaN where there is
+def _gather_quotes(quotes: FloatArray, columns: IntArray, low: int, near: FloatArray) -> None:
+    """Copy the quotes of few assets, of the rows from ``low`` on, side by side; NaN where there is
     no asset.
     """
     for row in range(low, min(low + BLOCK, len(quotes))):
@@ -552,105 +573,134 @@ def _bring_near(quotes: FloatArray, columns: IntArray, low: int, near: FloatArra
 
 
 @kernel()
-def _spread(
-    decision: int, tall: int, layout: int, index: IntArray, starts: IntArray, data: FloatArray,
+def _spread_targets(
+    decision: int,
+    tall: int,
+    layout: int,
+    index: IntArray,
+    starts: IntArray,
+    data: FloatArray,
     place: IntArray,
-    wanted: FloatArray,
-) -> None:  # fmt: skip
-    """Put the wanted weights of one decision at the places of their assets; ``wanted`` holds an
+    target: FloatArray,
+) -> None:
+    """Copy the target weights of one decision to the places of their assets; ``target`` holds an
     earlier decision, or zeros.
     """
     if layout == SPARSE:
-        wanted[:] = 0.0
+        target[:] = 0.0
         for k in range(starts[decision], starts[decision + 1]):
-            wanted[place[index[k]]] = data[k]
+            target[place[index[k]]] = data[k]
     else:
         first, stride = (decision * len(index), 1) if layout == ROWS else (decision, tall)
         for k in range(len(index)):
-            wanted[place[index[k]]] = data[first + k * stride]
+            target[place[index[k]]] = data[first + k * stride]
 
 
 @kernel()
-def _turn(begin: int, tall: int, width: int, data: FloatArray, turned: FloatArray) -> None:
-    """Turn a block of weights that are stored by columns."""
+def _transpose_block(begin: int, tall: int, width: int, data: FloatArray, out: FloatArray) -> None:
+    """Transpose a block of weights that are stored by columns."""
     for column in range(width):
         for offset in range(min(BLOCK, tall - begin)):
-            turned[offset, column] = data[column * tall + begin + offset]
+            out[offset, column] = data[column * tall + begin + offset]
+
+
+@kernel()
+def mark_rests(
+    first: int,
+    stop: int,
+    quotes: FloatArray,
+    rows: IntArray,
+    numeraire: int,
+    state: AccountState,
+) -> None:
+    """Mark the steps [first, stop) of an account that does not trade in them."""
+    part, lanes = np.empty(len(state.units)), np.empty(4)
+    for step in range(first, stop):
+        mark(quotes, rows[step], numeraire, state, part, lanes)
 
 
 @kernel()
 def run(
-    first: int, stop: int, quotes: FloatArray, rows: IntArray, decisions: IntArray, layout: int,
-    kinds: IntArray,
-    index: IntArray, starts: IntArray, data: FloatArray, columns: IntArray, place: IntArray,
-    rules: FloatArray,
-    numeraire: int, event_step: IntArray, event_asset: IntArray, event_benefit: FloatArray,
-    units: FloatArray,
-    last: FloatArray, held: IntArray, money: FloatArray, count: IntArray, out: FloatArray,
+    first: int,
+    stop: int,
+    market: Market,
+    targets: Targets,
+    places: Places,
+    rules: OrderRules,
+    state: AccountState,
+    paths: Paths,
     weights: FloatArray,
-    log_int: IntArray, log_float: FloatArray,
-) -> int:  # fmt: skip
+    log: OrderLog | None,
+) -> int:
     """Replay the steps [first, stop), or as many as the log has room for; return the step to go on
     from.
 
-    ``rows`` gives the row of ``quotes`` of each step, ``decisions`` the row of wanted weights; -1
-    is none. ``out`` (steps, 4) takes value, cash, fees and turnover; ``weights`` (stop - first or
-    0, assets + 1), of zeros, the realised weights. Where few assets of many are ever wanted, the
-    state has as many places as ``columns``, which holds the column of ``quotes`` of each (-1:
-    none), and ``place`` holds the place of each column; elsewhere both are empty.
+    ``weights`` (stop - first or 0, assets + 1), of zeros, takes the realised weights. Where few
+    assets of many are ever in a target, the state has as many places as ``places.column``.
     """
-    assets = len(units)
-    work_int = np.empty((2, max(assets, TALLY)), np.int64)
-    work_float = np.empty((8, assets))
-    few = len(columns) > 0
-    width, tall = len(index), len(kinds)
-    turned = np.empty((BLOCK if layout == COLUMNS and not few else 0, width))
-    near, spread, places = (
-        np.empty((BLOCK if few else 0, assets)),
-        np.zeros(assets if few else 0),
-        np.arange(assets if few else 0),
-    )
+    ledger = state.ledger[0]
+    assets = len(state.units)
+    flows, gathered = _flows(assets), _gathered(assets)
+    few = len(places.column) > 0
+    layout, kind, index = targets.layout, targets.kind, targets.columns
+    starts, data, decisions = targets.starts, targets.data, targets.decision
+    quotes, rows, column = market.quotes, market.rows, places.column
+    width, tall = len(index), len(kind)
+    # Blocks of rows are copied to where they are read one after another.
+    transposed = np.empty((BLOCK if layout == COLUMNS and not few else 0, width))
+    near = np.empty((BLOCK if few else 0, assets))
+    spread, everywhere = np.zeros(assets if few else 0), np.arange(assets if few else 0)
+    event_step, event_asset, benefit = market.event_step, market.event_asset, market.event_benefit
+    part, lanes = flows.before, flows.lanes
+    units, last, held, book = state.units, state.last, state.held, state.ledger
+    value, cash, fees, turnover = paths.value, paths.cash, paths.fees, paths.turnover
     block, near_block = -1, -1
     event = np.searchsorted(event_step, first)
     for step in range(first, stop):
-        if len(log_int) > 0 and len(log_int) - count[LOGGED] < assets:
-            return step
+        if log is not None:  # noqa: SIM102 - known when compiling
+            if len(log.step) - ledger.logged < assets:
+                return step
+        # Benefits of events are credited before the account is valued.
         while event < len(event_step) and event_step[event] == step:
-            money[CASH] += event_benefit[event] * units[event_asset[event]]
+            ledger.cash += benefit[event] * units[event_asset[event]]
             event += 1
         source, row = quotes, rows[step]
         if few and row >= 0:
             if row // BLOCK != near_block:
                 near_block = row // BLOCK
-                _bring_near(quotes, columns, near_block * BLOCK, near)
+                _gather_quotes(quotes, column, near_block * BLOCK, near)
             source, row = near, row % BLOCK
-        mark(source, row, numeraire, units, last, held, money, count, work_float)
+        mark(source, row, rules.numeraire, state, part, lanes)
         decision = decisions[step]
-        if decision >= 0 and count[STOPPED] == 0 and kinds[decision] != NOTHING:
+        if decision >= 0 and ledger.stopped == 0 and kind[decision] != NOTHING:
             if few:
-                _spread(decision, tall, layout, index, starts, data, place, spread)
-                assets_wanted, wanted = places, spread
+                _spread_targets(decision, tall, layout, index, starts, data, places.place, spread)
+                columns, target = everywhere, spread
             elif layout == SPARSE:
                 low, high = starts[decision], starts[decision + 1]
-                assets_wanted, wanted = index[low:high], data[low:high]
+                columns, target = index[low:high], data[low:high]
             elif layout == ROWS:
-                assets_wanted, wanted = index, data[decision * width : (decision + 1) * width]
+                columns, target = index, data[decision * width : (decision + 1) * width]
             else:
                 if decision // BLOCK != block:
                     block = decision // BLOCK
-                    _turn(block * BLOCK, tall, width, data, turned)
-                assets_wanted, wanted = index, turned[decision % BLOCK]
-            if kinds[decision] == DECIDED:
-                trade(
-                    source, row, assets_wanted, wanted, rules, units, last, held, money, count,
-                    work_int, work_float, log_int, log_float, step,
+                    _transpose_block(block * BLOCK, tall, width, data, transposed)
+                columns, target = index, transposed[decision % BLOCK]
+            if kind[decision] == DECIDED and len(columns) == assets and row >= 0:
+                _exchange(
+                    True, columns, target, units, last, source[row], rules, held, book, flows, log,
+                    step,
                 )  # fmt: skip
+            elif kind[decision] == DECIDED:
+                _trade_listed(
+                    source, row, columns, target, rules, state, flows, gathered, log, step
+                )
             else:
-                _log_missing(assets_wanted, wanted, count, log_int, log_float, step)
-        out[step, 0] = money[VALUE]
-        out[step, 1] = money[CASH]
-        out[step, 2] = money[FEES]
-        out[step, 3] = money[TURNOVER]
+                _log_missing(columns, target, state, log, step)
+        value[step] = ledger.value
+        cash[step] = ledger.cash
+        fees[step] = ledger.fees
+        turnover[step] = ledger.turnover
         if len(weights) > 0:
-            realised(units, last, held, money, count, work_float, weights[step - first])
+            realised(state, part, lanes, weights[step - first])
     return stop

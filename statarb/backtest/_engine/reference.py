@@ -1,5 +1,6 @@
-"""The replay's numpy twin: the same arithmetic, written to be read. The kernels are tested against
-it, bit by bit.
+"""Plain reference of the replay kernels: the same arithmetic, written to be read.
+
+The kernels are tested against it, bit by bit.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ import dataclasses
 
 import numpy as np
 
-from statarb._core.typing import BoolArray, FloatArray
-from statarb.backtest._engine.kernels import (
+from statarb._core.typing import BoolArray, FloatArray, IntArray
+from statarb.backtest._engine.kernels import SLACK
+from statarb.backtest._engine.state import (
     BELOW_MINIMUM,
     CUT_TO_MAXIMUM,
     EXECUTED,
@@ -17,71 +19,76 @@ from statarb.backtest._engine.kernels import (
     NO_QUOTE,
     NOT_FINITE,
 )
+from statarb.rules import TradingRules
 
-__all__ = ["TwinAccount"]
+__all__ = ["ReferenceAccount"]
 
 
 @dataclasses.dataclass(eq=False)
-class TwinAccount:
-    """Cash, units and last known prices; ``unit`` is the last known price of the numeraire (1 where
-    there is none).
+class ReferenceAccount:
+    """Cash, units and last known prices by asset; value, fees and turnover of the last step.
+
+    ``numeraire`` is the column of the asset in which order limits are stated (-1: none), and
+    ``numeraire_price`` its last known price (1 where there is none).
     """
 
     cash: float
     units: FloatArray
     last: FloatArray
-    unit: float = 1.0
+    numeraire_price: float = 1.0
     numeraire: int = -1
     value: float = 0.0
     fees: float = 0.0
     turnover: float = 0.0
-    reasons: FloatArray = dataclasses.field(default_factory=lambda: np.zeros(6, dtype=np.int64))
+    reasons: IntArray = dataclasses.field(default_factory=lambda: np.zeros(6, dtype=np.int64))
 
     def mark(self, quotes: FloatArray) -> float:
         """Value the account at the quotes, NaN where there is none."""
         quoted = _quoted(quotes)
         self.last[quoted] = quotes[quoted]
         if self.numeraire >= 0 and quoted[self.numeraire]:
-            self.unit = float(quotes[self.numeraire])
+            self.numeraire_price = float(quotes[self.numeraire])
         self.value = self.cash + _sum(self.units * self.last)
         self.fees = self.turnover = 0.0
         return self.value
 
-    def trade(
-        self, quotes: FloatArray, wanted: FloatArray, fee: float, min_order: float, max_order: float
-    ) -> None:
-        """Trade towards the wanted weights, by steps 2 to 5 of the case."""
-        lower, upper = min_order * self.unit, max_order * self.unit
+    def trade(self, quotes: FloatArray, target: FloatArray, rules: TradingRules) -> None:
+        """Trade towards target weights, by steps 2 to 5 of the case."""
+        fee = rules.fee
+        lower, upper = rules.order_limits(self.numeraire_price)
         quoted = _quoted(quotes)
         price = np.where(quoted, quotes, 1.0)
-        target = np.clip(wanted, 0.0, 1.0) * self.value
-        order = target - self.units * self.last
+        goal = np.clip(target, 0.0, 1.0) * self.value
+        order = goal - self.units * self.last
         size = np.minimum(np.abs(order), upper)
         cut = np.abs(order) > upper
         reason = np.where(cut, CUT_TO_MAXIMUM, EXECUTED)
         reason[np.abs(order) < lower] = BELOW_MINIMUM
-        reason[~np.isfinite(order) | ~np.isfinite(target / price)] = NOT_FINITE
+        reason[~np.isfinite(order) | ~np.isfinite(goal / price)] = NOT_FINITE
         reason[~quoted] = NO_QUOTE
         traded = (reason == EXECUTED) | (reason == CUT_TO_MAXIMUM)
 
         sale = traded & (order < 0.0)
-        left = np.where(cut, self.units - size / price, target / price)
+        left = np.where(cut, self.units - size / price, goal / price)
         self.units[sale] = np.clip(left, 0.0, self.units)[sale]
         sold = _sum(np.where(sale, size, 0.0))
+        before_fees = self.cash + sold
         cash = self.cash + (sold - fee * sold)
 
         purchase = traded & (order > 0.0)
         need = _sum(np.where(purchase, size, 0.0))
         cost = need + fee * need
         scaled = bool(purchase.any()) and cost > cash
-        done = purchase
+        lacking = scaled and need > before_fees + SLACK * self.value
+        done, in_full = purchase, purchase & ~cut
         if scaled:
             size = np.where(purchase, size * (cash / cost), size)
             done = purchase & (size >= lower) & (size > 0.0)
-            reason[purchase] = NO_CASH
-        whole = done & (reason == EXECUTED)
-        self.units[done & ~whole] += (size / price)[done & ~whole]
-        self.units[whole] = (target / price)[whole]
+            in_full = np.zeros_like(purchase)
+            reason[purchase if lacking else purchase & ~done] = NO_CASH
+        partly = done & ~in_full
+        self.units[partly] += (size / price)[partly]
+        self.units[in_full] = (goal / price)[in_full]
         spent = _sum(np.where(done, size, 0.0))
         if purchase.any():
             cash -= spent + fee * spent

@@ -1,4 +1,4 @@
-"""Kernels that check wanted weights, and gather those that are not zero on the way."""
+"""Kernels that check target weights, and gather those that are not zero on the way."""
 
 from __future__ import annotations
 

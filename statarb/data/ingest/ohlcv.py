@@ -1,67 +1,66 @@
-"""Candles: folders of OHLCV files, as freqtrade and ccxt users have them, become a panel of
-closes.
-"""
+"""Candles: folders of OHLCV files, as exchanges, data sellers and freqtrade hand them out."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import os
-import re
-import zlib
+import warnings
 from collections.abc import Hashable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from statarb._core.checks import check_choice
-from statarb._core.time import Stamps, usual_step
-from statarb._core.typing import FloatArray
+from statarb._core.tables import check_labels
+from statarb._core.time import usual_step
+from statarb._core.typing import IntArray
+from statarb.data.ingest.candle_files import COLUMNS, ENDINGS, Candles, read_candles
+from statarb.data.ingest.candle_names import frame_text, read_frame, read_name
 from statarb.data.panel import Panel
-from statarb.errors import DataError, ParameterError
+from statarb.errors import DataError, DataWarning, ParameterError
 
 __all__ = ["read_ohlcv"]
 
-ENDINGS = (".json", ".json.gz", ".csv", ".csv.gz", ".feather", ".parquet")
-COLUMNS = ("time", "open", "high", "low", "close", "volume")
-TIME_NAMES = ("date", "datetime", "time", "timestamp", "open_time", "opentime", "unix")
-FRAMES = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-NAMED = re.compile(r"^(?P<pair>.+)-(?P<frame>\d+[a-zA-Z]+)(?:-(?P<kind>\w+))?$")
 LONGEST_GRID = 5_000_000
-LATEST = 2.0**62
-"""Microseconds since 1970 beyond which a number is no time."""
 
 
-class _Candles(NamedTuple):
+class _File(NamedTuple):
+    path: Path
     pair: str
-    opened: Stamps
-    values: FloatArray
-    read: int
-    rejected: int
-    duplicates: int
+    frame: str | None
+    part: str | None
+
+
+class _Asset(NamedTuple):
+    """Candles of one asset out of all of its files, and the length of a candle."""
+
+    candles: Candles
+    width: np.timedelta64
 
 
 def read_ohlcv(
     folder: str | os.PathLike[str],
     *,
     timeframe: str | None = None,
-    fields: Iterable[str] = ("volume",),
+    fields: Iterable[str] | None = None,
     pairs: Iterable[str] | None = None,
     drop_last: bool = False,
+    drop_without_trades: bool = False,
+    grid: Literal["regular", "observed"] | None = None,
     numeraire: Hashable | None = None,
 ) -> Panel:
-    """Read a folder of candle files, one a pair, into a panel of closing prices on one grid.
+    """Read candle files into a panel of closing prices on one grid.
 
     Files are named ``PAIR-5m.json`` as freqtrade names them (``BTC_USDT-5m.feather``; a further
-    part such as ``-futures`` becomes part of the name), or ``PAIR.csv``, whose timeframe is then
-    the most common distance of its candles. Formats: JSON (a list of ``[time, open, high, low,
-    close, volume]``, as ccxt's ``fetch_ohlcv`` returns it, or of objects), CSV (with or without a
-    header), feather and Parquet; JSON and CSV also gzipped. Times are numbers (seconds,
-    milliseconds, microseconds or nanoseconds since 1970, told apart by their size) or text; UTC
-    unless they say otherwise.
+    part such as ``-futures`` becomes part of the name), ``PAIR-1h-2024-01.csv`` as Binance names
+    the months of a pair, which are put together, or by a ticker (``AAPL.csv``), whose timeframe is
+    then the most common distance of its candles. A file with a column of assets (``symbol``) may
+    hold many. Formats: JSON (a list of ``[time, open, high, low, close, volume]``, as ccxt's
+    ``fetch_ohlcv`` returns it, or of objects), CSV (with or without a header, or lines above it;
+    commas, semicolons, tabs; decimal points or commas), feather and Parquet; JSON and CSV also
+    gzipped. Times are numbers (epoch stamps in seconds to nanoseconds, each told by its size) or
+    text, in one column or in two (day and hour); UTC unless they say otherwise.
 
     A candle is stamped by its opening, but its close is known only when it is over: the row of a
     candle is opening + timeframe (the next time of the grid, where openings are off the grid).
@@ -69,85 +68,92 @@ def read_ohlcv(
     Parameters
     ----------
     folder : path
-        Files with other endings are left out.
+        A folder, whose files with other endings are left out, or one file.
     timeframe : str, optional
         Which candles, such as ``"5m"``, ``"1h"``, ``"1d"``; needed where the folder holds several.
         Months vary in length and are not supported.
-    fields : iterable of str
-        What to keep beside the close, of ``open``, ``high``, ``low`` and ``volume``. Volume is kept
-        in the quote currency (the candle's volume times its close).
+    fields : iterable of str, optional
+        What to keep beside the close, of ``open``, ``high``, ``low`` and ``volume``; by default the
+        volume where files have it. Volume is kept in the quote currency (a volume in the asset
+        itself is multiplied by the close).
     pairs : iterable of str, optional
-        Pairs to keep, such as ``"BTC/USDT"``; by default all.
+        Assets to keep, such as ``"BTC/USDT"``; by default all.
     drop_last : bool
-        Leave out the last candle of each file: exchanges hand out the running one, whose close is
+        Leave out the last candle of each asset: exchanges hand out the running one, whose close is
         not final.
+    drop_without_trades : bool
+        Whether a candle with a volume of 0 is no quote: exchanges carry the last close into it, at
+        which nobody traded. They are counted in either case.
+    grid : {"regular", "observed"}, optional
+        ``"regular"`` has every time between the first and the last, so that a missing candle is a
+        gap; ``"observed"`` has the times at which any asset has a candle, so that nights and
+        weekends are no gaps. By default observed where no candle of more than a week opens on a
+        Saturday or none on a Sunday, or none of three days at some hour, and regular elsewhere.
     numeraire : label, optional
-        Pair in whose units order limits are stated.
+        Asset in whose units order limits are stated.
 
     Returns
     -------
     Panel
-        Assets are labelled ``BASE/QUOTE``. ``metadata["ingest"]`` counts files, rows read, accepted
-        and rejected (a time or close that is missing, not a number or not positive), and duplicates
-        (several candles for one time; the last counts).
+        ``metadata["ingest"]`` counts files, rows read, accepted and rejected (a time or close that
+        is missing, not a number or not positive), duplicates (several candles for one time; the
+        last counts) and candles without trades, and says which column the prices came from: an
+        adjusted close is taken before a close.
 
     Raises
     ------
     DataError
-        No such folder, no candle file, a file that cannot be read or has no good candle, two files
-        for one pair.
+        No such folder, no candle file, a name that is not understood, a file that cannot be read
+        or has no good candle, two files for one asset that are no parts of one history, a volume
+        that is asked for and not there.
     ParameterError
-        Several timeframes and none chosen; an unknown timeframe, field or pair.
+        Several timeframes and none chosen; an unknown timeframe, field, asset or grid.
+
+    Warns
+    -----
+    DataWarning
+        Rows that were rejected: how many, and the first.
     """
     root = Path(folder)
-    kept = [check_choice("fields", field, ("open", "high", "low", "volume")) for field in fields]
+    asked = None if fields is None else [fields] if isinstance(fields, str) else list(fields)
+    kept = [check_choice("fields", field, ("open", "high", "low", "volume"))
+            for field in (asked or [])]  # fmt: skip
+    if grid is not None:
+        check_choice("grid", grid, ("regular", "observed"))
     files = _files(root)
-    candles: list[_Candles] = []
-    frames: dict[str, np.timedelta64] = {}
-    wanted = None if timeframe is None else _seconds(timeframe)
-    only = None if pairs is None else list(pairs)
-    for path, pair, frame in files:
-        if only is not None and pair not in only:
-            continue
-        width = None if frame is None else _seconds(frame)
-        if width is not None and wanted is not None and width != wanted:
-            continue
-        read = _read(path, pair, drop_last)
-        if width is None:
-            width = usual_step(read.opened).astype("timedelta64[us]")
-            if wanted is not None and width != wanted:
-                continue
-        frames[path.name] = width
-        candles.append(read)
-    _require_one(root, files, candles, frames, only, timeframe)
-    step = next(iter(frames.values()))
-    return _assemble(candles, step, kept, numeraire, list(frames))
+    only = None if pairs is None else [pairs] if isinstance(pairs, str) else list(pairs)
+    assets, names = _read_all(files, timeframe, only, "volume" in kept, drop_last)
+    _require_one(root, files, assets, only, timeframe)
+    widths = sorted({one.width for one in assets})
+    candles = [one.candles for one in assets]
+    if asked is None and any(np.isfinite(one.values[:, 4]).any() for one in candles):
+        kept = ["volume"]
+    idle = [one.values[:, 4] == 0.0 for one in candles]
+    without = int(sum(mask.sum() for mask in idle))
+    if drop_without_trades:
+        candles = [_where(one, ~mask) for one, mask in zip(candles, idle, strict=True)]
+    _warn(root, candles)
+    return _assemble(candles, widths[0], kept, numeraire, names, without, grid)
 
 
-def _files(root: Path) -> list[tuple[Path, str, str | None]]:
-    """Return the candle files of a folder with their pair and timeframe, by name."""
-    if not root.is_dir():
+def _files(root: Path) -> list[_File]:
+    """Return the candle files of a folder with what their names say, by name."""
+    endings: tuple[str, ...] = ENDINGS
+    if root.is_file():
+        paths = [root]
+        endings += (".txt",)
+    elif root.is_dir():
+        paths = [path for path in sorted(root.iterdir()) if path.is_file()]
+    else:
         raise DataError(
             f"no such folder: {root}; give a folder of candle files such as BTC_USDT-5m.json"
         )
-    found: list[tuple[Path, str, str | None]] = []
-    for path in sorted(root.iterdir()):
-        ending = next(
-            (
-                ending
-                for ending in sorted(ENDINGS, key=len, reverse=True)
-                if path.name.lower().endswith(ending)
-            ),
-            None,
-        )
-        if ending is None or not path.is_file():
-            continue
-        stem = path.name[: -len(ending)]
-        match = NAMED.match(stem)
-        pair, frame, kind = match.group("pair", "frame", "kind") if match else (stem, None, None)
-        base, _, quote = pair.partition("_")
-        label = f"{base}/{quote.replace('_', ':')}" if quote else pair
-        found.append((path, f"{label}-{kind}" if kind else label, frame))
+    found: list[_File] = []
+    for path in paths:
+        mine = [one for one in endings if path.name.lower().endswith(one)]
+        if mine:
+            stem = path.name[: -len(max(mine, key=len))]
+            found.append(_File(path, *read_name(stem)))
     if not found:
         raise DataError(
             f"{root} holds no candle file; accepted are {', '.join(ENDINGS)}, named such as "
@@ -156,178 +162,149 @@ def _files(root: Path) -> list[tuple[Path, str, str | None]]:
     return found
 
 
-def _seconds(frame: str) -> np.timedelta64:
-    match = re.fullmatch(r"(\d+)([a-zA-Z]+)", frame.strip())
-    unit = match.group(2) if match else ""
-    unit = unit if unit == "M" else {"min": "m", "t": "m"}.get(unit.lower(), unit.lower())
-    if match is None or unit not in FRAMES or int(match.group(1)) == 0:
-        raise ParameterError(
-            f"timeframe must be a number of s, m, h, d or w, such as '5m', got {frame!r}"
+def _read_all(
+    files: list[_File],
+    timeframe: str | None,
+    only: list[str] | None,
+    needs_volume: bool,
+    drop_last: bool,
+) -> tuple[list[_Asset], list[str]]:
+    """Return candles by asset and timeframe, and the names of the files that they came from."""
+    wanted = None if timeframe is None else read_frame(timeframe)
+    parts: dict[tuple[str, np.timedelta64], list[tuple[_File, Candles]]] = {}
+    names = []
+    for file in files:
+        width = None if file.frame is None else read_frame(file.frame)
+        if width is not None and wanted is not None and width != wanted:
+            continue
+        several = read_candles(file.path, file.pair, needs_volume=needs_volume, drop_last=drop_last)
+        used = False
+        for one in several:
+            mine = usual_step(one.opened).astype("timedelta64[us]") if width is None else width
+            if (only is not None and one.asset not in only) or (
+                wanted is not None and mine != wanted
+            ):
+                continue
+            parts.setdefault((one.asset, mine), []).append((file, one))
+            used = True
+        names += [file.path.name] if used else []
+    return [_Asset(_joined(found), width) for (_, width), found in parts.items()], names
+
+
+def _joined(parts: list[tuple[_File, Candles]]) -> Candles:
+    """Return the candles of an asset out of all of its files; a later file counts for a time."""
+    if len(parts) == 1:
+        return parts[0][1]
+    whole = next((file for file, _ in parts if file.part is None), None)
+    if whole is not None:
+        others = [file.path.name for file, _ in parts if file is not whole]
+        raise DataError(
+            f"{whole.path.parent} holds two files for {parts[0][1].asset}: {whole.path.name} and "
+            f"{others[0]}; keep one, or name parts of a history by their dates (PAIR-1h-2024-01)"
         )
-    return np.timedelta64(int(match.group(1)) * FRAMES[unit] * 1_000_000, "us")
+    candles = [one for _, one in parts]
+    opened = np.concatenate([one.opened for one in candles])
+    order = np.argsort(opened, kind="stable")
+    stamps = opened[order]
+    last = np.append(stamps[1:] != stamps[:-1], True)
+    return Candles(
+        candles[0].asset,
+        stamps[last],
+        np.concatenate([one.values for one in candles])[order][last],
+        candles[0].close_name,
+        sum(one.read for one in candles),
+        sum(one.rejected for one in candles),
+        sum(one.duplicates for one in candles) + int((~last).sum()),
+        next((one.example for one in candles if one.example), ""),
+    )
 
 
-def _frame(width: np.timedelta64) -> str:
-    """Return a timeframe as exchanges and the option write it: ``1m``, ``4h``, ``1d``."""
-    seconds = int(width // np.timedelta64(1, "s"))
-    unit = max((name for name in FRAMES if seconds % FRAMES[name] == 0), key=FRAMES.__getitem__)
-    return f"{seconds // FRAMES[unit]}{unit}"
+def _where(one: Candles, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Candles:
+    return Candles(
+        one.asset, one.opened[keep], one.values[keep], one.close_name, one.read, one.rejected,
+        one.duplicates, one.example,
+    )  # fmt: skip
 
 
 def _require_one(
     root: Path,
-    files: list[tuple[Path, str, str | None]],
-    candles: list[_Candles],
-    frames: dict[str, np.timedelta64],
+    files: list[_File],
+    assets: list[_Asset],
     only: list[str] | None,
     timeframe: str | None,
 ) -> None:
-    """Raise where pairs are missing or doubled, nothing is left, or more than one timeframe is."""
-    there = [pair for _, pair, _ in files]
+    """Raise where assets are missing, nothing is left, or more than one timeframe is."""
+    there = {one.candles.asset for one in assets} | {file.pair for file in files}
     for pair in only or ():
-        check_choice("pairs", pair, sorted(set(there)))
-    if not candles:
+        check_choice("pairs", pair, sorted(there))
+    if not assets:
         chosen = f" with timeframe {timeframe}" if timeframe else ""
         raise DataError(
             f"{root} holds no candle file{chosen}; it holds "
-            f"{', '.join(path.name for path, _, _ in files[:5])}"
+            f"{', '.join(file.path.name for file in files[:5])}"
         )
-    widths = sorted(set(frames.values()))
+    widths = sorted({one.width for one in assets})
     if len(widths) > 1:
-        names = ", ".join(repr(_frame(width)) for width in widths)
+        names = ", ".join(frame_text(width) for width in widths)
         raise ParameterError(
-            f"timeframe must be chosen, one of {names}: {root} holds candles of each"
+            f"timeframe must be chosen: {root} holds candles of {names}; give "
+            f"timeframe={frame_text(widths[0])!r} or another of them"
         )
-    labels = [one.pair for one in candles]
-    double = next((label for label in labels if labels.count(label) > 1), None)
-    if double is not None:
-        raise DataError(f"{root} holds two files for {double}; keep one")
 
 
-def _read(path: Path, pair: str, drop_last: bool) -> _Candles:
-    """Return the good candles of a file, by opening time, each time once."""
-    try:
-        frame = _table(path)
-    except (OSError, ValueError, EOFError, zlib.error, pa.ArrowException) as error:
-        raise DataError(f"{path} cannot be read as candles: {error}") from error
-    frame = _named(path, frame)
-    opened = _stamps(path, frame["time"])
-    numbers = [
-        pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        for name in COLUMNS[1:]
-    ]
-    values = np.column_stack(numbers)
-    order = np.argsort(opened, kind="stable")
-    opened, values = opened[order], values[order]
-    close = values[:, 3]
-    good = ~np.isnat(opened) & np.isfinite(close) & (close > 0)
-    opened, values = opened[good], values[good]
-    if drop_last and len(opened):
-        before = opened < opened[-1]
-        opened, values = opened[before], values[before]
-    if len(opened) == 0:
-        raise DataError(
-            f"{path} has no good candle: {len(good)} rows, {int((~good).sum())} without a time or "
-            "a positive close"
+def _warn(root: Path, candles: list[Candles]) -> None:
+    rejected, read = sum(one.rejected for one in candles), sum(one.read for one in candles)
+    if rejected:
+        example = next(one.example for one in candles if one.example)
+        warnings.warn(
+            f"{rejected} of {read} rows of {root} have no time or no positive close and were left "
+            f"out; the first is {example}",
+            DataWarning,
+            stacklevel=3,
         )
-    last = np.append(opened[1:] != opened[:-1], True)
-    return _Candles(
-        pair, opened[last], values[last], len(good), int((~good).sum()), int((~last).sum())
-    )
 
 
-def _table(path: Path) -> pd.DataFrame:
-    name = path.name.lower()
-    if name.endswith(".feather"):
-        return pd.read_feather(path)
-    if name.endswith(".parquet"):
-        return pd.read_parquet(path)
-    opener = gzip.open if name.endswith(".gz") else open
-    if ".json" in name:
-        with opener(path, "rt", encoding="utf-8") as file:
-            content = json.load(file)
-        if not isinstance(content, list) or not content:
-            raise ValueError("it must be a list of candles that is not empty")
-        return pd.DataFrame(content)
-    with opener(path, "rt", encoding="utf-8-sig") as file:
-        first = file.readline()
-    named = (
-        pd.to_numeric(pd.Series(first.split(",")[1:], dtype=str).str.strip(), errors="coerce")
-        .isna()
-        .all()
-    )
-    return pd.read_csv(path) if named else pd.read_csv(path, header=None)
-
-
-def _named(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the columns of ``COLUMNS``; those without names are taken in that
-    order.
-    """
-    if all(isinstance(column, (int, np.integer)) for column in frame.columns):
-        if frame.shape[1] < len(COLUMNS):
-            raise DataError(
-                f"{path} has {frame.shape[1]} columns; candles are {', '.join(COLUMNS)}"
-            )
-        return frame.iloc[:, : len(COLUMNS)].set_axis(list(COLUMNS), axis=1)
-    if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index()
-    lower = {str(column).strip().lower(): column for column in frame.columns}
-    time = next((lower[name] for name in TIME_NAMES if name in lower), None)
-    if time is None or "close" not in lower:
-        raise DataError(
-            f"{path} needs a time ({', '.join(TIME_NAMES)}) and a close, its columns are "
-            f"{list(frame.columns)}"
-        )
-    taken: dict[str, Any] = {"time": frame[time]}
-    for column in COLUMNS[1:]:
-        taken[column] = frame[lower[column]] if column in lower else np.nan
-    return pd.DataFrame(taken)
-
-
-def _stamps(path: Path, times: pd.Series) -> Stamps:
-    """Return opening times in UTC; what cannot be read becomes NaT."""
-    if isinstance(times.dtype, pd.DatetimeTZDtype) or times.dtype.kind == "M":
-        index = pd.DatetimeIndex(times)
-    else:
-        numbers = pd.to_numeric(times, errors="coerce")
-        if numbers.notna().any():
-            middle = float(np.nanmedian(np.abs(numbers.to_numpy(np.float64, na_value=np.nan))))
-            unit = next(
-                (unit for unit, most in (("s", 1e11), ("ms", 1e14), ("us", 1e17)) if middle < most),
-                "ns",
-            )
-            scale = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 1e-3}[unit]
-            values = numbers.to_numpy(np.float64, na_value=np.nan)
-            micros = np.round(values * scale)
-            readable = np.abs(micros) < LATEST  # false for NaN as well
-            found: Stamps = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[us]")
-            found[readable] = micros[readable].astype(np.int64).view("datetime64[us]")
-            return found
-        index = pd.DatetimeIndex(pd.to_datetime(times, utc=True, errors="coerce", format="ISO8601"))
-    if index.tz is not None:
-        index = index.tz_convert("UTC").tz_localize(None)
-    if index.isna().all():
-        raise DataError(f"{path} has no time that can be read; the first is {times.iloc[0]!r}")
-    stamps: Stamps = index.to_numpy().astype("datetime64[us]")
-    return stamps
+def _closes(cells: IntArray, width: int) -> bool:
+    """Whether a market closes for the night or the weekend, by the times of its candles."""
+    day = 86_400_000_000
+    opened = (cells - 1) * width
+    if width >= 7 * day or opened[-1] - opened[0] < 3 * day:
+        return False
+    if width < day:
+        hour = max(width, day // 24)
+        if len(np.unique(opened % day // hour)) < -(-day // hour):
+            return True
+    if opened[-1] - opened[0] < 8 * day:
+        return False
+    weekdays = (opened // day + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
+    return not ((weekdays == 5).any() and (weekdays == 6).any())
 
 
 def _assemble(
-    candles: list[_Candles],
+    candles: list[Candles],
     step: np.timedelta64,
     kept: list[str],
     numeraire: Hashable | None,
     names: list[str],
+    without_trades: int,
+    grid: str | None,
 ) -> Panel:
     width = int(step.astype(np.int64))
-    known = [-(-(one.opened.astype(np.int64) + width) // width) for one in candles]
-    first, last = min(int(cells[0]) for cells in known), max(int(cells[-1]) for cells in known)
-    if last - first + 1 > LONGEST_GRID:
-        raise DataError(
-            f"the candles span {last - first + 1:,} steps of {pd.Timedelta(step)}; remove files "
-            "with stray times"
-        )
+    pairs = [one.asset for one in candles]
+    check_labels("the market", pd.Index(pairs))
+    if numeraire is not None:
+        check_choice("numeraire", numeraire, pairs)
+    known: list[IntArray] = [-(-(one.opened.astype(np.int64) + width) // width) for one in candles]
     used = np.unique(np.concatenate(known))
+    if not len(used):
+        raise DataError("no candle is left: all have a volume of 0")
+    span = int(used[-1] - used[0]) + 1
+    regular = grid == "regular" or (grid is None and not _closes(used, width))
+    if regular and span > LONGEST_GRID:
+        raise DataError(
+            f"the candles span {span:,} steps of {frame_text(step)}; remove files with stray "
+            "times, or give grid='observed'"
+        )
     arrays = {name: np.full((len(used), len(candles)), np.nan) for name in ("price", *kept)}
     duplicates = [one.duplicates for one in candles]
     for column, (one, cells) in enumerate(zip(candles, known, strict=True)):
@@ -335,33 +312,31 @@ def _assemble(
         duplicates[column] += len(cells) - len(np.unique(cells))
         arrays["price"][rows, column] = one.values[:, 3]
         for name in kept:
-            values = one.values[:, COLUMNS.index(name) - 1]
-            arrays[name][rows, column] = values * one.values[:, 3] if name == "volume" else values
-    pairs = [one.pair for one in candles]
-    if numeraire is not None:
-        check_choice("numeraire", numeraire, pairs)
-    rejected = sum(one.rejected for one in candles)
-    read = sum(one.read for one in candles)
+            arrays[name][rows, column] = one.values[:, COLUMNS.index(name)]
+    rejected, read = sum(one.rejected for one in candles), sum(one.read for one in candles)
     ingest = {
         "files": [{"name": name, "layout": "candles"} for name in names],
         "step": str(pd.Timedelta(step)),
+        "grid": "regular" if regular else "observed",
+        "price_columns": {one.asset: one.close_name for one in candles},
         "rows_read": read,
         "rows_accepted": read - rejected,
         "rows_rejected": rejected,
         "rejected": {"time or close missing or not positive": rejected},
         "duplicates": sum(duplicates),
-        "rows_by_asset": {one.pair: one.read - one.rejected for one in candles},
+        "candles_without_trades": without_trades,
+        "rows_by_asset": {one.asset: one.read - one.rejected for one in candles},
         "duplicates_by_asset": {
             pair: count for pair, count in zip(pairs, duplicates, strict=True) if count
         },
     }
-    grid = (np.arange(first, last + 1) * width).astype("datetime64[us]")
+    cells = np.arange(used[0], used[-1] + 1) if regular else used
     table = pd.DataFrame(
         {"symbol": [pair.partition("/")[0] for pair in pairs], "name": pairs}, index=pd.Index(pairs)
     )
     return Panel(
-        grid,
-        used - first,
+        (cells * width).astype("datetime64[us]"),
+        used - used[0] if regular else np.arange(len(used)),
         pd.Index(pairs),
         arrays,
         table=table,

@@ -21,11 +21,11 @@ def market():
 
 def test_it_is_the_last_known_price_of_the_numeraire():
     rules = sa.TradingRules(capital=100.0, numeraire=1, min_order=0.5, max_order=2.0)
-    wanted = pd.DataFrame({2: [0.3]}, index=TIMES[1:2])
-    account = sa.replay(market(), wanted, rules)
-    assert account.unit.tolist() == [4.0, 5.0, 5.0, 5.0, 8.0]
-    assert account.unit.index.equals(account.times)
-    assert sa.replay(market(), wanted, rules, start=TIMES[0]).unit.tolist() == [
+    target = pd.DataFrame({2: [0.3]}, index=TIMES[1:2])
+    account = sa.replay(market(), target, rules)
+    assert account.numeraire_price.tolist() == [4.0, 5.0, 5.0, 5.0, 8.0]
+    assert account.numeraire_price.index.equals(account.times)
+    assert sa.replay(market(), target, rules, start=TIMES[0]).numeraire_price.tolist() == [
         4.0,
         4.0,
         5.0,
@@ -40,17 +40,20 @@ def test_it_is_the_last_known_price_of_the_numeraire():
 )
 def test_without_a_numeraire_it_is_one(rules):
     account = sa.replay(market(), pd.DataFrame({2: [0.3]}, index=TIMES[:1]), rules)
-    assert account.unit.tolist() == [1.0] * 6
+    assert account.numeraire_price.tolist() == [1.0] * 6
 
 
 def test_orders_are_dropped_and_cut_by_it(real_panel):
-    wanted = pd.DataFrame(
+    target = pd.DataFrame(
         {1443: [0.5, 0.5003, 0.9], 1444: [0.0001, 0.2, 0.05]},
         index=real_panel.grid[[3000, 3001, 3005]],
     )
-    account = sa.replay(real_panel, wanted, sa.TradingRules(max_order=0.1))
+    account = sa.replay(real_panel, target, sa.TradingRules(max_order=0.1))
     orders = account.orders
-    size = orders["wanted_value"].to_numpy() / account.unit.reindex(orders["time"]).to_numpy()
+    size = (
+        orders["target_value"].to_numpy()
+        / account.numeraire_price.reindex(orders["time"]).to_numpy()
+    )
     assert (size[orders["reason"] == "below minimum"] < 0.001).all()
     assert (size[orders["reason"] == "cut to maximum"] > 0.1).all()
     assert {"below minimum", "cut to maximum"} <= set(orders["reason"])
