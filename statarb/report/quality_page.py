@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_quality", "write_quality_page"]
 
 PAGE = """<!DOCTYPE html> <html lang="en"> <head> <meta charset="utf-8"> <title>{{ title }}</title>
-<style> {{ css|safe }}</style> </head> <body> <h1>{{ title }}</h1> <table>{% for name, value in market
+<style>
+{{ css|safe }}</style> </head> <body> <h1>{{ title }}</h1> <table>{% for name, value in market
 %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}</table> <p><img alt="Coverage map,
 coverage over time, lengths of gaps, steps between rows, tick and unchanged quotes"
  src="data:image/png;base64,{{ image }}"></p>

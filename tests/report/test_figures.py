@@ -165,7 +165,7 @@ def test_orders_are_counted_by_size_and_outcome(runs):
     sizes = record_of(run).order_sizes()
     assert int(sizes.counts.to_numpy().sum()) + sizes.unsized == len(orders)
     assert sizes.limits == (rules.min_order, rules.max_order)
-    size = orders[TARGET_VALUE] / run.replay.unit.reindex(orders["time"]).to_numpy()
+    size = orders[TARGET_VALUE] / run.replay.numeraire_price.reindex(orders["time"]).to_numpy()
     below = sizes.edges[1:] <= rules.min_order * 1.0000001
     outcome = dict(zip(OUTCOMES, sizes.counts.sum().tolist(), strict=True))
     assert outcome["below the minimum"] == (orders["reason"] == "below minimum").sum()
