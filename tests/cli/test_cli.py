@@ -241,7 +241,7 @@ def test_a_grid_enters_the_league_point_by_point_and_can_be_resumed(market, tmp_
         (["league", "MARKET", "--out", "x", "--grid", "momntum.top=1"], "did you mean 'momentum'?"),
         (
             ["league", "MARKET", "--out", "x", "--grid", "momentum.height=1"],
-            "must be one of 'lookback'",
+            "must be one of 'every'",
         ),
         (
             ["league", "MARKET", "--out", "x", *["--grid", "momentum.top=1"] * 2],
