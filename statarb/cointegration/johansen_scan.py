@@ -326,8 +326,8 @@ class _Blocks:
         lags = rule.lags
         if rule.degree >= 0:
             levels = detrended(levels, rule.degree)
-        constant = ~varies(levels, axis=1)
-        levels[constant] = 0.0
+        else:
+            levels[~varies(levels, axis=1)] = 0.0  # the kernel's mark of a constant
         changes = np.diff(levels, axis=1)
         last = levels.shape[1] - 1
         self.asset = asset
@@ -341,7 +341,6 @@ class _Blocks:
         )
         if rule.centred:
             self.parts -= self.parts.mean(axis=2, keepdims=True)
-        self.parts[:, constant] = 0.0
         self.own: FloatArray = np.einsum("act,bct->abc", self.parts, self.parts)
         term = np.zeros(self.rows)
         if rule.restricted:

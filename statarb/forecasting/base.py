@@ -14,7 +14,6 @@ from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
 __all__ = [
-    "FORECASTERS",
     "BaseForecaster",
     "BlockForecaster",
     "Forecaster",

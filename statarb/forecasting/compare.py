@@ -40,7 +40,7 @@ __all__ = [
 class DieboldMariano:
     """Result of a Diebold-Mariano test.
 
-    Attributes
+    Parameters
     ----------
     difference : float
         Mean loss of the first forecast less that of the second; negative where the first is better.

@@ -10,7 +10,7 @@ import numpy as np
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.numeric import FLOOR
 from statarb._core.typing import BoolArray, FloatArray
-from statarb.data.fill import last_known, log_returns
+from statarb.data.fill import last_known
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 
@@ -263,9 +263,12 @@ def _row_returns(window: Panel, field: str) -> FloatArray:
     values = window.array(field)
     if values is not price:
         values = np.where(np.isnan(values) | np.isnan(price), price, values)
-    with np.errstate(invalid="ignore"):
-        usable = (values > 0.0) & (values < np.inf)
-    return log_returns(np.where(usable, values, np.nan), max_gap=CARRY)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs: FloatArray = np.log(np.asarray(values, dtype=np.float64))
+    logs[~np.isfinite(logs)] = np.nan
+    returns = np.full_like(logs, np.nan)
+    returns[1:] = logs[1:] - last_known(logs, max_age=CARRY - 1)[:-1]
+    return returns
 
 
 def rolling_mean(values: FloatArray, count: int) -> FloatArray:

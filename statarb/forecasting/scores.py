@@ -231,7 +231,7 @@ def summary_score(
 class ForecastScore:
     """Scores of one forecaster over assets and test periods.
 
-    Attributes
+    Parameters
     ----------
     mape, directional_symmetry : DataFrame
         Percent, asset x period (1, 2, ...); NaN where an asset was not scored in a period.

@@ -37,7 +37,7 @@ neither do the answers.
 class ForecastRun:
     """Forecasts through time, with times and counts.
 
-    Attributes
+    Parameters
     ----------
     forecasts : DataFrame
         Price forecasts, grid time x asset; the row at t was made with what was known one step

@@ -15,7 +15,7 @@ from statarb._core.typing import FloatArray
 from statarb.volatility.arch_models import ArchModel, SeriesFit
 from statarb.volatility.estimation import check_jobs, prepare
 from statarb.volatility.filters import ewma_recursion, filter_rows
-from statarb.volatility.inputs import aligned_row, next_label, read_values
+from statarb.volatility.inputs import aligned_row, read_values, row_label
 
 __all__ = ["ArchFit", "fit_arch"]
 
@@ -219,12 +219,16 @@ class ArchFit:
         -------
         ArchFit
             This object.
+
+        Raises
+        ------
+        DataError
+            An asset that was not fitted, an infinite return, a wrong number of values, or a time
+            that is not after the last row's.
         """
         row, label = aligned_row(new_row, self.assets, label)
+        self._index = self._index.append(pd.Index([row_label(self._index, label)]))
         self._returns = np.concatenate([self._returns, row])
-        self._index = self._index.append(
-            pd.Index([next_label(self._index) if label is None else label])
-        )
         self._path = None
         return self
 

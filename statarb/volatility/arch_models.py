@@ -49,7 +49,7 @@ HAR_LAGS = (1, 12, 288)
 class SeriesFit:
     """Fit of one series.
 
-    Attributes
+    Parameters
     ----------
     status : str
         ``"converged"``, or the reason why there is no usable fit.

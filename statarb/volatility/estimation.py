@@ -11,6 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from statarb._core import checks
+from statarb._core.numeric import FLOOR
 from statarb._core.typing import FloatArray, IntArray
 from statarb.volatility._engine.gathering import gather
 from statarb.volatility._engine.kernels import (
@@ -118,7 +119,7 @@ class Parameters(NamedTuple):
 class Series:
     """Observed returns of all assets, one asset after the other, centred and of unit variance.
 
-    Attributes
+    Parameters
     ----------
     arrays : SeriesArrays
         The returns, and the backcast of each series as it is fitted.
@@ -149,7 +150,7 @@ class Series:
 class BatchFit:
     """What :func:`fit_array` found; arrays by asset.
 
-    Attributes
+    Parameters
     ----------
     parameters : Parameters
         In the scale of the returns.
@@ -363,7 +364,7 @@ def prepare(values: FloatArray) -> Series:
     found = gather(np.ascontiguousarray(values.T))
     status = np.full(len(found.length), FITTED, dtype=np.int64)
     status[found.nonzero < MIN_NONZERO] = TOO_FEW
-    status[found.scale <= 1e-12 * found.largest] = CONSTANT
+    status[found.scale <= FLOOR * found.largest] = CONSTANT
     finite = np.isfinite(found.scale) & np.isfinite(found.raw_backcast)
     status[~finite | ((found.largest > 0.0) & (found.largest < 1e-100))] = NOT_FINITE
     status[found.length == 0] = EMPTY

@@ -23,7 +23,7 @@ from statarb.volatility.estimation import (
     fit_array,
 )
 from statarb.volatility.filters import filter_rows
-from statarb.volatility.inputs import aligned_row, next_label, read_returns, read_values
+from statarb.volatility.inputs import aligned_row, read_returns, read_values, row_label
 
 __all__ = ["GarchFit", "fit_garch"]
 
@@ -331,10 +331,11 @@ class GarchFit:
         Raises
         ------
         DataError
-            An asset that was not fitted, an infinite return, or a wrong number of values.
+            An asset that was not fitted, an infinite return, a wrong number of values, or a time
+            that is not after the last row's.
         """
         row, label = aligned_row(new_row, self.assets, label)
-        self._append(row, pd.Index([next_label(self._tail) if label is None else label]))
+        self._append(row, pd.Index([row_label(self._tail, label)]))
         return self
 
     def refit(

@@ -10,10 +10,11 @@ import pandas as pd
 
 from statarb._core.numeric import varies
 from statarb._core.tables import Table, as_numbers, read_table, shown
+from statarb._core.time import as_stamp
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 
-__all__ = ["aligned_row", "next_label", "read_returns", "read_values", "refuse_prices"]
+__all__ = ["aligned_row", "read_returns", "read_values", "refuse_prices", "row_label"]
 
 PRICE_ROWS = 50
 """Rows from which on a column without a zero or a negative value cannot be one of returns."""
@@ -145,19 +146,39 @@ def aligned_row(
     return row, label
 
 
-def next_label(index: pd.Index) -> Any:
-    """Return the label one step after the last one: of a time, or of a count.
+def row_label(index: pd.Index, label: Hashable | None) -> Hashable:
+    """Return the label of a row that is added after the rows of ``index``.
 
     Parameters
     ----------
     index : Index
-        Labels of the rows.
+        Labels of the rows so far.
+    label : optional
+        By default one step after the last one: of a time, or of a count.
 
     Returns
     -------
     label
+
+    Raises
+    ------
+    DataError
+        A time that is not after the last row's.
     """
-    last, before = index[-1], index[-2] if len(index) > 1 else None
+    last: Any = index[-1]
+    before: Any = index[-2] if len(index) > 1 else None
     if isinstance(last, pd.Timestamp):
-        return last + (last - before if isinstance(before, pd.Timestamp) else pd.Timedelta("5min"))
-    return last + 1 if isinstance(last, int | np.integer) else len(index)
+        if label is None:
+            known = isinstance(before, pd.Timestamp)
+            return last + (last - before if known else pd.Timedelta(5, unit="min"))
+        given: Any = label
+        if not as_stamp("label", given) > as_stamp("label", last):
+            raise DataError(
+                f"new_row must come after the last row, at {last}, got one of {label}; give rows "
+                "in order of time"
+            )
+        return label
+    if label is not None:
+        return label
+    following: Hashable = last + 1 if isinstance(last, int | np.integer) else len(index)
+    return following

@@ -151,7 +151,7 @@ def test_update_takes_rows_in_every_form(returns):
     def fresh():
         return sa.fit_garch(returns)
 
-    row = returns.iloc[0].fillna(0.0)
+    row = returns.iloc[0].fillna(0.0).rename(None)
     expected = fresh().update(row).forecast()
     assert fresh().update(row.to_numpy()).forecast().equals(expected)
     assert fresh().update(dict(row)).forecast().equals(expected)
@@ -163,6 +163,16 @@ def test_update_takes_rows_in_every_form(returns):
     still = fresh().forecast()
     assert part["a"].equals(still["a"])
     assert part["b"].iloc[0] != still["b"].iloc[0]
+
+
+def test_an_update_goes_forward_in_time(returns):
+    row = returns.iloc[0].fillna(0.0)
+    for fit in (sa.fit_garch(returns), sa.volatility.arch_forecaster("constant").fit(returns)):
+        for label in (returns.index[-1], returns.index[0], returns.index[-1].tz_localize("UTC")):
+            with pytest.raises(sa.DataError, match="must come after the last row"):
+                fit.update(row, label)
+        later = returns.index[-1] + pd.Timedelta("1D")
+        assert fit.update(row, later).sigma.index[-1] == later
 
 
 def test_forecasts_approach_the_unconditional_variance():

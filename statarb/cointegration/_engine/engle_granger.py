@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from statarb._core.numba import kernel
 from statarb._core.typing import BoolArray, FloatArray, IntArray
-from statarb.cointegration._engine.sums import largest, mean, product, varies_beyond
+from statarb.cointegration._engine.sums import mean, product, varies_beyond
 
 __all__ = [
     "AIC",
@@ -590,14 +590,21 @@ def _correlation_of_changes(y: FloatArray, x: FloatArray, count: int) -> float:
 
 
 @kernel()
-def _common(one: FloatArray, other: FloatArray, y: FloatArray, x: FloatArray) -> int:
-    """Copy the rows that both series have; return how many there are."""
+def _common(
+    one: FloatArray, other: FloatArray, y: FloatArray, x: FloatArray
+) -> tuple[int, float, float]:
+    """Copy the rows that both series have; return how many there are, and the largest magnitude of
+    each series on them.
+    """
     count = 0
+    low_y = low_x = high_y = high_x = 0.0
     for t in range(len(one)):
         if not (np.isnan(one[t]) or np.isnan(other[t])):
             y[count], x[count] = one[t], other[t]
+            low_y, high_y = min(low_y, one[t]), max(high_y, one[t])
+            low_x, high_x = min(low_x, other[t]), max(high_x, other[t])
             count += 1
-    return count
+    return count, max(-low_y, high_y), max(-low_x, high_x)
 
 
 @kernel()
@@ -645,21 +652,20 @@ def scan_list(
         results.tau[pair] = results.hedge_ratio[pair] = np.nan
         results.half_life[pair] = results.correlation[pair] = np.nan
         results.lag[pair] = -1
-        count = _common(levels[pair_y[pair]], levels[pair_x[pair]], y, x)
+        count, size_y, size_x = _common(levels[pair_y[pair]], levels[pair_x[pair]], y, x)
         results.observations[pair] = count
         if count < min_overlap:
             results.status[pair] = OVERLAP
             continue
         # without trends; what is left of a constant, or of a line, is rounding
-        size_y, size_x = largest(y, count), largest(x, count)
         _detrend(y, e, count, trend)
         _detrend(x, e, count, trend)
-        if not (varies_beyond(y, count, size_y) and varies_beyond(x, count, size_x)):
+        yy, xx = product(y, y, count), product(x, x, count)
+        if not (varies_beyond(yy, count, size_y) and varies_beyond(xx, count, size_x)):
             results.status[pair] = CONSTANT
             continue
         # the cointegrating regression
-        yy = product(y, y, count)
-        slope = product(x, y, count) / product(x, x, count)
+        slope = product(x, y, count) / xx
         results.hedge_ratio[pair] = slope
         results.correlation[pair] = _correlation_of_changes(y, x, count)
         for t in range(count):

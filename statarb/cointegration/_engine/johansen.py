@@ -31,7 +31,12 @@ from statarb.cointegration._engine.engle_granger import (
     RECOMPUTE,
     SINGULAR,
 )
-from statarb.cointegration._engine.sums import largest, mean, product, varies_beyond
+from statarb.cointegration._engine.sums import (
+    centred_squares,
+    mean,
+    product,
+    varies_beyond,
+)
 
 __all__ = ["AssetBlocks", "JohansenResults", "JohansenRule", "johansen_block", "johansen_list"]
 
@@ -393,20 +398,24 @@ def johansen_list(
         results.trace_0[number] = results.trace_1[number] = results.slope[number] = np.nan
         # the rows that have both
         count = 0
+        low_y = low_x = high_y = high_x = 0.0
         for t in range(times):
             one, other = levels[pair_y[number], t], levels[pair_x[number], t]
             if not (np.isnan(one) or np.isnan(other)):
                 y[count], x[count] = one, other
+                low_y, high_y = min(low_y, one), max(high_y, one)
+                low_x, high_x = min(low_x, other), max(high_x, other)
                 count += 1
         results.observations[number] = count
         if count < min_overlap:
             results.status[number] = OVERLAP
             continue
         # without means or lines, for the digits; what is left of a constant, or a line, is rounding
-        size_y, size_x = largest(y, count), largest(x, count)
+        size_y, size_x = max(-low_y, high_y), max(-low_x, high_x)
         _without_line(y, count, degree)
         _without_line(x, count, degree)
-        if not (varies_beyond(y, count, size_y) and varies_beyond(x, count, size_x)):
+        spread_y, spread_x = centred_squares(y, count), centred_squares(x, count)
+        if not (varies_beyond(spread_y, count, size_y) and varies_beyond(spread_x, count, size_x)):
             results.status[number] = CONSTANT
             continue
         # y less what x explains of it

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from statarb._core.numeric import varies
+from statarb._core.numeric import FLOOR
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.cointegration._engine.engle_granger import AssetMoments, PairMoments
 
@@ -202,14 +202,16 @@ def detrended(levels: FloatArray, degree: int) -> FloatArray:
     """Remove a polynomial of degree 0, 1 or 2 in time from each row, in place; what is left of a
     constant (or, for higher degrees, of a line or parabola) is 0 exactly.
     """
-    size = np.abs(levels).max(axis=1)
+    size = np.maximum(levels.max(axis=1), -levels.min(axis=1))
     levels -= levels.mean(axis=1, keepdims=True)
     levels -= levels.mean(axis=1, keepdims=True)  # removes the rounding of the first mean
     count = levels.shape[1]
     line = np.arange(count) - 0.5 * (count - 1.0)
     for basis in (line, line**2 - (count**2 - 1.0) / 12.0)[:degree]:
         levels -= np.outer(levels @ basis / (basis @ basis), basis)
-    levels[~varies(levels, axis=1, scale=size)] = 0.0
+    # the rule of statarb._core.numeric.varies, of series without a mean
+    sd = np.sqrt(np.einsum("ct,ct->c", levels, levels) / max(count - 1, 1))
+    levels[~(sd > FLOOR * size)] = 0.0
     return levels
 
 

@@ -8,7 +8,7 @@ from statarb._core.numba import kernel
 from statarb._core.numeric import FLOOR
 from statarb._core.typing import FloatArray
 
-__all__ = ["largest", "mean", "product", "varies_beyond"]
+__all__ = ["centred_squares", "mean", "product", "varies_beyond"]
 
 
 @kernel(fastmath={"reassoc", "contract"})
@@ -29,25 +29,23 @@ def mean(values: FloatArray, count: int) -> float:
     return total / count
 
 
-@kernel()
-def largest(values: FloatArray, count: int) -> float:
-    """Largest magnitude."""
-    found = 0.0
+@kernel(fastmath={"reassoc", "contract"})
+def centred_squares(values: FloatArray, count: int) -> float:
+    """Sum of squares around the mean."""
+    centre = 0.0
     for t in range(count):
-        found = max(found, abs(values[t]))
-    return found
+        centre += values[t]
+    centre /= count
+    total = 0.0
+    for t in range(count):
+        total += (values[t] - centre) * (values[t] - centre)
+    return total
 
 
 @kernel()
-def varies_beyond(values: FloatArray, count: int, size: float) -> bool:
-    """Whether values vary by more than the rounding of numbers of magnitude ``size``; the rule of
-    :func:`statarb._core.numeric.varies`.
+def varies_beyond(squares: float, count: int, size: float) -> bool:
+    """Whether values with a mean of 0 and this sum of squares vary by more than the rounding of
+    numbers of magnitude ``size``; the rule of :func:`statarb._core.numeric.varies`.
     """
-    if count < 2:
-        return False
-    centre = mean(values, count)
-    squares = 0.0
-    for t in range(count):
-        squares += (values[t] - centre) * (values[t] - centre)
-    moves: bool = np.sqrt(squares / (count - 1.0)) > FLOOR * size
+    moves: bool = count > 1 and np.sqrt(squares / (count - 1.0)) > FLOOR * size
     return moves

@@ -91,6 +91,16 @@ class GarchStandardised(BaseForecaster):
     def fit(self, window: Panel) -> Self:
         """Fit the volatilities, and the forecaster on the window that shows them.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
@@ -110,6 +120,17 @@ class GarchStandardised(BaseForecaster):
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         answer: pd.Series = self.forecaster_.predict(self._with_sigma(window, _returns(window)))
