@@ -65,6 +65,7 @@ def draw_value(
     log: bool | None = None,
     title: str = "Value",
     currency: str | None = None,
+    own: str | None = None,
 ) -> Axes:
     """Draw the value of one account, or of several on one time axis.
 
@@ -83,6 +84,8 @@ def draw_value(
         Heading.
     currency : str, optional
         Of the values; by default that of the account, where it is known.
+    own : str, optional
+        Account that is coloured even where it is a benchmark.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def draw_value(
         log = len(alive) > 0 and bool(alive.max() > LOG_FROM * alive.min())
     if log:
         table = np.where(table > 0.0, table, np.nan)
-    _lines(ax, values.index, table, list(values.columns))
+    _lines(ax, values.index, table, list(values.columns), own)
     if log:
         _log_axis(ax)
         for column, path in enumerate(values.to_numpy(dtype=np.float64).T):
@@ -442,7 +445,9 @@ def _values(subject: Values) -> pd.DataFrame:
     return read_table("values", subject, times="required", cash=True).frame()
 
 
-def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) -> None:
+def _lines(
+    ax: Axes, index: pd.Index, table: FloatArray, names: list[object], own: str | None = None
+) -> None:
     """Draw downsampled lines: benchmarks, and what is beyond the palette, in grey; a legend where
     there are two or more.
     """
@@ -453,7 +458,7 @@ def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) ->
     further = None
     for place, name in enumerate(names):
         kept = downsample(table[:, place], buckets)
-        kind = benchmark_of(str(name))
+        kind = "" if name == own else benchmark_of(str(name))
         if kind and len(names) > 1:
             style = {"color": MUTED, "linestyle": DASHES[kind], "linewidth": 1.3, "zorder": 2.5}
         else:

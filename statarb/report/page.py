@@ -95,7 +95,6 @@ def write_report(folder: str | os.PathLike[str], out: str | os.PathLike[str] | N
 
 def _render(results: Results) -> str:
     from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
 
     missing = list(results.missing)
     symbols: dict[str, str] = {}
@@ -129,15 +128,9 @@ def _render(results: Results) -> str:
     rendered = page.render(
         title=_title(results),
         version=__version__,
-        css=Markup(BASE_CSS + CSS),
+        css=BASE_CSS + CSS,
         warnings=missing_counterparts(results),
-        sections=[
-            {
-                **vars(section),
-                "figures": [(name, caption, Markup(svg)) for name, caption, svg in section.figures],
-            }
-            for section in shown
-        ],
+        sections=shown,
         missing=missing,
     )
     return rendered.strip() + "\n"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_quality", "write_quality_page"]
 
 PAGE = """<!DOCTYPE html> <html lang="en"> <head> <meta charset="utf-8"> <title>{{ title }}</title>
-<style> {{ css }}</style> </head> <body> <h1>{{ title }}</h1> <table>{% for name, value in market
+<style>
+{{ css|safe }}</style> </head> <body> <h1>{{ title }}</h1> <table>{% for name, value in market
 %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}</table> <p><img alt="Coverage map,
 coverage over time, lengths of gaps, steps between rows, tick and unchanged quotes"
  src="data:image/png;base64,{{ image }}"></p>
@@ -65,7 +66,6 @@ def write_quality_page(
         The folder cannot be written to.
     """
     from jinja2 import Environment
-    from markupsafe import Markup
 
     target = output_folder(folder)
     drawn = io.BytesIO()
@@ -81,7 +81,7 @@ def write_quality_page(
     page = Environment(autoescape=True).from_string(PAGE)
     text = page.render(
         title=title,
-        css=Markup(BASE_CSS),
+        css=BASE_CSS,
         market=[(name, _cell(value)) for name, value in report.market.items()],
         image=base64.b64encode(drawn.getvalue()).decode(),
         tables=[
@@ -91,7 +91,7 @@ def write_quality_page(
                 _cells(gaps),
             ),
             ("Steps between rows", list(steps.columns), _cells(steps)),
-            ("Assets, thinnest first", list(assets.columns), _cells(assets)),
+            ("Assets, least covered first", list(assets.columns), _cells(assets)),
         ],
     )
     write_text(target / "quality.html", text)

@@ -317,7 +317,7 @@ def _run_section(record: Record, results: Results, number: int) -> Section | Non
         )
         add(
             "value",
-            lambda ax: draw_value(values, ax, currency=record.currency),
+            lambda ax: draw_value(values, ax, currency=record.currency, own=record.label),
             f"Value before trading at each time{beside}.",
         )
         add("drawdown", lambda ax: draw_drawdown(record, ax), "Fall from the highest value so far.")

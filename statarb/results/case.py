@@ -64,8 +64,8 @@ def case_start(panel: Panel, start: TimeLike | None = CASE) -> tuple[TimeLike | 
     if numeraire in panel.assets and panel.grid_array[0] <= day <= panel.grid_array[-1]:
         return START, f"start: {START}, that of the case"
     return None, (
-        f"start: {panel.grid[0]}, that of the panel (the case's {START} is for panels that hold "
-        f"asset {numeraire} and that day)"
+        f"start: the first possible decision of the panel, which begins {panel.grid[0]} (the "
+        f"case's {START} is for panels that hold asset {numeraire} and that day)"
     )
 
 

@@ -537,8 +537,8 @@ def _numbers(column: pd.Series) -> pd.Series:
         return column
 
 
-def _require(path: Path, found: list[str], wanted: tuple[str, ...]) -> None:
-    absent = [name for name in wanted if name not in found]
+def _require(path: Path, found: list[str], needed: tuple[str, ...]) -> None:
+    absent = [name for name in needed if name not in found]
     if absent:
         raise DataError(
             f"{path} has no column {', '.join(absent)}; it has {', '.join(map(str, found[:8]))}"

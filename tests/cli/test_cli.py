@@ -11,6 +11,7 @@ import pytest
 
 import statarb as sa
 from statarb.cli import main
+from statarb.data.ingest.embedded import embedded_market
 
 VERBS = ("simulate", "ingest", "inspect", "forecast", "invest", "league", "run")
 
@@ -40,6 +41,11 @@ def test_no_word_at_all_shows_the_verbs(capsys):
     assert all(verb in shown for verb in VERBS)
 
 
+def test_the_embedded_market_is_found():
+    for path in embedded_market():
+        assert path.is_file()
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == sa.__version__
@@ -65,16 +71,18 @@ def test_invest_writes_the_files_of_a_run(market, tmp_path, capsys):
     ]
     assert main(words) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    wanted = {
+    keys = {
         "G", "total_return", "downside", "final_value", "fees_paid", "turnover", "orders",
         "orders_dropped", "orders_cut",
         "failures", "decision_lag", "steps", "assets", "utilisation_max_percent", "seconds",
     }  # fmt: skip
-    assert wanted <= metrics.keys()
+    assert keys <= metrics.keys()
     assert metrics["decision_lag"] == 1
     assert metrics["investor"] == "momentum(top=2)"
     run = sa.walk_forward(
-        sa.investors.make_investor("momentum", top=2), sa.Panel.load(market / "market.parquet")
+        sa.investors.make_investor("momentum", top=2),
+        sa.Panel.load(market / "market.parquet"),
+        start="2018-01-25",
     )
     assert metrics["G"] == run.metrics()["G"]
     assert metrics["final_value"] == run.replay.value.iloc[-1]
@@ -233,7 +241,7 @@ def test_a_grid_enters_the_league_point_by_point_and_can_be_resumed(market, tmp_
         (["league", "MARKET", "--out", "x", "--grid", "momntum.top=1"], "did you mean 'momentum'?"),
         (
             ["league", "MARKET", "--out", "x", "--grid", "momentum.height=1"],
-            "must be one of 'lookback'",
+            "must be one of 'every'",
         ),
         (
             ["league", "MARKET", "--out", "x", *["--grid", "momentum.top=1"] * 2],

@@ -23,7 +23,7 @@ def market(tmp_path_factory):
 
 
 def complaint(capsys) -> str:
-    """What stands on standard error: one line."""
+    """The one line on standard error."""
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     return lines[0]
@@ -127,9 +127,9 @@ def test_another_market_is_traded_without_the_limits_of_the_case(tmp_path, capsy
     assert "--numeraire none" in complaint(capsys)
     assert main(words) == 0
     shown = capsys.readouterr().out
-    assert "start: 2010-01-01 00:00:00, that of the panel" in shown
+    assert "start: the first possible decision of the panel, which begins 2010-01-01" in shown
     assert "orders: without limits" in shown
-    assert "2010-01-01 00:00:00 to 2010-02-11 00:00:00, 30 steps, 2 assets" in shown
+    assert "2010-01-04 00:00:00 to 2010-02-11 00:00:00, 29 steps, 2 assets" in shown
     assert (
         json.loads((tmp_path / "run" / "metrics.json").read_text())["orders_by_reason"][
             "cut to maximum"

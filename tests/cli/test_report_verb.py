@@ -50,7 +50,7 @@ def test_the_full_pipeline_ends_with_the_report(job):
     assert "league of 6 investors" in page
     assert "quotes.csv.gz" in page
     assert "forecasts of 2018-01-24" in shown
-    assert "Forecasts by default, shaped" in page
+    assert "Forecasts by case_default, shaped" in page
     assert (folder / "forecast" / "metrics_MAPE.csv").is_file()
     kept = {
         "market.parquet",

@@ -20,11 +20,14 @@ from matplotlib import pyplot
 from scipy import stats
 
 import statarb as sa
+from statarb._core.time import step_text
 from statarb.report import formats, read_results, write_report
 from statarb.report.headline import missing_counterparts
 from statarb.report.sections import league_section
 from statarb.report.style import drawing
+from statarb.results.league_files import write_league
 from statarb.results.run_files import write_run
+from statarb.walk.league import run_league
 
 VOID = {"meta", "br", "img", "link"}
 
@@ -275,7 +278,7 @@ def test_the_bytes_do_not_depend_on_the_process(made, tmp_path, run_text):
     assert out.read_text(encoding="utf-8") == run_text
 
 
-def test_the_page_stands_alone(run_text):
+def test_the_page_is_self_contained(run_text):
     text = run_text
     assert not Page(text).tags & {"script", "link", "img", "iframe"}
     assert not re.search(r"(?:src|href)=\"(?!#)", text)
@@ -633,3 +636,26 @@ def test_the_page_stays_small_at_full_size(tmp_path):
         write_run(run, tmp_path / f"lag{lag}", panel)
     assert len(run.replay.value) > 15_000
     assert write_report(tmp_path).stat().st_size < 3_000_000
+
+
+def test_another_market_is_reported_in_its_own_words(tmp_path):
+    """Monthly stocks: no USD, no minutes, no U."""
+    months = pd.date_range("2015-01-31", periods=48, freq="ME")
+    steps = np.random.default_rng(0).normal(0.01, 0.05, (48, 3))
+    prices = pd.DataFrame(np.exp(steps.cumsum(axis=0)), index=months, columns=["A", "B", "C"])
+    panel = sa.Panel.from_frame(prices)
+    free = sa.TradingRules(capital=1_000.0).without_limits()
+    league = run_league(["cash", "equal_weight_hold"], panel, free, draws=50, start=None)
+    write_league(league, tmp_path, panel)
+    write_run(league.best(1), tmp_path, panel)
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    page = Page(text)
+    assert "USD" not in re.sub(r"\.csv", "", text)
+    assert "44640" not in text
+    facts = {row[0][0]: row[1][0] for row in page.tables[""][1:]}
+    assert facts["Market"].endswith(f"every {step_text(panel.step)}")
+    assert facts["Start capital"] == "1,000.00"
+    headings = [cell[0] for cell in page.tables["Results of the league"][0]]
+    assert {"final value", "fees", "turnover", "deciding, s"} <= set(headings)
+    assert "U max, %" not in headings
+    assert not any("U is the time" in words for words in page.words["p"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from statarb.results.downsample import bucket_edges, downsample
 
 
-def twin(values, buckets):
+def reference(values, buckets):
     """First, last, lowest and highest of every stretch, one by one."""
     kept = set()
     edges = bucket_edges(len(values), buckets)
@@ -39,7 +39,7 @@ def test_the_points_kept_are_those_of_the_plain_loop(values, buckets):
     if len(path) <= 4 * buckets:
         assert kept.tolist() == list(range(len(path)))
     else:
-        assert kept.tolist() == twin(path, buckets)
+        assert kept.tolist() == reference(path, buckets)
         assert len(kept) <= 4 * buckets
 
 

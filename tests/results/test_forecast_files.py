@@ -58,7 +58,7 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "wanted"),
+    ("name", "change", "says"),
     [
         ("1442_1.csv", None, "1442_1.csv: the file is missing"),
         ("9999_1.csv", lambda text: "1\n", "9999_1.csv: no such asset or period is expected"),
@@ -108,7 +108,7 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
         ("metrics.json", lambda text: "{", "metrics.json: is not JSON"),
     ],
 )
-def test_every_fault_is_named(copy, name, change, wanted):
+def test_every_fault_is_named(copy, name, change, says):
     path = copy / name
     if change is None:
         path.unlink()
@@ -116,7 +116,7 @@ def test_every_fault_is_named(copy, name, change, wanted):
         path.write_text(change(path.read_text() if path.exists() else ""))
     found = check(copy)
     assert not found.valid
-    assert wanted in found.summary()
+    assert says in found.summary()
 
 
 def test_days_models_and_folders_that_do_not_exist(market, tmp_path):

@@ -77,8 +77,8 @@ def test_a_replay_is_written_as_its_realised_weights(tmp_path):
     steps, assets = 700, [1460, 1442, 1443]
     prices = frame(np.exp(np.cumsum(rng.normal(0, 0.01, (steps, 3)), axis=0)), assets)
     panel = sa.Panel.from_frame(prices)
-    wanted = frame(rng.dirichlet([1, 1, 1, 1], steps)[:, :3], assets)
-    replay = sa.replay(panel, wanted, sa.TradingRules(capital=1.0, min_order=0.01, max_order=0.2))
+    targets = frame(rng.dirichlet([1, 1, 1, 1], steps)[:, :3], assets)
+    replay = sa.replay(panel, targets, sa.TradingRules(capital=1.0, min_order=0.01, max_order=0.2))
     write_portfolio(replay, tmp_path / "p.csv")
     report = validate_portfolio(tmp_path / "p.csv", panel, steps=steps).require_valid()
     assert report.assets == ("1442", "1443", "1460")
