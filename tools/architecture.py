@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import sys
 from pathlib import Path
 
@@ -71,7 +72,9 @@ def floors_of(graph: Graph) -> dict[str, int]:
         if not ready:
             circle = ", ".join(sorted(set(graph) - set(floors)))
             raise ValueError(f"parts import each other in a circle, among or below: {circle}")
-        height = {part: max((floors[other] + 1 for other in graph[part]), default=0) for part in ready}
+        height = {
+            part: max((floors[other] + 1 for other in graph[part]), default=0) for part in ready
+        }
         floors.update(height)
     return floors
 
@@ -104,7 +107,9 @@ def rows_of(graph: Graph, floors: dict[str, int]) -> tuple[list[list[Place]], li
     chains = []
     for part in sorted(graph):
         for other in sorted(graph[part]):
-            between = [(part, other, str(row)) for row in range(floors[part] - 1, floors[other], -1)]
+            between = [
+                (part, other, str(row)) for row in range(floors[part] - 1, floors[other], -1)
+            ]
             for place in between:
                 rows[int(place[2])].append(place)
             chains.append([(part,), *between, (other,)])
@@ -117,7 +122,7 @@ def ordered(rows: list[list[Place]], chains: list[list[Place]]) -> dict[Place, f
     """
     near: dict[Place, list[Place]] = {place: [] for row in rows for place in row}
     for chain in chains:
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in itertools.pairwise(chain):
             near[upper].append(lower)
             near[lower].append(upper)
 
@@ -174,15 +179,18 @@ def drawn(graph: Graph, engines: set[str]) -> str:
     ]
     for chain in chains:
         path = ""
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in itertools.pairwise(chain):
             start, end = bottom(upper), top(lower)
             bend = (end - start) / 2
             left, right = x[upper] + half + MARGIN, x[lower] + half + MARGIN
             path += f"M{left:.1f} {start:.1f}" if not path else f"L{left:.1f} {start:.1f}"
-            path += f"C{left:.1f} {start + bend:.1f} {right:.1f} {end - bend:.1f} {right:.1f} {end:.1f}"
+            path += (
+                f"C{left:.1f} {start + bend:.1f} {right:.1f} {end - bend:.1f} {right:.1f} {end:.1f}"
+            )
         label = f"{chain[0][0]} imports {chain[-1][0]}"
         lines.append(
-            f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#tip)"><title>{label}</title></path>'
+            f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#tip)">'
+            f"<title>{label}</title></path>"
         )
     for row in rows[::-1]:
         for place in row:

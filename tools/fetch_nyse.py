@@ -1,4 +1,4 @@
-"""Fetch NYSE(O), the data set of the published figures of online portfolio selection, for the tests.
+"""Fetch NYSE(O), on which online portfolio selection has published its figures, for the tests.
 
 NYSE(O) (Cover 1991, Mathematical Finance 1(1); Helmbold et al. 1998) holds the cumulated price
 relatives of 36 stocks of the New York Stock Exchange over 5651 days, 1962 to 1984. It is not part
