@@ -83,7 +83,8 @@ bench: bench-install ## the speed tables of research/benchmarks, beside their pe
 lock: $(STAMP)      ## resolve the dependencies anew and pin them, with hashes
 	$(UV_LOCK) --extra dev -o requirements.lock pyproject.toml
 	$(UV_LOCK) --extra dev --extra bench -o requirements-bench.lock pyproject.toml
-	$(UV_LOCK) --extra test --resolution lowest-direct -o requirements-lowest.lock pyproject.toml
+	$(UV_LOCK) --extra test --upgrade --resolution lowest-direct \
+		-o requirements-lowest.lock pyproject.toml
 
 clean:           ## remove what the verbs made
 	rm -rf $(VENV) $(LOWEST) runs data/external coverage .coverage .coverage.* dist build \

@@ -32,7 +32,7 @@ def test_make_help_lists_every_verb():
         check=True,
     ).stdout
     assert {line.split()[0] for line in listed.splitlines()} == VERBS
-    phony = re.search(r"^\.PHONY: (.*(?:\\\n.*)*)", MAKEFILE, re.M)
+    phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", MAKEFILE, re.M)
     assert set(phony[1].replace("\\", " ").split()) == VERBS
 
 
@@ -52,7 +52,7 @@ def test_links_lead_somewhere(name):
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "ARCHITECTURE.md"])
 def test_folders_and_files_that_a_text_names_exist(name):
     named = re.findall(r"`([\w/.]+(?:/|\.py))`", read(name))
-    assert len(named) > 3
+    assert named
     homes = (ROOT, ROOT / "statarb")
     absent = [
         path
