@@ -1,9 +1,11 @@
-"""Size and power of every test of cointegration, and what the scan of all pairs sees among the real coins.
+"""Size and power of every test of cointegration, and what the scan of all pairs sees among the real
+coins.
 
-How often does each test cry wolf, how often does it see one? Prints tables of size (nothing is cointegrated: the share of
-rejections should be .05), of power by half-life and on the planted groups of the synthetic market, and what the scan finds on
-the real quotes: beside quotes whose returns were drawn anew in short blocks, and whether a pair found in one week is found
-again in the next. The sentences at the end are computed from the figures.
+How often does each test cry wolf, how often does it see one? Prints tables of size (nothing is
+cointegrated: the share of rejections should be .05), of power by half-life and on the planted
+groups of the synthetic market, and what the scan finds on the real quotes: beside quotes whose
+returns were drawn anew in short blocks, and whether a pair found in one week is found again in the
+next. The sentences at the end are computed from the figures.
 
     python research/cointegration.py [--markets 40] [--draws 60] [--case FOLDER] [--seed 0]
 """
@@ -23,27 +25,27 @@ import statarb as sa
 from statarb.cointegration import OrnsteinUhlenbeck, fit_ou, phillips_ouliaris, scan_johansen
 
 ROWS = 2016
-COINS = 10
+ASSETS = 10
 LEVEL = 0.05
 USDT = 1474
 
 Walks = Callable[[np.random.Generator], np.ndarray]
 
 
-# -- markets without cointegration --------------------------------------------------------------------------------------
+# -- markets without cointegration -----------------------------------------------------------------
 
 
 def iid(rng: np.random.Generator) -> np.ndarray:
-    return np.cumsum(rng.normal(size=(ROWS, COINS)), axis=0)
+    return np.cumsum(rng.normal(size=(ROWS, ASSETS)), axis=0)
 
 
 def bounce(rng: np.random.Generator) -> np.ndarray:
-    return iid(rng) + rng.choice([-1.0, 1.0], size=(ROWS, COINS))
+    return iid(rng) + rng.choice([-1.0, 1.0], size=(ROWS, ASSETS))
 
 
 def garch(rng: np.random.Generator) -> np.ndarray:
-    shocks = rng.standard_t(4.2, size=(ROWS + 500, COINS)) / np.sqrt(4.2 / 2.2)
-    variance = np.ones(COINS)
+    shocks = rng.standard_t(4.2, size=(ROWS + 500, ASSETS)) / np.sqrt(4.2 / 2.2)
+    variance = np.ones(ASSETS)
     returns = np.empty(shocks.shape)
     for t, shock in enumerate(shocks):
         returns[t] = np.sqrt(variance) * shock
@@ -53,17 +55,17 @@ def garch(rng: np.random.Generator) -> np.ndarray:
 
 def stale(rng: np.random.Generator) -> np.ndarray:
     walks = pd.DataFrame(iid(rng))
-    return walks.where(rng.random((ROWS, COINS)) < 0.4).ffill().bfill().to_numpy()
+    return walks.where(rng.random((ROWS, ASSETS)) < 0.4).ffill().bfill().to_numpy()
 
 
 def factors(rng: np.random.Generator) -> np.ndarray:
     common = np.cumsum(rng.normal(size=(ROWS, 3)) * [1.0, 0.5, 0.3], axis=0)
-    return common @ rng.uniform(0.3, 1.5, size=(3, COINS)) + 0.6 * iid(rng)
+    return common @ rng.uniform(0.3, 1.5, size=(3, ASSETS)) + 0.6 * iid(rng)
 
 
-def market(rng: np.random.Generator, coins: int = COINS) -> np.ndarray:
-    panel = sa.simulate_market(coins=22, days=9, seed=int(rng.integers(2**31)))
-    liquid = [coin for coin in panel.coins[:20] if coin != USDT][:coins]
+def market(rng: np.random.Generator, assets: int = ASSETS) -> np.ndarray:
+    panel = sa.simulate_market(assets=22, days=9, seed=int(rng.integers(2**31)))
+    liquid = [asset for asset in panel.assets[:20] if asset != USDT][:assets]
     return np.log(panel.select(liquid).window(panel.times[-1], ROWS).last_known("unrounded"))
 
 
@@ -77,20 +79,29 @@ NULLS: dict[str, Walks] = {
 }
 
 
-# -- tests ----------------------------------------------------------------------------------------------------------------
+# -- tests -----------------------------------------------------------------------------------------
 
 
 def rejections(levels: np.ndarray, pairs: list[tuple[int, int]] | None = None) -> dict[str, float]:
     """Share of rejections of every test among the pairs (all, or those named)."""
-    scans = {name: sa.scan_pairs(levels, lags, 12, pairs=pairs) for name, lags in ENGLE_GRANGER.items()}
+    scans = {
+        name: sa.scan_pairs(levels, lags, 12, pairs=pairs) for name, lags in ENGLE_GRANGER.items()
+    }
     out = {f"EG {name}": float(np.mean(scan.pvalue < LEVEL)) for name, scan in scans.items()}
     best = scans["AIC"].filter(one_direction=True)
     out["EG AIC, better of both"] = float(np.mean(best.pvalue < LEVEL))
     wanted = None if pairs is None else {frozenset(pair) for pair in pairs}
     for lags in (1, 12):
         scan = scan_johansen(levels, lags)
-        kept = np.array([wanted is None or frozenset(pair) in wanted for pair in zip(scan.y, scan.x, strict=True)])
-        out[f"Johansen {lags}"] = float(np.mean(scan.trace_0[kept] > scan.critical_values(LEVEL)[0]))
+        kept = np.array(
+            [
+                wanted is None or frozenset(pair) in wanted
+                for pair in zip(scan.y, scan.x, strict=True)
+            ]
+        )
+        out[f"Johansen {lags}"] = float(
+            np.mean(scan.trace_0[kept] > scan.critical_values(LEVEL)[0])
+        )
     some = pairs if pairs is not None else [(0, 1), (2, 3), (4, 5), (6, 7)]
     out["Phillips-Ouliaris"] = float(np.mean(phillips_ouliaris(levels, some)["pvalue"] < LEVEL))
     return out
@@ -100,7 +111,9 @@ ENGLE_GRANGER = {"0 lags": 0, "1 lag": 1, "AIC": "aic", "BIC": "bic"}
 
 
 def size_table(markets: int, seed: int) -> pd.DataFrame:
-    """Share of rejections without cointegration, and how often an adjusted scan of a whole market finds anything at all."""
+    """Share of rejections without cointegration, and how often an adjusted scan of a whole market
+    finds anything at all.
+    """
     rows = {}
     for number, (name, make) in enumerate(NULLS.items()):
         found = []
@@ -116,29 +129,37 @@ def size_table(markets: int, seed: int) -> pd.DataFrame:
 
 
 def power_by_half_life(markets: int, seed: int) -> pd.DataFrame:
-    """Share of planted pairs found: y = x + a reverting spread that is as wide as x moves in 20 steps, with bounce on both."""
+    """Share of planted pairs found: y = x + a reverting spread that is as wide as x moves in 20
+    steps, with bounce on both.
+    """
     rows = {}
     for half_life in (6, 36, 144, 576):
-        process = OrnsteinUhlenbeck.of(0.0, np.log(2.0) / half_life, np.sqrt(20.0 * 2.0 * np.log(2.0) / half_life))
+        process = OrnsteinUhlenbeck.of(
+            0.0, np.log(2.0) / half_life, np.sqrt(20.0 * 2.0 * np.log(2.0) / half_life)
+        )
         found = []
         for market in range(markets):
             rng = np.random.default_rng([seed, half_life, market])
             levels = iid(rng)
-            levels[:, 1::2] = levels[:, ::2] + np.column_stack([process.simulate(ROWS, seed=rng) for _ in range(COINS // 2)])
+            levels[:, 1::2] = levels[:, ::2] + np.column_stack(
+                [process.simulate(ROWS, seed=rng) for _ in range(ASSETS // 2)]
+            )
             levels += 0.5 * rng.choice([-1.0, 1.0], size=levels.shape)
-            found.append(rejections(levels, [(2 * k + 1, 2 * k) for k in range(COINS // 2)]))
+            found.append(rejections(levels, [(2 * k + 1, 2 * k) for k in range(ASSETS // 2)]))
         rows[f"half-life {half_life}"] = pd.DataFrame(found).mean()
     return pd.DataFrame(rows).T
 
 
 def power_on_the_market(markets: int, seed: int) -> tuple[pd.Series, dict[str, float]]:
-    """Power on the synthetic market's pair and triple, and what an adjusted scan of all its coins finds in a week."""
+    """Power on the synthetic market's pair and triple, and what an adjusted scan of all its assets
+    finds in a week.
+    """
     found, counts = [], []
     for number in range(markets):
-        panel = sa.simulate_market(coins=30, days=9, seed=seed * 1000 + number)
+        panel = sa.simulate_market(assets=30, days=9, seed=seed * 1000 + number)
         window = panel.window(panel.times[-1], ROWS)
-        logs = pd.DataFrame(np.log(window.last_known("unrounded")), columns=window.coins)
-        groups = {group["name"]: group["coins"] for group in panel.metadata["planted"]}
+        logs = pd.DataFrame(np.log(window.last_known("unrounded")), columns=window.assets)
+        groups = {group["name"]: group["assets"] for group in panel.metadata["planted"]}
         thin = set(panel.metadata["thin"])
         x, y = groups["pair"]
         found.append(rejections(logs[[y, x]].to_numpy(), [(0, 1)]))
@@ -157,37 +178,53 @@ def power_on_the_market(markets: int, seed: int) -> tuple[pd.Series, dict[str, f
     return pd.DataFrame(found).mean(), pd.DataFrame(counts).astype(float).mean().to_dict()
 
 
-# -- real coins -----------------------------------------------------------------------------------------------------------
+# -- real coins ------------------------------------------------------------------------------------
 
 
 def resampled(levels: np.ndarray, rng: np.random.Generator, length: int = 12) -> np.ndarray:
-    """Draw returns anew in blocks of ``length`` rows, all coins together: correlations stay, ties between levels do not."""
+    """Draw returns anew in blocks of ``length`` rows, all assets together: correlations stay, ties
+    between levels do not.
+    """
     returns = np.diff(levels, axis=0)
     starts = rng.integers(0, len(returns), size=len(returns) // length + 1)
     place = (starts[:, None] + np.arange(length)).ravel()[: len(returns)] % len(returns)
     return np.vstack([levels[:1], levels[0] + np.cumsum(returns[place], axis=0)])
 
 
-def lasting(rejected: list[np.ndarray], rng: np.random.Generator, draws: int = 999) -> tuple[float, float, float]:
-    """Share of a week's rejections that reject again in the next; the same after coins have changed places; and its p-value."""
+def lasting(
+    rejected: list[np.ndarray], rng: np.random.Generator, draws: int = 999
+) -> tuple[float, float, float]:
+    """Share of a week's rejections that reject again in the next; the same after assets have
+    changed places; and its p-value.
+    """
     found = float(np.sum([one.sum() for one in rejected[:-1]]))
     again = np.sum([(one & two).sum() for one, two in pairwise(rejected)]) / found
     shuffled = []
     for _ in range(draws):
         place = rng.permutation(len(rejected[0]))
-        shuffled.append(np.sum([(one & two[np.ix_(place, place)]).sum() for one, two in pairwise(rejected)]) / found)
-    return float(again), float(np.mean(shuffled)), (1.0 + float(np.sum(np.array(shuffled) >= again))) / (1.0 + draws)
+        shuffled.append(
+            np.sum([(one & two[np.ix_(place, place)]).sum() for one, two in pairwise(rejected)])
+            / found
+        )
+    return (
+        float(again),
+        float(np.mean(shuffled)),
+        (1.0 + float(np.sum(np.array(shuffled) >= again))) / (1.0 + draws),
+    )
 
 
 def real_coins(panel: sa.Panel, draws: int, seed: int) -> list[str]:
-    """What the scan finds in neighbouring windows of the real coins, with and without USDT, against resampled windows."""
+    """What the scan finds in neighbouring windows of the real coins, with and without USDT, against
+    resampled windows.
+    """
     chance, rejected, table = [], [], []
     simulated = [
-        float(np.mean(sa.scan_pairs(market(np.random.default_rng([seed, k]), 19)).pvalue < LEVEL)) for k in range(draws)
+        float(np.mean(sa.scan_pairs(market(np.random.default_rng([seed, k]), 19)).pvalue < LEVEL))
+        for k in range(draws)
     ]
     for number, end in enumerate(panel.times[ROWS - 1 :: ROWS]):
         window = panel.window(end, ROWS)
-        logs = pd.DataFrame(np.log(window.last_known("unrounded")), columns=window.coins).bfill()
+        logs = pd.DataFrame(np.log(window.last_known("unrounded")), columns=window.assets).bfill()
         others = logs.drop(columns=USDT).to_numpy()
         scan = sa.scan_pairs(others, fdr="by")
         matrix = np.zeros((others.shape[1],) * 2, dtype=bool)
@@ -195,11 +232,20 @@ def real_coins(panel: sa.Panel, draws: int, seed: int) -> list[str]:
         rejected.append(matrix)
         chance.append(
             [
-                float(np.mean(sa.scan_pairs(resampled(others, np.random.default_rng([seed, number, k]))).pvalue < LEVEL))
+                float(
+                    np.mean(
+                        sa.scan_pairs(
+                            resampled(others, np.random.default_rng([seed, number, k]))
+                        ).pvalue
+                        < LEVEL
+                    )
+                )
                 for k in range(draws)
             ]
         )
-        with_usdt = sa.scan_pairs(logs, pairs=[(USDT, coin) for coin in logs if coin != USDT]).to_frame()
+        with_usdt = sa.scan_pairs(
+            logs, pairs=[(USDT, asset) for asset in logs if asset != USDT]
+        ).to_frame()
         table.append(
             {
                 "window to": f"{end:%m-%d %H:%M}",
@@ -207,7 +253,9 @@ def real_coins(panel: sa.Panel, draws: int, seed: int) -> list[str]:
                 "resampled": np.mean(chance[-1]),
                 "its 95 %": np.quantile(chance[-1], 0.95),
                 "BY discoveries": int(np.sum(scan.pvalue_adjusted <= LEVEL)),
-                "USDT share": float((with_usdt.loc[with_usdt["y"] == USDT, "pvalue"] < LEVEL).mean()),
+                "USDT share": float(
+                    (with_usdt.loc[with_usdt["y"] == USDT, "pvalue"] < LEVEL).mean()
+                ),
                 "USDT half-life": fit_ou(logs[USDT]).half_life,
             }
         )
@@ -219,17 +267,29 @@ def real_coins(panel: sa.Panel, draws: int, seed: int) -> list[str]:
     again, expected, lasts = lasting(rejected, rng)
     usdt = weeks["USDT share"].mean()
     return [
-        f"Among the 19 coins without USDT {100 * mean:.1f} % of a week's tests reject at .05, and after Benjamini-Yekutieli "
-        f"{weeks['BY discoveries'].sum()} of {sum(one.size - len(one) for one in rejected)} are left.",
-        f"Nothing is cointegrated in windows whose returns are drawn anew, which also loses the clusters of volatility: "
-        f"{100 * drawn.mean():.1f} % reject (p = {_tail(drawn, mean):.3f}). Nothing is in the synthetic market either, whose "
-        f"volatility clusters: {100 * np.mean(simulated):.1f} % reject (p = {_tail(weekly, mean):.2f}).",
-        f"Of the pairs that reject in one week {100 * again:.1f} % reject in the next; coins that have changed places give "
+        f"Among the 19 assets without USDT {100 * mean:.1f} % of a week's tests reject at .05, and "
+        "after Benjamini-Yekutieli "
+        f"{weeks['BY discoveries'].sum()} of {sum(one.size - len(one) for one in rejected)} are "
+        "left.",
+        "Nothing is cointegrated in windows whose returns are drawn anew, which also loses the "
+        "clusters of volatility: "
+        f"{100 * drawn.mean():.1f} % reject (p = {_tail(drawn, mean):.3f}). Nothing is in the "
+        "synthetic market either, whose "
+        f"volatility clusters: {100 * np.mean(simulated):.1f} % reject (p = "
+        f"{_tail(weekly, mean):.2f}).",
+        f"Of the pairs that reject in one week {100 * again:.1f} % reject in the next; assets that "
+        "have changed places give "
         f"{100 * expected:.1f} % (p = {lasts:.2f}).",
-        "A tie among the coins without USDT "
-        + ("lasts beyond chance." if lasts < LEVEL else "does not last beyond chance: what a week shows is gone in the next."),
-        f"USDT {'reverts' if usdt > 0.5 else 'does not clearly revert'} by itself: with it on the left {100 * usdt:.0f} % of "
-        f"the tests reject, whatever is on the right; its half-life is {weeks['USDT half-life'].median():.1f} steps.",
+        "A tie among the assets without USDT "
+        + (
+            "lasts beyond chance."
+            if lasts < LEVEL
+            else "does not last beyond chance: what a week shows is gone in the next."
+        ),
+        f"USDT {'reverts' if usdt > 0.5 else 'does not clearly revert'} by itself: with it on the "
+        f"left {100 * usdt:.0f} % of "
+        "the tests reject, whatever is on the right; its half-life is "
+        f"{weeks['USDT half-life'].median():.1f} steps.",
     ]
 
 
@@ -244,28 +304,40 @@ def sentences_on(size: pd.DataFrame, power: pd.DataFrame) -> list[str]:
     zero, aic = size["EG 0 lags"], size["EG AIC"]
     both = size["EG AIC, better of both"]
     return [
-        f"Where nothing is cointegrated Engle-Granger without lags rejects up to {zero.max():.2f} ({zero.idxmax()}), with lags "
+        f"Where nothing is cointegrated Engle-Granger without lags rejects up to {zero.max():.2f} "
+        f"({zero.idxmax()}), with lags "
         f"by AIC {aic.min():.2f} to {aic.max():.2f}.",
-        f"The better of both directions rejects {both.min():.2f} to {both.max():.2f}: it is two tests.",
-        f"The test that stays closest to .05 in every market is {deviation.index[0]} (at most {deviation.iloc[0]:.2f} away).",
-        f"A pair with a half-life of {power['EG AIC'].idxmin().split()[-1]} rows is seen in {power['EG AIC'].min():.2f} of the "
-        f"weeks by EG AIC, one of {power['EG AIC'].idxmax().split()[-1]} in {power['EG AIC'].max():.2f}.",
+        f"The better of both directions rejects {both.min():.2f} to {both.max():.2f}: it is two "
+        "tests.",
+        f"The test that stays closest to .05 in every market is {deviation.index[0]} (at most "
+        f"{deviation.iloc[0]:.2f} away).",
+        f"A pair with a half-life of {power['EG AIC'].idxmin().split()[-1]} rows is seen in "
+        f"{power['EG AIC'].min():.2f} of the "
+        f"weeks by EG AIC, one of {power['EG AIC'].idxmax().split()[-1]} in "
+        f"{power['EG AIC'].max():.2f}.",
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--markets", type=int, default=40, help="markets a scenario (default 40)")
-    parser.add_argument("--draws", type=int, default=60, help="resampled windows for each real one (default 60)")
+    parser.add_argument(
+        "--draws", type=int, default=60, help="resampled windows for each real one (default 60)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--case", default=os.environ.get("STATARB_CASE_DATA", "../shared/case"), help="folder of the real quotes"
+        "--case",
+        default=os.environ.get("STATARB_CASE_DATA", "../shared/case"),
+        help="folder of the real quotes",
     )
     options = parser.parse_args()
     pd.set_option("display.width", 250)
     pd.set_option("display.max_columns", 30)
 
-    print(f"Size: share of rejections at .05 without cointegration, {options.markets} markets of {COINS} coins x {ROWS} rows\n")
+    print(
+        f"Size: share of rejections at .05 without cointegration, {options.markets} markets of "
+        f"{ASSETS} assets x {ROWS} rows\n"
+    )
     size = size_table(options.markets, options.seed)
     print(size.T.to_string(float_format="%.3f"))
     print("\nPower: share of planted pairs found, by half-life of the spread in rows\n")
@@ -276,14 +348,17 @@ def main() -> None:
     print(market.to_string(float_format="%.3f"))
     lines = sentences_on(size, power)
     lines.append(
-        f"In the synthetic market a scan of 29 coins, adjusted by Benjamini-Hochberg, finds the planted pair in "
-        f"{summary['pair']:.2f} of the weeks, with {summary['false, liquid']:.1f} pairs of liquid coins and "
-        f"{summary['false, thin']:.1f} with a thin coin that were not planted; Johansen's test with 12 lags finds the planted "
+        "In the synthetic market a scan of 29 assets, adjusted by Benjamini-Hochberg, finds the "
+        "planted pair in "
+        f"{summary['pair']:.2f} of the weeks, with {summary['false, liquid']:.1f} pairs of liquid "
+        "assets and "
+        f"{summary['false, thin']:.1f} with a thin asset that were not planted; Johansen's test "
+        "with 12 lags finds the planted "
         f"triple in {summary['triple']:.2f}."
     )
     quotes = Path(options.case) / "quotes_20coins_to_2018-02-28.csv.gz"
     if quotes.is_file():
-        print("\nReal coins: neighbouring windows of one week, Engle-Granger with lags by AIC\n")
+        print("\nReal assets: neighbouring windows of one week, Engle-Granger with lags by AIC\n")
         lines += real_coins(sa.read_quotes(quotes), options.draws, options.seed)
     else:
         lines.append(f"The real quotes are not in {options.case}: give their folder with --case.")

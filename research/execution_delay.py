@@ -1,18 +1,32 @@
-"""What does a delay cost? Trades 0, 1, 2, 3 or 4 steps after the quote that was decided on: the stale-quote effect.
+"""What does a delay cost? Trades 0, 1, 2, 3 or 4 steps after the quote that was decided on: the
+stale-quote effect.
 
-Three investors: ``lead_lag`` that does not know of its delay, so that the same forecasts are traded ever later; the same one
-asked for the return from its trade on; and ``stat_arb``, which trusts a forecast as far as it has come true from the trade on.
-Run from the repository's root:
+Three investors: ``lead_lag`` that does not know of its delay, so that the same forecasts are traded
+ever later; the same one asked for the return from its trade on; and ``stat_arb``, which trusts a
+forecast as far as it has come true from the trade on. Run from the repository's root:
 
-    python research/execution_delay.py                       # the real quotes, see STATARB_CASE_DATA in research/README.md
-    python research/execution_delay.py --market synthetic
+    python research/execution_delay.py                       # the real quotes, see
+    STATARB_CASE_DATA in research/README.md python research/execution_delay.py --market synthetic
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from _studies import COLOURS, MUTED, Forecasts, Market, Outcome, Recalled, dress, interval, percent, plain, run_study, scored
+from _studies import (
+    COLOURS,
+    MUTED,
+    Forecasts,
+    Market,
+    Outcome,
+    Recalled,
+    dress,
+    interval,
+    percent,
+    plain,
+    run_study,
+    scored,
+)
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -36,23 +50,37 @@ def study(market: Market) -> Outcome:
             PROVEN: StatArb(),
         }
         for name, investor in investors.items():
-            trials[delay, name, delay] = sa.walk_forward(investor, panel, decision_lag=delay, progress=True).replay.value
+            trials[delay, name, delay] = sa.walk_forward(
+                investor, panel, decision_lag=delay, progress=True
+            ).replay.value
     scores = scored(trials, market.draws, market.seed).sort_values("setting", kind="stable")
     at = scores.set_index(["investor", "setting"])
     first, second = at.loc[(UNAWARE, 0)], at.loc[(UNAWARE, 1)]
     later = scores[(scores["setting"] > 0) & (scores["low"] > 0.0)]
     if not later.empty:
-        rest = f"{later.iloc[-1]['investor']} still gains beyond chance at a delay of {later.iloc[-1]['setting']}"
+        rest = (
+            f"{later.iloc[-1]['investor']} still gains beyond chance at a delay of "
+            f"{later.iloc[-1]['setting']}"
+        )
     else:
         rest = "at no delay above 0 does any of the investors gain beyond chance"
-        rest += ", so the gain is the stale quote's" if first["low"] > 0.0 else ", and not for sure at 0"
-    earned = f"{percent(first['return'])} at a delay of 0 and {percent(second['return'])} at a delay of 1"
+        rest += (
+            ", so the gain is the stale quote's"
+            if first["low"] > 0.0
+            else ", and not for sure at 0"
+        )
+    earned = (
+        f"{percent(first['return'])} at a delay of 0 and {percent(second['return'])} at a "
+        "delay of 1"
+    )
     finding = f"The same forecasts earn {earned}; {rest}."
     return Outcome({"Delay of the trade": _table(scores)}, _figure(scores), finding)
 
 
 def _table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Delays in rows, so that every figure at 0 stands above those with a delay; return, G and interval by investor."""
+    """Delays in rows, so that every figure at 0 stands above those with a delay; return, G and
+    interval by investor.
+    """
     parts = {}
     for name, side in scores.groupby("investor", sort=False):
         side = side.set_index("setting")
@@ -68,7 +96,12 @@ def _figure(scores: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     for colour, (name, rows) in zip(COLOURS, scores.groupby("investor", sort=False), strict=False):
         axes.plot(
-            rows["setting"].to_numpy(), 1.0 + rows["return"].to_numpy(), "o-", color=colour, markersize=4, label=str(name)
+            rows["setting"].to_numpy(),
+            1.0 + rows["return"].to_numpy(),
+            "o-",
+            color=colour,
+            markersize=4,
+            label=str(name),
         )
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))

@@ -1,11 +1,12 @@
-"""Would the winner by G also win by return alone? Ranks every registered investor both ways, with and without the delay.
+"""Would the winner by G also win by return alone? Ranks every registered investor both ways, with
+and without the delay.
 
-Investors in hindsight are no rivals and are left out. Kendall's tau-b of the two rankings, the winners and the ranks stand
-beside intervals of the stationary bootstrap, in which all investors live through the same resampled times. Run from the
-repository's root:
+Investors in hindsight are no rivals and are left out. Kendall's tau-b of the two rankings, the
+winners and the ranks stand beside intervals of the stationary bootstrap, in which all investors
+live through the same resampled times. Run from the repository's root:
 
-    python research/g_versus_return.py                       # the real quotes, see STATARB_CASE_DATA in research/README.md
-    python research/g_versus_return.py --market synthetic
+    python research/g_versus_return.py                       # the real quotes, see
+    STATARB_CASE_DATA in research/README.md python research/g_versus_return.py --market synthetic
 """
 
 from __future__ import annotations
@@ -19,9 +20,18 @@ from scipy import stats
 
 from statarb.backtest.uncertainty import bootstrap_scores
 from statarb.investors import INVESTORS
-from statarb.leagues import League, run_league
+from statarb.walk.league import League, run_league
 
-QUICK = ("cash", "hold", "equal_weight", "momentum", "reversal", "eg", "lead_lag", "stat_arb")
+QUICK = (
+    "cash",
+    "buy_and_hold",
+    "equal_weight_hold",
+    "momentum",
+    "reversal",
+    "eg",
+    "lead_lag",
+    "stat_arb",
+)
 
 
 def study(market: Market) -> Outcome:
@@ -39,25 +49,32 @@ def study(market: Market) -> Outcome:
     agreement = pd.DataFrame([_agreement(found, lag, market) for lag in LAGS])
     late, now = agreement.iloc[0], agreement.iloc[1]
     finding = (
-        f"At lag 1 {_winners(late)}, and Kendall's tau of the two rankings is {late['tau']} ({late['95 % of tau']}); "
+        f"At lag 1 {_winners(late)}, and Kendall's tau of the two rankings is {late['tau']} "
+        f"({late['95 % of tau']}); "
         f"at lag 0 {_winners(now)}, and tau is {now['tau']} ({now['95 % of tau']})."
     )
     tables = {
         "Rank by G beside rank by return": _table(found.table),
-        "How sure the ranking is": _sureness(found.table),
+        "How sure the ranking is": uncertainty_columns(found.table),
         "Agreement of the two rankings": agreement,
     }
     return Outcome(tables, _figure(found.table), finding)
 
 
 def _agreement(found: League, lag: int, market: Market) -> dict[str, object]:
-    """Kendall's tau at a lag with its interval, the two winners, and how sure the first place is."""
+    """Kendall's tau at a lag with its interval, the two winners, and how sure the first place
+    is.
+    """
     rows = found.table[found.table["decision_lag"] == lag].reset_index(drop=True)
     paths = {run.investor: run.replay.value for run in found.runs if run.decision_lag == lag}
-    solvent = {name: np.diff(np.log(path.to_numpy())) for name, path in paths.items() if (path > 0.0).all()}
+    solvent = {
+        name: np.diff(np.log(path.to_numpy())) for name, path in paths.items() if (path > 0.0).all()
+    }
     drawn = bootstrap_scores(pd.DataFrame(solvent), draws=market.draws, seed=market.seed)
     pairs = zip(drawn.G.to_numpy(), drawn.total_return.to_numpy(), strict=True)
-    low, high = np.nanquantile([stats.kendalltau(score, total).statistic for score, total in pairs], [0.025, 0.975])
+    low, high = np.nanquantile(
+        [stats.kendalltau(score, total).statistic for score, total in pairs], [0.025, 0.975]
+    )
     by_score, by_return = rows[rows["rank_G"] == 1], rows[rows["rank_return"] == 1]
     return {
         "lag": lag,
@@ -87,7 +104,9 @@ def _winners(row: pd.Series) -> str:
 
 
 def _table(table: pd.DataFrame) -> pd.DataFrame:
-    """One row an investor, in the order of G at lag 1; its figures at lag 0 beside those at lag 1."""
+    """One row an investor, in the order of G at lag 1; its figures at lag 0 beside those at lag
+    1.
+    """
     sides = []
     for lag in LAGS:
         side = table[table["decision_lag"] == lag].set_index("investor")
@@ -103,18 +122,27 @@ def _table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(sides, axis=1).reset_index()
 
 
-def _sureness(table: pd.DataFrame) -> pd.DataFrame:
-    """One row an investor, in the same order: interval of the rank, and what speaks for luck or skill."""
+def uncertainty_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """One row an investor, in the same order: interval of the rank, and what speaks for luck or
+    skill.
+    """
     sides = []
     for lag in LAGS:
         side = table[table["decision_lag"] == lag].set_index("investor")
         shown = {
-            "95 % of rank": [_span(low, high) for low, high in zip(side["rank_low"], side["rank_high"], strict=True)],
+            "95 % of rank": [
+                _span(low, high)
+                for low, high in zip(side["rank_low"], side["rank_high"], strict=True)
+            ],
             "P(best)": side["p_best"].map(_share),
             "deflated Sharpe": side["deflated_sharpe"].map(_share),
             "confidence set p": side["confidence_set_p"].map(_share),
         }
-        sides.append(pd.DataFrame({f"{name}, lag {lag}": values for name, values in shown.items()}, index=side.index))
+        sides.append(
+            pd.DataFrame(
+                {f"{name}, lag {lag}": values for name, values in shown.items()}, index=side.index
+            )
+        )
     return pd.concat(sides, axis=1).reset_index()
 
 
@@ -127,14 +155,25 @@ def _share(value: float) -> str:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Draw each investor's rank by G on the left, by return on the right, joined by a line, for both lags."""
+    """Draw each investor's rank by G on the left, by return on the right, joined by a line, for
+    both lags.
+    """
     count = int(table["investor"].nunique())
     figure = Figure(figsize=(10.0, 1.8 + 0.24 * count), layout="constrained")
-    words = {MUTED: "the same rank", COLOURS[0]: "one or two ranks apart", COLOURS[1]: "more than two ranks apart"}
-    handles = [Line2D([], [], color=colour, marker="o", markersize=3, label=word) for colour, word in words.items()]
+    words = {
+        MUTED: "the same rank",
+        COLOURS[0]: "one or two ranks apart",
+        COLOURS[1]: "more than two ranks apart",
+    }
+    handles = [
+        Line2D([], [], color=colour, marker="o", markersize=3, label=word)
+        for colour, word in words.items()
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     for axes, lag in zip(figure.subplots(1, len(LAGS)), LAGS, strict=True):
-        side = table[table["decision_lag"] == lag].sort_values(["rank_G", "rank_return", "investor"])
+        side = table[table["decision_lag"] == lag].sort_values(
+            ["rank_G", "rank_return", "investor"]
+        )
         left = np.arange(1, count + 1)  # those that tie stand below one another
         right = side["rank_return"].rank(method="first").to_numpy()
         ranks = zip(side["investor"], side["rank_G"], side["rank_return"], strict=True)
@@ -142,9 +181,15 @@ def _figure(table: pd.DataFrame) -> Figure:
             far = abs(by_score - by_return)
             colour = MUTED if far == 0 else COLOURS[0] if far <= 2 else COLOURS[1]
             axes.plot([0.0, 1.0], [a, b], "o-", color=colour, markersize=3, linewidth=1.2)
-            axes.text(-0.04, a, f"{name}  {by_score}", ha="right", va="center", fontsize=7, color=INK)
-            axes.text(1.04, b, f"{by_return}  {name}", ha="left", va="center", fontsize=7, color=INK)
-        axes.set_title(f"lag {lag}: rank by G (left), by return (right)", loc="left", fontsize=10, color=INK)
+            axes.text(
+                -0.04, a, f"{name}  {by_score}", ha="right", va="center", fontsize=7, color=INK
+            )
+            axes.text(
+                1.04, b, f"{by_return}  {name}", ha="left", va="center", fontsize=7, color=INK
+            )
+        axes.set_title(
+            f"lag {lag}: rank by G (left), by return (right)", loc="left", fontsize=10, color=INK
+        )
         axes.set_xlim(-0.9, 1.9)
         axes.set_ylim(count + 0.7, 0.3)
         axes.axis("off")

@@ -1,19 +1,32 @@
 """What is the best investment horizon L? How far to forecast, and how often to look again.
 
-``lead_lag`` forecasts the return of the L rows that begin with its trade (it knows its delay), buys what is expected to gain
-more than the fee, and either looks again after L steps, keeping its holdings in between, or at every step. Run from the
-repository's root:
+``lead_lag`` forecasts the return of the L rows that begin with its trade (it knows its delay), buys
+what is expected to gain more than the fee, and either looks again after L steps, keeping its
+holdings in between, or at every step. Run from the repository's root:
 
-    python research/horizon.py                       # the real quotes, see STATARB_CASE_DATA in research/README.md
-    python research/horizon.py --market synthetic
+    python research/horizon.py                       # the real quotes, see STATARB_CASE_DATA in
+    research/README.md python research/horizon.py --market synthetic
 """
 
 from __future__ import annotations
 
-from _studies import LAGS, Forecasts, Market, Outcome, Recalled, best_of, plain, run_study, scored, twin_figure, twins, verdict
+from _studies import (
+    LAGS,
+    Forecasts,
+    Market,
+    Outcome,
+    Recalled,
+    best_of,
+    plain,
+    run_study,
+    scored,
+    twin_figure,
+    twins,
+    verdict,
+)
 
 import statarb as sa
-from statarb.investors import Paced
+from statarb.investors import Throttled
 
 HORIZONS = (1, 2, 3, 6, 12, 24, 72, 144, 288)
 QUICK = (1, 6, 48)
@@ -28,16 +41,20 @@ def study(market: Market) -> Outcome:
     for span in market.settings(HORIZONS, QUICK):
         for lag in LAGS:
             trader = Recalled(forecasts=forecasts.from_the_trade(span, lag))
-            for how, investor in ((EVERY_L, Paced(trader, every=span)), (EVERY_STEP, trader)):
+            for how, investor in ((EVERY_L, Throttled(trader, every=span)), (EVERY_STEP, trader)):
                 if span == 1 and how == EVERY_STEP:  # the same thing
                     trials[span, how, lag] = trials[span, EVERY_L, lag]
                 else:
-                    trials[span, how, lag] = sa.walk_forward(investor, panel, decision_lag=lag, progress=True).replay.value
+                    trials[span, how, lag] = sa.walk_forward(
+                        investor, panel, decision_lag=lag, progress=True
+                    ).replay.value
     scores = scored(trials, market.draws, market.seed)
     now, late = best_of(scores, 0), best_of(scores, 1)
     finding = (
-        f"At lag 0 the best horizon is L = {now['setting']} ({now['investor']}), with a G of {plain(now['G'])}; "
-        f"at lag 1 it is L = {late['setting']} ({late['investor']}), with a G of {plain(late['G'])}, {verdict(late)}."
+        f"At lag 0 the best horizon is L = {now['setting']} ({now['investor']}), with a G of "
+        f"{plain(now['G'])}; "
+        f"at lag 1 it is L = {late['setting']} ({late['investor']}), with a G of "
+        f"{plain(late['G'])}, {verdict(late)}."
     )
     figure = twin_figure(scores, "horizon L, steps of 5 minutes", log=True)
     return Outcome({"Horizon L": twins(scores, "L")}, figure, finding)

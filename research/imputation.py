@@ -1,10 +1,11 @@
-"""Which imputation is nearest to the truth? Hides quotes of the real coins and fills them by every method.
+"""Which imputation is nearest to the truth? Hides quotes of the real coins and fills them by every
+method.
 
-5 % of the observed cells are hidden, once at random, once in runs of 1 to 12 rows; the error is the distance of filled and true
-log price in basis points. Run from the repository's root:
+5 % of the observed cells are hidden, once at random, once in runs of 1 to 12 rows; the error is the
+distance of filled and true log price in basis points. Run from the repository's root:
 
-    python research/imputation.py                       # the real quotes, see STATARB_CASE_DATA below
-    python research/imputation.py --market market.parquet
+    python research/imputation.py                       # the real quotes, see STATARB_CASE_DATA
+    below python research/imputation.py --market market.parquet
 
 Without either the study runs on a simulated market and says so.
 """
@@ -38,11 +39,17 @@ def load(market: Path | None) -> tuple[sa.Panel, str]:
     """Return the panel to study, and what it is."""
     if market is not None:
         return sa.Panel.load(market), str(market.name)
-    folder = Path(os.environ.get("STATARB_CASE_DATA", Path(__file__).resolve().parents[2] / "shared" / "case"))
-    quotes, coins = folder / "quotes_20coins_to_2018-02-28.csv.gz", folder / "CSVData_coin.csv"
+    folder = Path(
+        os.environ.get("STATARB_CASE_DATA", Path(__file__).resolve().parents[2] / "shared" / "case")
+    )
+    quotes, table = folder / "quotes_20coins_to_2018-02-28.csv.gz", folder / "CSVData_coin.csv"
     if quotes.is_file():
-        return sa.read_quotes(quotes, coins=coins), "the 20 real coins of level 1, 2018-01-17 to 2018-02-28"
-    return sa.simulate_market(coins=20, days=42, seed=0), "a simulated market of 20 coins, 42 days (the real quotes are absent)"
+        return sa.read_quotes(
+            quotes, coins=table
+        ), "the 20 real coins of level 1, 2018-01-17 to 2018-02-28"
+    return sa.simulate_market(
+        assets=20, days=42, seed=0
+    ), "a simulated market of 20 assets, 42 days (the real quotes are absent)"
 
 
 def hidden_at_random(seen: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -50,13 +57,15 @@ def hidden_at_random(seen: np.ndarray, share: float, rng: np.random.Generator) -
     return seen & (rng.random(seen.shape) < share)
 
 
-def hidden_in_runs(seen: np.ndarray, share: float, rng: np.random.Generator, longest: int = 12) -> np.ndarray:
-    """Choose runs of 1 to ``longest`` rows of one coin until the share is reached."""
+def hidden_in_runs(
+    seen: np.ndarray, share: float, rng: np.random.Generator, longest: int = 12
+) -> np.ndarray:
+    """Choose runs of 1 to ``longest`` rows of one asset until the share is reached."""
     hidden = np.zeros_like(seen)
-    rows, coins = seen.shape
+    rows, assets = seen.shape
     while (hidden & seen).sum() < share * seen.sum():
         row, length = int(rng.integers(1, rows - longest)), int(rng.integers(1, longest + 1))
-        hidden[row : row + length, rng.integers(coins)] = True
+        hidden[row : row + length, rng.integers(assets)] = True
     return hidden & seen
 
 
@@ -82,36 +91,62 @@ def study(panel: sa.Panel, share: float, seeds: int) -> pd.DataFrame:
                 found = filled.price.to_numpy()[panel.rows]
                 error = 1e4 * np.abs(np.log(found[hidden] / price[hidden]))
                 assert np.isfinite(error).all(), name
-                rows.append((name, how, error.mean(), np.sqrt((error**2).mean()), seconds, filled.looks_ahead))
+                rows.append(
+                    (
+                        name,
+                        how,
+                        error.mean(),
+                        np.sqrt((error**2).mean()),
+                        seconds,
+                        filled.looks_ahead,
+                    )
+                )
     table = pd.DataFrame(rows, columns=["method", "how", "mean", "rms", "seconds", "looks ahead"])
     wide = table.pivot_table(index="method", columns="how", values=["mean", "rms"], sort=False)
     wide.columns = [f"{measure}, {how}" for measure, how in wide.columns]
     by_method = table.groupby("method", sort=False)
-    return wide.assign(seconds=by_method["seconds"].median(), looks_ahead=by_method["looks ahead"].first())
+    return wide.assign(
+        seconds=by_method["seconds"].median(), looks_ahead=by_method["looks ahead"].first()
+    )
 
 
 def markdown(table: pd.DataFrame) -> str:
     """Return the table for the README."""
     lines = [
-        "| method | mean abs. error, at random (bp) | in runs | root mean square, at random (bp) | in runs | s | looks ahead |",
+        "| method | mean abs. error, at random (bp) | in runs | root mean square, at random (bp) | "
+        "in runs | s | looks ahead |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in table.iterrows():
-        figures = [row[f"{measure}, {how}"] for measure in ("mean", "rms") for how in ("at random", "in runs")]
+        figures = [
+            row[f"{measure}, {how}"]
+            for measure in ("mean", "rms")
+            for how in ("at random", "in runs")
+        ]
         cells = [f"{figure:.1f}" for figure in figures]
-        lines.append(f"| {name} | {' | '.join(cells)} | {row['seconds']:.3f} | {'yes' if row['looks_ahead'] else 'no'} |")
+        lines.append(
+            f"| {name} | {' | '.join(cells)} | {row['seconds']:.3f} | "
+            f"{'yes' if row['looks_ahead'] else 'no'} |"
+        )
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--market", type=Path, help="panel to study instead")
-    parser.add_argument("--share", type=float, default=0.05, help="share of observed cells that is hidden")
+    parser.add_argument(
+        "--share", type=float, default=0.05, help="share of observed cells that is hidden"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     panel, what = load(given.market)
     sa.impute(panel.between(None, panel.times[50]), "ar5x")  # compile before the clock runs
-    print(f"{100 * given.share:g} % of the observed cells of {what} hidden, means over {given.seeds} seeds\n")
+    print(
+        f"{100 * given.share:g} % of the observed cells of {what} hidden, means over {given.seeds} "
+        "seeds\n"
+    )
     print(markdown(study(panel, given.share, given.seeds)))
 
 

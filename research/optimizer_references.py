@@ -1,7 +1,9 @@
-"""Figures of PyPortfolioOpt and skfolio that the tests of the optimizer compare with; prints them as Python.
+"""Figures of PyPortfolioOpt and skfolio that the tests of the optimizer compare with, printed as
+Python.
 
-The data are the monthly factor returns of French's library that ship with arch (market, size, value), and cash-like bills, in
-parts of one. Needs the extra ``bench``: python research/optimizer_references.py
+The data are the monthly factor returns of French's library that ship with arch (market, size,
+value), and cash-like bills, in parts of one. Needs the extra ``bench``: python
+research/optimizer_references.py
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
 
 
 def returns() -> pd.DataFrame:
-    return frenchdata.load()[["Mkt-RF", "SMB", "HML"]] / 100.0
+    return frenchdata.load()[["Mkt-RF", "SMB", "HML"]].reset_index(drop=True) / 100.0
 
 
 def main() -> None:
@@ -26,7 +28,9 @@ def main() -> None:
     mu = table.mean()
 
     def pypfopt() -> EfficientSemivariance:
-        return EfficientSemivariance(mu, table, frequency=1, solver="CLARABEL", solver_options=TIGHT)
+        return EfficientSemivariance(
+            mu, table, frequency=1, solver="CLARABEL", solver_options=TIGHT
+        )
 
     model = pypfopt()
     model.min_semivariance()
@@ -44,7 +48,11 @@ def main() -> None:
     ):
         measure = RiskMeasure.SEMI_DEVIATION if name == "ratio" else RiskMeasure.SEMI_VARIANCE
         model = MeanRisk(
-            objective_function=objective, risk_measure=measure, min_acceptable_return=0.0, solver_params=TIGHT, **options
+            objective_function=objective,
+            risk_measure=measure,
+            min_acceptable_return=0.0,
+            solver_params=TIGHT,
+            **options,
         )
         print("skfolio", name, model.fit(table).weights_.tolist())
 

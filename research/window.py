@@ -1,15 +1,28 @@
 """What is the best window D? The number of past rows that a decision learns from.
 
-``lead_lag`` with forecasts of one and of six rows from its trade on, learnt on windows of 144 rows (half a day) to 2016 rows (a
-week, the most that the case allows). Run from the repository's root:
+``lead_lag`` with forecasts of one and of six rows from its trade on, learnt on windows of 144 rows
+(half a day) to 2016 rows (a week, the most that the case allows). Run from the repository's root:
 
-    python research/window.py                       # the real quotes, see STATARB_CASE_DATA in research/README.md
-    python research/window.py --market synthetic
+    python research/window.py                       # the real quotes, see STATARB_CASE_DATA in
+    research/README.md python research/window.py --market synthetic
 """
 
 from __future__ import annotations
 
-from _studies import LAGS, Forecasts, Market, Outcome, Recalled, best_of, plain, run_study, scored, twin_figure, twins, verdict
+from _studies import (
+    LAGS,
+    Forecasts,
+    Market,
+    Outcome,
+    Recalled,
+    best_of,
+    plain,
+    run_study,
+    scored,
+    twin_figure,
+    twins,
+    verdict,
+)
 
 import statarb as sa
 
@@ -27,15 +40,24 @@ def study(market: Market) -> Outcome:
         for span in HORIZONS:
             expected = {lag: forecasts.from_the_trade(span, lag, depth) for lag in LAGS}
             if any(one.isna().all(axis=None) for one in expected.values()):
-                continue  # the window is too short for the model: to stay in cash for that is no choice
+                # the window is too short for the model: to stay in cash for that is no choice
+                continue
             for lag in LAGS:
-                run = sa.walk_forward(Recalled(forecasts=expected[lag]), panel, depth=depth, decision_lag=lag, progress=True)
+                run = sa.walk_forward(
+                    Recalled(forecasts=expected[lag]),
+                    panel,
+                    depth=depth,
+                    decision_lag=lag,
+                    progress=True,
+                )
                 trials[depth, f"forecasts {span} row{'s' * (span > 1)}", lag] = run.replay.value
     scores = scored(trials, market.draws, market.seed)
     now, late = best_of(scores, 0), best_of(scores, 1)
     finding = (
-        f"At lag 0 the best window is D = {now['setting']} ({now['investor']}), with a G of {plain(now['G'])}; "
-        f"at lag 1 it is D = {late['setting']} ({late['investor']}), with a G of {plain(late['G'])}, {verdict(late)}."
+        f"At lag 0 the best window is D = {now['setting']} ({now['investor']}), with a G of "
+        f"{plain(now['G'])}; "
+        f"at lag 1 it is D = {late['setting']} ({late['investor']}), with a G of "
+        f"{plain(late['G'])}, {verdict(late)}."
     )
     return Outcome({"Window D": twins(scores, "D")}, twin_figure(scores, "window D, rows"), finding)
 

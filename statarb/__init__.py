@@ -1,6 +1,7 @@
-"""Statistical arbitrage research on large universes of 5-minute quotes.
+"""Statistical arbitrage research on large universes of assets.
 
-Usual import: ``import statarb as sa``. Names are loaded when they are first used, so that importing is quick.
+Usual import: ``import statarb as sa``. Names are loaded when they are first used, so that importing
+is quick.
 """
 
 from __future__ import annotations
@@ -16,34 +17,37 @@ if TYPE_CHECKING:
     from statarb import investors as investors
     from statarb import optimization as optimization
     from statarb import report as report
-    from statarb import submission as submission
+    from statarb import results as results
     from statarb import testing as testing
     from statarb import volatility as volatility
     from statarb.backtest.performance import Score as Score
-    from statarb.backtest.performance import generalised_asymmetric_return as generalised_asymmetric_return
+    from statarb.backtest.performance import (
+        generalised_asymmetric_return as generalised_asymmetric_return,
+    )
     from statarb.backtest.replay import Replay as Replay
     from statarb.backtest.replay import replay as replay
     from statarb.cointegration import PairsSignal as PairsSignal
     from statarb.cointegration import Spread as Spread
     from statarb.cointegration import johansen as johansen
     from statarb.cointegration import scan_pairs as scan_pairs
-    from statarb.data.events import read_events as read_events
     from statarb.data.imputation import impute as impute
-    from statarb.data.ohlcv import read_ohlcv as read_ohlcv
+    from statarb.data.ingest.events import read_events as read_events
+    from statarb.data.ingest.ohlcv import read_ohlcv as read_ohlcv
+    from statarb.data.ingest.readers import read_coins as read_coins
+    from statarb.data.ingest.readers import read_quotes as read_quotes
+    from statarb.data.ingest.writers import write_quotes as write_quotes
     from statarb.data.panel import Panel as Panel
     from statarb.data.quality import quality_report as quality_report
-    from statarb.data.readers import read_coins as read_coins
-    from statarb.data.readers import read_quotes as read_quotes
-    from statarb.data.selection import select_coins as select_coins
-    from statarb.data.synthetic import simulate_market as simulate_market
-    from statarb.data.writers import write_quotes as write_quotes
+    from statarb.data.selection import select_assets as select_assets
+    from statarb.data.synthetic.market import simulate_market as simulate_market
     from statarb.errors import DataError as DataError
+    from statarb.errors import DataWarning as DataWarning
     from statarb.errors import InfeasibleError as InfeasibleError
     from statarb.errors import LookAheadError as LookAheadError
     from statarb.errors import ParameterError as ParameterError
     from statarb.forecasting.walk import forecast_walk as forecast_walk
     from statarb.forecasting.walk import run_forecasts as run_forecasts
-    from statarb.leagues import league as league
+    from statarb.investors.grid import parameter_grid as parameter_grid
     from statarb.optimization import MeanDownsideRisk as MeanDownsideRisk
     from statarb.optimization import RollingMeanDownsideRisk as RollingMeanDownsideRisk
     from statarb.optimization import batch_solve as batch_solve
@@ -51,31 +55,32 @@ if TYPE_CHECKING:
     from statarb.rules import TradingRules as TradingRules
     from statarb.volatility import fit_garch as fit_garch
     from statarb.volatility import rolling_volatility as rolling_volatility
-    from statarb.walkforward import Run as Run
-    from statarb.walkforward import walk_forward as walk_forward
+    from statarb.walk import Run as Run
+    from statarb.walk import walk_forward as walk_forward
+    from statarb.walk.league import league as league
 
-__version__ = "0.1.0"
+from statarb._core.version import __version__
 
 _PUBLIC = {
-    "errors": ("DataError", "InfeasibleError", "LookAheadError", "ParameterError"),
+    "errors": ("DataError", "DataWarning", "InfeasibleError", "LookAheadError", "ParameterError"),
     "rules": ("TradingRules",),
     "data.panel": ("Panel",),
-    "data.readers": ("read_quotes", "read_coins"),
-    "data.synthetic": ("simulate_market",),
-    "data.writers": ("write_quotes",),
+    "data.ingest.readers": ("read_quotes", "read_coins"),
+    "data.synthetic.market": ("simulate_market",),
+    "data.ingest.writers": ("write_quotes",),
     "data.quality": ("quality_report",),
-    "data.selection": ("select_coins",),
+    "data.selection": ("select_assets",),
     "data.imputation": ("impute",),
-    "data.ohlcv": ("read_ohlcv",),
-    "data.events": ("read_events",),
+    "data.ingest.ohlcv": ("read_ohlcv",),
+    "data.ingest.events": ("read_events",),
     "backtest.replay": ("replay", "Replay"),
     "backtest.performance": ("generalised_asymmetric_return", "Score"),
     "forecasting.walk": ("forecast_walk", "run_forecasts"),
     "volatility": ("fit_garch", "rolling_volatility"),
     "cointegration": ("scan_pairs", "johansen", "Spread", "PairsSignal"),
     "optimization": ("MeanDownsideRisk", "RollingMeanDownsideRisk", "batch_solve"),
-    "walkforward": ("walk_forward", "Run"),
-    "leagues": ("league",),
+    "walk": ("walk_forward", "Run"),
+    "walk.league": ("league",),
     "investors.grid": ("parameter_grid",),
     "report": ("write_report",),
 }
@@ -87,7 +92,7 @@ _MODULES = (
     "investors",
     "optimization",
     "report",
-    "submission",
+    "results",
     "testing",
     "volatility",
 )

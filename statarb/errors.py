@@ -4,11 +4,19 @@ from __future__ import annotations
 
 
 class DataError(ValueError):
-    """Data that cannot be used: says which file, time or coin, what was found and what is accepted."""
+    """Data that cannot be used: says which file, time or asset, what was found and what is
+    accepted.
+    """
 
 
 class ParameterError(ValueError):
-    """An argument outside what is allowed: names the argument, the value got and what is allowed."""
+    """An argument outside what is allowed: names the argument, the value got and what is
+    allowed.
+    """
+
+
+class DataWarning(UserWarning):
+    """Data of which a part was left out or is doubtful: says what and how much."""
 
 
 class InfeasibleError(ValueError):

@@ -32,13 +32,19 @@ def real_panel(case_data: tuple[Path, Path]) -> sa.Panel:
     return sa.read_quotes(quotes, coins=coins)
 
 
-def make_panel(times: int = 60, coins: int = 4, *, seed: int = 0, missing: float = 0.1, holes: bool = True) -> sa.Panel:
+def make_panel(
+    times: int = 60, assets: int = 4, *, seed: int = 0, missing: float = 0.1, holes: bool = True
+) -> sa.Panel:
     """A small random market with missing cells, whole holes and a late listing."""
     rng = np.random.default_rng(seed)
-    prices = np.exp(np.cumsum(rng.normal(0.0, 0.01, (times, coins)), axis=0)) * rng.uniform(0.1, 100.0, coins)
+    prices = np.exp(np.cumsum(rng.normal(0.0, 0.01, (times, assets)), axis=0)) * rng.uniform(
+        0.1, 100.0, assets
+    )
     prices[rng.random(prices.shape) < missing] = np.nan
     if holes and times > 20:
         prices[times // 3 : times // 3 + 3] = np.nan
         prices[: times // 4, -1] = np.nan
     index = pd.date_range("2018-01-24 20:00", periods=times, freq="5min", unit="us")
-    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=range(1442, 1442 + coins)))
+    return sa.Panel.from_frame(
+        pd.DataFrame(prices, index=index, columns=range(1442, 1442 + assets))
+    )

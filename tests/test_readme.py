@@ -30,7 +30,9 @@ def test_the_commands_of_the_readme_exist():
     assert {"simulate", "ingest", "invest", "run"} <= named
 
 
-@pytest.mark.parametrize("verb", sorted(set(re.findall(r"`make (\w[\w-]*)`", README)) | {"run", "test"}))
+@pytest.mark.parametrize(
+    "verb", sorted(set(re.findall(r"`make (\w[\w-]*)`", README)) | {"run", "test"})
+)
 def test_the_verbs_of_make_exist(verb):
     makefile = (Path(__file__).resolve().parents[1] / "Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{verb}:", makefile, re.M)

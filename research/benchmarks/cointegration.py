@@ -1,6 +1,8 @@
-"""Speed and memory of the scans of all pairs, beside statsmodels, after the answers have been compared.
+"""Speed and memory of the scans of all pairs, beside statsmodels, after the answers have been
+compared.
 
-OMP_NUM_THREADS=1 python research/benchmarks/cointegration.py [--coins 1678] [--rows 2016] [--repeats 3] [--pairs 30]
+OMP_NUM_THREADS=1 python research/benchmarks/cointegration.py [--assets 1678] [--rows 2016]
+[--repeats 3] [--pairs 30]
 """
 
 from __future__ import annotations
@@ -36,18 +38,20 @@ def sampled(scan: PairScan, pairs: int, seed: int) -> list[tuple[object, object]
     """Ordered pairs that were tested, drawn at random."""
     tested = np.flatnonzero(scan.status == 0)
     some = np.random.default_rng(seed).choice(tested, size=min(pairs, len(tested)), replace=False)
-    return list(zip(scan.coins.take(scan.y[some]), scan.coins.take(scan.x[some]), strict=True))
+    return list(zip(scan.assets.take(scan.y[some]), scan.assets.take(scan.x[some]), strict=True))
 
 
-def complete_market(coins: int, rows: int, seed: int) -> pd.DataFrame:
+def complete_market(assets: int, rows: int, seed: int) -> pd.DataFrame:
     """Random walks with fat tails on three factors, with quote noise."""
     rng = np.random.default_rng(seed)
-    factors = np.cumsum(rng.standard_t(4, (rows, 3)), axis=0) @ rng.uniform(0.2, 1.0, (3, coins))
-    own = np.cumsum(rng.standard_t(4, (rows, coins)), axis=0)
-    return pd.DataFrame(0.002 * (factors + own + 0.3 * rng.normal(size=(rows, coins))))
+    factors = np.cumsum(rng.standard_t(4, (rows, 3)), axis=0) @ rng.uniform(0.2, 1.0, (3, assets))
+    own = np.cumsum(rng.standard_t(4, (rows, assets)), axis=0)
+    return pd.DataFrame(0.002 * (factors + own + 0.3 * rng.normal(size=(rows, assets))))
 
 
-def engle_granger(logs: pd.DataFrame, lags: str | int, max_lags: int, pairs: int, repeats: int) -> dict[str, object]:
+def engle_granger(
+    logs: pd.DataFrame, lags: str | int, max_lags: int, pairs: int, repeats: int
+) -> dict[str, object]:
     """One row of the table: parity on sampled pairs, then times of both."""
     scan = sa.scan_pairs(logs, lags, max_lags)
     chosen = sampled(scan, pairs, 0)
@@ -58,17 +62,29 @@ def engle_granger(logs: pd.DataFrame, lags: str | int, max_lags: int, pairs: int
     for y, x in chosen:
         both = logs[[y, x]].dropna().to_numpy()
         began = time.process_time()
-        tau, pvalue, _ = coint(both[:, 0], both[:, 1], maxlag=lags if fixed else max_lags, autolag=None if fixed else lags)
+        tau, pvalue, _ = coint(
+            both[:, 0],
+            both[:, 1],
+            maxlag=lags if fixed else max_lags,
+            autolag=None if fixed else lags,
+        )
         took.append(time.process_time() - began)
         gap_tau = max(gap_tau, abs(tau - mine.loc[(y, x), "tau"]))
         gap_pvalue = max(gap_pvalue, abs(pvalue - mine.loc[(y, x), "pvalue"]))
     if not (gap_tau < 1e-8 and gap_pvalue < 1e-8):
-        raise SystemExit(f"no timing: tau differs by {gap_tau:.1e}, the p-value by {gap_pvalue:.1e} at lags={lags}")
+        raise SystemExit(
+            f"no timing: tau differs by {gap_tau:.1e}, the p-value by {gap_pvalue:.1e} at "
+            f"lags={lags}"
+        )
     del mine
     tests = len(scan)
     del scan
     time_all = seconds(lambda: sa.scan_pairs(logs, lags, max_lags), repeats)
-    name = f"{lags} lag{'s' if lags != 1 else ''}" if fixed else f"{str(lags).upper()} up to {max_lags}"
+    name = (
+        f"{lags} lag{'s' if lags != 1 else ''}"
+        if fixed
+        else f"{str(lags).upper()} up to {max_lags}"
+    )
     return _row(f"Engle-Granger, {name}", tests, time_all, took, gap_tau)
 
 
@@ -83,14 +99,18 @@ def johansen(logs: pd.DataFrame, lags: int, pairs: int, repeats: int) -> dict[st
         began = time.process_time()
         result = coint_johansen(both, 0, lags)
         took.append(time.process_time() - began)
-        gap = max(gap, abs(result.trace_stat[0] - row.trace_0), abs(result.trace_stat[1] - row.trace_1))
+        gap = max(
+            gap, abs(result.trace_stat[0] - row.trace_0), abs(result.trace_stat[1] - row.trace_1)
+        )
     if not gap < 1e-6:
         raise SystemExit(f"no timing: the trace statistic differs by {gap:.1e}")
     time_all = seconds(lambda: scan_johansen(logs, lags), repeats)
     return _row(f"Johansen, {lags} lag{'s' if lags != 1 else ''}", len(scan), time_all, took, gap)
 
 
-def _row(name: str, tests: int, time_all: float, took: list[float], gap: float) -> dict[str, object]:
+def _row(
+    name: str, tests: int, time_all: float, took: list[float], gap: float
+) -> dict[str, object]:
     peer = float(np.median(took))
     return {
         "test": name,
@@ -105,17 +125,19 @@ def _row(name: str, tests: int, time_all: float, took: list[float], gap: float) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--coins", type=int, default=1678)
+    parser.add_argument("--assets", type=int, default=1678)
     parser.add_argument("--rows", type=int, default=2016)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=30, help="pairs that statsmodels tests too")
     parser.add_argument(
-        "--missing", action="store_true", help="also scan the quotes with their holes: every pair has its own rows"
+        "--missing",
+        action="store_true",
+        help="also scan the quotes with their holes: every pair has its own rows",
     )
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # statsmodels warns of collinear pairs
-    logs = complete_market(options.coins, options.rows, seed=0)
-    print(f"{options.coins} coins x {options.rows} rows, none missing, one thread\n")
+    logs = complete_market(options.assets, options.rows, seed=0)
+    print(f"{options.assets} assets x {options.rows} rows, none missing, one thread\n")
     rows = [
         engle_granger(logs, lags, most, options.pairs, options.repeats)
         for lags, most in ((0, 0), (1, 1), ("aic", 12), ("bic", 12), ("aic", 26))
@@ -125,16 +147,22 @@ def main() -> None:
     pd.set_option("display.width", 200)
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f"))
     print(f"\nlargest memory of the process up to the last Engle-Granger scan: {memory:.2f} GB\n")
-    panel = sa.simulate_market(coins=options.coins, days=options.rows / 2016 * 9.0, seed=0)
+    panel = sa.simulate_market(assets=options.assets, days=options.rows / 2016 * 9.0, seed=0)
     window = panel.window(panel.times[-1], options.rows)
-    late = pd.DataFrame(np.log(window.last_known("unrounded")), columns=window.coins)
-    print(f"Synthetic market, carried forward, {int(late.isna().any().sum())} coins listed late\n")
-    rows = [engle_granger(late, lags, most, options.pairs, options.repeats) for lags, most in ((1, 1), ("aic", 12))]
+    late = pd.DataFrame(np.log(window.last_known("unrounded")), columns=window.assets)
+    print(f"Synthetic market, carried forward, {int(late.isna().any().sum())} assets listed late\n")
+    rows = [
+        engle_granger(late, lags, most, options.pairs, options.repeats)
+        for lags, most in ((1, 1), ("aic", 12))
+    ]
     rows.append(johansen(late, 1, options.pairs, options.repeats))
     if options.missing:
-        holes = pd.DataFrame(np.log(window.array("unrounded")), columns=window.coins)
+        holes = pd.DataFrame(np.log(window.array("unrounded")), columns=window.assets)
         share = 100 * holes.isna().to_numpy().mean()
-        print(f"(the last row: not carried forward, {share:.1f} % of the cells missing, each pair on its own rows)\n")
+        print(
+            f"(the last row: not carried forward, {share:.1f} % of the cells missing, each pair on "
+            "its own rows)\n"
+        )
         rows.append(engle_granger(holes, "aic", 12, options.pairs, 1))
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f"))
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "statsmodels"))

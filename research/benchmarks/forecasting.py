@@ -1,8 +1,10 @@
-"""Speed of the forecasters: the rolling ridge against refitting, AR and ARIMA against two libraries, and 1678 coins at once.
+"""Speed of the forecasters: the rolling ridge against refitting, AR and ARIMA against two
+libraries, and 1678 assets at once.
 
 Run on one thread, with the extra ``bench`` for the peers:
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 python research/benchmarks/forecasting.py
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 python
+    research/benchmarks/forecasting.py
 
 Every comparison checks first that both sides give the same numbers.
 """
@@ -19,20 +21,34 @@ import pandas as pd
 from sklearn.linear_model import Ridge
 
 import statarb as sa
-from statarb.forecasting import Arima, Autoregression, CrossAssetRidge, FactorRidge, forecast_rows
-from statarb.forecasting._rolling import ANCHOR, RollingMoments, rolling_ridge
+from statarb.forecasting import (
+    Arima,
+    Autoregression,
+    CrossAssetRidge,
+    ReducedRankRidge,
+    forecast_rows,
+)
+from statarb.forecasting._engine.rolling import ANCHOR, RollingMoments, rolling_ridge
 
 DEPTH = 2016
 
 
-def market(coins: int, times: int, seed: int = 0) -> sa.Panel:
-    """A market in which one factor reaches the coins with delays of up to a step."""
+def market(assets: int, times: int, seed: int = 0) -> sa.Panel:
+    """A market in which one factor reaches the assets with delays of up to a step."""
     rng = np.random.default_rng(seed)
     factor = rng.standard_t(4, times + 1) * 0.003
-    delay = rng.uniform(0.0, 0.9, coins)
-    returns = factor[1:, None] * (1.0 - delay) + factor[:-1, None] * delay + rng.standard_t(4, (times, coins)) * 0.002
+    delay = rng.uniform(0.0, 0.9, assets)
+    returns = (
+        factor[1:, None] * (1.0 - delay)
+        + factor[:-1, None] * delay
+        + rng.standard_t(4, (times, assets)) * 0.002
+    )
     index = pd.date_range("2018-01-17", periods=times, freq="5min")
-    return sa.Panel.from_frame(pd.DataFrame(np.exp(returns.cumsum(axis=0)), index=index, columns=range(1442, 1442 + coins)))
+    return sa.Panel.from_frame(
+        pd.DataFrame(
+            np.exp(returns.cumsum(axis=0)), index=index, columns=range(1442, 1442 + assets)
+        )
+    )
 
 
 def median_ms(call: Callable[[], object], repeats: int) -> float:
@@ -63,9 +79,13 @@ def ridge() -> None:
         return np.asarray(fitted.coef_ / size)
 
     def rolled(steps: np.ndarray) -> np.ndarray:
-        return rolling_ridge(x, own, 0, y, x[steps], own[steps], steps, count, design.first, model.alpha, ANCHOR)[1].T
+        return rolling_ridge(
+            x, own, 0, y, x[steps], own[steps], steps, count, design.first, model.alpha, ANCHOR
+        )[1].T
 
-    worst = max(np.abs(rolled(ends[: k + 1]) - refit(int(ends[k]))).max() for k in (0, 100, 700, 1999))
+    worst = max(
+        np.abs(rolled(ends[: k + 1]) - refit(int(ends[k]))).max() for k in (0, 100, 700, 1999)
+    )
     print(f"largest difference of a coefficient: {worst:.1e}")
     assert worst < 1e-8
     ours, theirs = [], []
@@ -76,13 +96,18 @@ def ridge() -> None:
         theirs.append(median_ms(lambda end=int(ends[repeat]): refit(end), 9))
     a, b = statistics.median(ours), statistics.median(theirs)
     print(
-        f"ridge of 20 coins, 40 lags, window {DEPTH}: rolling {1e3 * a:.1f} us a step, "
+        f"ridge of 20 assets, 40 lags, window {DEPTH}: rolling {1e3 * a:.1f} us a step, "
         f"scikit-learn refit {1e3 * b:.0f} us: x{b / a:.0f}"
     )
     rows = np.arange(DEPTH, DEPTH + 2000)
-    for forecaster in (CrossAssetRidge(), FactorRidge()):
-        whole = median_ms(lambda forecaster=forecaster: forecast_rows(forecaster, panel, rows), 3) / len(rows)
-        print(f"{type(forecaster).__name__}: whole forecast of 20 coins, features included, {1e3 * whole:.0f} us a step")
+    for forecaster in (CrossAssetRidge(), ReducedRankRidge()):
+        whole = median_ms(
+            lambda forecaster=forecaster: forecast_rows(forecaster, panel, rows), 3
+        ) / len(rows)
+        print(
+            f"{type(forecaster).__name__}: whole forecast of 20 assets, features included, "
+            f"{1e3 * whole:.0f} us a step"
+        )
 
 
 def econometric() -> None:
@@ -105,7 +130,10 @@ def econometric() -> None:
         warnings.simplefilter("ignore")
         a = median_ms(lambda: one._fit_returns(values[:, None]), 9)
         b = median_ms(lambda: ARIMA(values, order=(1, 0, 1)).fit(), 9)
-        print(f"ARMA(1,1): {a:.1f} ms (statsmodels underneath), statsmodels with its defaults {b:.1f} ms")
+        print(
+            f"ARMA(1,1): {a:.1f} ms (statsmodels underneath), statsmodels with its defaults "
+            f"{b:.1f} ms"
+        )
         try:
             from statsforecast.arima import arima_string, auto_arima_f  # noqa: F401
             from statsforecast.models import ARIMA as PeerArima
@@ -119,11 +147,16 @@ def econometric() -> None:
         difference = max(abs(coef["ar1"] - one.ar_[0][0]), abs(coef["ma1"] - one.ma_[0][0]))
         c = median_ms(lambda: PeerArima(order=(1, 0, 1), include_mean=False).fit(scaled), 9)
         d = median_ms(lambda: AutoRegressive(lags=2).fit(scaled), 9)
-        print(f"statsforecast: ARMA(1,1) {c:.1f} ms (coefficients within {difference:.1e} of ours), AR(2) {d:.1f} ms")
+        print(
+            f"statsforecast: ARMA(1,1) {c:.1f} ms (coefficients within {difference:.1e} of ours), "
+            f"AR(2) {d:.1f} ms"
+        )
 
 
 def universe() -> None:
-    """One step of 1678 coins: ridge on the lags of 20 leaders and own lags, moments carried along."""
+    """One step of 1678 assets: ridge on the lags of 20 leaders and own lags, moments carried
+    along.
+    """
     panel = market(1678, DEPTH + 40)
     model = CrossAssetRidge()
     design = model._design(panel)
@@ -158,7 +191,8 @@ def universe() -> None:
     window = panel.window(panel.now, DEPTH)
     tail = median_ms(lambda: model._tail(window), 9)
     print(
-        f"1678 coins, one step: moments {update:.1f} ms, moments with solution and forecast {each:.1f} ms, "
+        f"1678 assets, one step: moments {update:.1f} ms, moments with solution and forecast "
+        f"{each:.1f} ms, "
         f"features of the row {tail:.1f} ms"
     )
     print(f"sum {each + tail:.1f} ms")

@@ -1,12 +1,15 @@
-"""Speed and memory of the optimizer, cold and warm, beside cvxpy's solvers and three libraries, after answers were compared.
+"""Speed and memory of the optimizer, cold and warm, beside cvxpy's solvers and three libraries,
+after answers were compared.
 
-OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python research/benchmarks/optimizer.py [--assets 1678] [--rows 2016] [--bars 200]
-    [--limit 300] [--peers clarabel,scs,skfolio,pypfopt,riskfolio] [--parts regimes,memory,fista,peers] [--regimes 0,1,...]
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python research/benchmarks/optimizer.py [--assets 1678]
+[--rows 2016] [--bars 200]
+    [--limit 300] [--peers clarabel,scs,skfolio,pypfopt,riskfolio] [--parts
+    regimes,memory,fista,peers] [--regimes 0,1,...]
 
-Times are processor seconds of one thread, ours and theirs: on a shared machine they can be compared, on a quiet one they are
-the seconds of the wall.
-Peers run in processes of their own. One that does not end within the limit is run again at half the size, and so on; the table
-says at which size it ended.
+Times are processor seconds of one thread, ours and theirs: on a shared machine they can be
+compared, on a quiet one they are the seconds of the wall. Peers run in processes of their own. One
+that does not end within the limit is run again at half the size, and so on; the table says at which
+size it ended.
 """
 
 from __future__ import annotations
@@ -24,7 +27,12 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
-from statarb.optimization import MeanDownsideRisk, RollingMeanDownsideRisk, certify_ratio, certify_utility
+from statarb.optimization import (
+    MeanDownsideRisk,
+    RollingMeanDownsideRisk,
+    certify_ratio,
+    certify_utility,
+)
 from statarb.optimization.program import Program
 
 FEE_FREE_LAMBDA = 1000.0
@@ -87,32 +95,48 @@ def signals(bars: int, assets: int, regime: Regime, seed: int = 1) -> np.ndarray
 
 def problem_of(regime: Regime) -> MeanDownsideRisk:
     return MeanDownsideRisk(
-        risk_aversion=regime.risk_aversion, fee=regime.fee, objective=regime.objective, max_weight=regime.max_weight
+        risk_aversion=regime.risk_aversion,
+        fee=regime.fee,
+        objective=regime.objective,
+        max_weight=regime.max_weight,
     )
 
 
-# -- this library -------------------------------------------------------------------------------------------------------
+# -- this library ----------------------------------------------------------------------------------
 
 
 def parity(assets: int = 160, rows: int = 300) -> float:
-    """Largest relative amount by which tightened Clarabel's objective is better, over all regimes, at a small size."""
+    """Largest relative amount by which tightened Clarabel's objective is better, over all regimes,
+    at a small size.
+    """
     returns, worst = market(rows, assets), 0.0
     tight = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11, "max_iter": 500}
     for regime in REGIMES:
         mu = signals(1, assets, regime)[0]
         caps = None if regime.max_weight is None else 0.1
         problem = problem_of(dataclasses.replace(regime, max_weight=caps))
-        mine, theirs = problem.solve(mu, returns), problem.solve(mu, returns, solver="CLARABEL", **tight)
-        better = (theirs.objective - mine.objective) / max(abs(mine.objective), mine.risk * problem.risk_aversion)
-        # interior points stop short of a vertex: being far below ours would be as suspicious as being above
+        mine, theirs = (
+            problem.solve(mu, returns),
+            problem.solve(mu, returns, solver="CLARABEL", **tight),
+        )
+        better = (theirs.objective - mine.objective) / max(
+            abs(mine.objective), mine.risk * problem.risk_aversion
+        )
+        # interior points stop short of a vertex: being far below ours would be as suspicious as
+        # being above
         if not -1e-5 < better < 1e-9:
-            raise SystemExit(f"no timing: in the regime {regime.name!r} Clarabel's objective is better by {better:.1e}")
+            raise SystemExit(
+                f"no timing: in the regime {regime.name!r} Clarabel's objective is better by "
+                f"{better:.1e}"
+            )
         worst = max(worst, better)
     return worst
 
 
 def cold(problem: MeanDownsideRisk, returns: np.ndarray, mu: np.ndarray, repeats: int = 7) -> float:
-    """Median seconds of a solve that starts from a table of returns: checks, layout, solution, certificate."""
+    """Median seconds of a solve that starts from a table of returns: checks, layout, solution,
+    certificate.
+    """
     took = []
     problem.solve(mu, returns)
     for _ in range(repeats):
@@ -129,7 +153,9 @@ def drifted(weights: np.ndarray, row: np.ndarray) -> np.ndarray:
 
 
 def warm(regime: Regime, returns: np.ndarray, rows: int, bars: int) -> dict[str, object]:
-    """Walk over the bars; every answer is certified once more from the window alone, outside the clock."""
+    """Walk over the bars; every answer is certified once more from the window alone, outside the
+    clock.
+    """
     problem = problem_of(regime)
     assets = returns.shape[1]
     mu = signals(bars + 1, assets, regime)
@@ -142,12 +168,19 @@ def warm(regime: Regime, returns: np.ndarray, rows: int, bars: int) -> dict[str,
         began = clock()
         solution = rolling.update(row, mu[bar + 1], held)
         took.append(clock() - began)
-        window: Program = problem.program(mu[bar + 1], returns[bar + 1 : rows + bar + 1], held) if bar % 10 == 0 else None
+        window: Program = (
+            problem.program(mu[bar + 1], returns[bar + 1 : rows + bar + 1], held)
+            if bar % 10 == 0
+            else None
+        )
         if window is not None:
             certify = certify_ratio if regime.objective == "ratio" else certify_utility
             checked = certify(window, solution.array)
-            # a ratio's plain bound can be loose; the solver's own, which knows the least deviation, is as rigorous
-            gaps.append(min(checked.gap, solution.gap) if regime.objective == "ratio" else checked.gap)
+            # a ratio's plain bound can be loose; the solver's own, which knows the least deviation,
+            # is as rigorous
+            gaps.append(
+                min(checked.gap, solution.gap) if regime.objective == "ratio" else checked.gap
+            )
         gaps.append(solution.gap)
         held = solution.array
         counts.append(int((held > 0).sum()))
@@ -157,7 +190,8 @@ def warm(regime: Regime, returns: np.ndarray, rows: int, bars: int) -> dict[str,
         "held": float(np.mean(counts)),
         "cold ms": 1e3 * cold(problem, returns[:rows], mu[0]),
         "warm median ms": float(np.median(ms)),
-        "wanted": f"<= {regime.wanted_ms:g}: " + ("met" if np.median(ms) <= regime.wanted_ms else "missed"),
+        "wanted": f"<= {regime.wanted_ms:g}: "
+        + ("met" if np.median(ms) <= regime.wanted_ms else "missed"),
         "p95 ms": float(np.percentile(ms, 95)),
         "max ms": float(ms.max()),
         "largest gap": float(np.max(gaps)),
@@ -165,7 +199,9 @@ def warm(regime: Regime, returns: np.ndarray, rows: int, bars: int) -> dict[str,
 
 
 def memory(regime: Regime, rows: int, assets: int) -> dict[str, float]:
-    """Peak resident memory of a process that does nothing but a cold solve and 20 warm bars, data included."""
+    """Peak resident memory of a process that does nothing but a cold solve and 20 warm bars, data
+    included.
+    """
     returns = market(rows + 20, assets)
     before = peak_mb()
     mu = signals(21, assets, regime)
@@ -178,16 +214,23 @@ def memory(regime: Regime, rows: int, assets: int) -> dict[str, float]:
     return {"data and imports MB": before, "peak MB": peak_mb()}
 
 
-# -- FISTA, warm --------------------------------------------------------------------------------------------------------
+# -- FISTA, warm -----------------------------------------------------------------------------------
 
 
 def projected(point: np.ndarray, held: np.ndarray, shrink: float) -> np.ndarray:
-    """Exact proximal step of the fee over the simplex with cash: bisection on the budget's price."""
+    """Exact proximal step of the fee over the simplex with cash: bisection on the budget's
+    price.
+    """
 
     def at(price: float) -> np.ndarray:
         moved = point - price
         return np.maximum(
-            np.where(moved > held + shrink, moved - shrink, np.where(moved < held - shrink, moved + shrink, held)), 0.0
+            np.where(
+                moved > held + shrink,
+                moved - shrink,
+                np.where(moved < held - shrink, moved + shrink, held),
+            ),
+            0.0,
         )
 
     if at(0.0).sum() <= 1.0:
@@ -199,8 +242,12 @@ def projected(point: np.ndarray, held: np.ndarray, shrink: float) -> np.ndarray:
     return at(high)
 
 
-def fista(regime: Regime, returns: np.ndarray, rows: int, bars: int, goal: float = 1e-6, most: int = 3000) -> dict[str, object]:
-    """Accelerated proximal gradient (Beck & Teboulle 2009), restarted, warm from the last solution; float64."""
+def fista(
+    regime: Regime, returns: np.ndarray, rows: int, bars: int, goal: float = 1e-6, most: int = 3000
+) -> dict[str, object]:
+    """Accelerated proximal gradient (Beck & Teboulle 2009), restarted, warm from the last solution;
+    float64.
+    """
     assets = returns.shape[1]
     mu = signals(bars + 1, assets, regime)
     held = np.zeros(assets)
@@ -213,12 +260,21 @@ def fista(regime: Regime, returns: np.ndarray, rows: int, bars: int, goal: float
             for _ in range(30):
                 vector = window.T @ (window @ vector)
                 vector /= np.linalg.norm(vector)
-            largest = 1.05 * 2.0 * regime.risk_aversion / rows * float(vector @ (window.T @ (window @ vector)))
+            largest = (
+                1.05
+                * 2.0
+                * regime.risk_aversion
+                / rows
+                * float(vector @ (window.T @ (window @ vector)))
+            )
         program = problem_of(regime).program(mu[bar + 1], window, held)
         began = clock()
         x, z, momentum, gap = held.copy(), held.copy(), 1.0, np.inf
         for turn in range(most):
-            slope = 2.0 * regime.risk_aversion / rows * (window.T @ np.minimum(window @ z, 0.0)) - mu[bar + 1]
+            slope = (
+                2.0 * regime.risk_aversion / rows * (window.T @ np.minimum(window @ z, 0.0))
+                - mu[bar + 1]
+            )
             fresh = projected(z - slope / largest, held, regime.fee / largest)
             follow = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
             if (z - fresh) @ (fresh - x) > 0.0:
@@ -233,14 +289,21 @@ def fista(regime: Regime, returns: np.ndarray, rows: int, bars: int, goal: float
         took.append(clock() - began)
         gaps.append(gap)
         held = drifted(x, returns[rows + bar])
-    return {"peer": "FISTA, warm", "median s": float(np.median(took)), "gap reached": float(np.max(gaps)), "bars": bars}
+    return {
+        "peer": "FISTA, warm",
+        "median s": float(np.median(took)),
+        "gap reached": float(np.max(gaps)),
+        "bars": bars,
+    }
 
 
-# -- peers --------------------------------------------------------------------------------------------------------------
+# -- peers -----------------------------------------------------------------------------------------
 
 
 def run_peer(name: str, rows: int, assets: int) -> dict[str, object]:
-    """Solve one mean-semivariance problem, as near to the regime "no fee" as the peer can state it."""
+    """Solve one mean-semivariance problem, as near to the regime "no fee" as the peer can state
+    it.
+    """
     returns = market(rows, assets)
     mu = signals(1, assets, REGIMES[5])[0]
     lam = FEE_FREE_LAMBDA
@@ -263,11 +326,14 @@ def run_peer(name: str, rows: int, assets: int) -> dict[str, object]:
                 pass
 
             def fit(self, X, y=None, **fit_params):
-                self.return_distribution_ = ReturnDistribution(mu=mu, covariance=np.eye(assets), returns=np.asarray(X))
+                self.return_distribution_ = ReturnDistribution(
+                    mu=mu, covariance=np.eye(assets), returns=np.asarray(X)
+                )
                 return self
 
         model = MeanRisk(
-            objective_function=ObjectiveFunction.MAXIMIZE_UTILITY, risk_measure=RiskMeasure.SEMI_VARIANCE, risk_aversion=lam,
+            objective_function=ObjectiveFunction.MAXIMIZE_UTILITY,
+            risk_measure=RiskMeasure.SEMI_VARIANCE, risk_aversion=lam,
             prior_estimator=Given(), min_acceptable_return=0.0,
         )  # fmt: skip
         weights = np.asarray(model.fit(frame).weights_)
@@ -275,7 +341,9 @@ def run_peer(name: str, rows: int, assets: int) -> dict[str, object]:
         from pypfopt import EfficientSemivariance
 
         # its utility is mu'w - delta / 2 * frequency * semivariance
-        model = EfficientSemivariance(pd.Series(mu, frame.columns), frame, frequency=1, solver="CLARABEL")
+        model = EfficientSemivariance(
+            pd.Series(mu, frame.columns), frame, frequency=1, solver="CLARABEL"
+        )
         model.max_quadratic_utility(risk_aversion=2.0 * lam)
         weights = np.asarray(model.weights)
     elif name == "riskfolio":
@@ -308,10 +376,21 @@ def run_peer(name: str, rows: int, assets: int) -> dict[str, object]:
 
 
 def peer(name: str, rows: int, assets: int, limit: float) -> dict[str, object]:
-    """Run a peer in a process of its own, at smaller and smaller sizes until it ends within the limit."""
+    """Run a peer in a process of its own, at smaller and smaller sizes until it ends within the
+    limit.
+    """
     failed = ""
     while assets >= 50:
-        command = [sys.executable, __file__, "--peer", name, "--rows", str(rows), "--assets", str(assets)]
+        command = [
+            sys.executable,
+            __file__,
+            "--peer",
+            name,
+            "--rows",
+            str(rows),
+            "--assets",
+            str(assets),
+        ]
         # ten seconds for imports, the data, and our own solution
         most = int(limit) + 10
         done = subprocess.run(
@@ -347,17 +426,26 @@ def main() -> None:
         print(json.dumps(memory(REGIMES[5], chosen.rows, chosen.assets)))
         return
     pd.set_option("display.width", 200, "display.max_columns", 20)
-    print(platform.platform(), platform.python_version(), *(f"{name} {version(name)}" for name in ("numpy", "numba", "cvxpy")))
-    print(f"parity at 160 x 300: Clarabel, tightened, is better by at most {parity():.1e}", flush=True)
+    print(
+        platform.platform(),
+        platform.python_version(),
+        *(f"{name} {version(name)}" for name in ("numpy", "numba", "cvxpy")),
+    )
+    print(
+        f"parity at 160 x 300: Clarabel, tightened, is better by at most {parity():.1e}", flush=True
+    )
     parts = chosen.parts.split(",")
     returns = market(chosen.rows + chosen.bars, chosen.assets)
     if "regimes" in parts:
         regimes = [REGIMES[int(number)] for number in chosen.regimes.split(",")]
-        table = pd.DataFrame([warm(regime, returns, chosen.rows, chosen.bars) for regime in regimes])
+        table = pd.DataFrame(
+            [warm(regime, returns, chosen.rows, chosen.bars) for regime in regimes]
+        )
         print(table.to_string(index=False, float_format=lambda x: f"{x:.3g}"), flush=True)
     if "memory" in parts:
         alone = subprocess.run(
-            [sys.executable, __file__, "--memory", "--rows", str(chosen.rows), "--assets", str(chosen.assets)],
+            [sys.executable, __file__, "--memory", "--rows", str(chosen.rows), "--assets",
+            str(chosen.assets)],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         print("memory (at most 400 MB wanted):", alone.stdout.strip(), flush=True)

@@ -1,14 +1,18 @@
-"""Walk-forward at full size: a decision at every step over 1678 coins, with its time, its memory and its growth.
+"""Walk-forward at full size: a decision at every step over 1678 assets, with its time, its memory
+and its growth.
 
-``python research/benchmarks/walkforward.py`` first shows that the decisions do not depend on workers and blocks, then walks in
-processes of their own: the whole run with two workers, the same on one core, and shorter ones for the growth with coins and
-steps. ``--only full`` (or ``one-core``, ``coins``, ``steps``, ``lag``) runs one part, ``--coins`` and ``--end`` make it
+``python research/benchmarks/walkforward.py`` first shows that the decisions do not depend on
+workers and blocks, then walks in processes of their own: the whole run with two workers, the same
+on one core, and shorter ones for the growth with assets and steps. ``--only full`` (or
+``one-core``, ``assets``, ``steps``, ``lag``) runs one part, ``--assets`` and ``--end`` make it
 smaller.
 
-At every step: a ridge regression (``FactorRidge``) fitted anew on the last 2016 rows of all coins, GARCH models of all coins
-fitted anew at the first row of each day and filtered in between, 2016 standardised residuals of each coin times its forecast
-volatility as scenarios, and the mean-downside-risk problem with fees over them. The decision lag is 0, so that there are
-forecasts worth trading on and the optimizer is asked at every step; at lag 1 the same investor finds nothing to trade.
+At every step: a ridge regression (``ReducedRankRidge``) fitted anew on the last 2016 rows of all
+assets, GARCH models of all assets fitted anew at the first row of each day and filtered in between,
+2016 standardised residuals of each asset times its forecast volatility as scenarios, and the
+mean-downside-risk problem with fees over them. The decision lag is 0, so that there are forecasts
+worth trading on and the optimizer is asked at every step; at lag 1 the same investor finds nothing
+to trade.
 """
 
 from __future__ import annotations
@@ -39,7 +43,9 @@ WEEK = "2018-01-31 23:55"
 
 
 class Family:
-    """Watches a process and its descendants: processor time, and memory with shared pages counted once (PSS) and each time."""
+    """Watches a process and its descendants: processor time, and memory with shared pages counted
+    once (PSS) and each time.
+    """
 
     def __init__(self, pid: int, every: float = 0.5) -> None:
         self.pid, self.every = pid, every
@@ -53,7 +59,11 @@ class Family:
         """Stop, and return MB and seconds."""
         self._stop.set()
         self._thread.join()
-        return {"pss_mb": self.pss, "rss_mb": self.resident, "processor_s": sum(self.processor.values())}
+        return {
+            "pss_mb": self.pss,
+            "rss_mb": self.resident,
+            "processor_s": sum(self.processor.values()),
+        }
 
     def _watch(self) -> None:
         while not self._stop.wait(self.every):
@@ -94,9 +104,9 @@ def fingerprint(run: sa.Run) -> str:
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
 
 
-def walk(coins: int, end: str | None, n_jobs: int, block: int, lag: int) -> dict[str, Any]:
+def walk(assets: int, end: str | None, n_jobs: int, block: int, lag: int) -> dict[str, Any]:
     """Simulate, walk, and return the figures; the work of a process of its own."""
-    panel = sa.simulate_market(coins=coins, days=DAYS, seed=0)
+    panel = sa.simulate_market(assets=assets, days=DAYS, seed=0)
     asked: list[float] = []
     plain = RollingMeanDownsideRisk.solve
 
@@ -121,7 +131,12 @@ def walk(coins: int, end: str | None, n_jobs: int, block: int, lag: int) -> dict
     return {
         "wall_s": time.perf_counter() - began,
         "steps": len(seconds),
-        "rows": int(((panel.times >= run.replay.value.index[0]) & (panel.times <= run.replay.value.index[-1])).sum()),
+        "rows": int(
+            (
+                (panel.times >= run.replay.value.index[0])
+                & (panel.times <= run.replay.value.index[-1])
+            ).sum()
+        ),
         "solved": len(asked),
         "traded": len(run.decided.step),
         "failures": len(run.failures),
@@ -134,12 +149,30 @@ def walk(coins: int, end: str | None, n_jobs: int, block: int, lag: int) -> dict
     }
 
 
-def measured(*, coins: int, end: str | None, n_jobs: int = 2, block: int = 1152, lag: int = 0, core: bool = False) -> None:
-    """Walk in a process of its own, on one core where that is asked for, and print a row of the table."""
-    given = json.dumps({"coins": coins, "end": end, "n_jobs": n_jobs, "block": block, "lag": lag})
-    command = [*(("taskset", "-c", "0") if core else ()), sys.executable, __file__, "--child", given]
+def measured(
+    *,
+    assets: int,
+    end: str | None,
+    n_jobs: int = 2,
+    block: int = 1152,
+    lag: int = 0,
+    core: bool = False,
+) -> None:
+    """Walk in a process of its own, on one core where that is asked for, and print a row of the
+    table.
+    """
+    given = json.dumps({"assets": assets, "end": end, "n_jobs": n_jobs, "block": block, "lag": lag})
+    command = [
+        *(("taskset", "-c", "0") if core else ()),
+        sys.executable,
+        __file__,
+        "--child",
+        given,
+    ]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **threads})
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **threads}
+    )
     family = Family(child.pid)
     out, _ = child.communicate()
     memory = family.end()
@@ -147,7 +180,7 @@ def measured(*, coins: int, end: str | None, n_jobs: int = 2, block: int = 1152,
         raise SystemExit(f"the walk ended with {child.returncode}")
     got = json.loads(out.splitlines()[-1])
     cells = (
-        f"{coins}",
+        f"{assets}",
         f"{got['steps']:,}",
         "1 core" if core else f"{n_jobs}",
         f"{lag}",
@@ -169,7 +202,8 @@ def measured(*, coins: int, end: str | None, n_jobs: int = 2, block: int = 1152,
 
 
 HEAD = (
-    "| coins | steps | workers | lag | walk s | processor s | median ms | slowest s | U % | solver ms | peak MB | peak MB, "
+    "| assets | steps | workers | lag | walk s | processor s | median ms | slowest s | U % | "
+    "solver ms | peak MB | peak MB, "
     "shared pages each time | solved | traded | failures | load | decisions |\n" + "|---" * 17 + "|"
 )
 
@@ -177,42 +211,52 @@ HEAD = (
 def parity() -> None:
     """Show that decisions depend on neither workers nor blocks."""
     ways = ((1, 1152), (2, 288), (1, 100), (2, 1152))
-    prints = {walk(200, "2018-01-26 11:55", n_jobs, block, 0)["fingerprint"] for n_jobs, block in ways}
+    prints = {
+        walk(200, "2018-01-26 11:55", n_jobs, block, 0)["fingerprint"] for n_jobs, block in ways
+    }
     if len(prints) != 1:
         raise SystemExit(f"workers and blocks change the decisions: {sorted(prints)}")
     print(
-        f"200 coins, 432 steps: the same decisions with 1 and 2 workers and blocks of 100, 288 and 1152 rows ({prints.pop()})\n"
+        "200 assets, 432 steps: the same decisions with 1 and 2 workers and blocks of 100, 288 "
+        f"and 1152 rows ({prints.pop()})\n"
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--coins", type=int, default=1678)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--assets", type=int, default=1678)
     parser.add_argument("--end", default=None, help="last step of the whole run")
-    parser.add_argument("--only", choices=("parity", "full", "one-core", "coins", "steps", "lag"), action="append")
+    parser.add_argument(
+        "--only", choices=("parity", "full", "one-core", "assets", "steps", "lag"), action="append"
+    )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         print(json.dumps(walk(**json.loads(given.child))))
         return
-    parts = given.only or ["parity", "full", "one-core", "coins", "steps", "lag"]
+    parts = given.only or ["parity", "full", "one-core", "assets", "steps", "lag"]
     names = ("numpy", "pandas", "numba", "scipy", "joblib")
-    print(f"python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in names))
+    print(
+        f"python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in names)
+    )
     if "parity" in parts:
         parity()
     print(HEAD)
     if "full" in parts:
-        measured(coins=given.coins, end=given.end)
+        measured(assets=given.assets, end=given.end)
     if "one-core" in parts:
-        measured(coins=given.coins, end=given.end, n_jobs=1, core=True)
-    if "coins" in parts:
-        for coins in (200, 400, 800, 1678):
-            measured(coins=coins, end=WEEK)
+        measured(assets=given.assets, end=given.end, n_jobs=1, core=True)
+    if "assets" in parts:
+        for assets in (200, 400, 800, 1678):
+            measured(assets=assets, end=WEEK)
     if "steps" in parts:
         for end in (WEEK, "2018-02-07 23:55", "2018-02-21 23:55"):
-            measured(coins=given.coins, end=end)
+            measured(assets=given.assets, end=end)
     if "lag" in parts:
-        measured(coins=given.coins, end=WEEK, lag=1)
+        measured(assets=given.assets, end=WEEK, lag=1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What a decision would really have earned."""
+"""Backtest: replay of target weights, accounts, and performance measures."""
 
-from statarb.backtest.account import Account
+from statarb.backtest.account import Account, numeraire_price
 from statarb.backtest.performance import (
     Score,
     downside_deviation,
@@ -18,6 +18,7 @@ __all__ = [
     "downside_deviation",
     "generalised_asymmetric_return",
     "maximum_drawdown",
+    "numeraire_price",
     "replay",
     "score_path",
     "step_returns",

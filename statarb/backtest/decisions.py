@@ -1,27 +1,27 @@
-"""Decisions: wanted weights, checked once and packed for the replay kernels."""
+"""Decisions: target weights, checked once and packed for the replay kernels."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from statarb._typing import FloatArray, IntArray
-from statarb.backtest.kernels import COLUMNS, DECIDED, NOTHING, PARTLY_NAN, ROWS, SPARSE
-from statarb.backtest.scanning import gather_columns, scan_columns, scan_rows
-from statarb.data._time import Stamps, as_stamps, step_text
+from statarb._core.numeric import sum_slack
+from statarb._core.tables import CASH, read_table
+from statarb._core.time import Stamps, as_stamps, step_text
+from statarb._core.typing import FloatArray, IntArray
+from statarb.backtest._engine.scanning import gather_columns, scan_columns, scan_rows
+from statarb.backtest._engine.state import COLUMNS, DECIDED, NOTHING, PARTLY_NAN, ROWS, SPARSE
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["CASH_NAME", "SLACK", "Decisions"]
+__all__ = ["CASH_NAME", "Decisions"]
 
-CASH_NAME = "USD"
+CASH_NAME = CASH
 """Name of the column of cash."""
-
-SLACK = 1e-9
-"""By how much a weight may lie outside [0, 1], or a row sum above 1, before it is an error and not rounding."""
 
 DENSE_FROM = 8
 """Weights are kept as non-zero cells alone where fewer than one in this many is non-zero."""
@@ -29,7 +29,7 @@ DENSE_FROM = 8
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decisions:
-    """Wanted weights of some times of a panel, as the kernels take them.
+    """Target weights of some times of a panel, as the kernels take them.
 
     Attributes
     ----------
@@ -42,7 +42,8 @@ class Decisions:
     index, starts, data : arrays
         Columns of the panel (ascending) and weights, by layout.
     owner : DataFrame, optional
-        Keeps the arrays of a frame from being written to: pandas copies a frame that someone else still holds on to.
+        Keeps the arrays of a frame from being written to: pandas copies a frame that someone else
+        still holds on to.
     """
 
     step: IntArray
@@ -59,50 +60,101 @@ class Decisions:
         return int(np.count_nonzero(self.kind != DECIDED))
 
     @classmethod
-    def from_frame(cls, panel: Panel, weights: pd.DataFrame) -> Decisions:
-        """Check a table of wanted weights, time x coin, against a panel, and pack it.
+    def from_frame(cls, panel: Panel, weights: Any) -> Decisions:
+        """Check a table of target weights, time x asset, against a panel, and pack it.
+
+        Parameters
+        ----------
+        panel : Panel
+            The market.
+        weights : DataFrame
+            Of pandas, polars, Arrow or anything else that :func:`read_table` takes.
+
+        Returns
+        -------
+        Decisions
 
         Raises
         ------
         DataError
-            Times out of order, twice, or not on the panel's grid; a column twice; a weight that is negative, above 1 or no
-            number; a row that sums above 1.
+            A table that is not understood, times doubled or not on the panel's grid; a column
+            twice; a weight that is negative, above 1 or no number; a row that sums above 1.
         ParameterError
-            A coin that the panel does not have.
+            An asset that the panel does not have.
         """
-        if not isinstance(weights, pd.DataFrame):
-            raise ParameterError(f"weights must be a DataFrame, time x coin, got {type(weights).__name__}")
-        stamps = as_stamps("weights", weights.index)
-        if not weights.columns.is_unique:
-            raise DataError(f"weights has the column {weights.columns[weights.columns.duplicated()].tolist()[0]!r} twice")
-        owner = weights.copy(deep=False)
-        try:
-            values = owner.to_numpy(dtype=np.float64, na_value=np.nan)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"weights must hold numbers: {error}") from error
-        packed = cls.from_array(panel, values, stamps, weights.columns)
-        return packed if packed.layout == SPARSE else dataclasses.replace(packed, owner=owner)
+        if _is_plain(weights):
+            # Floats in order of time are taken as they lie: a full matrix is not copied.
+            owner = weights.copy(deep=False)
+            packed = cls.from_array(
+                panel, owner.to_numpy(), as_stamps("weights", weights.index), weights.columns
+            )
+            return packed if packed.layout == SPARSE else dataclasses.replace(packed, owner=owner)
+        table = read_table("weights", weights, times="required", cash=True)
+        if table.stamps is None:
+            raise DataError("weights must have times")
+        return cls.from_array(
+            panel, table.values, table.stamps, table.labels, precision=table.precision
+        )
 
     @classmethod
-    def from_array(cls, panel: Panel, values: FloatArray, stamps: Stamps, columns: pd.Index) -> Decisions:
-        """Check wanted weights, (times, coins), and pack them; the array is kept where its layout allows."""
-        grid = panel.grid.to_numpy()
+    def from_array(
+        cls,
+        panel: Panel,
+        values: FloatArray,
+        stamps: Stamps,
+        columns: pd.Index,
+        *,
+        precision: np.dtype | type = np.float64,
+    ) -> Decisions:
+        """Check target weights and pack them; the array is kept where its layout allows.
+
+        Parameters
+        ----------
+        panel : Panel
+            The market.
+        values : (times, assets)
+            Target weights, float64.
+        stamps : (times,)
+            Their times.
+        columns : Index
+            Their assets.
+        precision : dtype
+            Coarsest type that the weights have been held in. A row that sums above 1 by no more
+            than its rounding is divided by its sum.
+
+        Returns
+        -------
+        Decisions
+
+        Raises
+        ------
+        DataError, ParameterError
+            See :meth:`from_frame`.
+        """
+        grid = panel.grid_array
         step = np.searchsorted(grid, stamps)
         on_grid = step < len(grid)
         on_grid[on_grid] = grid[step[on_grid]] == stamps[on_grid]
         if not on_grid.all():
             missing = pd.Timestamp(stamps[int(np.argmin(on_grid))])
             raise DataError(
-                f"weights has a row for {missing}, which is no time of the panel's grid ({pd.Timestamp(grid[0])} to "
+                f"weights has a row for {missing}, which is no time of the panel's grid "
+                f"({pd.Timestamp(grid[0])} to "
                 f"{pd.Timestamp(grid[-1])}, every {step_text(panel.step)})"
             )
-        position = panel.coins.get_indexer(columns)
+        slack = sum_slack(precision)
+        position = panel.assets.get_indexer(columns)
         unknown = position < 0
         if unknown.any():
-            names = [name for name, absent in zip(columns.tolist(), unknown, strict=True) if absent and name != CASH_NAME]
+            names = [
+                name
+                for name, absent in zip(columns.tolist(), unknown, strict=True)
+                if absent and name != CASH_NAME
+            ]
             if names:
                 raise ParameterError(
-                    f"weights has the coin {names[0]!r}, which is not in the panel of {len(panel.coins)} coins; "
+                    f"weights has the asset {names[0]!r}, which is not in the panel of "
+                    f"{len(panel.assets)} assets; "
                     f"drop the column (cash is the rest, or a column {CASH_NAME!r})"
                 )
         stored, order = _usable(values), np.argsort(position, kind="stable").astype(np.int64)
@@ -116,15 +168,21 @@ class Decisions:
         if by_columns:
             lines = _read_only(stored.T)
             filled = np.empty(width, dtype=np.int64)
-            scan_columns(lines, SLACK, total, fine, filled)
+            scan_columns(lines, slack, total, fine, filled)
             found = int(filled.sum()) if filled.sum() <= room else -1
         else:
-            found = scan_rows(_read_only(stored), position, SLACK, total, fine, starts, index, data)
-        kind = _kinds(stored, total, fine, stamps, columns.tolist())
+            found = scan_rows(_read_only(stored), position, slack, total, fine, starts, index, data)
+        kind = _kinds(stored, total, fine, stamps, columns.tolist(), slack)
+        above = fine & (total > 1.0)
+        if slack > sum_slack() and above.any():
+            stored = np.ascontiguousarray(np.where(above[:, None], stored / total[:, None], stored))
+            return cls.from_array(panel, stored, stamps, columns)
         if unknown.any():
-            # a column of cash has been checked with the others; it is the rest, and no coin
+            # a column of cash has been checked with the others; it is the rest, and no asset
             kept = order[1:]
-            return cls.from_packed(step, kind, ROWS, position[kept], starts, np.ascontiguousarray(stored[:, kept]))
+            return cls.from_packed(
+                step, kind, ROWS, position[kept], starts, np.ascontiguousarray(stored[:, kept])
+            )
         ascending = bool((np.diff(position) > 0).all())
         if found >= 0 and ascending and by_columns:
             gather_columns(lines, position, filled, starts, index, data)
@@ -134,54 +192,103 @@ class Decisions:
             stored, position = np.ascontiguousarray(stored[:, order]), position[order]
             by_columns = False
         return cls.from_packed(
-            step, kind, COLUMNS if by_columns else ROWS, position, starts, stored.T if by_columns else stored
+            step,
+            kind,
+            COLUMNS if by_columns else ROWS,
+            position,
+            starts,
+            stored.T if by_columns else stored,
         )
 
     @classmethod
-    def from_sparse(cls, step: IntArray, starts: IntArray, index: IntArray, data: FloatArray) -> Decisions:
-        """Take checked decisions in compressed rows: weights above 0 alone, columns ascending in each row."""
-        return cls.from_packed(step, np.full(len(step), DECIDED, dtype=np.int64), SPARSE, index, starts, data)
+    def from_sparse(
+        cls, step: IntArray, starts: IntArray, index: IntArray, data: FloatArray
+    ) -> Decisions:
+        """Take checked decisions in compressed rows: weights above 0 alone, columns ascending in
+        each row.
+        """
+        return cls.from_packed(
+            step, np.full(len(step), DECIDED, dtype=np.int64), SPARSE, index, starts, data
+        )
 
     @classmethod
     def from_packed(
-        cls, step: IntArray, kind: IntArray, layout: int, index: IntArray, starts: IntArray, data: FloatArray
+        cls,
+        step: IntArray,
+        kind: IntArray,
+        layout: int,
+        index: IntArray,
+        starts: IntArray,
+        data: FloatArray,
     ) -> Decisions:
         """Wrap arrays that are checked already."""
-        return cls(step.astype(np.int64), kind, layout, _read_only(index), _read_only(starts), _read_only(data.reshape(-1)))
+        return cls(
+            step.astype(np.int64),
+            kind,
+            layout,
+            _read_only(index),
+            _read_only(starts),
+            _read_only(data.reshape(-1)),
+        )
 
 
 def _usable(values: FloatArray) -> FloatArray:
-    """Return the array itself where it is stored by rows or by columns without gaps, else a copy by rows."""
+    """Return the array itself where it is stored by rows or by columns without gaps, else a copy by
+    rows.
+    """
     values = np.asarray(values, dtype=np.float64)
     if values.flags.c_contiguous or values.flags.f_contiguous:
         return values
     return np.ascontiguousarray(values)
 
 
-def _kinds(values: FloatArray, total: FloatArray, fine: np.ndarray, stamps: Stamps, columns: list[Hashable]) -> IntArray:
+def _kinds(
+    values: FloatArray,
+    total: FloatArray,
+    fine: np.ndarray,
+    stamps: Stamps,
+    columns: list[Hashable],
+    slack: float,
+) -> IntArray:
     """Tell decisions from rows that are not computable; raise for rows that are neither."""
     kind = np.full(len(total), DECIDED, dtype=np.int64)
     for row in np.flatnonzero(~fine):
         line = values[row]
         missing = np.isnan(line)
-        wrong = ~missing & ~((line >= -SLACK) & (line <= 1.0 + SLACK))
+        wrong = ~missing & ~((line >= -slack) & (line <= 1.0 + slack))
         if wrong.any():
             place = int(np.argmax(wrong))
             raise DataError(
-                f"weights must lie in [0, 1] (long only, no margin), got {line[place]:g} at {pd.Timestamp(stamps[row])}, "
-                f"coin {columns[place]!r}"
+                f"weights must lie in [0, 1] (long only, no margin), got {line[place]:g} at "
+                f"{pd.Timestamp(stamps[row])}, "
+                f"asset {columns[place]!r}"
             )
         kind[row] = NOTHING if missing.all() else PARTLY_NAN
-    over = fine & (total > 1.0 + SLACK)
+    over = fine & (total > 1.0 + slack)
     if over.any():
         row = np.flatnonzero(over)[0]
         place = int(np.argmax(values[row]))
         raise DataError(
-            f"weights must sum to at most 1, the rest being cash, got a sum of {total[row]:.12g} at "
-            f"{pd.Timestamp(stamps[row])} (the largest: {values[row, place]:g} of coin {columns[place]!r}); "
+            f"weights must sum to at most 1, the rest being cash, got a sum of {total[row]:.12g} "
+            "at "
+            f"{pd.Timestamp(stamps[row])} (the largest: {values[row, place]:g} of asset "
+            f"{columns[place]!r}); "
             "divide the row by its sum"
         )
     return kind
+
+
+def _is_plain(weights: Any) -> bool:
+    """Whether a table is a pandas frame of float64 in order of time, without doubled labels."""
+    return (
+        isinstance(weights, pd.DataFrame)
+        and isinstance(weights.index, pd.DatetimeIndex)
+        and weights.index.is_monotonic_increasing
+        and weights.index.is_unique
+        and not weights.index.hasnans
+        and weights.columns.is_unique
+        and bool((weights.dtypes == np.float64).all())
+    )
 
 
 def _read_only(values: np.ndarray) -> np.ndarray:

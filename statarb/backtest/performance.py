@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_number
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_number
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 
 __all__ = [
@@ -40,8 +40,8 @@ def step_returns(value: pd.Series | FloatArray, returns: ReturnKind = "log") -> 
     Returns
     -------
     (steps - 1,)
-        The return of each step after the first. A path that ends at 0 has a last log return of ``-inf`` (simple: -1), and
-        returns of 0 after it.
+        The return of each step after the first. A path that ends at 0 has a last log return of
+        ``-inf`` (simple: -1), and returns of 0 after it.
 
     Raises
     ------
@@ -55,7 +55,10 @@ def step_returns(value: pd.Series | FloatArray, returns: ReturnKind = "log") -> 
     wrong = ~((path >= 0.0) & np.isfinite(path))
     if wrong.any() or path[0] == 0.0:
         place = int(np.argmax(wrong)) if wrong.any() else 0
-        raise DataError(f"value must be finite, never negative and positive at the start, got {path[place]} at step {place}")
+        raise DataError(
+            f"value must be finite, never negative and positive at the start, got {path[place]} at "
+            f"step {place}"
+        )
     if returns == "cumulative":
         cumulative: FloatArray = path[1:] / path[0] - 1.0
         return cumulative
@@ -69,9 +72,14 @@ def step_returns(value: pd.Series | FloatArray, returns: ReturnKind = "log") -> 
 
 
 def downside_deviation(
-    returns: FloatArray, *, minimum_acceptable: float = 0.0, order: float = 2.0, root: float | None = None
+    returns: FloatArray,
+    *,
+    minimum_acceptable: float = 0.0,
+    order: float = 2.0,
+    root: float | None = None,
 ) -> float:
-    """Return the root of the lower partial moment: ``mean(max(minimum_acceptable - r, 0)^order)^(1/root)``.
+    """Return the root of the lower partial moment: ``mean(max(minimum_acceptable - r,
+    0)^order)^(1/root)``.
 
     Parameters
     ----------
@@ -114,11 +122,12 @@ def generalised_asymmetric_return(
     order: float = 2.0,
     root: float | None = None,
 ) -> float:
-    """Return G, the total return over the downside of the path: the score by which the case ranks investors.
+    """Return G, the total return over the downside of the path: the score by which the case ranks
+    investors.
 
-    ``G = Rp / nu``, with ``Rp = V(end) / V(start) - 1`` and ``nu = mean over t of max(m - r(t), 0)^order`` to the power
-    ``1 / root``: with the defaults the root of the second lower partial moment of the log returns at a minimum acceptable
-    return ``m`` of 0.
+    ``G = Rp / nu``, with ``Rp = V(end) / V(start) - 1`` and ``nu = mean over t of max(m - r(t),
+    0)^order`` to the power ``1 / root``: with the defaults the root of the second lower partial
+    moment of the log returns at a minimum acceptable return ``m`` of 0.
 
     Parameters
     ----------
@@ -134,7 +143,8 @@ def generalised_asymmetric_return(
     Returns
     -------
     float
-        0 where total return and downside are both 0 (cash); plus or minus infinity where only the downside is 0.
+        0 where total return and downside are both 0 (cash); plus or minus infinity where only the
+        downside is 0.
 
     Raises
     ------
@@ -149,19 +159,24 @@ def generalised_asymmetric_return(
     1.073809
     """
     path = np.asarray(value, dtype=np.float64)
-    downside = downside_deviation(step_returns(path, returns), minimum_acceptable=minimum_acceptable, order=order, root=root)
+    downside = downside_deviation(
+        step_returns(path, returns), minimum_acceptable=minimum_acceptable, order=order, root=root
+    )
     return _over(float(path[-1] / path[0] - 1.0), downside)
 
 
 def maximum_drawdown(value: pd.Series | FloatArray) -> float:
-    """Return the largest fall from a peak, as a share of the peak: ``max over t of 1 - V(t) / max(V(s), s <= t)``."""
+    """Return the largest fall from a peak, as a share of the peak: ``max over t of 1 - V(t) /
+    max(V(s), s <= t)``.
+    """
     path = np.asarray(value, dtype=np.float64)
     return float(np.max(1.0 - path / np.maximum.accumulate(path)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Scores of one value path. All are per step (not annualised) unless ``annual_steps`` was given.
+    """Scores of one value path. All are per step (not annualised) unless ``annual_steps`` was
+    given.
 
     Attributes
     ----------
@@ -172,16 +187,19 @@ class Score:
     downside : float
         The root of the lower partial moment that divides the total return.
     volatility : float
-        Standard deviation of the simple step returns (ddof 1), times ``sqrt(annual_steps)``; NaN for a single step.
+        Standard deviation of the simple step returns (ddof 1), times ``sqrt(annual_steps)``; NaN
+        for a single step.
     sortino : float
-        Mean simple step return over its semi-deviation at 0 (Sortino and Price 1994), times ``sqrt(annual_steps)``.
+        Mean simple step return over its semi-deviation at 0 (Sortino and Price 1994), times
+        ``sqrt(annual_steps)``.
     calmar : float
-        Total return (with ``annual_steps``: the compound return a year) over the maximum drawdown (Young 1991).
+        Total return (with ``annual_steps``: the compound return a year) over the maximum drawdown
+        (Young 1991).
     maximum_drawdown : float
         Largest fall from a peak, as a share of the peak.
     turnover : float
-        Sum over the steps of the value bought and sold over the portfolio's value: 2 means that it was sold and bought back
-        once. NaN where the path alone is known, as for the two below.
+        Sum over the steps of the value bought and sold over the portfolio's value: 2 means that it
+        was sold and bought back once. NaN where the path alone is known, as for the two below.
     exposure : float
         Mean share of the value that was not cash, after trading.
     fees : float
@@ -225,12 +243,14 @@ def score_path(
     value : (steps,)
         Value before trading, in USD.
     cash, fees, turnover : (steps,), optional
-        Cash after trading, fees paid and value traded at each step, in USD; for exposure, fees and turnover.
+        Cash after trading, fees paid and value traded at each step, in USD; for exposure, fees and
+        turnover.
     returns, minimum_acceptable, order, root
         As for :func:`generalised_asymmetric_return`.
     annual_steps : float, optional
-        Steps a year (365 x 288 for 5-minute steps): volatility and Sortino ratio are multiplied by its root, and the Calmar
-        ratio takes the compound return a year. By default nothing is annualised.
+        Steps a year (365 x 288 for 5-minute steps): volatility and Sortino ratio are multiplied by
+        its root, and the Calmar ratio takes the compound return a year. By default nothing is
+        annualised.
 
     Returns
     -------
@@ -239,11 +259,21 @@ def score_path(
     path = np.asarray(value, dtype=np.float64)
     path_returns = step_returns(path, returns)
     simple = step_returns(path, "simple")
-    scale = 1.0 if annual_steps is None else math.sqrt(check_number("annual_steps", annual_steps, above=0.0))
+    scale = (
+        1.0
+        if annual_steps is None
+        else math.sqrt(check_number("annual_steps", annual_steps, above=0.0))
+    )
     total = float(path[-1] / path[0] - 1.0)
-    downside = downside_deviation(path_returns, minimum_acceptable=minimum_acceptable, order=order, root=root)
+    downside = downside_deviation(
+        path_returns, minimum_acceptable=minimum_acceptable, order=order, root=root
+    )
     drawdown = maximum_drawdown(path)
-    yearly = total if annual_steps is None else float((1.0 + total) ** (annual_steps / len(simple)) - 1.0)
+    yearly = (
+        total
+        if annual_steps is None
+        else float((1.0 + total) ** (annual_steps / len(simple)) - 1.0)
+    )
     paid = None if fees is None else np.asarray(fees, dtype=np.float64)
     left = path if paid is None else path - paid
     return Score(
@@ -254,8 +284,12 @@ def score_path(
         sortino=_over(float(simple.mean()), downside_deviation(simple)) * scale,
         calmar=_over(yearly, drawdown),
         maximum_drawdown=drawdown,
-        turnover=math.nan if turnover is None else float(_share(np.asarray(turnover, dtype=np.float64), path).sum()),
-        exposure=math.nan if cash is None else float((1.0 - _share(np.asarray(cash, dtype=np.float64), left)).mean()),
+        turnover=math.nan
+        if turnover is None
+        else float(_share(np.asarray(turnover, dtype=np.float64), path).sum()),
+        exposure=math.nan
+        if cash is None
+        else float((1.0 - _share(np.asarray(cash, dtype=np.float64), left)).mean()),
         fees=math.nan if paid is None else float(paid.sum()),
         final_value=float(path[-1]),
         steps=len(simple),

@@ -1,8 +1,9 @@
-"""Replay: what wanted weights would really have earned, under fees and order limits."""
+"""Replay: what target weights would have earned under fees and order limits."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,15 +15,33 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from statarb._files import atomic_path, output_folder
-from statarb._typing import FloatArray, IntArray, TimeLike
-from statarb.backtest.account import State, last_unit, numeraire_column, observed_quotes
-from statarb.backtest.compact import Compact, compact_columns
+from statarb._core.checks import check_integer
+from statarb._core.files import atomic_path, output_folder
+from statarb._core.time import Stamps, as_stamp, as_stamps, with_zone
+from statarb._core.typing import FloatArray, IntArray, TimeLike
+from statarb.backtest._engine.compact import NO_PLACES, compact_places
+from statarb.backtest._engine.kernels import run
+from statarb.backtest._engine.staleness import stale_share
+from statarb.backtest._engine.state import (
+    COUNTERS,
+    DECIDED,
+    REASONS,
+    AccountState,
+    Market,
+    OrderLog,
+    Paths,
+    Places,
+    Targets,
+    new_log,
+    new_paths,
+    new_state,
+    order_rules,
+    take_orders,
+)
+from statarb.backtest.account import last_known_price, numeraire_column, observed_quotes
 from statarb.backtest.decisions import CASH_NAME, Decisions
 from statarb.backtest.events import pack_events
-from statarb.backtest.kernels import DECIDED, LOGGED, REASON, REASONS, SCALED, run
 from statarb.backtest.performance import Score, score_path
-from statarb.data._time import Stamps, as_stamp, as_stamps
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.rules import TradingRules
@@ -31,6 +50,9 @@ __all__ = ["Replay", "replay"]
 
 LOG_ROOM = 1 << 17
 """Orders that are listed at a time."""
+
+BLOCK_STEPS = 1024
+"""Steps whose realised weights are in memory at a time."""
 
 
 @overload
@@ -43,7 +65,7 @@ def replay(
     end: TimeLike | None = ...,
     events: pd.DataFrame | None = ...,
     times: Any = ...,
-    coins: Any = ...,
+    assets: Any = ...,
 ) -> Replay: ...
 @overload
 def replay(
@@ -55,7 +77,7 @@ def replay(
     end: TimeLike | None = ...,
     events: pd.DataFrame | None = ...,
     times: Any = ...,
-    coins: Any = ...,
+    assets: Any = ...,
 ) -> list[Replay]: ...
 @overload
 def replay(
@@ -67,7 +89,7 @@ def replay(
     end: TimeLike | None = ...,
     events: pd.DataFrame | None = ...,
     times: Any = ...,
-    coins: Any = ...,
+    assets: Any = ...,
 ) -> dict[Any, Replay]: ...
 def replay(
     panel: Panel,
@@ -78,43 +100,53 @@ def replay(
     end: TimeLike | None = None,
     events: pd.DataFrame | None = None,
     times: Any = None,
-    coins: Any = None,
+    assets: Any = None,
 ) -> Any:
-    """Replay wanted weights through the quotes of a panel, exactly by the rules of the case.
+    """Replay target weights through the quotes of a panel, exactly by the rules of the case.
 
     At each time t of the panel's grid, in this order:
 
-    1. Benefits of events are credited, and the account is valued: ``V(t)`` = cash + sum of units x price, at the last known
-       price where a coin has no quote at t.
-    2. Where ``weights`` has a row for t: wanted units = wanted weight x V(t) / P(t), order = wanted - held.
-    3. A coin without an observed quote at t is not traded (``"no quote"``). A price that was imputed is no quote.
-    4. An order whose value in units of the numeraire (at its last known price) is below ``rules.min_order`` is dropped
-       (``"below minimum"``), also the sale of all that is held; above ``rules.max_order`` it is cut (``"cut to maximum"``).
-    5. Sales are executed, then purchases. Each trade costs ``rules.fee`` of its value, out of cash. Where cash does not cover
-       all purchases with their fees, all are multiplied by one factor, cash / cost; those that fall below the minimum by it
-       are dropped (both: ``"no cash"``). What a dropped one leaves over stays cash: there is no second round.
+    1. Benefits of events are credited, and the account is valued: ``V(t)`` = cash + sum of units x
+       price, at the last known price where an asset has no quote at t.
+    2. Where ``weights`` has a row for t: target units = target weight x V(t) / P(t), order = target
+       - held.
+    3. An asset without an observed quote at t is not traded (``"no quote"``). A price that was
+       imputed is no quote.
+    4. An order whose value in units of the numeraire (at its last known price) is below
+       ``rules.min_order`` is dropped (``"below minimum"``), also the sale of all that is held;
+       above ``rules.max_order`` it is cut (``"cut to maximum"``).
+    5. Sales are executed, then purchases. Each trade costs ``rules.fee`` of its value, out of cash.
+       Where cash does not cover all purchases with their fees, all are multiplied by one factor,
+       cash / cost; those that fall below the minimum by it are dropped (``"no cash"``). What a
+       dropped one leaves over stays cash: there is no second round. Purchases that are scaled for
+       fees alone count as ``"executed"``; where cash lacks for more than that (a sale was not
+       executed), as ``"no cash"``.
     6. The realised weights after trading are row t of :attr:`Replay.weights`.
 
-    A row with a NaN is a decision that was not computable: the holdings are kept, and it is counted in
-    :attr:`Replay.failures`. A time without a row is no decision, and no failure. Once V is 0, trading ends.
+    A row with a NaN is a decision that was not computable: the holdings are kept, and it is counted
+    in :attr:`Replay.failures`. A time without a row is no decision, and no failure. Once V is 0,
+    trading ends.
 
     Parameters
     ----------
     panel : Panel
         Quotes. Everything runs over its grid, times without any quote included.
     weights : DataFrame, or a list, a mapping or an array of several
-        Wanted weights in [0, 1], time x coin; the coins may be some of the panel's, the rest of a row is cash (a column
-        ``"USD"`` is taken for that rest). Several at once: a list or mapping of frames, or an array (strategies, times, coins).
+        Target weights in [0, 1], time x asset; the assets may be some of the panel's, the rest of a
+        row is cash (a column ``"USD"`` is taken for that rest). Several at once: a list or mapping
+        of frames, or an array (strategies, times, assets).
     rules : TradingRules, optional
         Start capital, fee and order limits; by default those of the case.
     start, end : time, optional
-        First and last time; by default that of the first decision, and the last of the grid. Times between two of the grid
-        mean the later (``start``) and the earlier one (``end``).
+        First and last time; by default that of the first decision, and the last of the grid. Times
+        between two of the grid mean the later (``start``) and the earlier one (``end``).
     events : DataFrame, optional
-        Columns ``time``, ``coin``, ``benefit`` (USD per unit, not negative) and, if you like, ``kind``: an airdrop of z USD a
-        unit adds z times the units held at that time to the cash. By default nothing happens.
-    times, coins : sequence, optional
-        Labels of an array of weights; by default the grid from ``start`` to ``end``, and the panel's coins.
+        Columns ``time``, ``asset``, ``benefit`` (currency per unit, not negative) and optionally
+        ``kind``: an airdrop of z USD per unit adds z times the units held at that time to the cash.
+        By default nothing happens.
+    times, assets : sequence, optional
+        Labels of an array of weights; by default the grid from ``start`` to ``end``, and the
+        panel's assets.
 
     Returns
     -------
@@ -124,14 +156,17 @@ def replay(
     Raises
     ------
     DataError
-        A weight that is negative or above 1, a row that sums above 1 (by more than 1e-9), a time that is not on the grid, out
-        of order or twice, a decision before the numeraire has a price, an event off the panel's span.
+        A weight that is negative or above 1, a row that sums above 1 (by more than its rounding), a
+        time that is not on the grid, out of order or duplicated, a decision before the numeraire
+        has a price, an event off the panel's span.
     ParameterError
-        A coin or numeraire that the panel does not have; ``start`` after ``end``, or after the first decision.
+        An asset or numeraire that the panel does not have; ``start`` after ``end``, or after the
+        first decision.
 
     Notes
     -----
-    The sums over coins run in the order of the panel's columns, so a result is the same for every layout of ``weights``.
+    The sums over assets run in the order of the panel's columns, so a result is the same for every
+    layout of ``weights``.
 
     Examples
     --------
@@ -146,34 +181,60 @@ def replay(
     if not isinstance(rules, TradingRules):
         raise ParameterError(f"rules must be a TradingRules, got {type(rules).__name__}")
     if not isinstance(panel, Panel):
-        raise ParameterError(f"panel must be a Panel, got {type(panel).__name__}; make one with Panel.from_frame(prices)")
+        raise ParameterError(
+            f"panel must be a Panel, got {type(panel).__name__}; make one with "
+            "Panel.from_frame(prices)"
+        )
     market = _Market(panel, rules, start, end, events)
     if isinstance(weights, Decisions):
         return market.replay(weights)
     if isinstance(weights, pd.DataFrame):
         return market.replay(Decisions.from_frame(panel, weights))
     if isinstance(weights, Mapping):
-        return {name: market.replay(Decisions.from_frame(panel, frame)) for name, frame in weights.items()}
+        return {
+            name: market.replay(Decisions.from_frame(panel, frame))
+            for name, frame in weights.items()
+        }
     if isinstance(weights, np.ndarray):
-        stamps = as_stamps("times", market.times if times is None else pd.Index(times))
-        columns = panel.coins if coins is None else pd.Index(coins)
+        stamps = market.stamps if times is None else as_stamps("times", pd.Index(times))
+        columns = panel.assets if assets is None else pd.Index(assets)
         shape = (len(stamps), len(columns))
         if weights.ndim not in (2, 3) or weights.shape[-2:] != shape:
             raise DataError(
-                f"an array of weights must have the shape ([strategies,] times, coins) = ([...,] {shape[0]}, {shape[1]}), got "
-                f"{weights.shape}; label its axes with times= and coins="
+                "an array of weights must have the shape ([strategies,] times, assets) = ([...,] "
+                f"{shape[0]}, {shape[1]}), got "
+                f"{weights.shape}; label its axes with times= and assets="
             )
         if weights.ndim == 2:
-            return market.replay(Decisions.from_array(panel, np.array(weights, dtype=np.float64), stamps, columns))
+            return market.replay(
+                Decisions.from_array(
+                    panel,
+                    np.array(weights, dtype=np.float64),
+                    stamps,
+                    columns,
+                    precision=weights.dtype,
+                )
+            )
         return [
-            market.replay(Decisions.from_array(panel, np.array(each, dtype=np.float64), stamps, columns)) for each in weights
+            market.replay(
+                Decisions.from_array(
+                    panel,
+                    np.array(each, dtype=np.float64),
+                    stamps,
+                    columns,
+                    precision=weights.dtype,
+                )
+            )
+            for each in weights
         ]
     if isinstance(weights, Sequence) and not isinstance(weights, (str, bytes)):
         return [market.replay(Decisions.from_frame(panel, frame)) for frame in weights]
-    raise ParameterError(
-        "weights must be a DataFrame (time x coin), a list or mapping of them, or an array (strategies, times, coins), "
-        f"got {type(weights).__name__}"
-    )
+    if weights is None or isinstance(weights, (str, bytes, int, float)):
+        raise ParameterError(
+            "weights must be a table (time x asset), a list or mapping of them, or an array "
+            f"(strategies, times, assets), got {type(weights).__name__}"
+        )
+    return market.replay(Decisions.from_frame(panel, weights))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,56 +242,71 @@ class _Plan:
     """All that a run of the kernel needs; the same plan gives the same bits every time."""
 
     times: Stamps
-    coins: pd.Index
+    zone: datetime.tzinfo | None
+    assets: pd.Index
     rules: TradingRules
-    quotes: FloatArray
-    rows: IntArray
     numeraire: int
-    unit: float
-    events: tuple[IntArray, IntArray, FloatArray]
-    decisions: Decisions
-    decision: IntArray
-    compact: Compact | None
+    numeraire_price: float
+    market: Market
+    targets: Targets
+    places: Places
+    owner: Any
+
+    @property
+    def compact(self) -> bool:
+        """Whether the kernel works on few assets that lie side by side."""
+        return len(self.places.column) > 0
 
     @property
     def width(self) -> int:
         """Number of columns that the kernel works on."""
-        return int(self.quotes.shape[1]) if self.compact is None else len(self.compact.columns)
+        return len(self.places.column) if self.compact else int(self.market.quotes.shape[1])
 
-    def state(self) -> State:
-        return State(self.width, self.rules, self.numeraire, self.unit)
+    def state(self) -> AccountState:
+        """Return the state of the account before the first step."""
+        return new_state(self.width, self.rules.capital, self.numeraire_price)
 
     def no_weights(self) -> FloatArray:
+        """Return the array that stands for no realised weights."""
         return np.empty((0, self.width + 1))
 
     def columns(self) -> IntArray:
         """Return the panel's column of each column of the kernel; -1 for none."""
-        return np.arange(self.width) if self.compact is None else self.compact.columns
+        return self.places.column if self.compact else np.arange(self.width)
 
-    def weights(self, state: State, scratch: FloatArray, first: int, stop: int) -> FloatArray:
-        """Run the steps [first, stop) and return the realised weights, (steps, coins + 1)."""
+    def block_weights(
+        self, state: AccountState, scratch: Paths, first: int, stop: int
+    ) -> FloatArray:
+        """Run the steps [first, stop) and return the realised weights by column of the kernel."""
         block = np.zeros((stop - first, self.width + 1))
-        self.run(state, scratch, block, _log_room(0), first, stop)
-        if self.compact is None:
+        self.run(state, scratch, block, None, first, stop)
+        return block
+
+    def weights(self, state: AccountState, scratch: Paths, first: int, stop: int) -> FloatArray:
+        """Run the steps [first, stop) and return the realised weights, (steps, assets + 1)."""
+        block = self.block_weights(state, scratch, first, stop)
+        if not self.compact:
             return block
-        whole = np.zeros((stop - first, len(self.coins) + 1))
-        filled = self.compact.filled
-        whole[:, self.compact.columns[filled]] = block[:, filled]
+        whole = np.zeros((stop - first, len(self.assets) + 1))
+        filled = np.flatnonzero(self.places.column >= 0)
+        whole[:, self.places.column[filled]] = block[:, filled]
         whole[:, -1] = block[:, -1]
         return whole
 
     def run(
-        self, state: State, out: FloatArray, weights: FloatArray, log: tuple[IntArray, FloatArray], first: int, stop: int
+        self,
+        state: AccountState,
+        paths: Paths,
+        weights: FloatArray,
+        log: OrderLog | None,
+        first: int,
+        stop: int,
     ) -> int:
         """Run the steps [first, stop) from a state, and return the step to go on from."""
-        wanted = self.decisions
-        nowhere = np.empty(0, dtype=np.int64)
-        columns, place = (nowhere, nowhere) if self.compact is None else (self.compact.columns, self.compact.place)
+        rules = order_rules(self.rules, self.numeraire)
         return run(
-            first, stop, self.quotes, self.rows, self.decision, wanted.layout, wanted.kind, wanted.index, wanted.starts,
-            wanted.data, columns, place, state.rules, state.numeraire, *self.events, state.units, state.last, state.held,
-            state.money, state.count, out, weights, *log,
-        )  # fmt: skip
+            first, stop, self.market, self.targets, self.places, rules, state, paths, weights, log
+        )
 
 
 class _Market:
@@ -246,21 +322,32 @@ class _Market:
     ) -> None:
         self._panel = panel
         self._rules = rules
-        self._grid: Stamps = panel.grid.to_numpy()
-        self._first = None if start is None else int(np.searchsorted(self._grid, as_stamp("start", start)))
+        self._grid: Stamps = panel.grid_array
+        self._first = (
+            None if start is None else int(np.searchsorted(self._grid, as_stamp("start", start)))
+        )
         self._stop = len(self._grid)
         if end is not None:
             self._stop = int(np.searchsorted(self._grid, as_stamp("end", end), side="right"))
-        if start is not None and end is not None and as_stamp("start", start) > as_stamp("end", end):
+        if (
+            start is not None
+            and end is not None
+            and as_stamp("start", start) > as_stamp("end", end)
+        ):
             raise ParameterError(f"start must not be after end, got start={start} and end={end}")
         for name, given, empty in (
             ("start", start, self._first is not None and self._first >= len(self._grid)),
             ("end", end, self._stop == 0),
-            ("start and end", f"{start} and {end}", self._first is not None and self._first >= self._stop),
+            (
+                "start and end",
+                f"{start} and {end}",
+                self._first is not None and self._first >= self._stop,
+            ),
         ):
             if empty:
                 raise ParameterError(
-                    f"{name} must leave a time of the panel's grid, {pd.Timestamp(self._grid[0])} to "
+                    f"{name} must leave a time of the panel's grid, {pd.Timestamp(self._grid[0])} "
+                    "to "
                     f"{pd.Timestamp(self._grid[-1])}, got {given}"
                 )
         self._numeraire = numeraire_column(panel, rules)
@@ -270,9 +357,9 @@ class _Market:
         self._events = pack_events(panel, events)
 
     @property
-    def times(self) -> pd.DatetimeIndex:
-        """Times of the grid from start to end."""
-        return pd.DatetimeIndex(self._grid[self._first or 0 : self._stop])
+    def stamps(self) -> Stamps:
+        """Times of the grid from start to end, UTC."""
+        return self._grid[self._first or 0 : self._stop]
 
     def replay(self, decisions: Decisions) -> Replay:
         """Replay one set of decisions."""
@@ -282,173 +369,245 @@ class _Market:
         elif len(decisions.step):
             first = int(decisions.step[0])
         else:
-            raise DataError("weights has no row, so there is no first decision; give start= to replay cash")
-        for name, wrong in (("before start", decisions.step < first), ("after end", decisions.step >= stop)):
+            raise DataError(
+                "weights has no row, so there is no first decision; give start= to replay cash"
+            )
+        for name, wrong in (
+            ("before start", decisions.step < first),
+            ("after end", decisions.step >= stop),
+        ):
             if wrong.any():
                 there = pd.Timestamp(self._grid[decisions.step[int(np.argmax(wrong))]])
                 raise ParameterError(
-                    f"weights has a decision for {there}, {name} (the replay runs from {pd.Timestamp(self._grid[first])} to "
-                    f"{pd.Timestamp(self._grid[stop - 1])}); cut the frame with weights.loc[start:end]"
+                    f"weights has a decision for {there}, {name} (the replay runs from "
+                    f"{pd.Timestamp(self._grid[first])} to "
+                    f"{pd.Timestamp(self._grid[stop - 1])}); cut the frame with "
+                    "weights.loc[start:end]"
                 )
-        unit = self._first_unit(first, decisions)
         decision = np.full(stop - first, -1, dtype=np.int64)
         decision[decisions.step - first] = np.arange(len(decisions.step))
-        step, coin, benefit = self._events
+        step, asset, benefit = self._events
         kept = (step >= first) & (step < stop)
         numeraire = self._numeraire
-        compact = compact_columns(decisions, len(self._panel.coins), numeraire)
-        if compact is not None:
-            numeraire = int(compact.place[numeraire]) if numeraire >= 0 else -1
-            kept &= compact.place[coin] >= 0  # nobody ever holds the others
-            coin = compact.place[coin]
+        places = compact_places(
+            decisions.index, decisions.layout, len(self._panel.assets), numeraire
+        )
+        if places is not NO_PLACES:
+            numeraire = int(places.place[numeraire]) if numeraire >= 0 else -1
+            kept &= places.place[asset] >= 0  # nobody ever holds the others
+            asset = places.place[asset]
         return Replay(
             _Plan(
                 times=self._grid[first:stop],
-                coins=self._panel.coins,
+                zone=self._panel.zone,
+                assets=self._panel.assets,
                 rules=self._rules,
-                quotes=self._quotes,
-                rows=self._row_of[first:stop],
                 numeraire=numeraire,
-                unit=unit,
-                events=(step[kept] - first, coin[kept], benefit[kept]),
-                decisions=decisions,
-                decision=decision,
-                compact=compact,
+                numeraire_price=self._first_numeraire_price(first, decisions),
+                market=Market(
+                    self._quotes,
+                    self._row_of[first:stop],
+                    step[kept] - first,
+                    asset[kept],
+                    benefit[kept],
+                ),
+                targets=Targets(
+                    decision,
+                    decisions.kind,
+                    decisions.layout,
+                    decisions.index,
+                    decisions.starts,
+                    decisions.data,
+                ),
+                places=places,
+                owner=decisions.owner,
             )
         )
 
-    def _first_unit(self, first: int, decisions: Decisions) -> float:
-        """Return the numeraire's last known price before the first step; an error where it has none at the first decision."""
+    def _first_numeraire_price(self, first: int, decisions: Decisions) -> float:
+        """Return the numeraire's last known price before the first step; an error where it has none
+        at the first decision.
+        """
         rows = self._panel.rows
-        unit = last_unit(self._quotes, self._numeraire, int(np.searchsorted(rows, first)))
+        before = int(np.searchsorted(rows, first))
+        price = last_known_price(self._quotes, self._numeraire, before)
         decided = decisions.step[decisions.kind == DECIDED]
-        if math.isnan(unit) and len(decided):
-            known = last_unit(self._quotes, self._numeraire, int(np.searchsorted(rows, decided[0], side="right")))
-            if math.isnan(known):
+        if math.isnan(price) and len(decided):
+            stop = int(np.searchsorted(rows, decided[0], side="right"))
+            if math.isnan(last_known_price(self._quotes, self._numeraire, stop)):
                 raise DataError(
-                    f"numeraire {self._rules.numeraire!r} has no price at or before the first decision, "
-                    f"{pd.Timestamp(self._grid[decided[0]])}, so orders cannot be measured in it; start later, or choose "
-                    "another numeraire with TradingRules(numeraire=...)"
+                    f"numeraire {self._rules.numeraire!r} has no price at or before the first "
+                    f"decision, {pd.Timestamp(self._grid[decided[0]])}, so orders cannot be "
+                    "measured in it; start later, or choose another numeraire with "
+                    "TradingRules(numeraire=...)"
                 )
-        return unit
+        return price
 
 
 class Replay:
     """What a replay gave: value, cash, fees, turnover, realised weights and orders.
 
-    Made by :func:`replay`. The realised weights and the list of orders are computed when they are asked for, by running the
-    same replay again; everything else is kept.
+    Made by :func:`replay`. The realised weights and the list of orders are computed when they are
+    asked for, by running the same replay again; everything else is kept.
 
     Attributes
     ----------
     rules : TradingRules
         The rules that it ran under.
-    coins : Index
-        Coins of the panel.
+    assets : Index
+        Assets of the panel.
     """
 
     def __init__(self, plan: _Plan) -> None:
         self._plan = plan
         self.rules = plan.rules
-        self.coins = plan.coins
+        self.assets = plan.assets
         steps = len(plan.times)
-        self._out = np.empty((steps, 4))
+        self._paths = new_paths(steps)
         state = plan.state()
-        plan.run(state, self._out, plan.no_weights(), _log_room(0), 0, steps)
-        self._count = state.count
+        plan.run(state, self._paths, plan.no_weights(), None, 0, steps)
+        self._ledger = state.ledger[0]
 
-    # -- paths ----------------------------------------------------------------------------------------------------------
+    # -- paths -------------------------------------------------------------------------------------
 
     @cached_property
     def times(self) -> pd.DatetimeIndex:
-        """Times of the replay, UTC."""
-        return pd.DatetimeIndex(self._plan.times)
+        """Times of the replay, in the panel's zone."""
+        return with_zone(self._plan.times, self._plan.zone)
 
     @property
     def value(self) -> pd.Series:
-        """V(t), before trading at t, in USD; ``value - fees`` is what is left after it."""
-        return self._series(0, "value")
+        """V(t) before trading, in the currency of the prices; ``value - fees`` is left after."""
+        return self._series("value")
 
     @property
     def cash(self) -> pd.Series:
-        """Cash after trading, in USD."""
-        return self._series(1, "cash")
+        """Cash after trading, in the currency of the prices."""
+        return self._series("cash")
 
     @property
     def fees(self) -> pd.Series:
-        """Fees paid at t, in USD."""
-        return self._series(2, "fees")
+        """Fees paid at t, in the currency of the prices."""
+        return self._series("fees")
 
     @property
     def turnover(self) -> pd.Series:
-        """Value bought and sold at t, in USD."""
-        return self._series(3, "turnover")
+        """Value bought and sold at t, in the currency of the prices."""
+        return self._series("turnover")
 
     @property
-    def unit(self) -> pd.Series:
-        """Last known price of the numeraire at t, in USD: ``rules.min_order`` and ``max_order`` are measured in it.
+    def numeraire_price(self) -> pd.Series:
+        """Last known price of the numeraire at t: what order limits are measured in.
 
-        1 where the limits are off or stated in USD; NaN before the numeraire's first quote.
+        1 where the limits are off or amounts of currency; NaN before the numeraire's first quote.
         """
         plan = self._plan
         path = np.full(len(plan.times), np.nan)
         if plan.numeraire >= 0:
-            quoted = plan.rows >= 0
-            path[quoted] = plan.quotes[plan.rows[quoted], plan.numeraire]
+            column = int(plan.columns()[plan.numeraire])
+            rows = plan.market.rows
+            path[rows >= 0] = plan.market.quotes[rows[rows >= 0], column]
             path[~((path > 0.0) & np.isfinite(path))] = np.nan
-        series = pd.Series(path, index=self.times, name="unit", copy=False)
-        return series.ffill().fillna(plan.unit)
+        series = pd.Series(path, index=self.times, name="numeraire_price", copy=False)
+        return series.ffill().fillna(plan.numeraire_price)
 
-    def _series(self, column: int, name: str) -> pd.Series:
-        return pd.Series(self._out[:, column].copy(), index=self.times, name=name, copy=False)
+    def _series(self, name: str) -> pd.Series:
+        path = getattr(self._paths, name).copy()
+        return pd.Series(path, index=self.times, name=name, copy=False)
 
     @property
     def final_value(self) -> float:
-        """Value at the last time, before trading, in USD."""
-        return float(self._out[-1, 0])
+        """Value at the last time, before trading, in the currency of the prices."""
+        return float(self._paths.value[-1])
 
     @property
     def fees_paid(self) -> float:
-        """Sum of all fees, in USD."""
-        return float(self._out[:, 2].sum())
+        """Sum of all fees, in the currency of the prices."""
+        return float(self._paths.fees.sum())
 
     @property
     def insolvent_at(self) -> pd.Timestamp | None:
         """First time at which the value is 0, which ends trading; None where there is none."""
-        gone = ~(self._out[:, 0] > 0.0)
+        gone = ~(self._paths.value > 0.0)
         return self.times[int(np.argmax(gone))] if gone.any() else None
 
     @cached_property
     def weights(self) -> pd.DataFrame:
-        """Realised weights after trading, time x coin, cash (``USD``) last; dense, and kept once computed.
+        """Realised weights after trading, time x asset, cash (``USD``) last; dense, and kept once
+        computed.
 
         See :meth:`weight_blocks` for a way that needs little memory.
         """
-        dense = self._plan.weights(self._plan.state(), np.empty_like(self._out), 0, len(self._out))
-        return pd.DataFrame(dense, index=self.times, columns=[*self.coins, CASH_NAME], copy=False)
+        steps = len(self._plan.times)
+        dense = self._plan.weights(self._plan.state(), new_paths(steps), 0, steps)
+        return pd.DataFrame(dense, index=self.times, columns=[*self.assets, CASH_NAME], copy=False)
 
     def weight_blocks(self, steps: int = 1024) -> Iterator[FloatArray]:
-        """Give the realised weights block by block: arrays (up to ``steps``, coins + 1), cash last."""
-        state, scratch = self._plan.state(), np.empty_like(self._out)
-        for first in range(0, len(scratch), steps):
-            yield self._plan.weights(state, scratch, first, min(first + steps, len(scratch)))
+        """Give the realised weights block by block.
 
-    # -- orders ---------------------------------------------------------------------------------------------------------
+        Parameters
+        ----------
+        steps : int
+            Steps of a block.
+
+        Yields
+        ------
+        (up to ``steps``, assets + 1)
+            Cash last.
+        """
+        total = len(self._plan.times)
+        state, scratch = self._plan.state(), new_paths(total)
+        for first in range(0, total, steps):
+            yield self._plan.weights(state, scratch, first, min(first + steps, total))
+
+    def stale_value(self, max_age: int = 12) -> pd.Series:
+        """Share of the value that is held at prices older than ``max_age`` rows, after trading.
+
+        An asset that is quoted no more (delisted, or its feed ended) stays in the value at its last
+        price for good; this is how much of the value rests on such prices.
+
+        Parameters
+        ----------
+        max_age : int
+            Age of a price, in rows of the panel, up to which it counts as known. Times at which
+            nothing was quoted at all make no price older.
+
+        Returns
+        -------
+        Series
+            By time, in [0, 1].
+        """
+        max_age = check_integer("max_age", max_age, at_least=0)
+        plan, total = self._plan, len(self._plan.times)
+        state, scratch = plan.state(), new_paths(total)
+        last_quoted = np.full(plan.width, -1, dtype=np.int64)
+        out = np.zeros(total)
+        for first in range(0, total, BLOCK_STEPS):
+            stop = min(first + BLOCK_STEPS, total)
+            block = plan.block_weights(state, scratch, first, stop)
+            stale_share(
+                plan.market.quotes, plan.market.rows[first:stop], plan.columns(), block,
+                last_quoted, max_age, out[first:stop],
+            )  # fmt: skip
+        return pd.Series(out, index=self.times, name="stale_value", copy=False)
+
+    # -- orders ------------------------------------------------------------------------------------
 
     @property
     def counts(self) -> pd.Series:
-        """Number of orders by reason; those executed in full are ``"executed"``."""
-        return pd.Series(self._count[REASON : REASON + len(REASONS)].copy(), index=list(REASONS), name="orders")
+        """Number of orders by reason; those executed in full, but for fees, are ``"executed"``."""
+        found = [int(self._ledger[name]) for name in COUNTERS]
+        return pd.Series(found, index=list(REASONS), name="orders")
 
     @property
     def orders_executed(self) -> int:
         """Orders executed, in full or in part."""
-        return int(self._count[REASON]) + self.orders_cut
+        return int(self._ledger["executed"]) + self.orders_cut
 
     @property
     def orders_cut(self) -> int:
         """Orders executed in part: cut to the maximum, or scaled for want of cash."""
-        return int(self.counts["cut to maximum"]) + int(self._count[SCALED])
+        return int(self._ledger["cut_to_maximum"]) + int(self._ledger["scaled"])
 
     @property
     def orders_dropped(self) -> int:
@@ -458,75 +617,93 @@ class Replay:
     @property
     def failures(self) -> int:
         """Decisions that were not computable (a NaN in the row); the holdings were kept."""
-        return self._plan.decisions.failures
+        return int(np.count_nonzero(self._plan.targets.kind != DECIDED))
 
     @property
     def failed_times(self) -> pd.DatetimeIndex:
         """Times of the :attr:`failures`."""
-        steps = np.flatnonzero(self._plan.decision >= 0)
-        return pd.DatetimeIndex(self._plan.times[steps[self._plan.decisions.kind != DECIDED]])
+        targets = self._plan.targets
+        steps = np.flatnonzero(targets.decision >= 0)
+        failed: pd.DatetimeIndex = self.times[steps[targets.kind != DECIDED]]
+        return failed
 
     @property
     def orders(self) -> pd.DataFrame:
         """Every order, executed or not, in the order in which it was handled.
 
-        Columns ``time``, ``coin``, ``side`` (buy, sell), ``wanted_value`` and ``traded_value`` (USD), ``price`` (NaN without a
-        quote), ``fee`` (USD), ``reason``: ``executed`` (in full), ``below minimum``, ``cut to maximum``, ``no quote``,
-        ``no cash`` (in part, or not at all where ``traded_value`` is 0), ``not finite``. A cell with a NaN in a row that names
-        other coins is listed as ``not finite``, with a NaN for its side.
+        Columns ``time``, ``asset``, ``side`` (buy, sell), ``target_value`` (what was to be traded)
+        and ``traded_value``, ``price`` (NaN without a quote), ``fee``, all in the currency of the
+        prices, and ``reason``: ``executed`` (in full, but for what purchases were scaled to leave
+        room for fees), ``below minimum``, ``cut to maximum``, ``no quote``, ``no cash`` (in part,
+        or not at all where ``traded_value`` is 0), ``not finite``. A cell with a NaN in a row that
+        names other assets is listed as ``not finite``, with a NaN for its side.
         """
         return pd.concat(list(self.order_blocks()), ignore_index=True)
 
     def order_blocks(self) -> Iterator[pd.DataFrame]:
         """Give :attr:`orders` block by block; at least one block, which may be empty."""
-        state, scratch, steps = self._plan.state(), np.empty_like(self._out), len(self._out)
-        log = _log_room(max(LOG_ROOM, 2 * self._plan.width))
+        plan, steps = self._plan, len(self._plan.times)
+        state, scratch = plan.state(), new_paths(steps)
+        log = new_log(max(LOG_ROOM, 2 * plan.width))
         step = 0
         while step < steps:
-            state.count[LOGGED] = 0
-            step = self._plan.run(state, scratch, self._plan.no_weights(), log, step, steps)
-            listed = int(state.count[LOGGED])
+            state.ledger["logged"] = 0
+            step = plan.run(state, scratch, plan.no_weights(), log, step, steps)
+            listed = int(state.ledger["logged"][0])
             if listed or step == steps:
-                yield self._orders(log[0][:listed], log[1][:listed])
+                yield self._orders(take_orders(log, slice(listed)))
 
-    def _orders(self, log_int: IntArray, log_float: FloatArray) -> pd.DataFrame:
-        coin = self._plan.columns()[log_int[:, 1]]
-        if self._plan.compact is not None:
-            # back from the order of places to that of coins, among the sales and among the purchases of a step
-            order = np.lexsort((coin, log_float[:, 0] > 0.0, log_int[:, 0]))
-            log_int, log_float, coin = log_int[order], log_float[order], coin[order]
-        wanted = log_float[:, 0]
-        side = np.where(np.isnan(wanted), -1, np.where(wanted > 0.0, 0, 1))
+    def _orders(self, log: OrderLog) -> pd.DataFrame:
+        asset = self._plan.columns()[log.asset]
+        if self._plan.compact:
+            # back from the order of places to that of assets, among the sales and among the
+            # purchases of a step
+            order = np.lexsort((asset, log.order > 0.0, log.step))
+            log, asset = take_orders(log, order), asset[order]
+        side = np.where(np.isnan(log.order), -1, np.where(log.order > 0.0, 0, 1))
         return pd.DataFrame(
             {
-                "time": self._plan.times[log_int[:, 0]],
-                "coin": self.coins.take(coin),
+                "time": self.times[log.step],
+                "asset": self.assets.take(asset),
                 "side": pd.Categorical.from_codes(side, categories=pd.Index(["buy", "sell"])),
-                "wanted_value": np.abs(wanted),
-                "traded_value": np.abs(log_float[:, 1]),
-                "price": log_float[:, 2].copy(),
-                "fee": log_float[:, 3].copy(),
-                "reason": pd.Categorical.from_codes(log_int[:, 2], categories=pd.Index(REASONS)),
+                "target_value": np.abs(log.order),
+                "traded_value": log.traded.copy(),
+                "price": log.price.copy(),
+                "fee": log.fee.copy(),
+                "reason": pd.Categorical.from_codes(log.reason, categories=pd.Index(REASONS)),
             }
         )
 
-    # -- scores and files -----------------------------------------------------------------------------------------------
+    # -- scores and files --------------------------------------------------------------------------
 
     def score(self, **options: Any) -> Score:
-        """Return G and the other scores of the value path; ``options`` as in :func:`statarb.backtest.score_path`."""
-        return score_path(self.value, cash=self.cash, fees=self.fees, turnover=self.turnover, **options)
+        """Return G and the other scores of the value path; ``options`` as in
+        :func:`statarb.backtest.score_path`.
+        """
+        return score_path(
+            self.value, cash=self.cash, fees=self.fees, turnover=self.turnover, **options
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``value.parquet`` (time, value, cash, fees, turnover) and ``orders.parquet`` into a folder.
+        """Write ``value.parquet`` (time, value, cash, fees, turnover) and ``orders.parquet`` into a
+        folder.
 
         Each appears whole or not at all; the folder is made where it does not exist.
         """
         target = output_folder(folder)
-        columns = {name: self._out[:, place] for place, name in enumerate(("value", "cash", "fees", "turnover"))}
         with atomic_path(target / "value.parquet") as temporary:
-            pq.write_table(pa.table({"time": pa.array(self._plan.times), **columns}), temporary, compression="zstd")
+            pq.write_table(
+                pa.table({"time": pa.array(self._plan.times), **self._paths._asdict()}),
+                temporary,
+                compression="zstd",
+            )
         with atomic_path(target / "orders.parquet") as temporary:
-            blocks = (pa.Table.from_pandas(block, preserve_index=False) for block in self.order_blocks())
+            blocks = (
+                pa.Table.from_pandas(
+                    block.assign(time=_as_utc(block["time"])), preserve_index=False
+                )
+                for block in self.order_blocks()
+            )
             first = next(blocks)
             with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
                 writer.write_table(first)
@@ -535,10 +712,12 @@ class Replay:
 
     def __repr__(self) -> str:
         return (
-            f"Replay({self.times[0]} to {self.times[-1]}, {self.rules.capital:,.2f} to {self.final_value:,.2f} USD, "
+            f"Replay({self.times[0]} to {self.times[-1]}, {self.rules.capital:,.2f} to "
+            f"{self.final_value:,.2f} USD, "
             f"{self.orders_executed} orders executed, {self.orders_dropped} dropped)"
         )
 
 
-def _log_room(orders: int) -> tuple[IntArray, FloatArray]:
-    return np.empty((orders, 3), dtype=np.int64), np.empty((orders, 4))
+def _as_utc(times: pd.Series) -> pd.Series:
+    """Return times without a zone, in UTC: what files hold."""
+    return times if times.dt.tz is None else times.dt.tz_convert("UTC").dt.tz_localize(None)

@@ -1,4 +1,6 @@
-"""How sure a ranking is: bootstrap of G and of the ranks, and what a search over many investors does to the best of them."""
+"""How sure a ranking is: bootstrap of G and of the ranks, and what a search over many investors
+does to the best of them.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ import pandas as pd
 from arch.bootstrap import MCS, StationaryBootstrap, optimal_block_length
 from scipy import stats
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError, ParameterError
 
 __all__ = [
@@ -28,7 +30,9 @@ __all__ = [
 
 EULER = 0.5772156649015329
 MOST_SPLITS = 20
-"""Blocks of the cross-validation beyond which the number of ways to halve them (184,756 for 20) no longer fits."""
+"""Blocks of the cross-validation beyond which the number of ways to halve them (184,756 for 20) no
+longer fits.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +52,8 @@ class BootstrapScores:
     block: float
 
     def summary(self, confidence: float = 0.95) -> pd.DataFrame:
-        """Return intervals of G, of the return and of the rank by G, and the probability of being best, one row an investor.
+        """Return intervals of G, of the return and of the rank by G, and the probability of being
+        best, one row an investor.
 
         Parameters
         ----------
@@ -58,8 +63,8 @@ class BootstrapScores:
         Returns
         -------
         DataFrame
-            Columns ``G_low, G_high, return_low, return_high, rank_low, rank_high, p_best``. Investors that tie for the best
-            share its probability.
+            Columns ``G_low, G_high, return_low, return_high, rank_low, rank_high, p_best``.
+            Investors that tie for the best share its probability.
         """
         confidence = check_number("confidence", confidence, above=0.0, below=1.0)
         tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
@@ -71,8 +76,11 @@ class BootstrapScores:
             ("return", self.total_return, "linear"),
             ("rank", rank, "nearest"),
         ):
-            whole = method == "nearest" or not np.isfinite(frame.to_numpy()).all()  # nothing lies between a number and infinity
-            low, high = np.quantile(frame.to_numpy(), tails, axis=0, method="inverted_cdf" if whole else "linear")
+            # nothing lies between a number and infinity
+            whole = method == "nearest" or not np.isfinite(frame.to_numpy()).all()
+            low, high = np.quantile(
+                frame.to_numpy(), tails, axis=0, method="inverted_cdf" if whole else "linear"
+            )
             parts[f"{name}_low"], parts[f"{name}_high"] = low, high
         parts["p_best"] = best.div(best.sum(axis=1), axis=0).mean().to_numpy()
         frame = pd.DataFrame(parts, index=self.G.columns)
@@ -80,12 +88,17 @@ class BootstrapScores:
 
 
 def bootstrap_scores(
-    returns: pd.DataFrame, *, draws: int = 1000, block: float | None = None, seed: int | np.random.Generator = 0
+    returns: pd.DataFrame,
+    *,
+    draws: int = 1000,
+    block: float | None = None,
+    seed: int | np.random.Generator = 0,
 ) -> BootstrapScores:
     """Resample the steps of many value paths together, in blocks, and score each resampled path.
 
-    The stationary bootstrap of Politis and Romano (1994, Journal of the American Statistical Association 89, 1303-1313): blocks
-    of geometric length keep the dependence over time, and the same blocks for all keep the dependence between investors.
+    The stationary bootstrap of Politis and Romano (1994, Journal of the American Statistical
+    Association 89, 1303-1313): blocks of geometric length keep the dependence over time, and the
+    same blocks for all keep the dependence between investors.
 
     Parameters
     ----------
@@ -94,8 +107,8 @@ def bootstrap_scores(
     draws : int
         Number of resampled paths.
     block : float, optional
-        Mean length of a block, in steps; by default the largest over the investors of the length that Politis and White (2004)
-        find best for the mean.
+        Mean length of a block, in steps; by default the largest over the investors of the length
+        that Politis and White (2004) find best for the mean.
     seed : int or Generator
         Of the resampling.
 
@@ -107,28 +120,36 @@ def bootstrap_scores(
     Raises
     ------
     DataError
-        Fewer than two steps, or a return that is not finite (an insolvent investor has no log return).
+        Fewer than two steps, or a return that is not finite (an insolvent investor has no log
+        return).
     """
     values = _checked(returns)
     draws = check_integer("draws", draws, at_least=1)
     block = block_length(returns) if block is None else check_number("block", block, at_least=1.0)
-    sampler = StationaryBootstrap(max(1, round(block)), np.arange(len(values)), seed=np.random.default_rng(seed))
+    sampler = StationaryBootstrap(
+        max(1, round(block)), np.arange(len(values)), seed=np.random.default_rng(seed)
+    )
     downside = np.minimum(values, 0.0) ** 2
     both = np.hstack([values, downside])
     width = values.shape[1]
     sums = np.empty((draws, 2 * width))
     for draw in range(draws):
         counts = np.bincount(sampler.update_indices(), minlength=len(values)).astype(np.float64)
-        sums[draw] = counts @ both  # what matters of a resampled path is how often each step stands in it
+        # what matters of a resampled path is how often each step stands in it
+        sums[draw] = counts @ both
     scores, total = _score(sums[:, :width], sums[:, width:], len(values)), np.expm1(sums[:, :width])
     names = returns.columns
-    return BootstrapScores(pd.DataFrame(scores, columns=names), pd.DataFrame(total, columns=names), float(block))
+    return BootstrapScores(
+        pd.DataFrame(scores, columns=names), pd.DataFrame(total, columns=names), float(block)
+    )
 
 
 def block_length(returns: pd.DataFrame) -> float:
-    """Mean block length for the stationary bootstrap, in steps: the largest that any of the investors asks for, at least 1.
+    """Mean block length for the stationary bootstrap, in steps: the largest that any of the
+    investors asks for, at least 1.
 
-    Politis and White (2004, Econometric Reviews 23, 53-70), with the correction of Patton, Politis and White (2009).
+    Politis and White (2004, Econometric Reviews 23, 53-70), with the correction of Patton, Politis
+    and White (2009).
 
     Parameters
     ----------
@@ -145,7 +166,8 @@ def block_length(returns: pd.DataFrame) -> float:
 
 
 def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float = 0.0) -> float:
-    """Probability that the true Sharpe ratio exceeds a benchmark, given skewness, kurtosis and length of the track record.
+    """Probability that the true Sharpe ratio exceeds a benchmark, given skewness, kurtosis and
+    length of the track record.
 
     Bailey and López de Prado (2012, Journal of Risk 15(2)):
     ``Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1)/4 SR^2))``.
@@ -171,18 +193,21 @@ def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float
 
 
 def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Series:
-    """Probabilistic Sharpe ratio against the best Sharpe ratio that as many trials without any skill would have shown.
+    """Probabilistic Sharpe ratio against the best Sharpe ratio that as many trials without any
+    skill would have shown.
 
-    Bailey and López de Prado (2014, Journal of Portfolio Management 40(5), 94-107): ``SR* = sqrt(V) ((1 - e) Z(1 - 1/N) +
-    e Z(1 - 1/(N exp(1))))`` with V the variance of the trials' Sharpe ratios, e Euler's constant, Z the normal quantile.
+    Bailey and López de Prado (2014, Journal of Portfolio Management 40(5), 94-107): ``SR* = sqrt(V)
+    ((1 - e) Z(1 - 1/N) + e Z(1 - 1/(N exp(1))))`` with V the variance of the trials' Sharpe ratios,
+    e Euler's constant, Z the normal quantile.
 
     Parameters
     ----------
     returns : (steps, trials) DataFrame
         Returns a step of every investor that was tried, not of the best alone.
     others : int
-        Trials that left no returns here (bankrupt, or tried elsewhere) and count all the same. N is their number and that of
-        the columns whose returns vary; trials that resemble each other count in full, which errs on the side of caution.
+        Trials that left no returns here (bankrupt, or tried elsewhere) and count all the same. N is
+        their number and that of the columns whose returns vary; trials that resemble each other
+        count in full, which errs on the side of caution.
 
     Returns
     -------
@@ -191,8 +216,10 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
 
     Notes
     -----
-    V is taken for the luck of the trials. That is right for trials that differ in their parameters; where some are ruined by
-    fees and others gain for a reason, V is that difference, and the ratio errs far on the side of caution.
+    V is taken for the luck of the trials. That is right for trials that differ in their parameters;
+    where some are ruined by
+    fees and others gain for a reason, V is that difference, and the ratio errs far on the side of
+    caution.
     """
     values = _checked(returns)
     spread = values.std(axis=0, ddof=1)
@@ -206,7 +233,9 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
 
 
 def expected_best_sharpe(variance: float, trials: int) -> float:
-    """Expected largest Sharpe ratio of independent trials without skill (Bailey and López de Prado 2014, equation 1)."""
+    """Expected largest Sharpe ratio of independent trials without skill (Bailey and López de Prado
+    2014, equation 1).
+    """
     first = stats.norm.ppf(1.0 - 1.0 / trials)
     second = stats.norm.ppf(1.0 - 1.0 / (trials * math.e))
     return float(math.sqrt(variance) * ((1.0 - EULER) * first + EULER * second))
@@ -215,17 +244,19 @@ def expected_best_sharpe(variance: float, trials: int) -> float:
 def probability_of_backtest_overfitting(
     returns: pd.DataFrame, *, splits: int = 16, measure: Literal["sharpe", "G"] = "sharpe"
 ) -> float:
-    """Probability that the investor chosen as the best on one half of the blocks is below the median on the other half.
+    """Probability that the investor chosen as the best on one half of the blocks is below the
+    median on the other half.
 
-    Combinatorially symmetric cross-validation of Bailey, Borwein, López de Prado and Zhu (2017, Journal of Computational
-    Finance 20(4), 39-69).
+    Combinatorially symmetric cross-validation of Bailey, Borwein, López de Prado and Zhu (2017,
+    Journal of Computational Finance 20(4), 39-69).
 
     Parameters
     ----------
     returns : (steps, trials) DataFrame
         Returns a step of every investor that was tried; log returns where the measure is G.
     splits : int
-        Even number of blocks of equal length into which the steps are cut; a rest at the beginning is left out.
+        Even number of blocks of equal length into which the steps are cut; a rest at the beginning
+        is left out.
     measure : {"sharpe", "G"}
         By what the best is chosen and judged: the Sharpe ratio of the article, or G.
 
@@ -264,11 +295,17 @@ def probability_of_backtest_overfitting(
 
 
 def model_confidence_set(
-    returns: pd.DataFrame, *, block: float | None = None, draws: int = 1000, seed: int | np.random.Generator = 0
+    returns: pd.DataFrame,
+    *,
+    block: float | None = None,
+    draws: int = 1000,
+    seed: int | np.random.Generator = 0,
 ) -> pd.Series:
-    """P-values of the model confidence set: the investors that cannot be told from the best have one above the size wanted.
+    """P-values of the model confidence set: the investors that cannot be told from the best have
+    one above the size wanted.
 
-    Hansen, Lunde and Nason (2011, Econometrica 79, 453-497), on the losses ``-log return``, through arch.
+    Hansen, Lunde and Nason (2011, Econometrica 79, 453-497), on the losses ``-log return``, through
+    arch.
 
     Parameters
     ----------
@@ -291,7 +328,13 @@ def model_confidence_set(
     if distinct.shape[1] == 1:
         return pd.Series(1.0, index=returns.columns, name="confidence_set_p")
     length = block_length(returns) if block is None else check_number("block", block, at_least=1.0)
-    test = MCS(-distinct, size=0.1, reps=draws, block_size=max(1, round(length)), seed=np.random.default_rng(seed))
+    test = MCS(
+        -distinct,
+        size=0.1,
+        reps=draws,
+        block_size=max(1, round(length)),
+        seed=np.random.default_rng(seed),
+    )
     test.compute()
     found = test.pvalues["Pvalue"].sort_index().to_numpy(dtype=np.float64)
     return pd.Series(found[np.ravel(where)], index=returns.columns, name="confidence_set_p")
@@ -299,23 +342,34 @@ def model_confidence_set(
 
 def _psr(ratio: float, benchmark: float, steps: int, skewness: float, kurtosis: float) -> float:
     spread = math.sqrt(max(1.0 - skewness * ratio + (kurtosis - 1.0) / 4.0 * ratio**2, 0.0))
-    return float(stats.norm.cdf((ratio - benchmark) * math.sqrt(steps - 1.0) / spread)) if spread > 0.0 else math.nan
+    return (
+        float(stats.norm.cdf((ratio - benchmark) * math.sqrt(steps - 1.0) / spread))
+        if spread > 0.0
+        else math.nan
+    )
 
 
 def _sharpe(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
-    """Sharpe ratio a step from sums; 0 where nothing varies (an investor in cash earns nothing for nothing)."""
+    """Sharpe ratio a step from sums; 0 where nothing varies (an investor in cash earns nothing for
+    nothing).
+    """
     mean = total / count
     spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    floor = 1e-12 * np.sqrt(np.maximum(squares / count, 0.0))  # what rounding leaves of a spread of zero
+    # what rounding leaves of a spread of zero
+    floor = 1e-12 * np.sqrt(np.maximum(squares / count, 0.0))
     found: FloatArray = np.where(spread > floor, mean / np.where(spread > floor, spread, 1.0), 0.0)
     return found
 
 
 def _score(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
-    """G from the sum of the log returns and of the squared negative ones; 0 where nothing is gained and nothing risked."""
+    """G from the sum of the log returns and of the squared negative ones; 0 where nothing is gained
+    and nothing risked.
+    """
     gain, below = np.expm1(total), np.sqrt(squares / count)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: FloatArray = np.where(below > 0.0, gain / below, np.where(gain == 0.0, 0.0, np.copysign(np.inf, gain)))
+        found: FloatArray = np.where(
+            below > 0.0, gain / below, np.where(gain == 0.0, 0.0, np.copysign(np.inf, gain))
+        )
     return found
 
 
@@ -328,7 +382,8 @@ def _checked(returns: pd.DataFrame) -> FloatArray:
     if not np.isfinite(values).all():
         row, column = (int(place[0]) for place in np.nonzero(~np.isfinite(values)))
         raise DataError(
-            f"returns must be finite, got {values[row, column]} at {returns.index[row]} of {returns.columns[column]!r}; "
+            f"returns must be finite, got {values[row, column]} at {returns.index[row]} of "
+            f"{returns.columns[column]!r}; "
             "leave out investors that went bankrupt"
         )
     return values

@@ -17,26 +17,47 @@ from statarb.errors import DataError, LookAheadError, ParameterError
 
 def check(
     target: Annotated[
-        str, typer.Argument(metavar="MODULE:CLASS", help="For example my_models:Ridge, or a file: my_models.py:Ridge.")
+        str,
+        typer.Argument(
+            metavar="MODULE:CLASS",
+            help="For example my_models:Ridge, or a file: my_models.py:Ridge.",
+        ),
     ],
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="FILE", help="Panel to check on (market.parquet); default: a small random one."),
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="Panel to check on (market.parquet); default: a small random one.",
+        ),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Argument of the constructor.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Argument of the constructor."),
     ] = None,
-    cuts: Annotated[int, typer.Option("--cuts", min=1, help="Random times after which the market is changed.")] = 4,
+    cuts: Annotated[
+        int, typer.Option("--cuts", min=1, help="Random times after which the market is changed.")
+    ] = 4,
     depth: Annotated[
-        int, typer.Option("--depth", min=1, metavar="ROWS", help="Most observations that a window may hold.")
+        int,
+        typer.Option(
+            "--depth", min=1, metavar="ROWS", help="Most observations that a window may hold."
+        ),
     ] = 2016,
     seed: Annotated[int, typer.Option("--seed", help="Of the cuts and changes.")] = 0,
     any_order: Annotated[
-        bool, typer.Option("--any-order/--fixed-order", help="Whether the order of the coins must not matter.")
+        bool,
+        typer.Option(
+            "--any-order/--fixed-order", help="Whether the order of the assets must not matter."
+        ),
     ] = True,
-    knows_dates: Annotated[bool, typer.Option("--knows-dates", help="It may depend on the date, as with a calendar.")] = False,
+    knows_dates: Annotated[
+        bool, typer.Option("--knows-dates", help="It may depend on the date, as with a calendar.")
+    ] = False,
 ) -> None:
-    """Check that a class looks at nothing ahead and keeps its contract; exit code 2, and why, where it does not."""
+    """Check that a class looks at nothing ahead and keeps its contract; exit code 2, and why, where
+    it does not.
+    """
     from statarb.data.panel import Panel
     from statarb.testing import check_forecaster, check_imputer, check_investor
 
@@ -46,17 +67,32 @@ def check(
     try:
         if callable(getattr(subject, "decide", None)):
             report = check_investor(
-                subject, panel, depth=depth, cuts=cuts, seed=seed, tolerance=tolerance, knows_dates=knows_dates
+                subject,
+                panel,
+                depth=depth,
+                cuts=cuts,
+                seed=seed,
+                tolerance=tolerance,
+                knows_dates=knows_dates,
             )
         elif callable(getattr(subject, "predict", None)):
             report = check_forecaster(
-                subject, panel, depth=depth, cuts=cuts, seed=seed, tolerance=tolerance, knows_dates=knows_dates
+                subject,
+                panel,
+                depth=depth,
+                cuts=cuts,
+                seed=seed,
+                tolerance=tolerance,
+                knows_dates=knows_dates,
             )
         elif callable(subject):
-            report = check_imputer(subject, panel, depth=depth, cuts=cuts, seed=seed, tolerance=tolerance)
+            report = check_imputer(
+                subject, panel, depth=depth, cuts=cuts, seed=seed, tolerance=tolerance
+            )
         else:
             raise ParameterError(
-                f"{target} must be an investor (decide), a forecaster (fit, predict) or an imputer (called with a panel); "
+                f"{target} must be an investor (decide), a forecaster (fit, predict) or an imputer "
+                "(called with a panel); "
                 f"{type(subject).__name__} is none"
             )
     except (DataError, LookAheadError, ParameterError, MemoryError):
@@ -72,7 +108,9 @@ def check(
 
 
 def _place(subject: Any, error: Exception) -> str | None:
-    """Say where in the subject's own files an error came up; ``None`` where no line of theirs was at work."""
+    """Say where in the subject's own files an error came up; ``None`` where no line of theirs was
+    at work.
+    """
     owners = [subject] if inspect.isfunction(subject) else type(subject).__mro__
     files = {getattr(sys.modules.get(owner.__module__), "__file__", None) for owner in owners}
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
@@ -80,7 +118,8 @@ def _place(subject: Any, error: Exception) -> str | None:
 
 
 def made(target: str, parameters: dict[str, Any]) -> Any:
-    """Import ``module:name`` and make an object of it where it is a class; the working folder is searched too.
+    """Import ``module:name`` and make an object of it where it is a class; the working folder is
+    searched too.
 
     Raises
     ------
@@ -103,8 +142,13 @@ def made(target: str, parameters: dict[str, Any]) -> Any:
         found = importlib.import_module(module)
     except MemoryError:
         raise
-    except (Exception, SystemExit) as error:  # the boundary to other people's code, which runs when it is imported
-        raise ParameterError(f"module {module!r} cannot be imported: {type(error).__name__}: {error}") from error
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # the boundary to other people's code, which runs when it is imported
+        raise ParameterError(
+            f"module {module!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     if not hasattr(found, name):
         raise ParameterError(f"module {module!r} has no {name!r}")
     subject = getattr(found, name)
@@ -118,5 +162,6 @@ def made(target: str, parameters: dict[str, Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:  # the boundary to other people's code: its constructor
         raise ParameterError(
-            f"{target} cannot be made: {type(error).__name__}: {error}; give its arguments with --set name=value"
+            f"{target} cannot be made: {type(error).__name__}: {error}; give its arguments with "
+            "--set name=value"
         ) from error

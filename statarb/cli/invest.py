@@ -12,16 +12,26 @@ from statarb.cli.options import RULES
 
 def invest(
     market: options.Market,
-    investor: Annotated[str, typer.Option("--investor", metavar="NAME", help="Registered name, for example lead_lag.")],
+    investor: Annotated[
+        str,
+        typer.Option("--investor", metavar="NAME", help="Registered name, for example lead_lag."),
+    ],
     out: options.Out,
     decision_lag: Annotated[
-        int, typer.Option("--decision-lag", help="1: decided before the price at which it trades is known; 0: with that price.")
+        int,
+        typer.Option(
+            "--decision-lag",
+            help="1: decided before the price at which it trades is known; 0: with that price.",
+        ),
     ] = 1,
     start: options.Start = "2018-01-25",
     end: options.End = None,
     depth: options.Depth = 2016,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the investor; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A parameter of the investor; may be repeated."
+        ),
     ] = None,
     capital: options.Capital = RULES.capital,
     fee: options.Fee = RULES.fee,
@@ -30,15 +40,18 @@ def invest(
     numeraire: options.Numeraire = str(RULES.numeraire),
     n_jobs: options.Jobs = 1,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep a checkpoint in DIR, and go on from the one that is there.")
+        bool,
+        typer.Option(
+            "--resume", help="Keep a checkpoint in DIR, and go on from the one that is there."
+        ),
     ] = False,
 ) -> None:
     """Run one investor through time under the rules, and write what it earned."""
-    from statarb._files import output_folder
+    from statarb._core.files import output_folder
     from statarb.data.panel import Panel
     from statarb.investors import make_investor
-    from statarb.submission.investment import write_run
-    from statarb.walkforward import walk_forward
+    from statarb.results.run_files import write_run
+    from statarb.walk import walk_forward
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
     chosen = make_investor(investor, **options.parameters_of(settings or []))

@@ -14,20 +14,27 @@ def league(
     market: options.Market,
     out: options.Out,
     investors: Annotated[
-        list[str] | None, typer.Option("--investor", metavar="NAME", help="Registered name; may be repeated. Default: all.")
+        list[str] | None,
+        typer.Option(
+            "--investor", metavar="NAME", help="Registered name; may be repeated. Default: all."
+        ),
     ] = None,
     grid: Annotated[
         list[str] | None,
         typer.Option(
             "--grid",
             metavar="NAME.PARAMETER=V,V,...",
-            help="Values of a parameter to try; may be repeated for more parameters, of which every combination enters. "
+            help="Values of a parameter to try; may be repeated for more parameters, of which "
+            "every combination enters. "
             "Without --investor these alone run.",
         ),
     ] = None,
     decision_lags: Annotated[
         list[int] | None,
-        typer.Option("--decision-lag", help="May be repeated; 0 brings 1 along. Default: 1 and 0, side by side."),
+        typer.Option(
+            "--decision-lag",
+            help="May be repeated; 0 brings 1 along. Default: 1 and 0, side by side.",
+        ),
     ] = None,
     start: options.Start = "2018-01-25",
     end: options.End = None,
@@ -39,16 +46,23 @@ def league(
     numeraire: options.Numeraire = str(RULES.numeraire),
     n_jobs: options.Jobs = -1,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep a checkpoint in DIR, and go on from the one that is there.")
+        bool,
+        typer.Option(
+            "--resume", help="Keep a checkpoint in DIR, and go on from the one that is there."
+        ),
     ] = False,
     cluster: Annotated[
         str | None,
-        typer.Option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster, for example tcp://host:8786."),
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Scheduler of a Dask cluster, for example tcp://host:8786.",
+        ),
     ] = None,
 ) -> None:
     """Run investors with and without the execution delay, rank them, and write league.csv."""
     from statarb.data.panel import Panel
-    from statarb.jobs import league_job
+    from statarb.pipelines.full import league_job
 
     rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
     text = league_job(

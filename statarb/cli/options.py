@@ -12,47 +12,71 @@ from statarb.errors import ParameterError
 from statarb.rules import TradingRules
 
 Market: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="MARKET", help="Panel written by `statarb ingest` (market.parquet).")
+    Path,
+    typer.Argument(metavar="MARKET", help="Panel written by `statarb ingest` (market.parquet)."),
 ]
-Out: TypeAlias = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made where it is absent.")]
+Out: TypeAlias = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR", help="Folder for the results; made where it is absent."),
+]
 Start: TypeAlias = Annotated[
     str,
     typer.Option(
         "--start",
         metavar="TIME",
-        help="First decision: the first time of the grid at or after this, UTC; 'none': that of the panel.",
+        help="First decision: the first time of the grid at or after this, UTC; 'none': that of "
+        "the panel.",
     ),
 ]
-End: TypeAlias = Annotated[str | None, typer.Option("--end", metavar="TIME", help="Last decision; default: end of the data.")]
-Depth: TypeAlias = Annotated[int, typer.Option("--depth", metavar="ROWS", help="Most observations that a window may hold.")]
+End: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--end", metavar="TIME", help="Last decision; default: end of the data."),
+]
+Depth: TypeAlias = Annotated[
+    int, typer.Option("--depth", metavar="ROWS", help="Most observations that a window may hold.")
+]
 Jobs: TypeAlias = Annotated[
-    int, typer.Option("--n-jobs", help="Processes; -1 for one a core. The results do not depend on it.")
+    int,
+    typer.Option("--n-jobs", help="Processes; -1 for one a core. The results do not depend on it."),
 ]
 Capital: TypeAlias = Annotated[float, typer.Option("--capital", help="Cash at the start, in USD.")]
-Fee: TypeAlias = Annotated[float, typer.Option("--fee", help="Share of each trade's value that is paid.")]
+Fee: TypeAlias = Annotated[
+    float, typer.Option("--fee", help="Share of each trade's value that is paid.")
+]
 MinOrder: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        "--min-order", help="Smallest order, in units of the numeraire; 0: none. Default: 0.001, or none without a numeraire."
+        "--min-order",
+        help="Smallest order, in units of the numeraire; 0: none. Default: 0.001, or none without "
+        "a numeraire.",
     ),
 ]
 MaxOrder: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        "--max-order", help="Largest order, in units of the numeraire; inf: none. Default: 0.5, or none without a numeraire."
+        "--max-order",
+        help="Largest order, in units of the numeraire; inf: none. Default: 0.5, or none without a "
+        "numeraire.",
     ),
 ]
 Numeraire: TypeAlias = Annotated[
-    str, typer.Option("--numeraire", help="Coin id in whose units the limits stand; 'none': the currency of the prices.")
+    str,
+    typer.Option(
+        "--numeraire",
+        help="Asset in whose units the limits stand; 'none': the currency of the prices.",
+    ),
 ]
 
 RULES = TradingRules()
 
 
-def rules_of(capital: float, fee: float, min_order: float | None, max_order: float | None, numeraire: str) -> TradingRules:
+def rules_of(
+    capital: float, fee: float, min_order: float | None, max_order: float | None, numeraire: str
+) -> TradingRules:
     """Turn the words of the command line into the rules of the market.
 
-    Limits that are not given are those of the case where there is a numeraire, in whose units they stand, and none without one.
+    Limits that are not given are those of the case where there is a numeraire, in whose units they
+    stand, and none without one.
     """
     label = label_of(numeraire)
     usual = RULES if label is not None else RULES.without_limits()
@@ -71,7 +95,7 @@ def start_of(word: str) -> str | None:
 
 
 def label_of(word: str) -> int | str | None:
-    """Read a coin id: an integer where it is one, ``None`` for 'none', else text."""
+    """Read a label: an integer where it is one, ``None`` for 'none', else text."""
     if word.lower() == "none":
         return None
     return int(word) if word.lstrip("-").isdigit() else word
@@ -95,7 +119,8 @@ def parameters_of(words: list[str]) -> dict[str, Any]:
 
 
 def grid_of(words: list[str]) -> dict[str, dict[str, list[Any]]]:
-    """Read ``investor.parameter=value,value`` words; values are Python literals where they are, else text.
+    """Read ``investor.parameter=value,value`` words; values are Python literals where they are,
+    else text.
 
     Raises
     ------
@@ -107,11 +132,20 @@ def grid_of(words: list[str]) -> dict[str, dict[str, list[Any]]]:
         place, equals, values = word.partition("=")
         investor, dot, name = place.strip().rpartition(".")
         if not (equals and dot and investor and name.isidentifier() and values.strip()):
-            raise ParameterError(f"--grid must be given as investor.parameter=value,value, got {word!r}")
+            raise ParameterError(
+                f"--grid must be given as investor.parameter=value,value, got {word!r}"
+            )
         if name in grid.setdefault(investor, {}):
-            raise ParameterError(f"--grid must name a parameter once, got {investor}.{name} twice; give all its values in one")
+            raise ParameterError(
+                f"--grid must name a parameter once, got {investor}.{name} twice; give all its "
+                "values in one"
+            )
         listed = _value(f"[{values}]")
-        grid[investor][name] = listed if isinstance(listed, list) else [_value(part.strip()) for part in values.split(",")]
+        grid[investor][name] = (
+            listed
+            if isinstance(listed, list)
+            else [_value(part.strip()) for part in values.split(",")]
+        )
     return grid
 
 

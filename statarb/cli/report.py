@@ -10,11 +10,20 @@ import typer
 
 def report(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder given to another verb with --out, or one that holds such folders.")
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder given to another verb with --out, or one that holds such folders.",
+        ),
     ],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The page; default: report.html in DIR.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The page; default: report.html in DIR."),
+    ] = None,
 ) -> None:
-    """Write report.html: scores, rankings, curves, weights, orders and failures of what lies in DIR, on one page."""
+    """Write report.html: scores, rankings, curves, weights, orders and failures of what lies in
+    DIR, on one page.
+    """
     from statarb.report import write_report
 
     typer.echo(f"written to {write_report(folder, out)}")

@@ -11,16 +11,20 @@ from statarb.cli import options
 
 def simulate(
     out: options.Out,
-    coins: Annotated[int, typer.Option("--coins", help="Number of coins; the first 20 are those of level 1.")] = 1678,
+    assets: Annotated[
+        int, typer.Option("--assets", help="Number of assets; the first 20 are those of level 1.")
+    ] = 1678,
     days: Annotated[float, typer.Option("--days", help="Length of the market, in days.")] = 65.0,
-    seed: Annotated[int, typer.Option("--seed", help="Seed; the same seed gives the same bytes.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed; the same seed gives the same bytes.")
+    ] = 0,
 ) -> None:
     """Simulate a market and write its quotes and coin table to DIR."""
-    from statarb._files import output_folder
-    from statarb.data.synthetic import simulate_market
-    from statarb.data.writers import write_quotes
+    from statarb._core.files import output_folder
+    from statarb.data.ingest.writers import write_quotes
+    from statarb.data.synthetic.market import simulate_market
 
     folder = output_folder(out)
-    panel = simulate_market(coins=coins, days=days, seed=seed)
+    panel = simulate_market(assets=assets, days=days, seed=seed)
     write_quotes(panel, folder)
     typer.echo(f"{panel!r}\nwritten to {folder}")

@@ -1,28 +1,31 @@
-"""PairsSignal: expected returns of coins from the reversion of cointegrated pairs, known at every step."""
+"""Forecaster from cointegrated pairs: expected returns of assets from the reversion of spreads."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray, TimeLike
-from statarb.cointegration.engle_granger import scan_pairs
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.params import Parameters
+from statarb._core.time import as_stamp
+from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.cointegration.pair_scan import PairScan
+from statarb.cointegration.scan import scan_pairs
+from statarb.data.fill import last_known
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["PairsSignal"]
 
 
-class PairsSignal:
-    """Scan for pairs, keep those that survive, and expect their spreads to revert.
+class PairsSignal(Parameters):
+    r"""Forecaster of the reversion of cointegrated pairs.
 
-    A forecaster: :meth:`fit` scans a window, :meth:`predict` gives the expected log return of each coin from the pairs kept.
-    :meth:`walk` does both through time, with a scan every ``scan_every`` rows. Where no pair survives there is no forecast.
+    :meth:`fit` scans a window and keeps the pairs that pass, :meth:`predict` gives the expected log
+    return of each asset from the pairs kept. :meth:`walk` does both through time, with a scan every
+    ``scan_every`` rows. Where no pair passes there is no forecast.
 
     Parameters
     ----------
@@ -31,9 +34,9 @@ class PairsSignal:
     scan_every : int
         Rows from one scan to the next in :meth:`walk`.
     lags : {"aic", "bic"} or int
-        Of the tests (:func:`statarb.scan_pairs`).
+        Lagged differences of the tests (:func:`statarb.scan_pairs`).
     max_lags : int
-        Of the tests.
+        Most lags that a criterion may choose.
     fdr : {"bh", "by", None}
         Adjustment for the number of tests.
     level : float
@@ -43,16 +46,20 @@ class PairsSignal:
     max_pairs : int
         Pairs kept at most, the best ones.
     min_observed : float
-        Share of a window's rows that must quote a coin; coins with less take no part.
+        Share of a window's rows that must quote an asset; assets with less take no part.
     field : {"price", "unrounded"}
         Prices that are scanned and watched.
 
     Notes
     -----
-    Prices are carried forward within the window, so that late listings alone shorten the sample of a pair. For each pair kept,
-    log y is regressed on log x, the residual's autoregression b and the slope of each leg's next return on the residual
-    (:class:`Spread`, ``adjustment``) are fitted on the window. A leg's expected return over h rows is
-    ``adjustment deviation (1 - b^h) / (1 - b)``; a coin's forecast is the mean over the pairs that it is part of.
+    Prices are carried forward within the window, so that only late listings shorten the sample of a
+    pair. For each pair kept, log y is regressed on log x; the residual's autoregression b and the
+    slope :math:`\alpha` of each leg's next return on the residual s (:class:`Spread`,
+    ``adjustment``) are fitted on the window. A leg's expected return over h rows is
+
+    .. math:: \alpha\, s\, (1 - b^h) / (1 - b) ,
+
+    and an asset's forecast is the mean over the pairs that it is part of.
 
     The window's last row is known: a forecast at t uses rows up to t.
     """
@@ -73,7 +80,9 @@ class PairsSignal:
     ) -> None:
         self.horizon = check_integer("horizon", horizon, at_least=1)
         self.scan_every = check_integer("scan_every", scan_every, at_least=1)
-        self.lags = lags if isinstance(lags, str) else check_integer("lags", lags, at_least=0, at_most=100)
+        self.lags = (
+            lags if isinstance(lags, str) else check_integer("lags", lags, at_least=0, at_most=100)
+        )
         if isinstance(lags, str):
             check_choice("lags", lags, ("aic", "bic"))
         self.max_lags = check_integer("max_lags", max_lags, at_least=0, at_most=100)
@@ -81,27 +90,13 @@ class PairsSignal:
         self.level = check_number("level", level, above=0.0, at_most=1.0)
         low, high = half_life
         if not 0.0 <= low <= high:
-            raise ParameterError(f"half_life must be (low, high) with 0 <= low <= high, in rows, got {half_life!r}")
+            raise ParameterError(
+                f"half_life must be (low, high) with 0 <= low <= high, in rows, got {half_life!r}"
+            )
         self.half_life = half_life
         self.max_pairs = check_integer("max_pairs", max_pairs, at_least=1)
         self.min_observed = check_number("min_observed", min_observed, above=0.0, at_most=1.0)
         self.field = check_choice("field", field, ("price", "unrounded"))
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the settings by name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change settings by name; they are checked as in the constructor."""
-        for name in params:
-            check_choice("parameter of PairsSignal", name, self.get_params())
-        self.__init__(**{**self.get_params(), **params})  # type: ignore[misc]
-        return self
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        shown = [f"{name}={value!r}" for name, value in self.get_params().items() if value != defaults[name].default]
-        return f"PairsSignal({', '.join(shown)})"
 
     @property
     def min_rows(self) -> int:
@@ -110,7 +105,18 @@ class PairsSignal:
         return max(2 * most + 4, 30)
 
     def fit(self, window: Panel) -> Self:
-        """Scan a window. Afterwards ``pairs_`` holds the tests of the pairs kept and ``scan_size_`` the number of tests made.
+        """Scan a window. Afterwards ``pairs_`` holds the tests of the pairs kept and ``scan_size_``
+        the number of tests made.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends at the row that forecasts may know.
+
+        Returns
+        -------
+        PairsSignal
+            Itself.
 
         Raises
         ------
@@ -119,26 +125,33 @@ class PairsSignal:
         """
         rows = len(window.rows)
         if rows < self.min_rows:
-            raise DataError(f"PairsSignal needs windows of at least {self.min_rows} rows to scan, got {rows}")
-        self.coins_ = window.coins
+            raise DataError(
+                f"PairsSignal needs windows of at least {self.min_rows} rows to scan, got {rows}"
+            )
+        self.assets_ = window.assets
         watched = np.flatnonzero(window.observed_array.mean(axis=0) >= self.min_observed)
         self.scan_size_ = 0
-        self._keep(None, watched, np.empty((rows, 0)))
+        self._fit_pairs(None, watched, np.empty((rows, 0)))
         if len(watched) >= 2:
             levels = np.log(window.last_known(self.field)[:, watched])
             overlap = max(self.min_rows, min(100, rows))
             scan = scan_pairs(levels, self.lags, self.max_lags, self.fdr, overlap)
             self.scan_size_ = int(scan.settings["tests"])
-            kept = scan.filter(pvalue_adjusted=self.level, half_life=self.half_life, one_direction=True)
-            self._keep(kept.head(self.max_pairs), watched, levels)
+            kept = scan.filter(
+                pvalue_adjusted=self.level, half_life=self.half_life, one_direction=True
+            )
+            self._fit_pairs(kept.head(self.max_pairs), watched, levels)
         return self
 
-    def _keep(self, scan: PairScan | None, watched: IntArray, levels: FloatArray) -> None:
+    def _fit_pairs(self, scan: PairScan | None, watched: IntArray, levels: FloatArray) -> None:
         """Fit what a forecast needs of each pair: relation, decay, and which leg moves."""
         table = (
             []
             if scan is None
-            else [_fitted(levels[:, y], levels[:, x], h) for y, x, h in zip(scan.y, scan.x, scan.hedge_ratio, strict=True)]
+            else [
+                _fitted(levels[:, y], levels[:, x], h)
+                for y, x, h in zip(scan.y, scan.x, scan.hedge_ratio, strict=True)
+            ]
         )
         found = np.array(table, dtype=np.float64).reshape(-1, 4)
         self._y = watched[scan.y] if scan is not None else np.empty(0, dtype=np.int64)
@@ -149,87 +162,120 @@ class PairsSignal:
             total = np.where(b < 1.0, (1.0 - b**self.horizon) / (1.0 - b), 0.0)
         self._gain_y, self._gain_x = move_y * total, move_x * total
         empty = pd.DataFrame(
-            columns=["y", "x", "hedge_ratio", "tau", "pvalue", "pvalue_adjusted", "lag", "half_life", "correlation"]
+            columns=[
+                "y",
+                "x",
+                "hedge_ratio",
+                "tau",
+                "pvalue",
+                "pvalue_adjusted",
+                "lag",
+                "half_life",
+                "correlation",
+            ]
         )
         self.pairs_ = empty if scan is None else scan.to_frame()
         if scan is not None:
-            self.pairs_["y"], self.pairs_["x"] = self.coins_.take(self._y), self.coins_.take(self._x)
-        self.failed_ = np.zeros(len(self.coins_), dtype=np.bool_)
+            self.pairs_["y"], self.pairs_["x"] = (
+                self.assets_.take(self._y),
+                self.assets_.take(self._x),
+            )
+        self.failed_ = np.zeros(len(self.assets_), dtype=np.bool_)
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the expected log return by coin over the horizon, from its last known price; NaN = in no pair.
+        """Return the expected log return by asset over the horizon, from its last known price.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends at the row that forecasts may know; of the assets that were fitted.
+
+        Returns
+        -------
+        Series
+            By asset; NaN for an asset in no pair.
 
         Raises
         ------
         ParameterError
             Before :meth:`fit`.
         DataError
-            A window of other coins.
+            A window of other assets.
         """
-        if not hasattr(self, "coins_"):
-            raise ParameterError("PairsSignal must be fitted before it predicts; call fit(window) first")
-        if not window.coins.equals(self.coins_):
-            raise DataError("PairsSignal predicts for the coins that it was fitted on; fit and predict on windows of one panel")
-        price = window.array(self.field)
-        last = np.full(price.shape[1], np.nan)
-        for column in np.union1d(self._y, self._x):
-            quoted = np.flatnonzero(~np.isnan(price[:, column]))
-            if len(quoted):
-                last[column] = price[quoted[-1], column]
-        return pd.Series(self._expected(np.log(last)[None])[0], index=window.coins, name="expected_return")
+        if not hasattr(self, "assets_"):
+            raise ParameterError(
+                "PairsSignal must be fitted before it predicts; call fit(window) first"
+            )
+        if not window.assets.equals(self.assets_):
+            raise DataError(
+                "PairsSignal predicts for the assets that it was fitted on; fit and predict on "
+                "windows of one panel"
+            )
+        last = np.full(len(self.assets_), np.nan)
+        used = np.union1d(self._y, self._x)
+        last[used] = last_known(window.array(self.field)[:, used], window.places)[-1]
+        return pd.Series(
+            self._expected(np.log(last)[None])[0], index=window.assets, name="expected_return"
+        )
 
     def _expected(self, levels: FloatArray) -> FloatArray:
-        """Forecasts from log prices, rows x coins: each coin's mean over its pairs."""
+        """Forecasts from log prices, rows x assets: each asset's mean over its pairs."""
         total, count = np.zeros(levels.shape), np.zeros(levels.shape)
         for pair in range(len(self._y)):
             y, x = self._y[pair], self._x[pair]
             deviation = levels[:, y] - self._hedge[pair] * levels[:, x] - self._mean[pair]
             known = ~np.isnan(deviation)
-            for coin, gain in ((y, self._gain_y[pair]), (x, self._gain_x[pair])):
-                total[known, coin] += gain * deviation[known]
-                count[known, coin] += 1.0
+            for asset, gain in ((y, self._gain_y[pair]), (x, self._gain_x[pair])):
+                total[known, asset] += gain * deviation[known]
+                count[known, asset] += 1.0
         return np.where(count > 0.0, total / np.maximum(count, 1.0), np.nan)
 
-    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
-        """Forecast from many rows at once; the answers are those of :meth:`fit` and :meth:`predict`, window by window.
+    def forecast_block(
+        self, panel: Panel, rows: IntArray, fits: IntArray, depth: int
+    ) -> tuple[FloatArray, BoolArray]:
+        """Forecast from many rows at once; the answers are those of :meth:`fit` and
+        :meth:`predict`, window by window.
 
         Parameters
         ----------
         panel : Panel
             All rows.
         rows, fits : (steps,)
-            Position of the last row of the window that is predicted from, and of that which is scanned.
+            Position of the last row of the window that is predicted from, and of that which is
+            scanned.
         depth : int
             Rows of a window.
 
         Returns
         -------
-        forecasts : (steps, coins)
+        forecasts : (steps, assets)
             NaN = no forecast.
-        failed : (steps, coins)
+        failed : (steps, assets)
             All False.
         """
         rows, fits = np.asarray(rows, dtype=np.int64), np.asarray(fits, dtype=np.int64)
         price = panel.array(self.field)
-        seen = np.where(np.isnan(price), -1, np.arange(len(price))[:, None])
-        np.maximum.accumulate(seen, axis=0, out=seen)
-        seen = seen[rows]
-        known = np.take_along_axis(price, np.maximum(seen, 0), axis=0).astype(np.float64)
-        known[(seen < 0) | (seen <= rows[:, None] - depth)] = np.nan
+        # a window of ``depth`` rows knows prices that are at most ``depth - 1`` rows old
+        known = last_known(price, np.arange(len(price)), max_age=depth - 1)[rows]
         levels = np.log(known)
         forecasts = np.full(levels.shape, np.nan)
-        stamps = panel.times
-        model = type(self)(**self.get_params())
+        model = self.clone()
         for fit in np.unique(fits):
-            model.fit(panel.window(stamps[fit], depth))
+            model.fit(panel.window(panel.times_array[fit], depth))
             part = fits == fit
             forecasts[part] = model._expected(levels[part])
         return forecasts, np.zeros(forecasts.shape, dtype=np.bool_)
 
     def walk(
-        self, panel: Panel, start: TimeLike | None = None, end: TimeLike | None = None, *, depth: int = 2016
+        self,
+        panel: Panel,
+        start: TimeLike | None = None,
+        end: TimeLike | None = None,
+        *,
+        depth: int = 2016,
     ) -> pd.DataFrame:
-        """Return the expected log returns at every row, with a scan at the first one and every ``scan_every`` rows after it.
+        """Return the expected log returns at every row, with a scan at the first one and every
+        ``scan_every`` rows after it.
 
         Parameters
         ----------
@@ -243,7 +289,7 @@ class PairsSignal:
         Returns
         -------
         DataFrame
-            Times x coins; row t is known at t, and forecasts the ``horizon`` rows after it.
+            Times x assets; row t is known at t, and forecasts the ``horizon`` rows after it.
 
         Raises
         ------
@@ -251,19 +297,32 @@ class PairsSignal:
             No row in between, or too few before ``start``.
         """
         depth = check_integer("depth", depth, at_least=self.min_rows)
-        stamps = panel.times
-        first = min(depth, len(stamps)) - 1 if start is None else int(stamps.searchsorted(_naive(start), side="left"))
-        last = len(stamps) if end is None else int(stamps.searchsorted(_naive(end), side="right"))
+        stamps = panel.times_array
+        first = (
+            min(depth, len(stamps)) - 1
+            if start is None
+            else int(np.searchsorted(stamps, as_stamp("start", start), side="left"))
+        )
+        last = (
+            len(stamps)
+            if end is None
+            else int(np.searchsorted(stamps, as_stamp("end", end), side="right"))
+        )
         if first >= last:
-            raise DataError(f"no row from {start} to {end}; the panel has rows from {stamps[0]} to {stamps[-1]}")
+            raise DataError(
+                f"no row from {start} to {end}; the panel has rows from {panel.times[0]} to "
+                f"{panel.times[-1]}"
+            )
         rows = np.arange(first, last, dtype=np.int64)
         fits = rows - (rows - first) % self.scan_every
         forecasts, _ = self.forecast_block(panel, rows, fits, depth)
-        return pd.DataFrame(forecasts, index=stamps[rows], columns=panel.coins)
+        return pd.DataFrame(forecasts, index=panel.times[rows], columns=panel.assets)
 
 
 def _fitted(y: FloatArray, x: FloatArray, hedge: float) -> tuple[float, float, float, float]:
-    """Mean of a spread, its autoregression, and how much of a deviation each leg takes back in the next row."""
+    """Mean of a spread, its autoregression, and how much of a deviation each leg takes back in the
+    next row.
+    """
     both = ~(np.isnan(y) | np.isnan(x))
     y, x = y[both], x[both]
     spread = y - hedge * x
@@ -271,8 +330,3 @@ def _fitted(y: FloatArray, x: FloatArray, hedge: float) -> tuple[float, float, f
     square = before @ before
     move_y, move_x = float(before @ np.diff(y) / square), float(before @ np.diff(x) / square)
     return float(spread.mean()), 1.0 + move_y - hedge * move_x, move_y, move_x
-
-
-def _naive(time: TimeLike) -> pd.Timestamp:
-    stamp = pd.Timestamp(time)
-    return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo is not None else stamp

@@ -1,4 +1,6 @@
-"""Selection: which coins can be used, why the others cannot, and the first quotes that are left out."""
+"""Selection: which assets can be used, why the others cannot, and the first quotes that are left
+out.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +9,26 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer, check_number, check_panel
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_integer, check_number, check_panel
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 
-__all__ = ["Selection", "select_coins"]
+__all__ = ["Selection", "select_assets"]
 
 
 class Selection(NamedTuple):
-    """What :func:`select_coins` returns; unpacks as ``panel, reasons``.
+    """What :func:`select_assets` returns; unpacks as ``panel, reasons``.
 
     Parameters
     ----------
     panel : Panel
-        The coins that stay.
+        The assets that stay.
     reasons : DataFrame
-        One row a coin of the original panel: ``kept``, ``reason`` (in words where it was left out, else empty), ``late`` and
-        ``ended`` (no quote in the first, or last, day), ``first``, ``last``, ``quotes``, ``coverage`` and ``stale`` (percent),
-        ``history`` (steps), and ``dropped`` (first quotes that were removed).
+        One row an asset of the original panel: ``kept``, ``reason`` (in words where it was left
+        out, else empty), ``late`` and ``ended`` (no quote in the first, or last, day), ``first``,
+        ``last``, ``quotes``, ``coverage`` and ``stale`` (percent), ``history`` (steps), and
+        ``dropped`` (first quotes that were removed).
     """
 
     panel: Panel
@@ -33,11 +36,11 @@ class Selection(NamedTuple):
 
     @property
     def left_out(self) -> pd.DataFrame:
-        """The rows of ``reasons`` of coins that were left out."""
+        """The rows of ``reasons`` of assets that were left out."""
         return self.reasons[~self.reasons["kept"]]
 
 
-def select_coins(
+def select_assets(
     panel: Panel,
     *,
     min_coverage: float = 0.0,
@@ -45,7 +48,8 @@ def select_coins(
     max_stale: float = 1.0,
     drop_first: int = 0,
 ) -> Selection:
-    """Leave out the coins that cannot be used, and say why; the defaults keep every coin with two quotes.
+    """Leave out the assets that cannot be used, and say why; the defaults keep every asset with two
+    quotes.
 
     ``drop_first`` comes first: what it removes counts nowhere.
 
@@ -54,15 +58,17 @@ def select_coins(
     panel : Panel
         Any panel. What is filled by an imputation does not count as a quote.
     min_coverage : float
-        Smallest share of the panel's rows, from the coin's first quote to the panel's end, at which it must be quoted;
-        in [0, 1]. A late listing does not count against a coin, an early end does.
+        Smallest share of the panel's rows, from the asset's first quote to the panel's end, at
+        which it must be quoted; in [0, 1]. A late listing does not count against an asset, an early
+        end does.
     min_history : int
         Smallest number of quotes.
     max_stale : float
         Largest share of quotes that may equal the one before, in [0, 1].
     drop_first : int
-        Number of first quotes of a coin *after its listing* that are removed (all fields): new listings trade thinly and
-        strangely at first. Coins that are quoted in the panel's first row were listed before and lose none.
+        Number of first quotes of an asset *after its listing* that are removed (all fields): new
+        listings trade thinly and strangely at first. Assets that are quoted in the panel's first
+        row were listed before and lose none.
 
     Returns
     -------
@@ -74,19 +80,22 @@ def select_coins(
     ParameterError
         A limit out of range.
     DataError
-        No coin is left; says how many each limit left out.
+        No asset is left; says how many each limit left out.
 
     Notes
     -----
-    Reasons, coverage and staleness look at the whole panel given: for a decision at t select on ``panel.window(t)``. A coin
-    that is not listed yet has no price and cannot be bought; one that ended keeps its last price in portfolios and is reported
+    Reasons, coverage and staleness look at the whole panel given: for a decision at t select on
+    ``panel.window(t)``. An asset
+    that is not listed yet has no price and cannot be bought; one that ended keeps its last price in
+    portfolios and is reported
     by ``ended``.
 
     Examples
     --------
-    >>> prices = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [None, None, 5.0]}, index=pd.date_range("2020", periods=3))
-    >>> kept, reasons = select_coins(Panel.from_frame(prices))
-    >>> list(kept.coins), reasons.loc["b", "reason"]
+    >>> days = pd.date_range("2020", periods=3)
+    >>> prices = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [None, None, 5.0]}, index=days)
+    >>> kept, reasons = select_assets(Panel.from_frame(prices))
+    >>> list(kept.assets), reasons.loc["b", "reason"]
     (['a'], '1 quote, at least 2 are wanted')
     """
     check_panel(panel)
@@ -99,7 +108,11 @@ def select_coins(
     begins = _first(observed)
     late = observed.any(axis=0) & (panel._stamps[begins] - panel._grid[0] >= day)
     listed = panel._rows[begins] > 0
-    lost: BoolArray = listed & observed & (np.cumsum(observed, axis=0) <= drop_first) if drop_first else np.zeros((1, 1), bool)
+    lost: BoolArray = (
+        listed & observed & (np.cumsum(observed, axis=0) <= drop_first)
+        if drop_first
+        else np.zeros((1, 1), bool)
+    )
     seen = observed & ~lost
     quotes = seen.sum(axis=0)
     some = quotes > 0
@@ -117,29 +130,40 @@ def select_coins(
             "quotes": quotes,
             "coverage": 100.0 * coverage,
             "stale": 100.0 * stale,
-            "history": np.where(some, (panel._stamps[last] - panel._stamps[first]) // panel._step + 1, 0),
+            "history": np.where(
+                some, (panel._stamps[last] - panel._stamps[first]) // panel._step + 1, 0
+            ),
             "dropped": lost.sum(axis=0),
         },
-        index=panel.coins,
+        index=panel.assets,
     )
     for column, (count, share, still) in enumerate(zip(quotes, coverage, stale, strict=True)):
         why = []
         if count < min_history:
-            why.append(f"{count} quote{'' if count == 1 else 's'}, at least {min_history} are wanted")
+            why.append(
+                f"{count} quote{'' if count == 1 else 's'}, at least {min_history} are wanted"
+            )
         if share < min_coverage:
             why.append(
-                f"quoted in {100 * share:.2f} % of the rows since its listing, at least {100 * min_coverage:g} % is wanted"
+                f"quoted in {100 * share:.2f} % of the rows since its listing, at least "
+                f"{100 * min_coverage:g} % is wanted"
             )
         if still > max_stale:
-            why.append(f"{100 * still:.2f} % of its quotes are unchanged, at most {100 * max_stale:g} % is wanted")
+            why.append(
+                f"{100 * still:.2f} % of its quotes are unchanged, at most {100 * max_stale:g} % "
+                "is wanted"
+            )
         if why:
             reasons.iloc[column, 0] = False
             reasons.iloc[column, 1] = "; ".join(why)
     if not reasons["kept"].any():
-        raise DataError(f"no coin is left of {len(reasons)}; the first is left out for: {reasons['reason'].iloc[0]}")
+        raise DataError(
+            f"no asset is left of {len(reasons)}; the first is left out for: "
+            f"{reasons['reason'].iloc[0]}"
+        )
     kept = panel if not drop_first or not lost.any() else _without(panel, lost)
-    coins = reasons.index[reasons["kept"]]
-    return Selection(kept if len(coins) == len(panel.coins) else kept.select(coins), reasons)
+    assets = reasons.index[reasons["kept"]]
+    return Selection(kept if len(assets) == len(panel.assets) else kept.select(assets), reasons)
 
 
 def _first(mask: BoolArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -148,7 +172,7 @@ def _first(mask: BoolArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def _stale(price: FloatArray, seen: BoolArray) -> FloatArray:
-    """Return the share of quotes that equal the one before, by coin; 0 with fewer than two."""
+    """Return the share of quotes that equal the one before, by asset; 0 with fewer than two."""
     before = np.full(price.shape[1], np.nan)
     same = np.zeros(price.shape[1], dtype=np.int64)
     for row in range(len(price)):
@@ -162,9 +186,16 @@ def _stale(price: FloatArray, seen: BoolArray) -> FloatArray:
 
 def _without(panel: Panel, lost: BoolArray) -> Panel:
     """Return the panel without some of its cells, and without the rows in which nothing is left."""
-    arrays = {name: np.where(lost, np.nan, panel.array(name)).astype(panel.array(name).dtype) for name in panel.fields}
+    arrays = {
+        name: np.where(lost, np.nan, panel.array(name)).astype(panel.array(name).dtype)
+        for name in panel.fields
+    }
     some = ~np.isnan(arrays["price"]).all(axis=1)
     if not some.any():
         raise DataError("drop_first removes every quote of the panel; give a smaller number")
     observed = None if panel._observed is None else (panel._observed & ~lost)[some]
-    return panel.with_arrays({name: values[some] for name, values in arrays.items()}, rows=panel._rows[some], observed=observed)
+    return panel.with_arrays(
+        {name: values[some] for name, values in arrays.items()},
+        rows=panel._rows[some],
+        observed=observed,
+    )

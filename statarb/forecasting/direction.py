@@ -1,4 +1,4 @@
-"""Which way the quote goes: small networks that correct the odds of a linear forecast."""
+"""Direction classifier: small networks that correct the log odds of a linear forecast."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
-from statarb.forecasting._networks import Networks, train_networks
-from statarb.forecasting.innovations import InnovationRidge, second_pass
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray, IntArray
+from statarb.forecasting._engine.networks import Networks, train_networks
+from statarb.forecasting.base import register
+from statarb.forecasting.innovations import HannanRissanenRidge, second_pass
 from statarb.forecasting.lags import Design
 from statarb.forecasting.learned import DIGITS, moves_of_quotes
-from statarb.forecasting.linear import FactorRidge
+from statarb.forecasting.linear import ReducedRankRidge
 
 __all__ = ["StackedDirection"]
 
 _LARGEST_ODDS = 4.0
-"""Log odds that the linear forecast gives at most: one forecast of many standard deviations is no certainty."""
+"""Largest log odds of the linear forecast: one forecast of many standard deviations is no
+certainty.
+"""
 
 _STRETCH = 48
 _LEAST_SHARE, _MOST_BEFORE = 5, 300
@@ -28,7 +31,9 @@ _LEAST_SHARE, _MOST_BEFORE = 5, 300
 
 @dataclasses.dataclass(frozen=True)
 class _Stack:
-    """A trained model: linear coefficients of both passes, log odds a unit of the linear forecast, and networks."""
+    """Trained model: linear coefficients of both passes, log odds per unit of the linear forecast,
+    and networks.
+    """
 
     first: tuple[FloatArray, FloatArray]
     second: tuple[FloatArray, FloatArray]
@@ -36,33 +41,42 @@ class _Stack:
     networks: Networks
 
 
-class StackedDirection(InnovationRidge):
-    """Which way the quote goes, from a linear forecast and a bag of small networks that correct it.
+@register("stacked_direction")
+class StackedDirection(HannanRissanenRidge):
+    """Direction of the quote's next move, from a linear forecast and a bag of small networks that
+    correct it.
 
-    The linear forecast of :class:`InnovationRidge`, with the distance of the unrounded price from the quote, times one number
-    for all coins gives the log odds of a rise to start from. Networks with one hidden layer and one output a coin are trained
-    on what it misses, by the logistic loss over quotes that moved; the mean of the bag is added.
+    The linear forecast of :class:`HannanRissanenRidge`, with the distance of the unrounded price
+    from the quote, times one number for all assets gives the log odds of a rise to start from.
+    Networks with one hidden layer and one output per asset are trained on its errors, by the
+    logistic loss over quotes that moved; the mean of the bag is added.
 
-    In training, the odds to start from are those of linear forecasts made in order of time, each stretch of the window from
-    coefficients of the rows before it: the networks correct a forecast as wrong as it will be tomorrow.
+    In training, the odds to start from are those of linear forecasts made in order of time, each
+    stretch of the window from coefficients of the rows before it: the networks see the errors of
+    genuine forecasts.
 
     Parameters
     ----------
     networks, hidden, epochs, decay : int, int, int, float
-        Networks in the bag, units of their hidden layer, passes over the training rows, weight decay.
+        Networks in the bag, units of their hidden layer, passes over the training rows, weight
+        decay.
     seed : int
         Of all that is drawn.
-    scale_rows, rank, alpha, own_alpha, rest_alpha, lags, horizon, clip, leaders, field, fields, scale_field, skip_stale
-        As for :class:`InnovationRidge`.
+    scale_rows, rank, alpha, own_alpha, rest_alpha
+        As for :class:`HannanRissanenRidge`.
+    lags, horizon, clip, leaders, field, fields, scale_field, skip_stale
+        As for :class:`HannanRissanenRidge`.
 
     Notes
     -----
-    The answer is the expected sign of the quote's move, 2 p - 1, times the usual size of a move: use it for directions
-    (``DirectionShaped(forecaster, direction=StackedDirection())``), and a ridge for prices. Where no quote of the window moved,
-    or all went one way, the last value stands in, and is counted.
+    The answer is the expected sign of the quote's move, 2 p - 1, times the usual size of a move:
+    use it for directions (``DirectionShaped(forecaster, direction=StackedDirection())``), and a
+    ridge for prices. Where no quote of the window moved, or all moved in one direction, the
+    forecast is the last value, and is counted as such.
 
-    Stacking: D. H. Wolpert (1992), Neural Networks 5, 241-259. Mean of networks that differ by their seed: L. K. Hansen,
-    P. Salamon (1990), IEEE Transactions on Pattern Analysis and Machine Intelligence 12, 993-1001.
+    Stacking: D. H. Wolpert (1992), Neural Networks 5, 241-259. Mean of networks that differ by
+    their seed: L. K. Hansen, P. Salamon (1990), IEEE Transactions on Pattern Analysis and Machine
+    Intelligence 12, 993-1001.
     """
 
     refit_every = 48
@@ -97,22 +111,26 @@ class StackedDirection(InnovationRidge):
         self.seed = check_integer("seed", seed, at_least=0)
 
     def _train(self, design: Design, rows: IntArray) -> tuple[Any, BoolArray]:
-        coins = design.target.shape[1]
+        assets = design.target.shape[1]
         (first, second), _ = super()._train(design, rows)
         later = second_pass(design, first)
         rows, linear = self._in_order_of_time(design, rows)
         moved = moves_of_quotes(design, rows, self.horizon)
         if not (moved > 0.0).any() or not (moved < 0.0).any():
-            return None, np.ones(coins, dtype=np.bool_)
+            return None, np.ones(assets, dtype=np.bool_)
         away = linear + _gap(design, rows)
         slope = _log_odds(away[moved != 0.0], moved[moved != 0.0])
         start = np.clip(slope * away, -_LARGEST_ODDS, _LARGEST_ODDS)
         inputs = np.round(later.shared[rows], DIGITS)
-        networks = train_networks(inputs, start, moved, self.networks, self.hidden, self.epochs, self.decay, self.seed)
-        return _Stack(first, second, slope, networks), np.zeros(coins, dtype=np.bool_)
+        networks = train_networks(
+            inputs, start, moved, self.networks, self.hidden, self.epochs, self.decay, self.seed
+        )
+        return _Stack(first, second, slope, networks), np.zeros(assets, dtype=np.bool_)
 
     def _in_order_of_time(self, design: Design, rows: IntArray) -> tuple[IntArray, FloatArray]:
-        """Rows but the first ones, and their scaled linear forecasts, each from coefficients of rows before it alone."""
+        """Rows but the first ones, and their scaled linear forecasts, each from coefficients of
+        rows before it alone.
+        """
         begin = min(max(len(rows) // _LEAST_SHARE, 1), _MOST_BEFORE)
         parts = [np.zeros((0, design.target.shape[1]))]
         for low in range(begin, len(rows), _STRETCH):
@@ -127,12 +145,14 @@ class StackedDirection(InnovationRidge):
         low = max(int(rows.min()) - self._reach, 0)
         part, asked = design.part(low, int(rows.max()) + 1), rows - low
         later = second_pass(part, model.first)
-        linear = FactorRidge.scaled_forecasts(later, asked, *model.second)
+        linear = ReducedRankRidge.scaled_forecasts(later, asked, *model.second)
         start = np.clip(model.slope * (linear + _gap(part, asked)), -_LARGEST_ODDS, _LARGEST_ODDS)
         odds = start + model.networks.predict(np.round(later.shared[asked], DIGITS))
         return np.asarray(np.tanh(0.5 * odds), dtype=np.float64)
 
-    def _returns(self, model: Any, failed: BoolArray, design: Design, rows: IntArray, gap: FloatArray) -> FloatArray:
+    def _returns(
+        self, model: Any, failed: BoolArray, design: Design, rows: IntArray, gap: FloatArray
+    ) -> FloatArray:
         # A direction is one of the quote: it does not start from the unrounded price.
         return super()._returns(model, failed, design, rows, np.where(np.isnan(gap), np.nan, 0.0))
 
@@ -140,11 +160,19 @@ class StackedDirection(InnovationRidge):
 def _gap(design: Design, rows: IntArray) -> FloatArray:
     """Distance of the unrounded price from the quote, in units of the scale; within 9."""
     scale = design.scale[rows]
-    return np.clip(np.where(scale > 0.0, np.nan_to_num(design.gap[rows]) / np.where(scale > 0.0, scale, 1.0), 0.0), -9.0, 9.0)
+    return np.clip(
+        np.where(
+            scale > 0.0, np.nan_to_num(design.gap[rows]) / np.where(scale > 0.0, scale, 1.0), 0.0
+        ),
+        -9.0,
+        9.0,
+    )
 
 
 def _log_odds(away: FloatArray, moved: FloatArray) -> float:
-    """Log odds of a rise a unit of forecast: logistic regression without a constant, by Newton's method."""
+    """Log odds of a rise per unit of forecast: logistic regression without a constant, by Newton's
+    method.
+    """
     signed = np.clip(away, -9.0, 9.0) * moved
     squares = signed * signed
     slope = 0.0

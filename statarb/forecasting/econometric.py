@@ -1,28 +1,25 @@
-"""Econometric forecasters: autoregression, ARIMA, exponential smoothing, vector autoregression, error correction."""
+"""Econometric forecasters: autoregression, ARIMA, exponential smoothing, vector autoregression."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import varies
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import CARRY, carried, known_prices, moves, quote_gap
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.base import BaseForecaster, register
+from statarb.forecasting.features import CARRY, moves, quote_gap
 
-__all__ = ["Arima", "Autoregression", "ErrorCorrection", "ExponentialSmoothing", "VectorAutoregression"]
-
-_LARGEST_GROUP = 12
-"""Johansen's critical values are tabulated for so many series."""
+__all__ = ["Arima", "Autoregression", "ExponentialSmoothing", "VectorAutoregression"]
 
 _SCALE_ROWS = 72
 _FIRST = CARRY + _SCALE_ROWS - 1
@@ -30,7 +27,9 @@ _FIRST = CARRY + _SCALE_ROWS - 1
 
 
 class ReturnModel(BaseForecaster):
-    """Base: a model of log returns, cut at ``clip`` times their recent size, that forecasts the next ones from them."""
+    """Base: a model of log returns, cut at ``clip`` times their recent size, that forecasts the
+    next ones from them.
+    """
 
     horizon: int
     clip: float | None
@@ -40,29 +39,66 @@ class ReturnModel(BaseForecaster):
     def fit(self, window: Panel) -> Self:
         """Estimate the model on the window.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
             Fewer rows than :attr:`min_rows`.
         """
         self._require_rows(len(window.times))
-        self.coins_ = window.coins
+        self.assets_ = window.assets
         self._fit_returns(self._returns(window)[_FIRST:])
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return expected log returns over the horizon, from the last quoted price of each coin."""
+        """Return expected log returns over the horizon, from the last quoted price of each
+        asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         self._require_rows(len(window.times))
         answer = self._forecast(self._returns(window)[_FIRST:]) + quote_gap(window, self.field)[-1]
         return self._series(window, np.where(self.failed_, 0.0, answer))
 
-    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
-        """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
+    def forecast_block(
+        self, panel: Panel, rows: IntArray, fits: IntArray, depth: int
+    ) -> tuple[FloatArray, BoolArray]:
+        """Forecast a stretch of rows at once; see
+        :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
+        """
         self._require_rows(min(depth, int(fits[0]) + 1))
         returns = self._returns(panel)
         gap = quote_gap(panel, self.field, depth)
-        forecasts = np.empty((len(rows), len(panel.coins)))
+        forecasts = np.empty((len(rows), len(panel.assets)))
         failed = np.zeros(forecasts.shape, dtype=np.bool_)
         fitted = -1
         for step, (row, fit) in enumerate(zip(rows, fits, strict=True)):
@@ -92,8 +128,9 @@ class ReturnModel(BaseForecaster):
         raise NotImplementedError
 
 
+@register("ar")
 class Autoregression(ReturnModel):
-    """Every coin's next return from its own last ones: AR(p) with a constant, by least squares.
+    """Every asset's next return from its own last ones: AR(p) with a constant, by least squares.
 
     Parameters
     ----------
@@ -102,17 +139,19 @@ class Autoregression(ReturnModel):
     horizon : int
         Rows ahead; the answer is the sum of their expected returns.
     clip : float or None
-        Largest return, in units of the coin's recent size.
+        Largest return, in units of the asset's recent size.
     field : {"unrounded", "price"}
         Price whose returns are used.
 
     Attributes
     ----------
-    coef_ : (1 + lags, coins) array
+    coef_ : (1 + lags, assets) array
         Constant, then lag 1 to p.
     """
 
-    def __init__(self, lags: int = 2, horizon: int = 1, clip: float | None = 3.0, field: str = "unrounded") -> None:
+    def __init__(
+        self, lags: int = 2, horizon: int = 1, clip: float | None = 3.0, field: str = "unrounded"
+    ) -> None:
         self.lags = check_integer("lags", lags, at_least=1)
         self.horizon = check_integer("horizon", horizon, at_least=1)
         self.clip = None if clip is None else check_number("clip", clip, above=0.0)
@@ -124,12 +163,14 @@ class Autoregression(ReturnModel):
         return _FIRST + 3 * self.lags + 4
 
     def _estimate(self, returns: FloatArray) -> None:
-        rows, coins = returns.shape
-        self.coef_ = np.zeros((1 + self.lags, coins))
-        for coin in range(coins):
-            past = [returns[self.lags - lag : rows - lag, coin] for lag in range(1, self.lags + 1)]
+        rows, assets = returns.shape
+        self.coef_ = np.zeros((1 + self.lags, assets))
+        for asset in range(assets):
+            past = [returns[self.lags - lag : rows - lag, asset] for lag in range(1, self.lags + 1)]
             design = np.column_stack([np.ones(rows - self.lags), *past])
-            self.coef_[:, coin] = np.linalg.lstsq(design, returns[self.lags :, coin], rcond=None)[0]
+            self.coef_[:, asset] = np.linalg.lstsq(design, returns[self.lags :, asset], rcond=None)[
+                0
+            ]
 
     def _forecast(self, returns: FloatArray) -> FloatArray:
         past = list(returns[-self.lags :][::-1])
@@ -141,11 +182,12 @@ class Autoregression(ReturnModel):
         return total
 
 
+@register("arima")
 class Arima(ReturnModel):
-    """Every coin's log price as ARIMA(p, 1, q) with drift, the order chosen by AIC.
+    """Every asset's log price as ARIMA(p, 1, q) with drift, the order chosen by AIC.
 
-    Estimated by exact maximum likelihood with statsmodels; forecast by the model's own recursion, so that a newer window needs
-    no new estimate.
+    Estimated by exact maximum likelihood with statsmodels; forecast by the model's own recursion,
+    so that a newer window needs no new estimate.
 
     Parameters
     ----------
@@ -157,12 +199,13 @@ class Arima(ReturnModel):
     Attributes
     ----------
     orders_ : list of (p, q) or None
-        Order of each coin; ``None`` where no order converged: the last value stands in, and is counted.
+        Order of each asset; ``None`` where no order converged: the forecast is the last value, and
+        is counted as such.
 
     Notes
     -----
-    H. Akaike (1974), IEEE Transactions on Automatic Control 19, 716-723. The drift is the mean return; orders are compared on
-    returns without it, at equal numbers of observations.
+    H. Akaike (1974), IEEE Transactions on Automatic Control 19, 716-723. The drift is the mean
+    return; orders are compared on returns without it, at equal numbers of observations.
     """
 
     def __init__(
@@ -188,46 +231,50 @@ class Arima(ReturnModel):
         return _FIRST + 20 + 3 * max(p + q for p, q in self.orders)
 
     def _estimate(self, returns: FloatArray) -> None:
-        coins = returns.shape[1]
+        assets = returns.shape[1]
         self.mean_ = returns.mean(axis=0)
-        self.orders_: list[tuple[int, int] | None] = [None] * coins
-        self.ar_: list[FloatArray] = [np.zeros(0)] * coins
-        self.ma_: list[FloatArray] = [np.zeros(0)] * coins
-        for coin in range(coins):
-            values = returns[:, coin] - self.mean_[coin]
+        self.orders_: list[tuple[int, int] | None] = [None] * assets
+        self.ar_: list[FloatArray] = [np.zeros(0)] * assets
+        self.ma_: list[FloatArray] = [np.zeros(0)] * assets
+        moving = varies(returns, scale=1.0)
+        for asset in range(assets):
+            values = returns[:, asset] - self.mean_[asset]
             size = values.std()
-            if size <= 1e-12:
-                # A price that stands still needs no model.
-                self.orders_[coin] = (0, 0)
+            if not moving[asset]:
+                # A price that does not change needs no model.
+                self.orders_[asset] = (0, 0)
                 continue
             best = np.inf
             for p, q in self.orders:
                 fitted = _arma(values / size, p, q)
                 if fitted is not None and fitted[0] < best:
-                    best, self.ar_[coin], self.ma_[coin] = fitted
-                    self.orders_[coin] = (p, q)
+                    best, self.ar_[asset], self.ma_[asset] = fitted
+                    self.orders_[asset] = (p, q)
         self.failed_ = np.array([order is None for order in self.orders_])
 
     def _forecast(self, returns: FloatArray) -> FloatArray:
         total = np.zeros(returns.shape[1])
-        for coin in range(returns.shape[1]):
-            ar, ma = self.ar_[coin], self.ma_[coin]
-            values = returns[:, coin] - self.mean_[coin]
+        for asset in range(returns.shape[1]):
+            ar, ma = self.ar_[asset], self.ma_[asset]
+            values = returns[:, asset] - self.mean_[asset]
             shocks = lfilter(np.append(1.0, -ar), np.append(1.0, ma), values)
             past, noise = list(values[::-1][: len(ar)]), list(shocks[::-1][: len(ma)])
             for _ in range(self.horizon):
                 ahead = float(np.dot(ar, past[: len(ar)]) + np.dot(ma, noise[: len(ma)]))
                 past, noise = [ahead, *past], [0.0, *noise]
-                total[coin] += ahead + self.mean_[coin]
+                total[asset] += ahead + self.mean_[asset]
         return total
 
 
 def _arma(values: FloatArray, p: int, q: int) -> tuple[float, FloatArray, FloatArray] | None:
-    """Fit ARMA(p, q) without a constant; return AIC, AR and MA coefficients, or None where it does not converge."""
+    """Fit ARMA(p, q) without a constant; return AIC, AR and MA coefficients, or None where it does
+    not converge.
+    """
     from statsmodels.tsa.arima.model import ARIMA
 
     with warnings.catch_warnings():
-        # Starting values outside the unit circle and failures to converge are answered below, by the result itself.
+        # Starting values outside the unit circle and failures to converge are answered below, by
+        # the result itself.
         warnings.simplefilter("ignore")
         try:
             result = ARIMA(values, order=(p, 0, q), trend="n").fit(method_kwargs={"disp": 0})
@@ -238,31 +285,46 @@ def _arma(values: FloatArray, p: int, q: int) -> tuple[float, FloatArray, FloatA
     return float(result.aic), np.asarray(result.arparams), np.asarray(result.maparams)
 
 
+@register("exponential_smoothing")
 class ExponentialSmoothing(ReturnModel):
-    """Every coin's log price by simple exponential smoothing; the price is expected to move to the smoothed level.
+    r"""Every asset's log price by simple exponential smoothing; the price is expected to return to
+    the smoothed level.
 
     Parameters
     ----------
     smoothing : float, optional
-        Weight of the newest price, in (0, 2); by default the one with the least sum of squared one-step errors in the window.
-        Above 1 the forecast goes on in the direction of the last move: prices that lag the market ask for it.
+        Weight of the newest price, in (0, 2); by default the one with the least sum of squared
+        one-step errors in the window. Above 1 the forecast continues in the direction of the last
+        move, as prices that lag the market do.
     horizon, clip, field
         As for :class:`Autoregression`.
 
     Attributes
     ----------
-    smoothing_ : (coins,) array
+    smoothing_ : (assets,) array
 
     Notes
     -----
-    In terms of returns: shock e_t = r_t + (1 - a) e_{t-1}, expected return -(1 - a) e_t, for every horizon alike. The range in
-    which the errors are invertible is 0 < a < 2 (R. Hyndman et al. 2008, Forecasting with Exponential Smoothing, ch. 10).
+    In terms of returns, for every horizon alike:
+
+    .. math:: e_t = r_t + (1 - a) e_{t-1}, \qquad E_t r_{t+1} = -(1 - a) e_t
+
+    The range in which the errors are invertible is 0 < a < 2 (R. Hyndman et al. 2008, Forecasting
+    with Exponential Smoothing, ch. 10).
     """
 
     def __init__(
-        self, smoothing: float | None = None, horizon: int = 1, clip: float | None = 3.0, field: str = "unrounded"
+        self,
+        smoothing: float | None = None,
+        horizon: int = 1,
+        clip: float | None = 3.0,
+        field: str = "unrounded",
     ) -> None:
-        self.smoothing = None if smoothing is None else check_number("smoothing", smoothing, above=0.0, below=2.0)
+        self.smoothing = (
+            None
+            if smoothing is None
+            else check_number("smoothing", smoothing, above=0.0, below=2.0)
+        )
         self.horizon = check_integer("horizon", horizon, at_least=1)
         self.clip = None if clip is None else check_number("clip", clip, above=0.0)
         self.field = check_choice("field", field, ("unrounded", "price"))
@@ -273,19 +335,27 @@ class ExponentialSmoothing(ReturnModel):
         return _FIRST + 10
 
     def _estimate(self, returns: FloatArray) -> None:
-        coins = returns.shape[1]
-        self.smoothing_ = np.ones(coins) if self.smoothing is None else np.full(coins, self.smoothing)
-        for coin in range(coins):
-            size = returns[:, coin].std()
-            if self.smoothing is not None or size <= 1e-12:
+        assets = returns.shape[1]
+        self.smoothing_ = (
+            np.ones(assets) if self.smoothing is None else np.full(assets, self.smoothing)
+        )
+        moving = varies(returns, scale=1.0)
+        for asset in range(assets):
+            size = returns[:, asset].std()
+            if self.smoothing is not None or not moving[asset]:
                 continue
-            values = returns[:, coin] / size
-            found = minimize_scalar(_smoothing_error, bounds=(1e-3, 1.999), args=(values,), method="bounded")
-            self.failed_[coin] = not found.success
-            self.smoothing_[coin] = found.x
+            values = returns[:, asset] / size
+            found = minimize_scalar(
+                _smoothing_error, bounds=(1e-3, 1.999), args=(values,), method="bounded"
+            )
+            self.failed_[asset] = not found.success
+            self.smoothing_[asset] = found.x
 
     def _forecast(self, returns: FloatArray) -> FloatArray:
-        shocks = [lfilter([1.0], [1.0, a - 1.0], returns[:, coin])[-1] for coin, a in enumerate(self.smoothing_)]
+        shocks = [
+            lfilter([1.0], [1.0, a - 1.0], returns[:, asset])[-1]
+            for asset, a in enumerate(self.smoothing_)
+        ]
         return np.asarray((self.smoothing_ - 1.0) * np.array(shocks), dtype=np.float64)
 
 
@@ -294,8 +364,10 @@ def _smoothing_error(smoothing: float, values: FloatArray) -> float:
     return float(np.mean(shocks**2))
 
 
+@register("var")
 class VectorAutoregression(ReturnModel):
-    """Every coin's next return from the last ones of all coins: VAR(p) with a constant, by least squares, p by AIC.
+    r"""Every asset's next return from the last ones of all assets: VAR(p) with a constant, by least
+    squares, p by AIC.
 
     Parameters
     ----------
@@ -307,16 +379,24 @@ class VectorAutoregression(ReturnModel):
     Attributes
     ----------
     order_ : int
-    coef_ : (1 + order * coins, coins) array
-        Constant, then lag 1 of all coins, lag 2, ...
+    coef_ : (1 + order * assets, assets) array
+        Constant, then lag 1 of all assets, lag 2, ...
 
     Notes
     -----
-    H. Luetkepohl (2005), New Introduction to Multiple Time Series Analysis, section 4.3: AIC(p) = ln det S(p) + 2 p k^2 / n,
-    all orders on the same observations.
+    H. Luetkepohl (2005), New Introduction to Multiple Time Series Analysis, section 4.3; all orders
+    on the same n observations of k assets:
+
+    .. math:: \mathit{AIC}(p) = \ln\det\hat\Sigma(p) + 2 p k^2 / n
     """
 
-    def __init__(self, max_lags: int = 2, horizon: int = 1, clip: float | None = 3.0, field: str = "unrounded") -> None:
+    def __init__(
+        self,
+        max_lags: int = 2,
+        horizon: int = 1,
+        clip: float | None = 3.0,
+        field: str = "unrounded",
+    ) -> None:
         self.max_lags = check_integer("max_lags", max_lags, at_least=1)
         self.horizon = check_integer("horizon", horizon, at_least=1)
         self.clip = None if clip is None else check_number("clip", clip, above=0.0)
@@ -328,14 +408,14 @@ class VectorAutoregression(ReturnModel):
         return _FIRST + 3 * self.max_lags + 10
 
     def _estimate(self, returns: FloatArray) -> None:
-        rows, coins = returns.shape
-        if rows - self.max_lags <= 2 * (1 + self.max_lags * coins):
+        rows, assets = returns.shape
+        if rows - self.max_lags <= 2 * (1 + self.max_lags * assets):
             raise DataError(
-                f"VectorAutoregression of {coins} coins and {self.max_lags} lags needs windows of more than "
-                f"{2 * (1 + self.max_lags * coins) + self.max_lags + _FIRST} rows, got {rows + _FIRST}; "
-                "use fewer coins or lags, or CrossAssetRidge"
+                f"VectorAutoregression of {assets} assets and {self.max_lags} lags needs windows "
+                f"of more than {2 * (1 + self.max_lags * assets) + self.max_lags + _FIRST} rows, "
+                f"got {rows + _FIRST}; use fewer assets or lags, or CrossAssetRidge"
             )
-        moving = returns.std(axis=0) > 1e-12
+        moving = varies(returns, scale=1.0)
         values = returns[self.max_lags :]
         best = np.inf
         for order in range(1, self.max_lags + 1):
@@ -344,7 +424,7 @@ class VectorAutoregression(ReturnModel):
             coef = np.linalg.lstsq(design, values, rcond=None)[0]
             rest = (values - design @ coef)[:, moving]
             _, size = np.linalg.slogdet(rest.T @ rest / len(values))
-            criterion = size + 2.0 * order * coins**2 / len(values)
+            criterion = size + 2.0 * order * assets**2 / len(values)
             if criterion < best:
                 best, self.order_, self.coef_ = criterion, order, coef
 
@@ -356,129 +436,3 @@ class VectorAutoregression(ReturnModel):
             total += ahead
             past = [ahead, *past[:-1]]
         return total
-
-
-class ErrorCorrection(BaseForecaster):
-    """A cointegrated group by a vector error correction model: its prices return to what binds them.
-
-    Estimated with statsmodels (maximum likelihood, constant inside the relations). Coins outside the group are expected to stay
-    as they are.
-
-    Parameters
-    ----------
-    group : sequence of coin ids, optional
-        At most 12 coins. By default all coins of a panel of at most 12, else the first six of :data:`LEADERS` that it has.
-    rank : int, optional
-        Number of relations; by default by Johansen's trace test at 5 %. Rank 0 leaves an autoregression of returns.
-    lags : int
-        Lags of returns.
-    horizon, field
-        As for :class:`Autoregression`.
-
-    Attributes
-    ----------
-    rank_ : int
-
-    Notes
-    -----
-    S. Johansen (1995), Likelihood-Based Inference in Cointegrated Vector Autoregressive Models.
-    """
-
-    refit_every = 288
-
-    def __init__(
-        self,
-        group: Sequence[Hashable] | None = None,
-        rank: int | None = None,
-        lags: int = 1,
-        horizon: int = 1,
-        field: str = "unrounded",
-    ) -> None:
-        if group is not None and not 2 <= len(group) <= _LARGEST_GROUP:
-            raise ParameterError(f"group must name from 2 to {_LARGEST_GROUP} coins, got {len(group)}")
-        self.group = group
-        self.rank = None if rank is None else check_integer("rank", rank, at_least=0)
-        self.lags = check_integer("lags", lags, at_least=1)
-        self.horizon = check_integer("horizon", horizon, at_least=1)
-        self.field = check_choice("field", field, ("unrounded", "price"))
-
-    @property
-    def min_rows(self) -> int:
-        """Rows that a window must have at least."""
-        return 60 + self.lags
-
-    def fit(self, window: Panel) -> Self:
-        """Estimate the model on the group's log prices, holes filled with the last price.
-
-        Raises
-        ------
-        DataError
-            Fewer rows than :attr:`min_rows`.
-        ParameterError
-            A coin of the group that the panel does not have.
-        """
-        from statsmodels.tsa.vector_ar.vecm import VECM, select_coint_rank
-
-        self._require_rows(len(window.times))
-        self.coins_ = window.coins
-        self.failed_ = np.zeros(len(window.coins), dtype=np.bool_)
-        logs = self._logs(window)
-        columns = self._columns(window)
-        # A coin that was listed inside the window, or that stands still, binds nothing.
-        columns = columns[np.isfinite(logs[:, columns]).all(axis=0) & (np.ptp(logs[:, columns], axis=0) > 1e-9)]
-        self.columns_ = columns
-        self.rank_ = 0
-        if len(columns) < 2:
-            self.columns_ = columns[:0]
-            return self
-        values = logs[:, columns]
-        try:
-            rank = self.rank
-            if rank is None:
-                rank = int(select_coint_rank(values, 0, self.lags, method="trace", signif=0.05).rank)
-            self.rank_ = min(rank, len(columns) - 1)
-            fitted = VECM(values, k_ar_diff=self.lags, coint_rank=self.rank_, deterministic="ci").fit()
-            self._keep(fitted)
-        except np.linalg.LinAlgError:
-            # Collinear prices: nothing can be estimated, the last value stands in and is counted.
-            self.failed_[columns] = True
-            self.columns_ = columns[:0]
-        return self
-
-    def predict(self, window: Panel) -> pd.Series:
-        """Return expected log returns over the horizon, from the last quoted price of each coin."""
-        self._require_fitted(window)
-        logs = self._logs(window)
-        quoted = np.log(known_prices(window)[-1])
-        answer = np.zeros(len(window.coins))
-        if len(self.columns_):
-            values = logs[-self.lags - 1 :, self.columns_]
-            level, changes = values[-1], list(np.diff(values, axis=0)[::-1])
-            for _ in range(self.horizon):
-                error = self.beta_.T @ level + self.constant_
-                ahead = self.alpha_ @ error + self.gamma_ @ np.concatenate(changes)
-                level, changes = level + ahead, [ahead, *changes[:-1]]
-            answer[self.columns_] = level - quoted[self.columns_]
-        return self._series(window, answer)
-
-    def _keep(self, fitted: Any) -> None:
-        self.alpha_ = np.asarray(fitted.alpha, dtype=np.float64)
-        self.beta_ = np.asarray(fitted.beta, dtype=np.float64)
-        self.gamma_ = np.asarray(fitted.gamma, dtype=np.float64)
-        self.constant_ = np.asarray(fitted.const_coint, dtype=np.float64).ravel()
-        if not all(np.isfinite(part).all() for part in (self.alpha_, self.beta_, self.gamma_, self.constant_)):
-            raise np.linalg.LinAlgError("the error correction model has no finite estimate")
-
-    def _logs(self, window: Panel) -> FloatArray:
-        price = np.asarray(window.array("price"), dtype=np.float64)
-        fine = np.asarray(window.array(self.field), dtype=np.float64)
-        return carried(np.log(np.where(np.isnan(fine) | np.isnan(price), price, fine)))
-
-    def _columns(self, window: Panel) -> np.ndarray[Any, np.dtype[np.int64]]:
-        if self.group is not None:
-            return window.columns_of(list(self.group))
-        if len(window.coins) <= _LARGEST_GROUP:
-            return np.arange(len(window.coins), dtype=np.int64)
-        named = window.coins.get_indexer(pd.Index(LEADERS))
-        named = named[named >= 0][:6]
-        return named.astype(np.int64) if len(named) > 1 else np.arange(6, dtype=np.int64)

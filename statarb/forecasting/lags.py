@@ -1,4 +1,4 @@
-"""What forecasters on lagged returns share: their parameters, their features and targets, and where a forecast starts."""
+"""Base of the forecasters on lagged returns: parameters, features and targets."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
-from statarb.errors import ParameterError
-from statarb.forecasting._rolling import ANCHOR
+from statarb.forecasting._engine.rolling import ANCHOR, Rows, Span
 from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import CARRY, check_fields, lagged, moves, quote_gap, standardised_field
-
-__all__ = ["LEADERS", "Design", "LagForecaster"]
-
-LEADERS = (
-    *(1442, 1445, 1456, 1446, 1453, 1477, 1452, 1443, 1457, 1451),
-    *(1460, 1448, 1454, 1447, 1449, 1444, 1450, 1474, 1455, 1465),
+from statarb.forecasting.features import (
+    LEADERS,
+    ReturnFeatures,
+    check_fields,
+    lagged,
+    quote_gap,
+    standardised_field,
 )
-"""The twenty coins of level 1, which lead the market; their lags serve every coin of a larger universe."""
+
+__all__ = ["Design", "LagForecaster"]
 
 _MOST_LEADERS = 32
 _LEAST_TRAINING = 20
@@ -35,25 +34,26 @@ class Design:
     Parameters
     ----------
     shared : (rows, features)
-        Features that every coin's model has, known at the row.
-    own : (rows, own_lags * coins)
-        Own lags of each coin, lag by lag; no columns where nobody needs them.
+        Features that every asset's model has, known at the row.
+    own : (rows, own_lags * assets)
+        Own lags of each asset, lag by lag; no columns where no model uses them.
     own_lags : int
-        Own features a coin.
-    target : (rows, coins)
-        Return over the next ``horizon`` rows, in units of ``scale``, clipped; 0 where there is none yet.
+        Own features per asset.
+    target : (rows, assets)
+        Return over the next ``horizon`` rows, in units of ``scale``, clipped; 0 where there is none
+        yet.
     usable : (rows,) bool
-        Rows to train on: the next row brings news.
-    scale : (rows, coins)
+        Rows to train on: some asset moves at the next row.
+    scale : (rows, assets)
         What a forecast is multiplied by.
-    gap : (rows, coins)
-        Log distance of the unrounded price from the quoted one, at the coin's last quote.
+    gap : (rows, assets)
+        Log distance of the unrounded price from the quoted one, at the asset's last quote.
     first : int
-        First row whose features are whole; negative where the design was cut off after it.
+        First row whose features are complete; negative where the design was cut off after it.
     leading : (leaders,) int
-        Columns of the coins whose lags are shared, in the order of the shared features.
+        Columns of the assets whose lags are shared, in the order of the shared features.
     further : int
-        Shared features that are no lags; they stand last.
+        Shared features that are no lags; they come last.
     """
 
     shared: FloatArray
@@ -69,12 +69,30 @@ class Design:
 
     @property
     def fresh(self) -> BoolArray:
-        """Rows that brought news, as far as the design's rows tell; the first one is taken to."""
+        """Rows at which some asset moved, as far as the design's rows tell; the first one counts as
+        such.
+        """
         fresh: BoolArray = np.append(True, self.usable[:-1])
         return fresh
 
+    @property
+    def training_rows(self) -> Rows:
+        """Features and targets for sums over rows; 0 in rows that are not usable."""
+        used = self.usable[:, None]
+        return Rows(self.shared * used, self.own * used, self.target * used)
+
     def part(self, low: int, high: int) -> Design:
-        """Return rows ``low`` to ``high``, the latter left out."""
+        """Return the rows from ``low`` to before ``high``.
+
+        Parameters
+        ----------
+        low, high : int
+            Rows.
+
+        Returns
+        -------
+        Design
+        """
         return dataclasses.replace(
             self,
             shared=self.shared[low:high],
@@ -87,20 +105,24 @@ class Design:
         )
 
     def in_order(self, order: IntArray) -> Design:
-        """Return the same with the coins in another order, and the leaders among each other as they then stand.
+        """Return the same with the assets, and the leaders among each other, in another order.
 
         Parameters
         ----------
-        order : (coins,) int
+        order : (assets,) int
             Column that comes first, second, ...
+
+        Returns
+        -------
+        Design
         """
-        coins = len(order)
-        place = np.empty(coins, dtype=np.int64)
-        place[order] = np.arange(coins)
+        assets = len(order)
+        place = np.empty(assets, dtype=np.int64)
+        place[order] = np.arange(assets)
         leaders = np.argsort(place[self.leading])
         blocks = self.shared.shape[1] // max(len(leaders), 1)
         shared = (np.arange(blocks)[:, None] * len(leaders) + leaders).ravel()
-        own = (np.arange(self.own_lags)[:, None] * coins + order).ravel()
+        own = (np.arange(self.own_lags)[:, None] * assets + order).ravel()
         return dataclasses.replace(
             self,
             shared=np.ascontiguousarray(self.shared[:, shared]),
@@ -113,35 +135,37 @@ class Design:
 
 
 class LagForecaster(BaseForecaster):
-    """Base of the forecasters whose features are lagged returns; see :class:`~statarb.forecasting.CrossAssetRidge`."""
+    """Base of the forecasters whose features are lagged returns; see
+    :class:`~statarb.forecasting.CrossAssetRidge`.
+
+    Parameters
+    ----------
+    features : ReturnFeatures
+        Settings of the features; each becomes an attribute.
+    """
+
+    lags: int
+    horizon: int
+    scale_rows: int | None
+    clip: float | None
+    leaders: Sequence[Hashable] | None
+    field: str
+    fields: Sequence[str]
+    scale_field: str | None
+    skip_stale: bool
 
     _own_lags_of: str = "followers"
 
-    def __init__(
-        self,
-        lags: int,
-        horizon: int,
-        scale_rows: int | None,
-        clip: float | None,
-        leaders: Sequence[Hashable] | None,
-        field: str,
-        fields: Sequence[str],
-        scale_field: str | None,
-        skip_stale: bool,
-    ) -> None:
-        self.lags = check_integer("lags", lags, at_least=1, at_most=CARRY - 1)
-        self.horizon = check_integer("horizon", horizon, at_least=1)
-        self.scale_rows = None if scale_rows is None else check_integer("scale_rows", scale_rows, at_least=2)
-        self.clip = None if clip is None else check_number("clip", clip, above=0.0)
-        if leaders is not None and len(leaders) == 0:
-            raise ParameterError("leaders must name at least one coin, got none; None uses all coins")
-        self.leaders = leaders
-        self.field = check_choice("field", field, ("unrounded", "price"))
-        if isinstance(fields, str):
-            raise ParameterError(f"fields must be a sequence of names such as ('volume',), got {fields!r}")
-        self.fields = fields
-        self.scale_field = scale_field
-        self.skip_stale = bool(skip_stale)
+    def __init__(self, features: ReturnFeatures) -> None:
+        for part in dataclasses.fields(features):
+            setattr(self, part.name, getattr(features, part.name))
+
+    @property
+    def features(self) -> ReturnFeatures:
+        """Settings of the features, as one object."""
+        return ReturnFeatures(
+            **{part.name: getattr(self, part.name) for part in dataclasses.fields(ReturnFeatures)}
+        )
 
     @property
     def min_rows(self) -> int:
@@ -151,35 +175,51 @@ class LagForecaster(BaseForecaster):
     @property
     def _first(self) -> int:
         """First row of a window whose features depend on rows of the window alone."""
-        scaling = 0 if self.scale_rows is None else self.scale_rows - 1
-        return CARRY + scaling + (CARRY - 1 if self.skip_stale else self.lags - 1)
+        return self.features.first
+
+    def _span(self, design: Design, depth: int) -> Span:
+        """Rows of a window of ``depth`` rows that a model is trained on."""
+        return Span(depth - self._first - self.horizon, design.first, ANCHOR)
 
     def _tail(self, window: Panel) -> Design:
         """Features of the last row of a window alone (the design's last row)."""
         return self._design(window.window(window.now, depth=self._first + 1))
 
-    def _design_of(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[Design, int]:
-        """Features and targets that forecasts from ``rows`` by models of ``fits`` depend on; and the row they begin with.
+    def _design_of(
+        self, panel: Panel, rows: IntArray, fits: IntArray, depth: int
+    ) -> tuple[Design, int]:
+        """Features and targets that forecasts from ``rows`` by models of ``fits`` depend on; and
+        the row they begin with.
 
-        They are bit by bit those of the whole panel: they begin where moments are summed afresh, and are made from rows that
-        begin where the blocks of :func:`~statarb.forecasting.features.rolling_mean` do.
+        They are bit by bit those of the whole panel: they begin where moments are summed afresh,
+        and are made from rows that begin where the blocks of
+        :func:`~statarb.forecasting.features.rolling_mean` do.
         """
         begin = max(0, int(fits[0]) + 1 - depth - ANCHOR) // ANCHOR * ANCHOR
-        blocks = self.scale_rows or (72 if self.fields else 1)
+        blocks = self.features.block_rows
         start = max(0, begin - self._first - blocks) // blocks * blocks
         whole = self._design(panel.row_slice(start, int(rows[-1]) + 1), depth)
-        design = dataclasses.replace(whole.part(begin - start, len(whole.target)), first=whole.first - begin)
+        design = dataclasses.replace(
+            whole.part(begin - start, len(whole.target)), first=whole.first - begin
+        )
         return design, begin
 
     def _design(self, panel: Panel, depth: int | None = None) -> Design:
+        features = self.features
         check_fields(panel, self.fields)
-        past = moves(panel, scale_rows=self.scale_rows, clip=self.clip, field=self.field, scale_field=self.scale_field)
+        past = features.moves(panel)
         leading = self._leading(panel)
-        everyone = len(leading) == len(panel.coins)
+        everyone = len(leading) == len(panel.assets)
         fresh = past.fresh if self.skip_stale else None
-        shared = [lagged(past.scaled if everyone else np.ascontiguousarray(past.scaled[:, leading]), self.lags, fresh)]
+        shared = [
+            lagged(
+                past.scaled if everyone else np.ascontiguousarray(past.scaled[:, leading]),
+                self.lags,
+                fresh,
+            )
+        ]
         for name in self.fields:
-            shared.append(standardised_field(panel, name, self.scale_rows or 72)[:, leading])
+            shared.append(standardised_field(panel, name, features.field_rows)[:, leading])
         own, own_lags = np.zeros((len(past.scaled), 0)), 0
         if self._own_lags_of == "all" or not everyone:
             followers = past.scaled
@@ -194,7 +234,7 @@ class LagForecaster(BaseForecaster):
             shared=shared[0] if len(shared) == 1 else np.hstack(shared),
             own=own,
             own_lags=own_lags,
-            target=self._target(past.returns, past.scale),
+            target=features.target(past),
             usable=usable,
             scale=past.scale * np.sqrt(self.horizon),
             gap=quote_gap(panel, self.field, depth),
@@ -203,23 +243,16 @@ class LagForecaster(BaseForecaster):
             further=len(self.fields) * len(leading),
         )
 
-    def _target(self, returns: FloatArray, scale: FloatArray) -> FloatArray:
-        target = np.zeros_like(returns)
-        ahead = max(len(target) - self.horizon, 0)
-        for step in range(1, self.horizon + 1):
-            target[:ahead] += returns[step : step + ahead]
-        moving = scale > 0.0
-        target = np.where(moving, target / np.where(moving, scale * np.sqrt(self.horizon), 1.0), 0.0)
-        if self.clip is not None:
-            np.clip(target, -self.clip, self.clip, out=target)
-        return target
-
     def _leading(self, panel: Panel) -> IntArray:
         """Columns of the leaders."""
         if self.leaders is not None:
             return panel.columns_of(list(self.leaders))
-        if len(panel.coins) <= _MOST_LEADERS:
-            return np.arange(len(panel.coins), dtype=np.int64)
-        named = panel.coins.get_indexer(pd.Index(LEADERS))
+        if len(panel.assets) <= _MOST_LEADERS:
+            return np.arange(len(panel.assets), dtype=np.int64)
+        named = panel.assets.get_indexer(pd.Index(LEADERS))
         named = named[named >= 0]
-        return np.sort(named).astype(np.int64) if len(named) else np.arange(len(LEADERS), dtype=np.int64)
+        return (
+            np.sort(named).astype(np.int64)
+            if len(named)
+            else np.arange(len(LEADERS), dtype=np.int64)
+        )

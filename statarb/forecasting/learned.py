@@ -1,4 +1,6 @@
-"""Learned forecasters on the same lags: boosted trees, a multi-layer perceptron, support vector regression."""
+"""Learned forecasters on lagged returns: gradient boosting, multi-layer perceptron, support vector
+regression.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +11,29 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import BoolArray, FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import varies
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.features import quote_gap
+from statarb.forecasting.base import register
+from statarb.forecasting.features import ReturnFeatures, quote_gap
 from statarb.forecasting.lags import Design, LagForecaster
-from statarb.forecasting.linear import FactorRidge
+from statarb.forecasting.linear import ReducedRankRidge
 
-__all__ = ["BoostedTrees", "Perceptron", "SupportVectors"]
+__all__ = ["MLP", "SVR", "GradientBoosting"]
 
 DIGITS = 8
-"""Features are rounded to so many decimals: what differs by the rounding of a sum alone must not part two trees."""
+"""Decimals of the features: numbers that differ by the rounding of a sum alone must not lead to
+different trees.
+"""
 
 
 class LearnedForecaster(LagForecaster):
     """Base: a model trained on the usable rows of a window, asked for rows after it.
 
-    Coins are trained on in the order of their names: what is drawn at random for a coin does not depend on its column.
+    Assets are trained on in the order of their names: what is drawn at random for an asset does not
+    depend on its column.
     """
 
     seed: int
@@ -35,26 +42,49 @@ class LearnedForecaster(LagForecaster):
     def fit(self, window: Panel) -> Self:
         """Train on the window.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
             Fewer rows than :attr:`min_rows`.
         """
         self._require_rows(len(window.times))
-        order = _by_name(window.coins)
+        order = _by_name(window.assets)
         design = self._design(window).in_order(order)
         rows = self._training(design, 0, len(design.target) - 1)
-        self.coins_ = window.coins
+        self.assets_ = window.assets
         self.model_, failed = self._train(design, rows)
         self.failed_ = np.empty_like(failed)
         self.failed_[order] = failed
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return expected log returns over the horizon, from the last quoted price of each coin."""
+        """Return expected log returns over the horizon, from the last quoted price of each
+        asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         self._require_rows(len(window.times))
-        order = _by_name(window.coins)
+        order = _by_name(window.assets)
         tail = self._tail(window).in_order(order)
         gap = quote_gap(window, self.field)[-1:, order]
         last = np.array([len(tail.target) - 1])
@@ -62,18 +92,36 @@ class LearnedForecaster(LagForecaster):
         answer[order] = self._returns(self.model_, self.failed_[order], tail, last, gap)[0]
         return self._series(window, answer)
 
-    def forecast_block(self, panel: Panel, rows: IntArray, fits: IntArray, depth: int) -> tuple[FloatArray, BoolArray]:
-        """Forecast a stretch of rows at once; see :class:`~statarb.forecasting.base.BlockForecaster`."""
+    def forecast_block(
+        self, panel: Panel, rows: IntArray, fits: IntArray, depth: int
+    ) -> tuple[FloatArray, BoolArray]:
+        """Forecast a stretch of rows at once; see
+        :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
+        """
         self._require_rows(min(depth, int(fits[0]) + 1))
-        order = _by_name(panel.coins)
+        order = _by_name(panel.assets)
         design = self._design(panel, depth).in_order(order)
-        forecasts = np.empty((len(rows), len(panel.coins)))
+        forecasts = np.empty((len(rows), len(panel.assets)))
         failures = np.zeros(forecasts.shape, dtype=np.bool_)
         for fit in np.unique(fits):
             steps = np.flatnonzero(fits == fit)
-            model, failed = self._train(design, self._training(design, max(int(fit) - depth + 1, 0), int(fit)))
+            model, failed = self._train(
+                design, self._training(design, max(int(fit) - depth + 1, 0), int(fit))
+            )
             asked = rows[steps]
-            forecasts[np.ix_(steps, order)] = self._returns(model, failed, design, asked, design.gap[asked])
+            forecasts[np.ix_(steps, order)] = self._returns(
+                model, failed, design, asked, design.gap[asked]
+            )
             failures[np.ix_(steps, order)] = failed
         return forecasts, failures
 
@@ -82,52 +130,60 @@ class LearnedForecaster(LagForecaster):
         low, high = first + design.first, last + 1 - self.horizon
         return (low + np.flatnonzero(design.usable[low:high])).astype(np.int64)
 
-    def _returns(self, model: Any, failed: BoolArray, design: Design, rows: IntArray, gap: FloatArray) -> FloatArray:
+    def _returns(
+        self, model: Any, failed: BoolArray, design: Design, rows: IntArray, gap: FloatArray
+    ) -> FloatArray:
         answer = self._apply(model, design, rows) * design.scale[rows] + gap
         return np.where(failed & ~np.isnan(gap), 0.0, answer)
 
     def _train(self, design: Design, rows: IntArray) -> tuple[Any, BoolArray]:
-        """Return the model, and the coins for which there is none."""
+        """Return the model, and the assets for which there is none."""
         raise NotImplementedError
 
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
-        """Return scaled forecasts, (rows, coins)."""
+        """Return scaled forecasts, (rows, assets)."""
         raise NotImplementedError
 
 
 def moves_of_quotes(design: Design, rows: IntArray, horizon: int) -> FloatArray:
-    """Sign of each quote's next move, (rows, coins): unrounded return plus the change of its distance from the quote."""
+    """Sign of each quote's next move, (rows, assets): unrounded return plus the change of its
+    distance from the quote.
+    """
     gap = np.nan_to_num(design.gap)
     ahead = np.minimum(rows + horizon, len(gap) - 1)
     change = design.target[rows] * design.scale[rows] + gap[rows] - gap[ahead]
     return np.sign(np.where(np.abs(change) > 1e-9, change, 0.0))
 
 
-def _by_name(coins: pd.Index) -> IntArray:
-    """Columns in the order of the coins' names; numbers by size."""
-    names = coins.to_numpy()
+def _by_name(assets: pd.Index) -> IntArray:
+    """Columns in the order of the assets' names; numbers by size."""
+    names = assets.to_numpy()
     if not np.issubdtype(names.dtype, np.number):
         names = names.astype(str)
     return np.argsort(names, kind="stable").astype(np.int64)
 
 
-class BoostedTrees(LearnedForecaster):
-    """Gradient-boosted trees, one model for all coins.
+@register("boosting")
+class GradientBoosting(LearnedForecaster):
+    """Gradient-boosted trees, one model for all assets.
 
-    Each pair of row and coin is an observation: the coin's own lags, the market's lags and dispersion, lag 1 of all leaders,
-    the distance of the unrounded price from the quote, the coin's place in the panel, and the forecast of a
-    :class:`FactorRidge`, which the trees bend where it is not straight. In training that forecast is cross-fitted over five
-    stretches of the window, so that no observation is forecast from its own target.
+    Each pair of row and asset is an observation: the asset's own lags, the market's lags and
+    dispersion, lag 1 of all leaders, the distance of the unrounded price from the quote, the
+    asset's place in the panel, and the forecast of a :class:`ReducedRankRidge`, to which the trees
+    add what is not linear. In training that forecast is cross-fitted over five stretches of
+    the window, so that no observation is forecast from its own target.
 
     Parameters
     ----------
     target : {"return", "direction"}
-        What is learnt: the scaled return, or whether the quote rises or falls (rows in which it stands still are left out; the
-        forecast is then the expected sign times the usual size of a move).
+        What is learnt: the scaled return, or whether the quote rises or falls (rows in which it
+        does not change are left out; the forecast is then the expected sign times the usual size of
+        a move).
     rounds : int
         Trees.
     learning_rate, leaves, min_leaf, subsample : float, int, int, float
-        Shrinkage, largest number of leaves of a tree, smallest number of observations in a leaf, share of features tried.
+        Shrinkage, largest number of leaves of a tree, smallest number of observations in a leaf,
+        share of features tried.
     engine : {"sklearn", "lightgbm"}
         Library; ``lightgbm`` needs the extra ``boost``.
     max_samples : int
@@ -165,7 +221,18 @@ class BoostedTrees(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale)
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
+        )
+        super().__init__(ReturnFeatures(*features))
         self.target = check_choice("target", target, ("return", "direction"))
         self.rounds = check_integer("rounds", rounds, at_least=1)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0.0, at_most=1.0)
@@ -176,40 +243,48 @@ class BoostedTrees(LearnedForecaster):
         self.max_samples = check_integer("max_samples", max_samples, at_least=1)
         self.seed = check_integer("seed", seed, at_least=0)
 
-    def _linear(self) -> FactorRidge:
-        return FactorRidge(lags=self.lags, fields=self.fields)
+    def _linear(self) -> ReducedRankRidge:
+        return ReducedRankRidge(lags=self.lags, fields=self.fields)
 
     def _train(self, design: Design, rows: IntArray) -> tuple[Any, BoolArray]:
-        coins = design.target.shape[1]
+        assets = design.target.shape[1]
         linear = self._linear()
-        inside = np.empty((len(rows), coins))
+        inside = np.empty((len(rows), assets))
         for part in np.array_split(np.arange(len(rows)), 5):
             others = np.delete(rows, part)
-            inside[part] = linear.scaled_forecasts(design, rows[part], *linear.coefficients_of(design, others))
+            inside[part] = linear.scaled_forecasts(
+                design, rows[part], *linear.coefficients_of(design, others)
+            )
         weights = linear.coefficients_of(design, rows)
         features = self._features(design, rows, inside)
-        wanted = design.target[rows].ravel()
-        kept = np.arange(len(wanted))
+        target = design.target[rows].ravel()
+        kept = np.arange(len(target))
         if self.target == "direction":
-            wanted = moves_of_quotes(design, rows, self.horizon).ravel()
-            kept = np.flatnonzero(wanted != 0.0)
+            target = moves_of_quotes(design, rows, self.horizon).ravel()
+            kept = np.flatnonzero(target != 0.0)
         if len(kept) > self.max_samples:
-            kept = np.sort(np.random.default_rng(self.seed).choice(kept, self.max_samples, replace=False))
-        failed = np.zeros(coins, dtype=np.bool_)
-        wanted = wanted[kept]
+            kept = np.sort(
+                np.random.default_rng(self.seed).choice(kept, self.max_samples, replace=False)
+            )
+        failed = np.zeros(assets, dtype=np.bool_)
+        target = target[kept]
         if self.target == "direction":
-            wanted = (wanted > 0.0).astype(np.float64)
-        if len(kept) == 0 or np.ptp(wanted) == 0.0:
-            # One class, or one value, alone: there is nothing to learn, and the last value stands in.
-            return (None, weights), np.ones(coins, dtype=np.bool_)
-        return (self._boosted(features[kept], wanted), weights), failed
+            target = (target > 0.0).astype(np.float64)
+        if len(kept) == 0 or not varies(target):
+            # One class, or one value, alone: nothing to learn, the forecast is the last value.
+            return (None, weights), np.ones(assets, dtype=np.bool_)
+        return (self._boosted(features[kept], target), weights), failed
 
-    def _boosted(self, features: FloatArray, wanted: FloatArray) -> Any:
+    def _boosted(self, features: FloatArray, target: FloatArray) -> Any:
         if self.engine == "lightgbm":
-            return _lightgbm(self, features, wanted)
+            return _lightgbm(self, features, target)
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        kind = HistGradientBoostingClassifier if self.target == "direction" else HistGradientBoostingRegressor
+        kind = (
+            HistGradientBoostingClassifier
+            if self.target == "direction"
+            else HistGradientBoostingRegressor
+        )
         model = kind(
             max_iter=self.rounds,
             learning_rate=self.learning_rate,
@@ -220,49 +295,68 @@ class BoostedTrees(LearnedForecaster):
             early_stopping=False,
             random_state=self.seed,
         )
-        return model.fit(features, wanted)
+        return model.fit(features, target)
 
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
         trees, weights = model
-        coins = design.target.shape[1]
+        assets = design.target.shape[1]
         if trees is None:
-            return np.zeros((len(rows), coins))
-        features = self._features(design, rows, self._linear().scaled_forecasts(design, rows, *weights))
+            return np.zeros((len(rows), assets))
+        features = self._features(
+            design, rows, self._linear().scaled_forecasts(design, rows, *weights)
+        )
         if self.target == "direction":
-            rise = trees.predict_proba(features)[:, 1] if hasattr(trees, "predict_proba") else trees.predict(features)
-            answer: FloatArray = (2.0 * np.asarray(rise) - 1.0).reshape(len(rows), coins)
+            rise = (
+                trees.predict_proba(features)[:, 1]
+                if hasattr(trees, "predict_proba")
+                else trees.predict(features)
+            )
+            answer: FloatArray = (2.0 * np.asarray(rise) - 1.0).reshape(len(rows), assets)
             return answer
-        return np.asarray(trees.predict(features), dtype=np.float64).reshape(len(rows), coins)
+        return np.asarray(trees.predict(features), dtype=np.float64).reshape(len(rows), assets)
 
-    def _returns(self, model: Any, failed: BoolArray, design: Design, rows: IntArray, gap: FloatArray) -> FloatArray:
+    def _returns(
+        self, model: Any, failed: BoolArray, design: Design, rows: IntArray, gap: FloatArray
+    ) -> FloatArray:
         if self.target == "direction":
             # A direction is one of the quote: it does not start from the unrounded price.
             gap = np.where(np.isnan(gap), np.nan, 0.0)
         return super()._returns(model, failed, design, rows, gap)
 
     def _features(self, design: Design, rows: IntArray, linear: FloatArray) -> FloatArray:
-        """Observations x features; observations go row by row, coin by coin."""
-        coins = design.target.shape[1]
-        own = design.own[rows].reshape(len(rows), self.lags, coins)
+        """Observations x features; observations go row by row, asset by asset."""
+        assets = design.target.shape[1]
+        own = design.own[rows].reshape(len(rows), self.lags, assets)
         scale = design.scale[rows]
         gap = np.nan_to_num(design.gap[rows]) / np.where(scale > 0.0, scale, 1.0)
         gap = np.clip(np.where(scale > 0.0, gap, 0.0), -9.0, 9.0)
         leaders = design.shared.shape[1] // (self.lags + len(self.fields))
-        common = [own.mean(axis=2), own[:, 0].std(axis=1, keepdims=True), linear.mean(axis=1, keepdims=True)]
+        common = [
+            own.mean(axis=2),
+            own[:, 0].std(axis=1, keepdims=True),
+            linear.mean(axis=1, keepdims=True),
+        ]
         common.append(design.shared[rows][:, :leaders])
         common.append(design.shared[rows][:, self.lags * leaders :])
-        shared = np.repeat(np.hstack(common), coins, axis=0)
+        shared = np.repeat(np.hstack(common), assets, axis=0)
         single = [own[:, lag].ravel() for lag in range(self.lags)]
-        single += [gap.ravel(), linear.ravel(), (linear + gap).ravel(), np.tile(np.arange(coins, dtype=np.float64), len(rows))]
+        single += [
+            gap.ravel(),
+            linear.ravel(),
+            (linear + gap).ravel(),
+            np.tile(np.arange(assets, dtype=np.float64), len(rows)),
+        ]
         features: FloatArray = np.round(np.hstack([np.column_stack(single), shared]), DIGITS)
         return features
 
 
-def _lightgbm(settings: BoostedTrees, features: FloatArray, wanted: FloatArray) -> Any:
+def _lightgbm(settings: GradientBoosting, features: FloatArray, target: FloatArray) -> Any:
     try:
         import lightgbm
     except ImportError as error:
-        raise ParameterError("engine='lightgbm' needs the package lightgbm: pip install 'statarb[boost]'") from error
+        raise ParameterError(
+            "engine='lightgbm' needs the package lightgbm: pip install 'statarb[boost]'"
+        ) from error
     options = {
         "objective": "binary" if settings.target == "direction" else "regression",
         "learning_rate": settings.learning_rate,
@@ -278,11 +372,13 @@ def _lightgbm(settings: BoostedTrees, features: FloatArray, wanted: FloatArray) 
         "num_threads": 1,
         "verbosity": -1,
     }
-    return lightgbm.train(options, lightgbm.Dataset(features, label=wanted), settings.rounds)
+    return lightgbm.train(options, lightgbm.Dataset(features, label=target), settings.rounds)
 
 
-class Perceptron(LearnedForecaster):
-    """Multi-layer perceptron: the lags of all leaders in, the next return of every coin out; the mean over a few seeds.
+@register("mlp")
+class MLP(LearnedForecaster):
+    """Multi-layer perceptron: the lags of all leaders in, the next return of every asset out; the
+    mean over a few seeds.
 
     Parameters
     ----------
@@ -301,8 +397,9 @@ class Perceptron(LearnedForecaster):
 
     Notes
     -----
-    Trained by Adam (D. P. Kingma, J. Ba, 2015) for a fixed number of passes. A network whose loss is not finite has not
-    converged: the last value stands in for it, and is counted.
+    Trained by Adam (D. P. Kingma, J. Ba, 2015) for a fixed number of passes. A network whose loss
+    is not finite has not converged; where all have failed the forecast is the last value, and is
+    counted as such.
     """
 
     def __init__(
@@ -322,7 +419,18 @@ class Perceptron(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale)
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
+        )
+        super().__init__(ReturnFeatures(*features))
         self.hidden = tuple(check_integer("hidden", units, at_least=1) for units in hidden)
         self.alpha = check_number("alpha", alpha, at_least=0.0)
         self.epochs = check_integer("epochs", epochs, at_least=1)
@@ -333,7 +441,10 @@ class Perceptron(LearnedForecaster):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPRegressor
 
-        features, wanted = np.round(design.shared[rows], DIGITS), np.round(design.target[rows], DIGITS)
+        features, target = (
+            np.round(design.shared[rows], DIGITS),
+            np.round(design.target[rows], DIGITS),
+        )
         networks = []
         for member in range(self.members):
             network = MLPRegressor(
@@ -349,10 +460,10 @@ class Perceptron(LearnedForecaster):
             with warnings.catch_warnings():
                 # The number of passes is a choice, not a failure to converge.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                network.fit(features, wanted if wanted.shape[1] > 1 else wanted.ravel())
+                network.fit(features, target if target.shape[1] > 1 else target.ravel())
             if np.isfinite(network.loss_):
                 networks.append(network)
-        return networks, np.full(wanted.shape[1], not networks)
+        return networks, np.full(target.shape[1], not networks)
 
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
         asked = np.round(design.shared[rows], DIGITS)
@@ -362,8 +473,9 @@ class Perceptron(LearnedForecaster):
         return total / max(len(model), 1)
 
 
-class SupportVectors(LearnedForecaster):
-    """Support vector regression of every coin on the lags of all leaders.
+@register("svr")
+class SVR(LearnedForecaster):
+    """Support vector regression of every asset on the lags of all leaders.
 
     Parameters
     ----------
@@ -380,8 +492,9 @@ class SupportVectors(LearnedForecaster):
 
     Notes
     -----
-    H. Drucker et al. (1997), Advances in Neural Information Processing Systems 9, 155-161. A coin whose optimisation stops at
-    its iteration limit has not converged: the last value stands in for it, and is counted.
+    H. Drucker et al. (1997), Advances in Neural Information Processing Systems 9, 155-161. An asset
+    whose optimisation stops at its iteration limit has not converged: its forecast is the last
+    value, and is counted as such.
     """
 
     def __init__(
@@ -400,33 +513,55 @@ class SupportVectors(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale)
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
+        )
+        super().__init__(ReturnFeatures(*features))
         self.cost = check_number("cost", cost, above=0.0)
         self.tube = check_number("tube", tube, at_least=0.0)
         self.width = None if width is None else check_number("width", width, above=0.0)
         self.max_rows = check_integer("max_rows", max_rows, at_least=2)
 
     def _train(self, design: Design, rows: IntArray) -> tuple[Any, BoolArray]:
+        from sklearn import svm
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.svm import SVR
 
         rows = rows[-self.max_rows :]
-        features, wanted = np.round(design.shared[rows], DIGITS), np.round(design.target[rows], DIGITS)
-        failed = np.zeros(wanted.shape[1], dtype=np.bool_)
+        features, target = (
+            np.round(design.shared[rows], DIGITS),
+            np.round(design.target[rows], DIGITS),
+        )
+        failed = np.zeros(target.shape[1], dtype=np.bool_)
         machines = []
-        for coin in range(wanted.shape[1]):
-            kernel = {"kernel": "linear"} if self.width is None else {"kernel": "rbf", "gamma": self.width}
-            machine = SVR(C=self.cost, epsilon=self.tube, max_iter=200 * len(rows), **kernel)
+        for asset in range(target.shape[1]):
+            kernel = (
+                {"kernel": "linear"}
+                if self.width is None
+                else {"kernel": "rbf", "gamma": self.width}
+            )
+            machine = svm.SVR(C=self.cost, epsilon=self.tube, max_iter=200 * len(rows), **kernel)
             with warnings.catch_warnings():
-                # fit_status_ says it too, and is counted.
+                # fit_status_ says the same, and is counted.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                machine.fit(features, wanted[:, coin])
-            failed[coin] = machine.fit_status_ != 0
+                machine.fit(features, target[:, asset])
+            failed[asset] = machine.fit_status_ != 0
             machines.append(machine)
         return machines, failed
 
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
         asked = np.round(design.shared[rows], DIGITS)
-        # Without support vectors (a coin that never leaves the tube) the answer is the constant, or nothing at all.
-        answers = [machine.predict(asked) if len(machine.support_) else np.zeros(len(rows)) for machine in model]
+        # Without support vectors (an asset that never leaves the tube) the answer is the constant,
+        # or nothing at all.
+        answers = [
+            machine.predict(asked) if len(machine.support_) else np.zeros(len(rows))
+            for machine in model
+        ]
         return np.column_stack(answers)

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_number
-from statarb._typing import BoolArray, FloatArray, IntArray, TimeLike
-from statarb.data._time import as_stamp, as_stamps
+from statarb._core.checks import check_number
+from statarb._core.tables import Table, as_numbers, read_table, shown
+from statarb._core.time import Stamps, as_stamp
+from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.errors import DataError, ParameterError
 
 __all__ = [
@@ -27,30 +28,37 @@ __all__ = [
 TIME_BUDGET = 300.0
 """Seconds between two steps of the competition: T_g."""
 
+WEIGHTS = (1.0, -1.0, -1.0, -1.0)
+"""Weights of D, M, R and U in the competition's Z."""
+
 Period = TimeLike | tuple[TimeLike, TimeLike]
 
 
 def mape(actual: FloatArray, forecast: FloatArray) -> FloatArray:
-    """Mean absolute percentage error of each coin.
+    r"""Mean absolute percentage error of each asset.
 
     Parameters
     ----------
-    actual, forecast : (steps, coins)
+    actual, forecast : (steps, assets)
         Prices, in USD. A step with a NaN on either side is not scored.
 
     Returns
     -------
-    (coins,)
-        ``100 / n * sum |y_t - f_t| / y_t`` over the n scored steps; NaN where no step is scored.
+    (assets,)
+        Percent; NaN where no step is scored.
 
     Raises
     ------
     DataError
-        Shapes that differ, an actual price that is not positive, an infinite price: names the step and the column.
+        Shapes that differ, an actual price that is not positive, an infinite price: names the step
+        and the column.
 
     Notes
     -----
-    The competition's definition (case statement, prediction scoring 1), with nothing added to the divisor.
+    Over the n scored steps, with nothing added to the divisor (case statement, prediction scoring
+    1):
+
+    .. math:: \mathit{MAPE} = \frac{100}{n} \sum_t \frac{|y_t - f_t|}{y_t}
 
     Examples
     --------
@@ -65,18 +73,17 @@ def mape(actual: FloatArray, forecast: FloatArray) -> FloatArray:
 
 
 def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray:
-    """Share of steps whose forecast moves the way the price moves, in percent.
+    r"""Share of steps whose forecast moves the way the price moves, in percent.
 
     Parameters
     ----------
-    actual, forecast : (steps, coins)
+    actual, forecast : (steps, assets)
         Prices, in USD. A step with a NaN on either side is not scored.
 
     Returns
     -------
-    (coins,)
-        ``100 / (n - 1) * #{(y_t - y_{t-1}) (f_t - f_{t-1}) > 0}`` over neighbouring scored steps; NaN where fewer than two
-        steps are scored.
+    (assets,)
+        Percent of pairs of neighbouring scored steps; NaN where fewer than two steps are scored.
 
     Raises
     ------
@@ -85,13 +92,19 @@ def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray
 
     Notes
     -----
-    An unchanged price counts as a miss: the competition's definition (case statement, prediction scoring 2). Signs are
-    compared, not products, so that moves of 1e-200 are no miss by underflow.
+    .. math::
+
+        \mathit{DS} = \frac{100}{n - 1} \sum_t 1\{(y_t - y_{t-1}) (f_t - f_{t-1}) > 0\}
+
+    An unchanged price counts as a miss: the competition's definition (case statement, prediction
+    scoring 2). Signs are compared, not products, so that moves of 1e-200 are no miss by underflow.
 
     Examples
     --------
     >>> import numpy as np
-    >>> directional_symmetry(np.array([[1.0], [2.0], [2.0], [1.0], [3.0]]), np.array([[1.0], [3.0], [4.0], [2.0], [1.0]]))
+    >>> actual = np.array([[1.0], [2.0], [2.0], [1.0], [3.0]])
+    >>> forecast = np.array([[1.0], [3.0], [4.0], [2.0], [1.0]])
+    >>> directional_symmetry(actual, forecast)
     array([50.])
     """
     actual, forecast, scored = _scored(actual, forecast)
@@ -105,18 +118,18 @@ def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray
 
 
 def dispersion(errors: FloatArray) -> FloatArray:
-    """Spread of a coin's MAPE over test periods, relative to its mean: R of one coin.
+    """Spread of an asset's MAPE over test periods, relative to its mean: R of one asset.
 
     Parameters
     ----------
-    errors : (coins, periods)
-        MAPE of each coin in each period; NaN where a period was not scored.
+    errors : (assets, periods)
+        MAPE of each asset in each period; NaN where a period was not scored.
 
     Returns
     -------
-    (coins,)
-        Standard deviation (ddof 1) over mean, over the scored periods. NaN where fewer than two periods are scored, 0 where
-        every error is 0.
+    (assets,)
+        Standard deviation (ddof 1) over mean, over the scored periods. NaN where fewer than two
+        periods are scored, 0 where every error is 0.
 
     Examples
     --------
@@ -136,15 +149,30 @@ def dispersion(errors: FloatArray) -> FloatArray:
     return spread
 
 
-def utilisation(seconds: Mapping[object, float] | pd.Series | float, *, budget: float = TIME_BUDGET) -> float:
-    """Share of the time between two steps that the forecasts take, in percent: ``U = 100 * sum_c T_c / T_g``.
+def utilisation(
+    seconds: Mapping[object, float] | pd.Series | float, *, budget: float = TIME_BUDGET
+) -> float:
+    r"""Share of the time between two steps that the forecasts take, in percent.
 
     Parameters
     ----------
-    seconds : mapping of coin to float, Series or float
-        Seconds that one forecast of each coin takes, or the sum over all coins.
+    seconds : mapping of asset to float, Series or float
+        Seconds that one forecast of each asset takes, or the sum over all assets.
     budget : float
         Seconds between two steps.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ParameterError
+        A negative time, or a budget that is not positive.
+
+    Notes
+    -----
+    .. math:: U = \frac{100}{T_g} \sum_c T_c
 
     Examples
     --------
@@ -154,8 +182,8 @@ def utilisation(seconds: Mapping[object, float] | pd.Series | float, *, budget: 
     check_number("budget", budget, above=0.0)
     if isinstance(seconds, (pd.Series, Mapping)):
         total = 0.0
-        for coin, spent in seconds.items():
-            total += check_number(f"seconds[{coin!r}]", spent, at_least=0.0)
+        for asset, spent in seconds.items():
+            total += check_number(f"seconds[{asset!r}]", spent, at_least=0.0)
     else:
         total = check_number("seconds", seconds, at_least=0.0)
     return 100.0 * total / budget
@@ -167,9 +195,32 @@ def summary_score(
     spread: float,
     used: float,
     *,
-    weights: tuple[float, float, float, float] = (1.0, -1.0, -1.0, -1.0),
+    weights: tuple[float, float, float, float] = WEIGHTS,
 ) -> float:
-    """Return ``Z``, the weighted sum of D, M, R and U; with the default weights ``Z = D - M - R - U``."""
+    r"""Return Z, the weighted sum of D, M, R and U.
+
+    Parameters
+    ----------
+    direction, error, spread, used : float
+        D, M, R and U.
+    weights : four floats
+        Of D, M, R and U.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ParameterError
+        Weights that are not four numbers.
+
+    Notes
+    -----
+    With the default weights
+
+    .. math:: Z = D - M - R - U
+    """
     if len(weights) != 4:
         raise ParameterError(f"weights must be four numbers, for D, M, R and U, got {weights!r}")
     d, m, r, u = (check_number(f"weights[{place}]", weight) for place, weight in enumerate(weights))
@@ -178,21 +229,25 @@ def summary_score(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ForecastScore:
-    """Scores of one forecaster over coins and test periods.
+    """Scores of one forecaster over assets and test periods.
 
     Attributes
     ----------
     mape, directional_symmetry : DataFrame
-        Percent, coin x period (1, 2, ...); NaN where a coin was not scored in a period.
+        Percent, asset x period (1, 2, ...); NaN where an asset was not scored in a period.
     scored : DataFrame
-        Number of steps scored, coin x period.
+        Number of steps scored, asset x period.
     missed : DataFrame
-        Number of steps with an actual price and no forecast, coin x period. They are left out of the scores.
+        Number of steps with an actual price and no forecast, asset x period. They are left out of
+        the scores.
     dispersion : Series
-        R of each coin.
+        R of each asset.
     Z, M, D, R, U : float
-        The summary: means of the tables over all scored cells (M, D), of the coins' R, the utilisation, and their weighted
-        sum. R, and with it Z, is NaN where no coin is scored in two periods.
+        The summary: means of the tables over all scored cells (M, D), of the assets' R, the
+        utilisation, and their weighted sum. R, and with it Z, is NaN where no asset is scored in
+        two periods.
+    weights : four floats
+        Weights of D, M, R and U in Z.
     """
 
     mape: pd.DataFrame
@@ -205,6 +260,7 @@ class ForecastScore:
     D: float
     R: float
     U: float
+    weights: tuple[float, float, float, float] = WEIGHTS
 
 
 def forecast_score(
@@ -215,21 +271,24 @@ def forecast_score(
     *,
     length: str | pd.Timedelta = "1D",
     budget: float = TIME_BUDGET,
-    weights: tuple[float, float, float, float] = (1.0, -1.0, -1.0, -1.0),
+    weights: tuple[float, float, float, float] = WEIGHTS,
 ) -> ForecastScore:
-    """Score price forecasts over test periods: MAPE and DS by coin and period, and the summary Z, M, D, R, U.
+    """Score price forecasts over test periods: MAPE and DS by asset and period, and the summary Z,
+    M, D, R, U.
 
     Parameters
     ----------
     actual : DataFrame
-        Quoted prices, time x coin; NaN where there was no quote (which is then not scored).
+        Quoted prices, time x asset; NaN where there was no quote (which is then not scored).
     forecast : DataFrame
-        Forecasts, time x coin, the row at t being the forecast *for* t. Its coins are those scored; matched to ``actual`` by
-        time and coin, never by position. NaN, or a time it does not have, is no forecast.
+        Forecasts, time x asset, the row at t being the forecast *for* t. Its assets are those
+        scored; matched to ``actual`` by time and asset, never by position. NaN, or a time it does
+        not have, is no forecast.
     periods : sequence of time, or of (time, time)
-        A time starts a period of ``length``; a pair is a period from the first to the last of the two, both included.
-    seconds : mapping of coin to float, Series or float
-        Seconds that one forecast of each coin takes, or the sum over coins.
+        A time starts a period of ``length``; a pair is a period from the first to the last of the
+        two, both included.
+    seconds : mapping of asset to float, Series or float
+        Seconds that one forecast of each asset takes, or the sum over assets.
     length : str or Timedelta
         Length of the periods given by their start: one day holds 288 steps of 5 minutes.
     budget : float
@@ -237,85 +296,140 @@ def forecast_score(
     weights : four floats
         Weights of D, M, R and U in Z.
 
+    Returns
+    -------
+    ForecastScore
+
     Raises
     ------
     DataError
-        A period without a time of ``actual``; index or prices unfit.
+        A period without a time of ``actual``; tables without times or with a time twice; prices
+        that are not positive.
     ParameterError
-        A coin that ``actual`` does not have; a period that ends before it starts; no period.
+        An asset that ``actual`` does not have; a period that ends before it starts; no period.
     """
-    stamps = as_stamps("actual", actual.index)
-    issued = as_stamps("forecast", forecast.index)
-    for name, frame in (("actual", actual), ("forecast", forecast)):
-        if not frame.columns.is_unique:
-            raise DataError(f"{name} has the column {frame.columns[frame.columns.duplicated()].tolist()[0]!r} twice")
-    place = actual.columns.get_indexer(forecast.columns)
-    if (place < 0).any():
-        raise ParameterError(
-            f"coin {forecast.columns.tolist()[int(np.argmax(place < 0))]!r} of forecast is not a column of actual"
-        )
+    truth, guess = matched(read_prices("actual", actual), read_prices("forecast", forecast))
     if len(periods) == 0:
         raise ParameterError("periods must name at least one test period, got none")
-    truth = actual.to_numpy(dtype=np.float64)
-    guess = forecast.to_numpy(dtype=np.float64)
-    row_of = np.searchsorted(issued, stamps)
-    found = row_of < len(issued)
-    found[found] = issued[row_of[found]] == stamps[found]
-
-    error, direction = (np.empty((len(place), len(periods))) for _ in range(2))
-    scored, missed = (np.empty((len(place), len(periods)), dtype=np.int64) for _ in range(2))
+    stamps = np.asarray(truth.stamps)
+    shape = (len(truth.labels), len(periods))
+    error, direction = (np.empty(shape) for _ in range(2))
+    scored, missed = (np.empty(shape, dtype=np.int64) for _ in range(2))
     for number, period in enumerate(periods):
-        low, high = _span(period, stamps, length)
+        low, high = span_of(period, stamps, length)
         if low >= high:
-            raise DataError(f"periods[{number}] = {period!r} holds no time of actual ({_range(stamps)})")
-        y = truth[low:high, place]
-        f = np.full(y.shape, np.nan)
-        inside = found[low:high]
-        f[inside] = guess[row_of[low:high][inside]]
+            raise DataError(
+                f"periods[{number}] = {period!r} holds no time of actual ({_range(stamps)})"
+            )
+        y, f = truth.values[low:high], guess[low:high]
         error[:, number] = mape(y, f)
         direction[:, number] = directional_symmetry(y, f)
         known = ~np.isnan(y)
         scored[:, number] = (known & ~np.isnan(f)).sum(axis=0)
         missed[:, number] = (known & np.isnan(f)).sum(axis=0)
     spread = dispersion(error)
-    m, d, r = _mean(error), _mean(direction), _mean(spread)
+    m, d, r = (known_mean(part) for part in (error, direction, spread))
     u = utilisation(seconds, budget=budget)
-    coins, numbers = forecast.columns, pd.RangeIndex(1, len(periods) + 1, name="period")
+    assets, numbers = truth.labels, pd.RangeIndex(1, len(periods) + 1, name="period")
 
     def table(values: FloatArray | IntArray) -> pd.DataFrame:
-        return pd.DataFrame(values, index=coins, columns=numbers)
+        return pd.DataFrame(values, index=assets, columns=numbers)
 
     return ForecastScore(
         mape=table(error),
         directional_symmetry=table(direction),
         scored=table(scored),
         missed=table(missed),
-        dispersion=pd.Series(spread, index=coins),
+        dispersion=pd.Series(spread, index=assets),
         Z=summary_score(d, m, r, u, weights=weights),
         M=m,
         D=d,
         R=r,
         U=u,
+        weights=weights,
     )
+
+
+def read_prices(name: str, table: object) -> Table:
+    """Read a table of prices with times, in order of time.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    table : DataFrame
+        Time x asset, of any library.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    DataError
+        No times, a time or a column twice, or something that is no number.
+    """
+    return read_table(name, table, times="required", infinite=True)
+
+
+def matched(actual: Table, forecast: Table) -> tuple[Table, FloatArray]:
+    """Return the actual prices of the assets that are forecast, and the forecasts for their times.
+
+    Parameters
+    ----------
+    actual, forecast : Table
+        Prices, time x asset.
+
+    Returns
+    -------
+    actual : Table
+        With the columns of ``forecast``.
+    forecast : (rows, assets)
+        NaN where there is none for a time.
+
+    Raises
+    ------
+    ParameterError
+        An asset of ``forecast`` that ``actual`` does not have.
+    """
+    place = actual.labels.get_indexer(forecast.labels)
+    if (place < 0).any():
+        raise ParameterError(
+            f"asset {shown(forecast.labels[int(np.argmax(place < 0))])} of forecast is not a "
+            "column of actual"
+        )
+    stamps, issued = np.asarray(actual.stamps), np.asarray(forecast.stamps)
+    row = np.searchsorted(issued, stamps)
+    inside = row < len(issued)
+    inside[inside] = issued[row[inside]] == stamps[inside]
+    guess = np.full((len(stamps), len(place)), np.nan)
+    guess[inside] = forecast.values[row[inside]]
+    chosen = np.ascontiguousarray(actual.values[:, place])
+    return dataclasses.replace(actual, values=chosen, labels=forecast.labels), guess
 
 
 def _scored(actual: FloatArray, forecast: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Check the two arrays, and return them with the mask of the steps that count."""
-    actual, forecast = np.asarray(actual, dtype=np.float64), np.asarray(forecast, dtype=np.float64)
+    actual, forecast = as_numbers("actual", actual), as_numbers("forecast", forecast)
     if actual.ndim != 2 or actual.shape != forecast.shape:
-        raise DataError(f"actual and forecast must have the same shape (steps, coins), got {actual.shape} and {forecast.shape}")
+        raise DataError(
+            f"actual and forecast must have the same shape (steps, assets), got {actual.shape} and "
+            f"{forecast.shape}"
+        )
     with np.errstate(invalid="ignore"):
         bad = (actual <= 0.0) | np.isinf(actual)
     if bad.any():
         step, column = np.argwhere(bad)[0]
         raise DataError(
-            f"actual must hold positive finite prices, or NaN where there is none, got {actual[step, column]} "
+            "actual must hold positive finite prices, or NaN where there is none, got "
+            f"{actual[step, column]} "
             f"in step {step}, column {column}"
         )
     if np.isinf(forecast).any():
         step, column = np.argwhere(np.isinf(forecast))[0]
         raise DataError(
-            f"forecast must hold finite prices, or NaN where there is none, got {forecast[step, column]} "
+            "forecast must hold finite prices, or NaN where there is none, got "
+            f"{forecast[step, column]} "
             f"in step {step}, column {column}"
         )
     return actual, forecast, ~np.isnan(actual) & ~np.isnan(forecast)
@@ -328,13 +442,28 @@ def _ratio(numerator: FloatArray, count: IntArray) -> FloatArray:
     return ratio
 
 
-def _mean(values: FloatArray) -> float:
+def known_mean(values: FloatArray) -> float:
+    """Mean of what is not NaN; NaN where nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
 
 
-def _span(period: Period, stamps: np.ndarray, length: str | pd.Timedelta) -> tuple[int, int]:
-    """Return the rows [low, high) of a period."""
+def span_of(period: Period, stamps: Stamps, length: str | pd.Timedelta) -> tuple[int, int]:
+    """Return the rows [low, high) of a period.
+
+    Parameters
+    ----------
+    period : time or (time, time)
+        As for :func:`forecast_score`.
+    stamps : (rows,) datetime64[us]
+        Times in UTC, in order.
+    length : str or Timedelta
+        Length of a period given by its start.
+
+    Returns
+    -------
+    low, high : int
+    """
     if isinstance(period, tuple):
         first, last = as_stamp("periods", period[0]), as_stamp("periods", period[1])
         if first > last:
@@ -351,5 +480,9 @@ def _span(period: Period, stamps: np.ndarray, length: str | pd.Timedelta) -> tup
     return int(np.searchsorted(stamps, first)), int(np.searchsorted(stamps, stop))
 
 
-def _range(stamps: np.ndarray) -> str:
-    return f"{pd.Timestamp(stamps[0])} to {pd.Timestamp(stamps[-1])}" if len(stamps) else "which is empty"
+def _range(stamps: Stamps) -> str:
+    return (
+        f"{pd.Timestamp(stamps[0])} to {pd.Timestamp(stamps[-1])}"
+        if len(stamps)
+        else "which is empty"
+    )

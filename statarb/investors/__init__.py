@@ -5,28 +5,60 @@ Importing the package registers every investor of the library; see :func:`make_i
 
 from __future__ import annotations
 
-from statarb.investors.adapters import EstimatorInvestor, FunctionInvestor, Paced, from_function, from_skfolio
-from statarb.investors.autonomous import AutonomousInvestor
-from statarb.investors.base import INVESTORS, BaseInvestor, Investor, PeriodicInvestor, SignalDriven, make_investor, register
-from statarb.investors.baselines import Cash, EqualWeight, Hold, Momentum, Rebalanced
-from statarb.investors.classic import EqualRisk, InverseVolatility, MinimumVariance, OneOverN, Reversal, VolatilityTarget
+from statarb.investors.adapters import (
+    EstimatorInvestor,
+    FunctionInvestor,
+    Throttled,
+    from_function,
+    from_skfolio,
+)
+from statarb.investors.autonomous.investor import AutonomousInvestor
+from statarb.investors.base import (
+    INVESTORS,
+    BaseInvestor,
+    Investor,
+    PeriodicInvestor,
+    SignalDriven,
+    make_investor,
+    register,
+)
+from statarb.investors.benchmarks.baselines import (
+    BuyAndHold,
+    BuyAndHoldEqualWeight,
+    Cash,
+    Momentum,
+    Rebalanced,
+)
+from statarb.investors.benchmarks.classic import (
+    EqualWeight,
+    InverseVolatility,
+    MinimumVariance,
+    Reversal,
+    RiskParity,
+    VolatilityTarget,
+)
+from statarb.investors.benchmarks.robots import (
+    ChannelBreakout,
+    MovingAverageCross,
+    RelativeStrength,
+)
 from statarb.investors.grid import RefusedInvestor, parameter_grid
-from statarb.investors.lead_lag import LeadLag
 from statarb.investors.online import (
     CORN,
     CWMR,
     OLMAR,
     PAMR,
     Anticor,
-    BestCoin,
+    BestAsset,
     BestConstantRebalanced,
     ExponentiatedGradient,
     FollowTheLeader,
     OnlineNewtonStep,
     UniversalPortfolio,
 )
-from statarb.investors.robots import ChannelBreakout, MovingAverageCross, RelativeStrength
-from statarb.investors.stat_arb import StatArb
+from statarb.investors.stat_arb.garch_forecasts import GarchStandardised
+from statarb.investors.stat_arb.investor import StatArb
+from statarb.investors.stat_arb.lead_lag import LeadLag
 
 __all__ = [
     "CORN",
@@ -37,33 +69,34 @@ __all__ = [
     "Anticor",
     "AutonomousInvestor",
     "BaseInvestor",
-    "BestCoin",
+    "BestAsset",
     "BestConstantRebalanced",
+    "BuyAndHold",
+    "BuyAndHoldEqualWeight",
     "Cash",
     "ChannelBreakout",
-    "EqualRisk",
     "EqualWeight",
     "EstimatorInvestor",
     "ExponentiatedGradient",
     "FollowTheLeader",
     "FunctionInvestor",
-    "Hold",
+    "GarchStandardised",
     "InverseVolatility",
     "Investor",
     "LeadLag",
     "MinimumVariance",
     "Momentum",
     "MovingAverageCross",
-    "OneOverN",
     "OnlineNewtonStep",
-    "Paced",
     "PeriodicInvestor",
     "Rebalanced",
     "RefusedInvestor",
     "RelativeStrength",
     "Reversal",
+    "RiskParity",
     "SignalDriven",
     "StatArb",
+    "Throttled",
     "UniversalPortfolio",
     "VolatilityTarget",
     "from_function",

@@ -1,4 +1,6 @@
-"""What an investor is: the protocol, the base class with its parameters, and the registry of names."""
+"""What an investor is: the protocol, the base class with its parameters, and the registry of
+names.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.base import BaseForecaster
@@ -47,17 +49,17 @@ class Investor(Protocol):
         Parameters
         ----------
         window : Panel
-            All that may be known: a read-only panel that ends where the decision may look, ``decision_lag`` steps before the
-            trade.
+            All that may be known: a read-only panel that ends where the decision may look,
+            ``decision_lag`` steps before the trade.
         holdings : Series
-            Held share of the current value by coin, index ``window.coins``; USD is the rest. In a walk,
-            ``holdings.attrs["value"]`` is the value of the portfolio at that time, in USD.
+            Held share of the current value by asset, index ``window.assets``; USD is the rest. In a
+            walk, ``holdings.attrs["value"]`` is the value of the portfolio at that time, in USD.
 
         Returns
         -------
         Series or None
-            Wanted share of the value by coin, each at least 0, their sum at most 1, USD the rest; a coin that is not named
-            gets 0. ``None`` keeps the holdings as they are.
+            Wanted share of the value by asset, each at least 0, their sum at most 1, USD the rest;
+            an asset that is not named gets 0. ``None`` keeps the holdings as they are.
         """
         ...
 
@@ -87,7 +89,10 @@ def register(name: str) -> Callable[[F], F]:
     def add(factory: F) -> F:
         known = INVESTORS.get(name)
         if known is not None and _origin(known) != _origin(factory):
-            raise ParameterError(f"name must be new, got {name!r}, which is registered for {'.'.join(_origin(known))}")
+            raise ParameterError(
+                f"name must be new, got {name!r}, which is registered for "
+                f"{'.'.join(_origin(known))}"
+            )
         INVESTORS[name] = factory
         if isinstance(factory, type) and issubclass(factory, BaseInvestor):
             factory.key = name
@@ -109,7 +114,8 @@ def make_investor(name: str, **params: Any) -> Any:
     Raises
     ------
     ParameterError
-        Unknown name (lists those that exist), unknown parameter (lists those that it takes), or a value out of range.
+        Unknown name (lists those that exist), unknown parameter (lists those that it takes), or a
+        value out of range.
 
     Examples
     --------
@@ -143,31 +149,38 @@ def as_investor(investor: Any) -> Any:
         return make_investor(investor)
     if isinstance(investor, type):
         raise ParameterError(
-            f"investor must be an object, got the class {investor.__name__}; give {investor.__name__}(), or a registered name"
+            f"investor must be an object, got the class {investor.__name__}; give "
+            f"{investor.__name__}(), or a registered name"
         )
     if callable(getattr(investor, "decide", None)):
         if isinstance(getattr(investor, "name", None), str):
             return investor
-        raise ParameterError(f"investor must have a name (text), which {type(investor).__name__} lacks; give the class one")
+        raise ParameterError(
+            f"investor must have a name (text), which {type(investor).__name__} lacks; give the "
+            "class one"
+        )
     hint = "; make one with sa.investors.from_function" if callable(investor) else ""
-    raise ParameterError(f"investor must have a name and decide(window, holdings), got {investor!r}{hint}")
+    raise ParameterError(
+        f"investor must have a name and decide(window, holdings), got {investor!r}{hint}"
+    )
 
 
 class BaseInvestor:
     """Parameters, copies and names in the manner of scikit-learn.
 
-    A subclass is usually a dataclass whose fields are its parameters. It defines :meth:`decide`; it checks its parameters in
-    :meth:`check`; what it learns along the path lives in attributes that :meth:`reset` makes. A walk starts from a fresh
-    :meth:`clone`. An investor that learns takes in every row that the window shows and it has not seen yet, so its answer is
-    the same whether or not the windows between were shown, as long as no window starts after the last row seen.
+    A subclass is usually a dataclass whose fields are its parameters. It defines :meth:`decide`; it
+    checks its parameters in :meth:`check`; what it learns along the path lives in attributes that
+    :meth:`reset` makes. A walk starts from a fresh :meth:`clone`. An investor that learns takes in
+    every row that the window shows and it has not seen yet, so its answer is the same whether or
+    not the windows between were shown, as long as no window starts after the last row seen.
 
     Attributes
     ----------
     key : str
         The name under which the class is registered.
     hindsight : bool
-        Whether it needs the whole sample. Such an investor is a yardstick and no rival: it is given the sample by
-        :meth:`fit_hindsight`, and refuses to decide before.
+        Whether it needs the whole sample. Such an investor is a yardstick and no rival: it is given
+        the sample by :meth:`fit_hindsight`, and refuses to decide before.
     """
 
     key: ClassVar[str] = ""
@@ -192,7 +205,9 @@ class BaseInvestor:
         """Forget what was learnt along a path."""
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return wanted weights by coin, or ``None`` to keep the holdings; see :meth:`Investor.decide`."""
+        """Return wanted weights by asset, or ``None`` to keep the holdings; see
+        :meth:`Investor.decide`.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define decide(window, holdings)")
 
     def fit_hindsight(self: B, panel: Panel) -> B:
@@ -208,7 +223,10 @@ class BaseInvestor:
         ParameterError
             This investor decides without hindsight.
         """
-        raise ParameterError(f"{self.name} decides without hindsight; fit_hindsight is for investors with hindsight = True")
+        raise ParameterError(
+            f"{self.name} decides without hindsight; fit_hindsight is for investors with hindsight "
+            "= True"
+        )
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor by name.
@@ -222,7 +240,9 @@ class BaseInvestor:
         if deep:
             for name, value in list(params.items()):
                 if hasattr(value, "get_params") and not isinstance(value, type):
-                    params.update({f"{name}__{inner}": part for inner, part in value.get_params().items()})
+                    params.update(
+                        {f"{name}__{inner}": part for inner, part in value.get_params().items()}
+                    )
         return params
 
     def set_params(self: B, **params: Any) -> B:
@@ -251,7 +271,9 @@ class BaseInvestor:
 
     def clone(self: B) -> B:
         """Return an investor with the same parameters that has learnt nothing."""
-        return type(self)(**{name: fresh_copy(value) for name, value in self.get_params(deep=False).items()})
+        return type(self)(
+            **{name: fresh_copy(value) for name, value in self.get_params(deep=False).items()}
+        )
 
     def __repr__(self) -> str:
         changed = ", ".join(f"{name}={value!r}" for name, value in self._changed())
@@ -267,10 +289,11 @@ class BaseInvestor:
 class PeriodicInvestor(BaseInvestor):
     """An investor that decides anew once in ``every`` steps, and keeps its holdings in between.
 
-    Time is cut into periods of ``every`` steps of the panel, counted from 1970-01-01 00:00 UTC, so that 288 steps of five
-    minutes are a day from midnight to midnight. The first window of a period that is shown is decided on. The answer is
-    repeated up to and with the first window that shows a new row, since a decision may meet a time without quotes or an order
-    may be cut; after that the answer is ``None``. A subclass is a dataclass with the field ``every``, and defines
+    Time is cut into periods of ``every`` steps of the panel, counted from 1970-01-01 00:00 UTC, so
+    that 288 steps of five minutes are a day from midnight to midnight. The first window of a period
+    that is shown is decided on. The answer is repeated up to and with the first window that shows a
+    new row, since a decision may meet a time without quotes or an order may be cut; after that the
+    answer is ``None``. A subclass is a dataclass with the field ``every``, and defines
     :meth:`weigh`.
     """
 
@@ -301,26 +324,33 @@ class PeriodicInvestor(BaseInvestor):
         return wanted
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return wanted weights by coin, or ``None`` to keep the holdings; see :meth:`Investor.decide`."""
+        """Return wanted weights by asset, or ``None`` to keep the holdings; see
+        :meth:`Investor.decide`.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define weigh(window, holdings)")
 
 
 class SignalDriven(BaseInvestor):
     """An investor whose view of the market, its signals, does not depend on what it holds.
 
-    A walk computes the signals of many rows at once, in parallel, and asks :meth:`decide_on` step by step (see
-    :class:`statarb.walkforward.signals.SignalInvestor`); :meth:`decide` is the same in one. A subclass gives :meth:`signals`
-    and :meth:`decide_on`.
+    A walk computes the signals of many rows at once, in parallel, and asks :meth:`decide_on` step
+    by step (see :class:`statarb.walk.signals.SignalInvestor`); :meth:`decide` is the same in one. A
+    subclass gives :meth:`signals` and :meth:`decide_on`.
     """
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Compute the signals of the window's last row, then decide on them; see :meth:`Investor.decide`."""
+        """Compute the signals of the window's last row, then decide on them; see
+        :meth:`Investor.decide`.
+        """
         last = len(window.times) - 1
         signal = self.signals(window, last, last + 1, last + 1)
-        return self.decide_on(window, holdings, {name: values[0] for name, values in signal.items()})
+        return self.decide_on(
+            window, holdings, {name: values[0] for name, values in signal.items()}
+        )
 
     def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
-        """Return what is known after each of the rows ``first`` to ``last - 1``, by name; the first axis is the rows.
+        """Return what is known after each of the rows ``first`` to ``last - 1``, by name; the first
+        axis is the rows.
 
         Parameters
         ----------
@@ -331,10 +361,14 @@ class SignalDriven(BaseInvestor):
         depth : int
             Most rows of a window.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define signals(panel, first, last, depth)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define signals(panel, first, last, depth)"
+        )
 
-    def decide_on(self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]) -> pd.Series | None:
-        """Return wanted weights by coin, or ``None`` to keep the holdings.
+    def decide_on(
+        self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]
+    ) -> pd.Series | None:
+        """Return wanted weights by asset, or ``None`` to keep the holdings.
 
         Parameters
         ----------
@@ -343,21 +377,24 @@ class SignalDriven(BaseInvestor):
         signal : mapping of str to array
             The entries of :meth:`signals` for the window's last row.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define decide_on(window, holdings, signal)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define decide_on(window, holdings, signal)"
+        )
 
 
 def weights_of(window: Panel, weights: FloatArray) -> pd.Series:
-    """Return an array of weights as the answer of an investor: a Series by coin, of the coins whose weight is not 0.
+    """Return an array of weights as the answer of an investor: a Series by asset, of the assets
+    whose weight is not 0.
 
     Parameters
     ----------
     window : Panel
-        Names the coins.
-    weights : (coins,)
-        One a coin of the window.
+        Names the assets.
+    weights : (assets,)
+        One an asset of the window.
     """
     column = np.flatnonzero(weights)
-    return pd.Series(weights[column], index=window.coins[column], dtype=np.float64)
+    return pd.Series(weights[column], index=window.assets[column], dtype=np.float64)
 
 
 def _signature(cls: type) -> Mapping[str, inspect.Parameter]:
@@ -365,7 +402,9 @@ def _signature(cls: type) -> Mapping[str, inspect.Parameter]:
 
 
 def _origin(factory: InvestorFactory) -> tuple[str, str]:
-    return str(getattr(factory, "__module__", "")), str(getattr(factory, "__qualname__", repr(factory)))
+    return str(getattr(factory, "__module__", "")), str(
+        getattr(factory, "__qualname__", repr(factory))
+    )
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -383,17 +422,23 @@ def _short(value: Any) -> str:
         return value.name
     if isinstance(value, Mapping):
         shown = ", ".join(f"{key}: {_short(part)}" for key, part in value.items())
-        return f"{{{shown}}}" if len(shown) < 40 else f"{{{len(value)} values, {zlib.crc32(shown.encode()):08x}}}"
+        return (
+            f"{{{shown}}}"
+            if len(shown) < 40
+            else f"{{{len(value)} values, {zlib.crc32(shown.encode()):08x}}}"
+        )
     return getattr(value, "__name__", type(value).__name__)
 
 
 def fresh_copy(value: Any) -> Any:
-    """Return a copy that has learnt nothing: a clone where the value can be cloned, else a deep copy.
+    """Return a copy that has learnt nothing: a clone where the value can be cloned, else a deep
+    copy.
 
     Parameters
     ----------
     value : object
-        A parameter of an investor: an investor, a forecaster, an estimator of scikit-learn, or anything else.
+        A parameter of an investor: an investor, a forecaster, an estimator of scikit-learn, or
+        anything else.
     """
     if isinstance(value, BaseInvestor):
         return value.clone()

@@ -1,4 +1,6 @@
-"""Parameter grids: one investor with every combination of the values given, each under a name that says which."""
+"""Parameter grids: one investor with every combination of the values given, each under a name that
+says which.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice
+from statarb._core.checks import check_choice
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import BaseInvestor, fresh_copy, make_investor
@@ -23,7 +25,8 @@ LONGEST = 40
 
 @dataclasses.dataclass(frozen=True)
 class RefusedInvestor:
-    """Stands for a point of a grid that its investor refuses: no decision is possible, each fails with the reason.
+    """Stands for a point of a grid that its investor refuses: no decision is possible, each fails
+    with the reason.
 
     Parameters
     ----------
@@ -42,27 +45,31 @@ class RefusedInvestor:
 
 
 def parameter_grid(investor: Any, /, **values: Iterable[Any]) -> dict[str, Any]:
-    """Return an investor with every combination of parameter values, in the manner of scikit-learn's ``ParameterGrid``.
+    """Return an investor with every combination of parameter values, in the manner of
+    scikit-learn's ``ParameterGrid``.
 
     Parameters
     ----------
     investor : str or Investor
-        A registered name, or an investor with ``get_params`` and ``set_params`` (every one of the library). It is copied.
+        A registered name, or an investor with ``get_params`` and ``set_params`` (every one of the
+        library). It is copied.
     **values : iterable
-        Values to try by parameter; those of a part as ``investor__top``. The last one given varies fastest.
+        Values to try by parameter; those of a part as ``investor__top``. The last one given varies
+        fastest.
 
     Returns
     -------
     dict
-        Investors by name, such as ``lead_lag(entry=0.002, cap=0.1)``: what :func:`statarb.league` takes. A combination that the
-        investor refuses (a value out of range, two that do not go together) becomes a :class:`RefusedInvestor`, whose every
-        decision fails with the reason, so that one such point does not stop the others.
+        Investors by name, such as ``lead_lag(entry=0.002, cap=0.1)``: what :func:`statarb.league`
+        takes. A combination that the investor refuses (a value out of range, two that do not go
+        together) becomes a :class:`RefusedInvestor`, whose every decision fails with the reason, so
+        that one such point does not stop the others.
 
     Raises
     ------
     ParameterError
-        An unknown parameter (lists those that exist), no values, a value given twice, or a grid all of whose points are
-        refused.
+        An unknown parameter (lists those that exist), no values, a value given twice, or a grid all
+        of whose points are refused.
 
     Examples
     --------
@@ -71,7 +78,9 @@ def parameter_grid(investor: Any, /, **values: Iterable[Any]) -> dict[str, Any]:
     """
     base = make_investor(investor) if isinstance(investor, str) else investor
     if not (hasattr(base, "get_params") and hasattr(base, "set_params")) or isinstance(base, type):
-        raise ParameterError(f"a parameter grid needs an investor with get_params and set_params, got {investor!r}")
+        raise ParameterError(
+            f"a parameter grid needs an investor with get_params and set_params, got {investor!r}"
+        )
     lists = _checked(base, values)
     stem, kept = _stem(base, lists)
     labels = {name: _labels(found) for name, found in lists.items()}
@@ -83,7 +92,9 @@ def parameter_grid(investor: Any, /, **values: Iterable[Any]) -> dict[str, Any]:
         points[name] = _point(base, name, {key: lists[key][place] for key, place in chosen.items()})
     refused = [point.reason for point in points.values() if isinstance(point, RefusedInvestor)]
     if len(refused) == len(points):
-        raise ParameterError(f"every point of the grid of {stem!r} is refused, the first because {refused[0]}")
+        raise ParameterError(
+            f"every point of the grid of {stem!r} is refused, the first because {refused[0]}"
+        )
     return points
 
 
@@ -96,7 +107,9 @@ def _checked(base: Any, values: Mapping[str, Iterable[Any]]) -> dict[str, list[A
         if not (inner and outer in values):  # what a part takes depends on which one it is
             check_choice(f"parameter of {base.name!r}", name, accepted)
         if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
-            raise ParameterError(f"the values of {name!r} must be a list, got {given!r}; give [{given!r}]")
+            raise ParameterError(
+                f"the values of {name!r} must be a list, got {given!r}; give [{given!r}]"
+            )
         found = [value.item() if isinstance(value, np.generic) else value for value in given]
         if not found:
             raise ParameterError(f"the values of {name!r} must hold at least one, got none")
@@ -111,13 +124,20 @@ def _checked(base: Any, values: Mapping[str, Iterable[Any]]) -> dict[str, list[A
 def _point(base: Any, name: str, chosen: Mapping[str, Any]) -> Any:
     """Return a copy with the parameters chosen, or what stands for it where they are refused."""
     try:
-        return fresh_copy(base).set_params(**{key: fresh_copy(value) for key, value in chosen.items()})
+        return fresh_copy(base).set_params(
+            **{key: fresh_copy(value) for key, value in chosen.items()}
+        )
     except (ParameterError, ValueError, TypeError, AttributeError) as error:
-        return RefusedInvestor(name, str(error) if isinstance(error, ParameterError) else f"{type(error).__name__}: {error}")
+        return RefusedInvestor(
+            name,
+            str(error) if isinstance(error, ParameterError) else f"{type(error).__name__}: {error}",
+        )
 
 
 def _stem(base: Any, lists: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return what all names begin with, and the parameters that the base does not leave at their defaults."""
+    """Return what all names begin with, and the parameters that the base does not leave at their
+    defaults.
+    """
     if not isinstance(base, BaseInvestor) or type(base).name is not BaseInvestor.name:
         return str(base.name), []
     kept = [f"{name}={_label(value)}" for name, value in base._changed() if name not in lists]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from statarb._typing import FloatArray, IntArray
+from statarb._core.typing import FloatArray, IntArray
 from statarb.errors import DataError
 
-__all__ = ["best_corner", "equal_risk", "log_optimal", "minimise_quadratic", "project_simplex"]
+__all__ = ["best_corner", "log_optimal", "minimise_quadratic", "project_simplex", "risk_parity"]
 
 ROUNDING = 1e-12
 """What is taken for zero, relative to the size of the numbers of a problem."""
 
 
 def project_simplex(values: FloatArray) -> FloatArray:
-    """Return the point of the simplex nearest to ``values``: ``argmin |b - v|`` over ``b >= 0, sum(b) = 1``.
+    """Return the point of the simplex nearest to ``values``: ``argmin |b - v|`` over ``b >= 0,
+    sum(b) = 1``.
 
     Parameters
     ----------
@@ -24,7 +25,8 @@ def project_simplex(values: FloatArray) -> FloatArray:
     Returns
     -------
     (n,)
-        ``max(v - theta, 0)``, theta such that the sum is 1 (Duchi, Shalev-Shwartz, Singer, Chandra 2008, figure 1).
+        ``max(v - theta, 0)``, theta such that the sum is 1 (Duchi, Shalev-Shwartz, Singer, Chandra
+        2008, figure 1).
     """
     # An offset leaves the answer as it is; without it, large equal values would cancel the 1.
     shifted = values - values.max()
@@ -37,12 +39,15 @@ def project_simplex(values: FloatArray) -> FloatArray:
     return nearest
 
 
-def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray | None = None) -> FloatArray:
+def minimise_quadratic(
+    matrix: FloatArray, linear: FloatArray, start: FloatArray | None = None
+) -> FloatArray:
     """Return ``argmin 1/2 b'Qb - c'b``, (n,), over the simplex ``b >= 0, sum(b) = 1``.
 
-    A primal active-set method, the one of Lawson and Hanson (1974, chapter 23) with the sum as one equation more: exact up
-    to rounding, and quick where few weights are above zero or ``start`` has the right ones. What is returned is certified: by
-    convexity ``b'g - min(g)``, g the gradient, is the most that any weights could be better by.
+    A primal active-set method, the one of Lawson and Hanson (1974, chapter 23) with the sum as one
+    equation more: exact up to rounding, and quick where few weights are above zero or ``start`` has
+    the right ones. What is returned is certified: by convexity ``b'g - min(g)``, g the gradient, is
+    the most that any weights could be better by.
 
     Parameters
     ----------
@@ -56,11 +61,14 @@ def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray
     Raises
     ------
     DataError
-        Not finite, or what the certificate allows is more than 1e-8 of the largest number in Q and c.
+        Not finite, or what the certificate allows is more than 1e-8 of the largest number in Q and
+        c.
     """
     size = len(linear)
     if not (np.isfinite(matrix).all() and np.isfinite(linear).all()):
-        raise DataError("a quadratic over weights must be finite; a price or return behind it is not")
+        raise DataError(
+            "a quadratic over weights must be finite; a price or return behind it is not"
+        )
     linear = linear - linear.max()
     scale = max(float(np.abs(matrix).max()), float(np.abs(linear).max()))
     weights = np.zeros(size)
@@ -81,17 +89,25 @@ def minimise_quadratic(matrix: FloatArray, linear: FloatArray, start: FloatArray
         entering = int(np.argmin(np.where(useless | (weights > 0.0), np.inf, slope)))
         if gap <= ROUNDING or useless[entering] or weights[entering] > 0.0:
             break
-        # A coin that leaves again at once helps by less than rounding, and is not tried again from here.
+        # An asset that leaves again at once helps by less than rounding, and is not tried again
+        # from here.
         useless[entering] = True
         weights[entering] = np.finfo(np.float64).tiny
     if gap > 1e-8:
-        raise DataError(f"a quadratic over {size} weights is too near to singular: the active set does not settle")
+        raise DataError(
+            f"a quadratic over {size} weights is too near to singular: the active set does not "
+            "settle"
+        )
     weights /= weights.sum()
     return weights
 
 
-def _on_face(matrix: FloatArray, linear: FloatArray, weights: FloatArray) -> tuple[FloatArray, bool]:
-    """Minimise over the weights above zero, of which some may fall to it; also whether anything moved."""
+def _on_face(
+    matrix: FloatArray, linear: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, bool]:
+    """Minimise over the weights above zero, of which some may fall to it; also whether anything
+    moved.
+    """
     weights, moved = weights.copy(), False
     while True:
         column = np.flatnonzero(weights > 0.0)
@@ -104,7 +120,12 @@ def _on_face(matrix: FloatArray, linear: FloatArray, weights: FloatArray) -> tup
         # The largest weight takes up what the others change, so that the sum stays.
         pivot = int(np.argmax(at))
         rest = np.delete(np.arange(len(column)), pivot)
-        bend = part[np.ix_(rest, rest)] - part[rest, pivot][:, None] - part[pivot, rest] + part[pivot, pivot]
+        bend = (
+            part[np.ix_(rest, rest)]
+            - part[rest, pivot][:, None]
+            - part[pivot, rest]
+            + part[pivot, pivot]
+        )
         # A ridge far below rounding of the answer: twins would have no single one.
         bend[np.diag_indices(len(rest))] += ROUNDING * max(float(np.diag(bend).max()), 1e-6)
         change = np.empty(len(column))
@@ -123,7 +144,7 @@ def _on_face(matrix: FloatArray, linear: FloatArray, weights: FloatArray) -> tup
 
 
 def best_corner(relatives: FloatArray) -> FloatArray:
-    """Return all weight on the coin that grew most, (n,): the first of equals.
+    """Return all weight on the asset that grew most, (n,): the first of equals.
 
     Parameters
     ----------
@@ -136,17 +157,20 @@ def best_corner(relatives: FloatArray) -> FloatArray:
 
 
 def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
-    """Return the constant rebalanced portfolio with the highest growth, (n,): ``argmax mean(log(X b))`` over the simplex.
+    """Return the constant rebalanced portfolio with the highest growth, (n,): ``argmax mean(log(X
+    b))`` over the simplex.
 
-    Newton's method on the coins in use, each step a quadratic on the simplex; coins come in where the gradient says that
-    they help, first by the best of a few mixtures with what was there. It ends with a certificate: no portfolio grows faster
-    than the answer by more than ``tolerance`` a row, since ``max_i mean(x_i / (X b)) - 1`` bounds what is missing (the
-    Kuhn-Tucker conditions of Bell and Cover 1980, equation 2).
+    Newton's method on the assets in use, each step a quadratic on the simplex; assets come in where
+    the gradient says that they help, first by the best of a few mixtures with what was there. It
+    ends with a certificate: no portfolio grows faster than the answer by more than ``tolerance`` a
+    row, since ``max_i mean(x_i / (X b)) - 1`` bounds what is missing (the Kuhn-Tucker conditions of
+    Bell and Cover 1980, equation 2).
 
     Parameters
     ----------
     relatives : (rows, n)
-        X: price relatives, positive. Without a row all portfolios are alike, and the answer is the uniform one.
+        X: price relatives, positive. Without a row all portfolios are alike, and the answer is the
+        uniform one.
     tolerance : float
         Largest gap in log growth a row.
 
@@ -171,12 +195,21 @@ def log_optimal(relatives: FloatArray, tolerance: float = 1e-10) -> FloatArray:
         entering = entering[gradient[entering] > 1.0 + 0.1 * tolerance]
         weights = _mixed(relatives, weights, growth, entering)
         column = np.union1d(column, entering)
-        weights[column] = _newton(np.ascontiguousarray(relatives[:, column]), weights[column], 0.1 * tolerance)
-    raise DataError(f"the log-optimal portfolio of {rows} rows x {size} coins does not settle within {tolerance:g}")
+        weights[column] = _newton(
+            np.ascontiguousarray(relatives[:, column]), weights[column], 0.1 * tolerance
+        )
+    raise DataError(
+        f"the log-optimal portfolio of {rows} rows x {size} assets does not settle within "
+        f"{tolerance:g}"
+    )
 
 
-def _mixed(relatives: FloatArray, weights: FloatArray, growth: FloatArray, entering: IntArray) -> FloatArray:
-    """Mix in equal weights of the coins that enter: from a corner, Newton's steps towards them would only double."""
+def _mixed(
+    relatives: FloatArray, weights: FloatArray, growth: FloatArray, entering: IntArray
+) -> FloatArray:
+    """Mix in equal weights of the assets that enter: from a corner, Newton's steps towards them
+    would only double.
+    """
     fresh = relatives[:, entering].mean(axis=1)
     best, share = float(np.log(growth).mean()), 0.0
     for power in range(1, 41, 3):
@@ -212,17 +245,20 @@ def _newton(relatives: FloatArray, weights: FloatArray, tolerance: float) -> Flo
     return np.where(weights > 0.0, weights, 0.0)
 
 
-def equal_risk(covariance: FloatArray) -> FloatArray:
-    """Return the long-only weights, (n,), of which each carries the same risk: ``b_i (Cb)_i`` equal for all i.
+def risk_parity(covariance: FloatArray) -> FloatArray:
+    """Return the long-only weights, (n,), of which each carries the same risk: ``b_i (Cb)_i`` equal
+    for all i.
 
-    Newton's method with a damped step on ``1/2 b'Cb - (1/n) sum(log b_i)`` (Spinu 2013, algorithm 3.4), whose minimum,
-    divided by its sum, is the portfolio of equal risk contributions (Maillard, Roncalli, Teiletche 2010).
+    Newton's method with a damped step on ``1/2 b'Cb - (1/n) sum(log b_i)`` (Spinu 2013, algorithm
+    3.4), whose minimum, divided by its sum, is the portfolio of equal risk contributions (Maillard,
+    Roncalli, Teiletche 2010).
 
     Parameters
     ----------
     covariance : (n, n)
-        C, symmetric, positive semidefinite. Coins that mirror each other, a riskless pair, have no answer: where the
-        smallest eigenvalue of the correlations is below 1e-8, the diagonal is raised until it is not.
+        C, symmetric, positive semidefinite. Assets that mirror each other, a riskless pair, have no
+        answer: where the smallest eigenvalue of the correlations is below 1e-8, the diagonal is
+        raised until it is not.
 
     Raises
     ------
@@ -231,7 +267,10 @@ def equal_risk(covariance: FloatArray) -> FloatArray:
     """
     variance = np.diag(covariance)
     if not (np.isfinite(covariance).all() and (variance > 0.0).all()):
-        raise DataError("equal risk needs positive, finite variances; a coin whose price stands still has none")
+        raise DataError(
+            "equal risk needs positive, finite variances; an asset whose price stands still has "
+            "none"
+        )
     size = len(covariance)
     scale = np.sqrt(variance)
     correlation = covariance / np.outer(scale, scale)
@@ -252,6 +291,7 @@ def equal_risk(covariance: FloatArray) -> FloatArray:
         step = np.linalg.solve(correlation + np.diag(budget / weights**2), slope)
         decrement = float(np.sqrt(max(slope @ step, 0.0) * size))
         reach = float(np.abs(step / weights).max())
-        # Spinu's bound: inside it the full step is safe, outside it the damped one keeps every weight above zero.
+        # Spinu's bound: inside it the full step is safe, outside it the damped one keeps every
+        # weight above zero.
         weights = weights - step / (1.0 + reach if decrement > 0.3 else 1.0)
-    raise DataError(f"equal risk of {size} coins does not settle; is the covariance symmetric?")
+    raise DataError(f"equal risk of {size} assets does not settle; is the covariance symmetric?")

@@ -1,4 +1,4 @@
-"""Risk of single assets and of a portfolio, with the part that lies between the assets shown apart."""
+"""Risk measures of single assets, and the decomposition of a portfolio's risk."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.tables import as_numbers, read_table
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 from statarb.optimization.inputs import Vector, by_asset
 from statarb.optimization.labels import shown_at
@@ -28,7 +29,9 @@ __all__ = [
     "variance",
 ]
 
-RiskMeasure = Literal["variance", "downside_deviation", "value_at_risk", "expected_shortfall", "entropy"]
+RiskMeasure = Literal[
+    "variance", "downside_deviation", "value_at_risk", "expected_shortfall", "entropy"
+]
 
 
 def variance(returns: FloatArray) -> FloatArray:
@@ -47,29 +50,39 @@ def variance(returns: FloatArray) -> FloatArray:
     return _by_column(returns, lambda column: float(np.var(column)))
 
 
-def downside_deviation(returns: FloatArray, mar: float = 0.0) -> FloatArray:
-    """Return the root of the second lower partial moment, ``sqrt(mean(max(0, mar - r)^2))``, of each column; NaN are left out.
+def downside_deviation(returns: FloatArray, minimum_acceptable_return: float = 0.0) -> FloatArray:
+    r"""Return the downside deviation of each column, the root of the second lower partial moment;
+    NaN are left out.
+
+    .. math:: \sqrt{\frac{1}{n} \sum_t \max(0, m - r_t)^2}
 
     Parameters
     ----------
     returns : (times,) or (times, assets)
         Returns.
-    mar : float
-        Minimum acceptable return.
+    minimum_acceptable_return : float
+        m, below which a return counts as a loss.
 
     Returns
     -------
     () or (assets,)
         Bawa (1975); Fishburn (1977), equation 1 with alpha = 2.
     """
-    return _by_column(returns, lambda column: float(np.sqrt(np.mean(np.maximum(mar - column, 0.0) ** 2))))
+    return _by_column(
+        returns,
+        lambda column: float(
+            np.sqrt(np.mean(np.maximum(minimum_acceptable_return - column, 0.0) ** 2))
+        ),
+    )
 
 
 def value_at_risk(returns: FloatArray, level: float = 0.95) -> FloatArray:
-    """Return the historical value at risk of each column: the loss that is exceeded in a share ``1 - level`` of cases at most.
+    """Return the historical value at risk of each column: the loss that is exceeded in a share ``1
+    - level`` of cases at most.
 
-    The estimator is minus the k-th smallest of n returns with ``k = floor(n (1 - level)) + 1``: the upper quantile of losses,
-    as in Rockafellar & Uryasev (2002), definition 1. No distribution is assumed, and nothing is interpolated.
+    The estimator is minus the k-th smallest of n returns with ``k = floor(n (1 - level)) + 1``: the
+    upper quantile of losses, as in Rockafellar & Uryasev (2002), definition 1. No distribution is
+    assumed, and nothing is interpolated.
 
     Parameters
     ----------
@@ -88,10 +101,12 @@ def value_at_risk(returns: FloatArray, level: float = 0.95) -> FloatArray:
 
 
 def expected_shortfall(returns: FloatArray, level: float = 0.95) -> FloatArray:
-    """Return the historical expected shortfall of each column: the mean loss of the worst share ``1 - level`` of cases.
+    """Return the historical expected shortfall of each column: the mean loss of the worst share ``1
+    - level`` of cases.
 
-    Where ``n (1 - level)`` is no integer, the next worst case counts with the fraction that is left (Acerbi & Tasche 2002,
-    proposition 4.1), so that the measure is coherent; it equals the conditional value at risk of Rockafellar & Uryasev (2000).
+    Where ``n (1 - level)`` is no integer, the next worst case counts with the fraction that is left
+    (Acerbi & Tasche 2002, proposition 4.1), so that the measure is coherent; it equals the
+    conditional value at risk of Rockafellar & Uryasev (2000).
 
     Parameters
     ----------
@@ -110,7 +125,9 @@ def expected_shortfall(returns: FloatArray, level: float = 0.95) -> FloatArray:
     def tail(column: FloatArray) -> float:
         ordered = np.sort(column)
         whole, fraction = _tail(len(column), level)
-        return -float(ordered[:whole].sum() + fraction * ordered[whole]) / (len(column) * (1.0 - level))
+        return -float(ordered[:whole].sum() + fraction * ordered[whole]) / (
+            len(column) * (1.0 - level)
+        )
 
     return _by_column(returns, tail)
 
@@ -118,16 +135,18 @@ def expected_shortfall(returns: FloatArray, level: float = 0.95) -> FloatArray:
 def entropy(returns: FloatArray, spacing: int | None = None) -> FloatArray:
     """Return the differential entropy of each column by the estimator of Vasicek (1976), in nats.
 
-    ``H = mean over i of log(n / (2 m) (x_(i+m) - x_(i-m)))`` with the order statistics x_(i), x_(i) = x_(1) below the first and
-    x_(n) above the last. Entropy as a measure of a portfolio's risk: Philippatos & Wilson (1972); Dionisio, Menezes & Mendes
-    (2006). It falls without bound as a series becomes constant; many equal values (stale quotes) give minus infinity.
+    ``H = mean over i of log(n / (2 m) (x_(i+m) - x_(i-m)))`` with the order statistics x_(i), x_(i)
+    = x_(1) below the first and x_(n) above the last. Entropy as a measure of a portfolio's risk:
+    Philippatos & Wilson (1972); Dionisio, Menezes & Mendes (2006). It falls without bound as a
+    series becomes constant; many equal values (stale quotes) give minus infinity.
 
     Parameters
     ----------
     returns : (times,) or (times, assets)
         Returns; NaN are left out.
     spacing : int, optional
-        m, at least 1 and below n / 2; by default ``floor(sqrt(n) + 0.5)`` (Wieczorkowski & Grzegorzewski 1999).
+        m, at least 1 and below n / 2; by default ``floor(sqrt(n) + 0.5)`` (Wieczorkowski &
+        Grzegorzewski 1999).
 
     Returns
     -------
@@ -139,9 +158,13 @@ def entropy(returns: FloatArray, spacing: int | None = None) -> FloatArray:
 
     def vasicek(column: FloatArray) -> float:
         if spacing is not None and 2 * spacing >= len(column):
-            raise DataError(f"spacing must be below half the number of returns, {len(column)}, got {spacing}")
+            raise DataError(
+                f"spacing must be below half the number of returns, {len(column)}, got {spacing}"
+            )
         with np.errstate(divide="ignore"):
-            return float(scipy.stats.differential_entropy(column, window_length=spacing, method="vasicek"))
+            return float(
+                scipy.stats.differential_entropy(column, window_length=spacing, method="vasicek")
+            )
 
     return _by_column(returns, vasicek)
 
@@ -150,7 +173,7 @@ def asset_risk(
     returns: pd.DataFrame | FloatArray,
     measure: RiskMeasure = "variance",
     *,
-    mar: float = 0.0,
+    minimum_acceptable_return: float = 0.0,
     level: float = 0.95,
 ) -> pd.Series[Any] | FloatArray:
     """Return the risk of each asset on a window.
@@ -160,28 +183,38 @@ def asset_risk(
     returns : (times, assets) DataFrame or array
         Returns of the window; NaN are left out.
     measure : str
-        ``variance``, ``downside_deviation``, ``value_at_risk``, ``expected_shortfall`` or ``entropy``.
-    mar, level : float
-        Minimum acceptable return of the downside deviation; confidence of value at risk and expected shortfall.
+        ``variance``, ``downside_deviation``, ``value_at_risk``, ``expected_shortfall`` or
+        ``entropy``.
+    minimum_acceptable_return, level : float
+        Minimum acceptable return of the downside deviation; confidence of value at risk and
+        expected shortfall.
 
     Returns
     -------
     (assets,) Series or array
         Cash has a risk of 0.
     """
-    check_choice("measure", measure, ("variance", "downside_deviation", "value_at_risk", "expected_shortfall", "entropy"))
-    values = np.asarray(returns, dtype=np.float64)
+    check_choice(
+        "measure",
+        measure,
+        ("variance", "downside_deviation", "value_at_risk", "expected_shortfall", "entropy"),
+    )
+    values = as_numbers("returns", returns)
     if measure == "variance":
         found = variance(values)
     elif measure == "downside_deviation":
-        found = downside_deviation(values, mar)
+        found = downside_deviation(values, minimum_acceptable_return)
     elif measure == "value_at_risk":
         found = value_at_risk(values, level)
     elif measure == "expected_shortfall":
         found = expected_shortfall(values, level)
     else:
         found = entropy(values)
-    return pd.Series(found, index=returns.columns, name=measure) if isinstance(returns, pd.DataFrame) else found
+    return (
+        pd.Series(found, index=returns.columns, name=measure)
+        if isinstance(returns, pd.DataFrame)
+        else found
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -201,7 +234,8 @@ class PortfolioRisk:
     pairs : (N + 1, N + 1) DataFrame or array
         The pairs' terms, symmetric, 0 on the diagonal.
     contribution : (N + 1,) Series or array
-        Each asset's share in the total: its own term and half of its pairs' (Euler's theorem; Tasche 1999).
+        Each asset's share in the total: its own term and half of its pairs' (Euler's theorem;
+        Tasche 1999).
     """
 
     total: float
@@ -214,7 +248,8 @@ class PortfolioRisk:
     def __repr__(self) -> str:
         """Return the total and its two parts; the tables are fields."""
         return (
-            f"PortfolioRisk(total={self.total:.6g}, weighted={self.weighted:.6g}, interdependence={self.interdependence:.6g}, "
+            f"PortfolioRisk(total={self.total:.6g}, weighted={self.weighted:.6g}, "
+            f"interdependence={self.interdependence:.6g}, "
             f"{len(self.assets) - 1} assets and cash)"
         )
 
@@ -224,20 +259,23 @@ def portfolio_risk(
     returns: pd.DataFrame | FloatArray,
     measure: Literal["variance", "downside"] = "variance",
     *,
-    mar: float = 0.0,
+    minimum_acceptable_return: float = 0.0,
     form: Literal["own", "average"] = "own",
 ) -> PortfolioRisk:
     """Split a portfolio's risk into a part of the assets by themselves and a part of their pairs.
 
-    With cash as one more asset, whose return is 0, the weights w sum to 1 and the total is ``w'Sw``, with
+    With cash as one more asset, whose return is 0, the weights w sum to 1 and the total is
+    ``w'Sw``, with
 
     - ``variance``: S the covariance matrix, n in the denominator (Markowitz 1952);
-    - ``downside``: S_ij the mean of (r_i - mar)(r_j - mar) over the scenarios in which the portfolio is below ``mar``, and 0
-      from the others: the exact second lower partial moment (Markowitz 1959, chapter 9), not an average of pairs.
+    - ``downside``: S_ij the mean of (r_i - m)(r_j - m) over the scenarios in which the portfolio is
+      below the minimum acceptable return m, and 0 from the others: the exact second lower partial
+      moment (Markowitz 1959, chapter 9), not an average of pairs.
 
-    ``form="own"``: weighted part ``sum_i w_i^2 S_ii``, and pairs ``w_i w_j S_ij``. ``form="average"``: the weighted part is the
-    weighted average of the assets' risks, ``sum_i w_i S_ii``, and pairs ``-w_i w_j (S_ii + S_jj - 2 S_ij) / 2`` are what
-    spreading the money takes off it.
+    ``form="own"``: weighted part ``sum_i w_i^2 S_ii``, and pairs ``w_i w_j S_ij``.
+    ``form="average"``: the weighted part is the weighted average of the assets' risks, ``sum_i w_i
+    S_ii``, and pairs ``-w_i w_j (S_ii + S_jj - 2 S_ij) / 2`` are what spreading the money takes off
+    it.
 
     Parameters
     ----------
@@ -247,7 +285,7 @@ def portfolio_risk(
         Returns of the window, without NaN.
     measure : {"variance", "downside"}
         What risk is.
-    mar : float
+    minimum_acceptable_return : float
         Minimum acceptable return of the downside.
     form : {"own", "average"}
         How the total is split.
@@ -263,27 +301,40 @@ def portfolio_risk(
     """
     check_choice("measure", measure, ("variance", "downside"))
     check_choice("form", form, ("own", "average"))
-    labels = returns.columns if isinstance(returns, pd.DataFrame) else None
-    values = np.asarray(returns, dtype=np.float64)
-    if values.ndim != 2 or len(values) < 2:
-        raise DataError(f"returns must be a table of at least two rows, times x assets, got the shape {values.shape}")
-    if not np.isfinite(values).all():
-        column = int(np.flatnonzero(~np.isfinite(values).all(axis=0))[0])
-        name = shown_at(labels, column)
-        raise DataError(f"returns must be finite, first not so is asset {name}; fill its gaps or leave it out")
+    table = read_table("returns", returns)
+    labels = table.labels if table.kind == "frame" else None
+    values = table.values
+    if table.kind not in ("frame", "matrix") or len(values) < 2:
+        raise DataError(
+            "returns must be a table of at least two rows, times x assets, got the shape "
+            f"{np.shape(returns)}"
+        )
+    if np.isnan(values).any():
+        column = int(np.flatnonzero(np.isnan(values).any(axis=0))[0])
+        raise DataError(
+            f"returns must be finite; the first asset with missing ones is "
+            f"{shown_at(labels, column)}; fill its gaps or leave it out"
+        )
     if labels is None and isinstance(weights, pd.Series):
         labels = weights.index
     w = by_asset("weights", weights, labels, values.shape[1], default=0.0)
     w = np.append(w, 1.0 - w.sum())
     values = np.column_stack([values, np.zeros(len(values))])
-    below = values @ w < mar
-    centred = values - values.mean(axis=0) if measure == "variance" else (values - mar) * below[:, None]
+    below = values @ w < minimum_acceptable_return
+    centred = (
+        values - values.mean(axis=0)
+        if measure == "variance"
+        else (values - minimum_acceptable_return) * below[:, None]
+    )
     moments = centred.T @ centred / len(values)
     own = np.diag(moments).copy()
     if form == "own":
         single, pairs = w * w * own, np.outer(w, w) * moments
     else:
-        single, pairs = w * own, -0.5 * np.outer(w, w) * (own[:, None] + own[None, :] - 2.0 * moments)
+        single, pairs = (
+            w * own,
+            -0.5 * np.outer(w, w) * (own[:, None] + own[None, :] - 2.0 * moments),
+        )
     np.fill_diagonal(pairs, 0.0)
     contribution = single + pairs.sum(axis=1)
     names = None if labels is None else pd.Index([*labels, "cash"])
@@ -298,18 +349,25 @@ def portfolio_risk(
 
 
 def _tail(n: int, level: float) -> tuple[int, float]:
-    """Return how many whole cases, and which fraction of the next one, make a share ``1 - level`` of n."""
+    """Return how many whole cases, and which fraction of the next one, make a share ``1 - level``
+    of n.
+    """
     share = n * (1.0 - level)
     whole = min(int(np.floor(share + 1e-9)), n - 1)
     return whole, max(share - whole, 0.0)
 
 
 def _by_column(returns: FloatArray, figure: Callable[[FloatArray], float]) -> FloatArray:
-    values = np.asarray(returns, dtype=np.float64)
+    values = as_numbers("returns", returns)
     if values.ndim not in (1, 2):
-        raise DataError(f"returns must be a column or a table, times x assets, got the shape {values.shape}")
+        raise DataError(
+            f"returns must be a column or a table, times x assets, got the shape {values.shape}"
+        )
     if np.isinf(values).any():
-        raise DataError(f"returns must be finite, or NaN where missing; {int(np.isinf(values).sum())} are infinite")
+        raise DataError(
+            f"returns must be finite, or NaN where missing; {int(np.isinf(values).sum())} are "
+            "infinite"
+        )
     found = []
     for column in values.reshape(len(values), -1).T:
         known = column[~np.isnan(column)]

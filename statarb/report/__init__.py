@@ -1,4 +1,6 @@
-"""Reports and figures: the page of a folder of results, and each of its figures for notebooks and scripts."""
+"""Reports and figures: the page of a folder of results, and each of its figures for notebooks and
+scripts.
+"""
 
 from statarb.report.figures import (
     draw_drawdown,
@@ -13,8 +15,8 @@ from statarb.report.forecast_figures import draw_forecasts
 from statarb.report.league_figures import draw_intervals, draw_league
 from statarb.report.page import write_report
 from statarb.report.quality_page import draw_quality, write_quality_page
-from statarb.report.record import Record
-from statarb.report.results import Results, read_results
+from statarb.results.read import Results, read_results
+from statarb.results.record import Record
 
 __all__ = [
     "Record",

@@ -1,4 +1,6 @@
-"""Figures of one account or of several through time: value, drawdown, weights, turnover, fees, orders, time of decisions."""
+"""Figures of one account or of several through time: value, drawdown, weights, turnover, fees,
+orders, time of decisions.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,24 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_integer
-from statarb._typing import FloatArray
+from statarb._core.checks import check_integer
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError
-from statarb.report.record import OUTCOMES, MeanWeights, Subject, record_of
-from statarb.report.style import CASH, FAINT, INK, MUTED, PALETTE, REST, SECOND, SERIES, axes_of, plain_label, tidy
-from statarb.report.thinning import kept_points
+from statarb.report.style import (
+    CASH,
+    FAINT,
+    INK,
+    MUTED,
+    PALETTE,
+    REST,
+    SECOND,
+    SERIES,
+    axes_of,
+    plain_label,
+    tidy,
+)
+from statarb.results.downsample import kept_points
+from statarb.results.record import OUTCOMES, MeanWeights, Subject, record_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -31,10 +45,12 @@ __all__ = [
 
 POINTS = 12_000
 """Points that all lines of a figure may have together."""
-BENCHMARKS = ("cash", "hold", "equal_weight")
+BENCHMARKS = ("cash", "buy_and_hold", "equal_weight_hold")
 """Investors that are drawn in grey, as what the others are measured by."""
-DASHES = {"cash": (0, (1, 2)), "hold": (0, (5, 2)), "equal_weight": (0, (7, 2, 1, 2))}
-OUTCOME_COLOURS = dict(zip(OUTCOMES, (SERIES, PALETTE[4], PALETTE[2], "#d0d0d0", SECOND, "#8a8a8a"), strict=True))
+DASHES = {"cash": (0, (1, 2)), "buy_and_hold": (0, (5, 2)), "equal_weight_hold": (0, (7, 2, 1, 2))}
+OUTCOME_COLOURS = dict(
+    zip(OUTCOMES, (SERIES, PALETTE[4], PALETTE[2], "#d0d0d0", SECOND, "#8a8a8a"), strict=True)
+)
 BELOW = 32.0
 """Points between an axis and the legend below it: room for the ticks and what stands under them."""
 LOG_FROM = 3.0
@@ -43,18 +59,22 @@ LOG_FROM = 3.0
 Values: TypeAlias = Subject | pd.Series | pd.DataFrame
 
 
-def draw_value(subject: Values, ax: Axes | None = None, *, log: bool | None = None, title: str = "Value") -> Axes:
+def draw_value(
+    subject: Values, ax: Axes | None = None, *, log: bool | None = None, title: str = "Value"
+) -> Axes:
     """Draw the value of one account, or of several on one time axis.
 
     Parameters
     ----------
     subject : Run, Replay, Record, Series or DataFrame
-        An account, or values by time, in USD; a column an account. The first seven that are no benchmark (``cash``, ``hold``,
-        ``equal_weight``, with or without ``", lag 1"`` behind) are coloured, the further ones grey.
+        An account, or values by time, in USD; a column an account. The first seven that are no
+        benchmark (``cash``, ``buy_and_hold``, ``equal_weight_hold``, with or without ``", lag 1"``
+        behind) are coloured, the further ones grey.
     ax : Axes, optional
         Where to draw; by default a new figure.
     log : bool, optional
-        Whether the axis is logarithmic; by default where the highest value is more than three times the lowest.
+        Whether the axis is logarithmic; by default where the highest value is more than three times
+        the lowest.
     title : str
         Heading.
 
@@ -83,7 +103,12 @@ def draw_value(subject: Values, ax: Axes | None = None, *, log: bool | None = No
     return _time_axis(tidy(ax, title))
 
 
-def draw_drawdown(subject: Values, ax: Axes | None = None, *, title: str = "Drawdown from the highest value so far") -> Axes:
+def draw_drawdown(
+    subject: Values,
+    ax: Axes | None = None,
+    *,
+    title: str = "Drawdown from the highest value so far",
+) -> Axes:
     """Draw how far below its highest value so far each account stands, in percent.
 
     Parameters
@@ -102,7 +127,9 @@ def draw_drawdown(subject: Values, ax: Axes | None = None, *, title: str = "Draw
     _lines(ax, values.index, fall, list(values.columns))
     if values.shape[1] == 1:
         kept = kept_points(fall[:, 0], POINTS // 24)
-        ax.fill_between(_times(values.index)[kept], fall[kept, 0], 0.0, color=SERIES, alpha=0.25, linewidth=0)
+        ax.fill_between(
+            _times(values.index)[kept], fall[kept, 0], 0.0, color=SERIES, alpha=0.25, linewidth=0
+        )
     ax.set_ylabel("%")
     ax.set_ylim(top=0.0)
     if not (fall < 0.0).any():
@@ -110,8 +137,11 @@ def draw_drawdown(subject: Values, ax: Axes | None = None, *, title: str = "Draw
     return _time_axis(tidy(ax, title))
 
 
-def draw_weights(subject: Subject | MeanWeights, ax: Axes | None = None, *, top: int = 7, title: str = "Weights") -> Axes:
-    """Draw the realised weights over time, stacked: the largest holdings, the other coins together, and cash.
+def draw_weights(
+    subject: Subject | MeanWeights, ax: Axes | None = None, *, top: int = 7, title: str = "Weights"
+) -> Axes:
+    """Draw the realised weights over time, stacked: the largest holdings, the other assets
+    together, and cash.
 
     Parameters
     ----------
@@ -120,7 +150,7 @@ def draw_weights(subject: Subject | MeanWeights, ax: Axes | None = None, *, top:
     ax : Axes, optional
         Where to draw; by default a new figure.
     top : int
-        Coins that get a colour of their own, by their mean weight; 1 to 7.
+        Assets that get a colour of their own, by their mean weight; 1 to 7.
     title : str
         Heading.
 
@@ -133,18 +163,26 @@ def draw_weights(subject: Subject | MeanWeights, ax: Axes | None = None, *, top:
     mean = subject if isinstance(subject, MeanWeights) else record_of(subject).mean_weights()
     ax = axes_of(ax)
     weights = 100.0 * mean.weights
-    coins, cash = weights[:, :-1], weights[:, -1]
-    average = coins.mean(axis=0)
-    largest = [int(place) for place in np.argsort(-average, kind="stable")[:top] if average[place] > 0.0]
-    rest = coins.sum(axis=1) - coins[:, largest].sum(axis=1)
+    assets, cash = weights[:, :-1], weights[:, -1]
+    average = assets.mean(axis=0)
+    largest = [
+        int(place) for place in np.argsort(-average, kind="stable")[:top] if average[place] > 0.0
+    ]
+    rest = assets.sum(axis=1) - assets[:, largest].sum(axis=1)
     others = int((average > 0.0).sum()) - len(largest)
-    layers = [coins[:, place] for place in largest]
-    labels = [plain_label(mean.coins[place]) for place in largest]
+    layers = [assets[:, place] for place in largest]
+    labels = [plain_label(mean.assets[place]) for place in largest]
     colours = list(PALETTE[: len(largest)])
     if others:
-        layers, labels, colours = [*layers, rest], [*labels, f"{others:,} other coins"], [*colours, REST]
+        layers, labels, colours = (
+            [*layers, rest],
+            [*labels, f"{others:,} other assets"],
+            [*colours, REST],
+        )
     layers, labels, colours = [*layers, cash], [*labels, "cash"], [*colours, CASH]
-    times = _times(mean.times) if isinstance(mean.times, pd.DatetimeIndex) else mean.times.to_numpy()
+    times = (
+        _times(mean.times) if isinstance(mean.times, pd.DatetimeIndex) else mean.times.to_numpy()
+    )
     if len(times) == 1:
         times = np.array([0, 1])
         layers = [np.repeat(layer, 2) for layer in layers]
@@ -158,7 +196,8 @@ def draw_weights(subject: Subject | MeanWeights, ax: Axes | None = None, *, top:
 
 
 def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Turnover") -> Axes:
-    """Draw the value bought and sold in each day (in each hour, where the account lived less than three days).
+    """Draw the value bought and sold in each day (in each hour, where the account lived less than
+    three days).
 
     Parameters
     ----------
@@ -173,11 +212,19 @@ def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Tur
     ax = axes_of(ax)
     span = paths.index[-1] - paths.index[0]
     width, name = (
-        (pd.Timedelta(1, unit="D"), "day") if span > pd.Timedelta(3, unit="D") else (pd.Timedelta(1, unit="h"), "hour")
+        (pd.Timedelta(1, unit="D"), "day")
+        if span > pd.Timedelta(3, unit="D")
+        else (pd.Timedelta(1, unit="h"), "hour")
     )
     total = paths["turnover"].groupby(pd.DatetimeIndex(paths.index).floor(width)).sum()
     starts = _times(pd.DatetimeIndex(total.index))
-    ax.bar(starts, total.to_numpy(), width=0.9 * (width / pd.Timedelta(1, unit="D")), align="edge", color=SERIES)
+    ax.bar(
+        starts,
+        total.to_numpy(),
+        width=0.9 * (width / pd.Timedelta(1, unit="D")),
+        align="edge",
+        color=SERIES,
+    )
     ax.set_ylabel(f"USD a {name}")
     ax.set_ylim(bottom=0.0, top=None if (total > 0.0).any() else 1.0)
     _thousands(ax)
@@ -206,8 +253,11 @@ def draw_fees(subject: Subject, ax: Axes | None = None, *, title: str = "Fees pa
     return _time_axis(tidy(ax, title))
 
 
-def draw_orders(subject: Subject, ax: Axes | None = None, *, title: str = "Sizes of the orders wanted") -> Axes:
-    """Draw how many orders of each size were wanted, what became of them, and where the limits stand.
+def draw_orders(
+    subject: Subject, ax: Axes | None = None, *, title: str = "Sizes of the orders wanted"
+) -> Axes:
+    """Draw how many orders of each size were wanted, what became of them, and where the limits
+    stand.
 
     Parameters
     ----------
@@ -228,7 +278,9 @@ def draw_orders(subject: Subject, ax: Axes | None = None, *, title: str = "Sizes
     counts = sizes.counts.to_numpy()
     filled = np.flatnonzero(counts.sum(axis=1))
     if len(filled) == 0:
-        ax.text(0.5, 0.5, "no orders", ha="center", va="center", transform=ax.transAxes, color=MUTED)
+        ax.text(
+            0.5, 0.5, "no orders", ha="center", va="center", transform=ax.transAxes, color=MUTED
+        )
         ax.set_axis_off()
         return tidy(ax, title, grid=None)
     low, high = int(filled[0]), int(filled[-1]) + 1
@@ -238,7 +290,16 @@ def draw_orders(subject: Subject, ax: Axes | None = None, *, title: str = "Sizes
     for place, outcome in enumerate(OUTCOMES):
         if counts[:, place].any():
             top = base + counts[low:high, place]
-            handles.append(ax.stairs(top, edges, baseline=base, fill=True, color=OUTCOME_COLOURS[outcome], linewidth=0))
+            handles.append(
+                ax.stairs(
+                    top,
+                    edges,
+                    baseline=base,
+                    fill=True,
+                    color=OUTCOME_COLOURS[outcome],
+                    linewidth=0,
+                )
+            )
             base = top
             labels.append(f"{outcome} ({int(counts[:, place].sum()):,})")
     ax.set_xscale("log")
@@ -249,8 +310,17 @@ def draw_orders(subject: Subject, ax: Axes | None = None, *, title: str = "Sizes
     for limit in sizes.limits or ():
         if limit > 0.0 and np.isfinite(limit):
             ax.axvline(limit, color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
-            ax.annotate(f" {limit:g}", (limit, 1.0), xycoords=("data", "axes fraction"), fontsize=9, va="top", color=INK)
-    ax.set_xlabel(f"{plain_label(sizes.unit)}, logarithmic" + ("; dashed: the limits" if sizes.limits else ""))
+            ax.annotate(
+                f" {limit:g}",
+                (limit, 1.0),
+                xycoords=("data", "axes fraction"),
+                fontsize=9,
+                va="top",
+                color=INK,
+            )
+    ax.set_xlabel(
+        f"{plain_label(sizes.unit)}, logarithmic" + ("; dashed: the limits" if sizes.limits else "")
+    )
     _legend(ax, handles, labels)
     ax.set_ylabel("orders")
     ax.set_ylim(top=1.12 * float(base.max()))
@@ -259,7 +329,10 @@ def draw_orders(subject: Subject, ax: Axes | None = None, *, title: str = "Sizes
 
 
 def draw_utilisation(
-    subject: Subject | pd.Series, ax: Axes | None = None, *, title: str = "Time of each decision, U(t)"
+    subject: Subject | pd.Series,
+    ax: Axes | None = None,
+    *,
+    title: str = "Time of each decision, U(t)",
 ) -> Axes:
     """Draw how much of the time between two quotes each decision took, and the limit of 100 %.
 
@@ -282,14 +355,25 @@ def draw_utilisation(
     else:
         taken = record_of(subject).utilisation
     if taken is None:
-        raise DataError("the time of each decision is not known (utilisation.csv); draw a Run, or run the investor again")
+        raise DataError(
+            "the time of each decision is not known (utilisation.csv); draw a Run, or run the "
+            "investor again"
+        )
     ax = axes_of(ax)
     percent = taken.to_numpy(dtype=np.float64)
     shown = np.where(percent > 0.0, percent, np.nan)
     kept = kept_points(shown, POINTS // 24)
     ax.plot(_times(taken.index)[kept], shown[kept], color=SERIES, linewidth=0.8)
     ax.axhline(100.0, color=SECOND, linewidth=1.0, linestyle=(0, (4, 2)))
-    ax.annotate("limit ", (1.0, 100.0), xycoords=("axes fraction", "data"), fontsize=9, va="bottom", ha="right", color=SECOND)
+    ax.annotate(
+        "limit ",
+        (1.0, 100.0),
+        xycoords=("axes fraction", "data"),
+        fontsize=9,
+        va="bottom",
+        ha="right",
+        color=SECOND,
+    )
     _log_axis(ax)
     ax.set_ylim(top=max(400.0, 2.0 * float(np.nanmax(percent, initial=0.0))))
     ax.set_ylabel("% of the step, logarithmic")
@@ -309,7 +393,9 @@ def _values(subject: Values) -> pd.DataFrame:
 
 
 def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) -> None:
-    """Draw thinned lines: benchmarks, and what is beyond the palette, in grey; a legend where there are two or more."""
+    """Draw thinned lines: benchmarks, and what is beyond the palette, in grey; a legend where there
+    are two or more.
+    """
     when = _times(index)
     buckets = max(40, POINTS // (4 * max(len(names), 8)))
     colours = iter(PALETTE)
@@ -322,7 +408,11 @@ def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) ->
             style = {"color": MUTED, "linestyle": DASHES[kind], "linewidth": 1.3, "zorder": 2.5}
         else:
             colour = next(colours, None)
-            style = {"color": colour or FAINT, "linewidth": 1.2 if colour else 0.8, "zorder": 3 if colour else 1.5}
+            style = {
+                "color": colour or FAINT,
+                "linewidth": 1.2 if colour else 0.8,
+                "zorder": 3 if colour else 1.5,
+            }
         line = ax.plot(when[kept], table[kept, place], **style)[0]  # type: ignore[arg-type]
         if style["color"] == FAINT:
             further = line
@@ -345,7 +435,8 @@ def _legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     assert figure is not None  # axes that are drawn on have one
     below = ScaledTranslation(0.0, -BELOW / 72.0, figure.dpi_scale_trans)
     ax.legend(
-        handles, labels, loc="upper left", bbox_to_anchor=(-0.01, 0.0), bbox_transform=ax.transAxes + below, ncols=columns,
+        handles, labels, loc="upper left", bbox_to_anchor=(-0.01, 0.0),
+        bbox_transform=ax.transAxes + below, ncols=columns,
         fontsize=9, frameon=False, borderaxespad=0.0,
         columnspacing=1.2, handlelength=1.8,
     )  # fmt: skip
@@ -358,7 +449,9 @@ def _log_axis(ax: Axes) -> None:
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     few = high / max(low, 1e-300) < 30.0
-    ax.yaxis.set_major_locator(LogLocator(base=10.0, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12))
+    ax.yaxis.set_major_locator(
+        LogLocator(base=10.0, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12)
+    )
     ax.yaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,.10g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
 

@@ -1,4 +1,4 @@
-"""The figure of level 1: error and direction of the forecasts, by coin and by day."""
+"""The figure of level 1: error and direction of the forecasts, by asset and by day."""
 
 from __future__ import annotations
 
@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_forecasts"]
 
-MOST_COINS = 60
+MOST_ASSETS = 60
 
 
 def draw_forecasts(
-    scores: pd.DataFrame, ax: Axes | None = None, *, unit: str = "%", title: str = "", reference: float | None = None
+    scores: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    unit: str = "%",
+    title: str = "",
+    reference: float | None = None,
 ) -> Axes:
-    """Draw the scores of every coin, a faint point a day and the mean of the days.
+    """Draw the scores of every asset, a faint point a day and the mean of the days.
 
     Parameters
     ----------
-    scores : (coins, periods) DataFrame
+    scores : (assets, periods) DataFrame
         ``ForecastScore.mape`` or ``ForecastScore.directional_symmetry``.
     ax : Axes, optional
         Where to draw; by default a new figure.
@@ -35,16 +40,16 @@ def draw_forecasts(
     title : str
         Heading.
     reference : float, optional
-        A value to mark, such as the 50 % of a coin that is tossed.
+        A value to mark, such as the 50 % of an asset that is tossed.
 
     Raises
     ------
     DataError
-        No coin, or no period.
+        No asset, or no period.
     """
     if scores.empty:
-        raise DataError("scores must have at least one coin and one period")
-    shown = scores.head(MOST_COINS)
+        raise DataError("scores must have at least one asset and one period")
+    shown = scores.head(MOST_ASSETS)
     ax = axes_of(ax, (6.0, league_height(len(shown))))
     values = shown.to_numpy(dtype=np.float64)
     rows = np.arange(len(shown), dtype=np.float64)
@@ -57,7 +62,7 @@ def draw_forecasts(
     ax.plot(mean, rows, "|", color=INK, markersize=9, markeredgewidth=1.8)
     if reference is not None:
         ax.axvline(reference, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))
-    ax.set_yticks(rows.tolist(), [plain_label(coin) for coin in shown.index])
+    ax.set_yticks(rows.tolist(), [plain_label(asset) for asset in shown.index])
     ax.set_ylim(max(len(shown), 4) - 0.4, -0.6)
     ax.set_xlabel(f"{unit}; points: days, bars: their mean")
     tidy(ax, title, grid="x")

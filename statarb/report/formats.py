@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["amount", "count", "date", "decimals", "money", "number", "percent", "ratio", "signed_percent"]
+__all__ = [
+    "amount",
+    "count",
+    "date",
+    "decimals",
+    "money",
+    "number",
+    "percent",
+    "ratio",
+    "signed_percent",
+]
 
 NONE = "\N{EN DASH}"
 """What stands where there is no number."""

@@ -1,4 +1,6 @@
-"""The headline tables: every result, those at lag 0 beside their twins at lag 1, and a warning where a twin is missing."""
+"""The headline tables: every result, those at lag 0 beside their twins at lag 1, and a warning
+where a twin is missing.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from statarb.report.formats import NONE, count, decimals, money, percent, ratio, signed_percent
-from statarb.report.record import Record
-from statarb.report.results import Results
+from statarb.results.read import Results
+from statarb.results.record import Record
 
-__all__ = ["Cell", "Table", "headline_tables", "in_full", "lonely_keys", "missing_twins"]
+__all__ = ["Cell", "Table", "headline_tables", "in_full", "missing_delayed_runs", "missing_twins"]
 
 COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("total_return", "return", signed_percent),
@@ -33,13 +35,15 @@ COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 )
 """Key in ``metrics.json`` and ``league.csv``, heading, and how it is written."""
 OF_A_LEAGUE = ("interval", "rank_G", "rank_return")
-SAME = ("start", "end", "coins")
+SAME = ("start", "end", "assets")
 """What two runs must share to be twins, beside the investor and the rules."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One cell of a table: what is shown, the number behind it in full, and how many columns it fills."""
+    """One cell of a table: what is shown, the number behind it in full, and how many columns it
+    fills.
+    """
 
     text: str
     full: str = ""
@@ -79,15 +83,29 @@ def headline_tables(results: Results) -> list[Table]:
     results : Results
         What a folder holds.
     """
-    alone = lonely_keys(results)
+    alone = missing_delayed_runs(results)
     tables = []
     for league in results.leagues:
-        rows = [_with_interval({str(key): value for key, value in row.items()}) for row in league.table.to_dict("records")]
+        rows = [
+            _with_interval({str(key): value for key, value in row.items()})
+            for row in league.table.to_dict("records")
+        ]
         tables.append(_table("Results of the league", rows, alone, in_league=True))
-    rows = [dict(record.metrics, label=record.label) for record in _outside(results) if record.metrics]
-    rows.sort(key=lambda row: (str(row.get("investor", row["label"])), -(row.get("decision_lag") or 0)))
+    rows = [
+        dict(record.metrics, label=record.label) for record in _outside(results) if record.metrics
+    ]
+    rows.sort(
+        key=lambda row: (str(row.get("investor", row["label"])), -(row.get("decision_lag") or 0))
+    )
     if rows:
-        tables.append(_table("Results of single runs" if results.leagues else "Results", rows, alone, in_league=False))
+        tables.append(
+            _table(
+                "Results of single runs" if results.leagues else "Results",
+                rows,
+                alone,
+                in_league=False,
+            )
+        )
     return tables
 
 
@@ -100,14 +118,16 @@ def missing_twins(results: Results) -> list[str]:
         What a folder holds.
     """
     return [
-        f"{key[0]} at decision lag 0 stands alone: its twin at lag 1 is missing. At lag 0 it trades at the very quotes it "
-        "decides by; without the same run one step later nothing says whether any of this can be earned."
-        for key in dict.fromkeys(lonely_keys(results))
+        f"{key[0]} at decision lag 0 stands alone: its twin at lag 1 is missing. At lag 0 it "
+        "trades at the very quotes it "
+        "decides by; without the same run one step later nothing says whether any of this can be "
+        "earned."
+        for key in dict.fromkeys(missing_delayed_runs(results))
     ]
 
 
-def lonely_keys(results: Results) -> list[tuple[Any, ...]]:
-    """Return the keys of the results at lag 0 that have no twin: investor, span, coins and rules.
+def missing_delayed_runs(results: Results) -> list[tuple[Any, ...]]:
+    """Return the keys of the results at lag 0 that have no twin: investor, span, assets and rules.
 
     Parameters
     ----------
@@ -116,7 +136,10 @@ def lonely_keys(results: Results) -> list[tuple[Any, ...]]:
     """
     rows: list[tuple[Mapping[str, Any], Any]] = []
     for league in results.leagues:
-        rows += [({str(k): v for k, v in row.items()}, league.about.get("rules")) for row in league.table.to_dict("records")]
+        rows += [
+            ({str(k): v for k, v in row.items()}, league.about.get("rules"))
+            for row in league.table.to_dict("records")
+        ]
     rows += [(record.metrics, record.about.get("rules")) for record in results.records]
     delayed = [(_key(row), rules) for row, rules in rows if (row.get("decision_lag") or 0) >= 1]
     alone = []
@@ -134,7 +157,9 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _outside(results: Results) -> list[Record]:
-    """Return the runs that stand in no league: a league's best run is written beside it, and is no further result."""
+    """Return the runs that stand in no league: a league's best run is written beside it, and is no
+    further result.
+    """
     listed = {
         (_key(row), row.get("decision_lag"), row.get("final_value"), row.get("fees_paid"))
         for league in results.leagues
@@ -155,11 +180,15 @@ def _outside(results: Results) -> list[Record]:
 
 def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
     low, high = row.get("G_low"), row.get("G_high")
-    row["interval"] = NONE if low is None or pd.isna(low) else f"[{decimals(low, 0)}, {decimals(high, 0)}]"
+    row["interval"] = (
+        NONE if low is None or pd.isna(low) else f"[{decimals(low, 0)}, {decimals(high, 0)}]"
+    )
     return row
 
 
-def _table(title: str, rows: list[dict[str, Any]], alone: list[tuple[Any, ...]], *, in_league: bool) -> Table:
+def _table(
+    title: str, rows: list[dict[str, Any]], alone: list[tuple[Any, ...]], *, in_league: bool
+) -> Table:
     shown = [column for column in COLUMNS if in_league or column[0] not in OF_A_LEAGUE]
     shown = [column for column in shown if any(column[0] in row for row in rows)]
     body = []

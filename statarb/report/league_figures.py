@@ -33,9 +33,14 @@ def league_height(investors: int) -> float:
 
 
 def draw_league(
-    table: pd.DataFrame, ax: Axes | None = None, *, decision_lag: int | None = None, title: str | None = None
+    table: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    decision_lag: int | None = None,
+    title: str | None = None,
 ) -> Axes:
-    """Draw the ranking by G at the left against the ranking by return alone at the right, one line an investor.
+    """Draw the ranking by G at the left against the ranking by return alone at the right, one line
+    an investor.
 
     Parameters
     ----------
@@ -51,8 +56,9 @@ def draw_league(
     Returns
     -------
     Axes
-        Lines that fall to the right (G ranks the investor higher than its return does) and lines that rise differ in colour
-        and in dash. Investors with the same rank stand below one another with the same number.
+        Lines that fall to the right (G ranks the investor higher than its return does) and lines
+        that rise differ in colour and in dash. Investors with the same rank stand below one another
+        with the same number.
 
     Raises
     ------
@@ -64,19 +70,43 @@ def draw_league(
     lag, rows = _rows(table, decision_lag, ("investor", "rank_G", "rank_return"))
     ax = axes_of(ax, (7.0, league_height(len(rows))))
     names = rows["investor"].astype(str)
-    by_g = rows.assign(name=names).sort_values(["rank_G", "rank_return", "name"], kind="stable").index
-    by_return = rows.assign(name=names).sort_values(["rank_return", "rank_G", "name"], kind="stable").index
+    by_g = (
+        rows.assign(name=names).sort_values(["rank_G", "rank_return", "name"], kind="stable").index
+    )
+    by_return = (
+        rows.assign(name=names).sort_values(["rank_return", "rank_G", "name"], kind="stable").index
+    )
     left = {row: place for place, row in enumerate(by_g)}
     right = {row: place for place, row in enumerate(by_return)}
-    ranks = dict(zip(rows.index, zip(rows["rank_G"].tolist(), rows["rank_return"].tolist(), strict=True), strict=True))
+    ranks = dict(
+        zip(
+            rows.index,
+            zip(rows["rank_G"].tolist(), rows["rank_return"].tolist(), strict=True),
+            strict=True,
+        )
+    )
     for row in by_g:
         rank, alone = ranks[row]
         move = alone - rank
-        colour, dash = (MUTED, "-") if move == 0 else (SERIES, "-") if move > 0 else (SECOND, (0, (4, 2)))
-        ax.plot([0.0, 1.0], [left[row], right[row]], color=colour, linestyle=dash, linewidth=1.3, marker="o", markersize=3.5)
+        colour, dash = (
+            (MUTED, "-") if move == 0 else (SERIES, "-") if move > 0 else (SECOND, (0, (4, 2)))
+        )
+        ax.plot(
+            [0.0, 1.0],
+            [left[row], right[row]],
+            color=colour,
+            linestyle=dash,
+            linewidth=1.3,
+            marker="o",
+            markersize=3.5,
+        )
         label = plain_label(names[row])
-        ax.text(-0.03, left[row], f"{label}  {rank}", ha="right", va="center", fontsize=9, color=INK)
-        ax.text(1.03, right[row], f"{alone}  {label}", ha="left", va="center", fontsize=9, color=INK)
+        ax.text(
+            -0.03, left[row], f"{label}  {rank}", ha="right", va="center", fontsize=9, color=INK
+        )
+        ax.text(
+            1.03, right[row], f"{alone}  {label}", ha="left", va="center", fontsize=9, color=INK
+        )
     ax.set_xlim(-1.15, 2.15)
     ax.set_ylim(max(len(rows), 4) - 0.4, -1.4)
     ax.text(-0.03, -0.9, "rank by G", ha="right", va="center", fontsize=9, color=MUTED)
@@ -89,9 +119,14 @@ def draw_league(
 
 
 def draw_intervals(
-    table: pd.DataFrame, ax: Axes | None = None, *, decision_lag: int | None = None, title: str = "G and its 95 % interval"
+    table: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    decision_lag: int | None = None,
+    title: str = "G and its 95 % interval",
 ) -> Axes:
-    """Draw G of every investor with its bootstrap interval: of one lag, or of all, below one another.
+    """Draw G of every investor with its bootstrap interval: of one lag, or of all, below one
+    another.
 
     Parameters
     ----------
@@ -107,8 +142,9 @@ def draw_intervals(
     Returns
     -------
     Axes
-        Investors stand in the order of the table. The axis is linear around 0 and logarithmic further out where some G are far
-        larger than others. An infinite G stands at the edge, as an arrow.
+        Investors stand in the order of the table. The axis is linear around 0 and logarithmic
+        further out where some G are far larger than others. An infinite G stands at the edge, as an
+        arrow.
     """
     from matplotlib.ticker import FuncFormatter
 
@@ -130,12 +166,16 @@ def draw_intervals(
     edge = 1.3 * largest
     handles = []
     for number, (lag, (colour, sign)) in enumerate(marks.items()):
-        rows = table[(table["decision_lag"] == lag) & table["investor"].astype(str).isin(list(shown))]
+        rows = table[
+            (table["decision_lag"] == lag) & table["investor"].astype(str).isin(list(shown))
+        ]
         shift = (number - (len(marks) - 1) / 2) * 0.32
         y = np.array([shown[name] for name in rows["investor"].astype(str)]) + shift
         g = np.clip(rows["G"].to_numpy(dtype=np.float64), -edge, edge)
         if len(bounds) == 3:
-            low, high = (np.clip(rows[name].to_numpy(dtype=np.float64), -edge, edge) for name in bounds[1:])
+            low, high = (
+                np.clip(rows[name].to_numpy(dtype=np.float64), -edge, edge) for name in bounds[1:]
+            )
             ax.hlines(y, low, high, color=colour, linewidth=1.4, alpha=0.75)
         infinite = np.isinf(rows["G"].to_numpy(dtype=np.float64))
         handles.append(ax.plot(g[~infinite], y[~infinite], sign, color=colour, markersize=4)[0])
@@ -152,7 +192,15 @@ def draw_intervals(
     ax.set_xlabel("G")
     if len(marks) > 1:
         labels = [f"lag {lag}" for lag in marks]
-        ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=9, frameon=False)
+        ax.legend(
+            handles,
+            labels,
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),
+            ncols=3,
+            fontsize=9,
+            frameon=False,
+        )
     tidy(ax, title, grid="x")
     ax.spines["left"].set_color(FAINT)
     return ax
@@ -172,7 +220,9 @@ def _few_ticks(ax: Axes) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def _rows(table: pd.DataFrame, decision_lag: int | None, columns: tuple[str, ...]) -> tuple[int, pd.DataFrame]:
+def _rows(
+    table: pd.DataFrame, decision_lag: int | None, columns: tuple[str, ...]
+) -> tuple[int, pd.DataFrame]:
     _require(table, ("decision_lag", *columns))
     if len(table) == 0:
         raise DataError("a league must have at least one row")
@@ -181,7 +231,8 @@ def _rows(table: pd.DataFrame, decision_lag: int | None, columns: tuple[str, ...
     rows = table[table["decision_lag"] == lag]
     if len(rows) == 0:
         raise ParameterError(f"decision_lag must be one of {lags}, got {decision_lag!r}")
-    rows = rows.dropna(subset=["rank_G", "rank_return"])  # hindsight, or no usable decision: without a rank
+    # hindsight, or no usable decision: without a rank
+    rows = rows.dropna(subset=["rank_G", "rank_return"])
     rows = rows.sort_values("rank_G", kind="stable").head(MOST_ROWS)
     return lag, rows.astype({"rank_G": int, "rank_return": int})
 
@@ -189,4 +240,6 @@ def _rows(table: pd.DataFrame, decision_lag: int | None, columns: tuple[str, ...
 def _require(table: pd.DataFrame, columns: tuple[str, ...]) -> None:
     absent = [name for name in columns if name not in table]
     if absent:
-        raise DataError(f"table has no column {', '.join(absent)}; give the table of statarb.league")
+        raise DataError(
+            f"table has no column {', '.join(absent)}; give the table of statarb.league"
+        )

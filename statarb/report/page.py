@@ -1,4 +1,6 @@
-"""The report of a folder: one HTML page that needs no other file, and is the same for the same results."""
+"""The report of a folder: one HTML page that needs no other file, and is the same for the same
+results.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,9 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from statarb import __version__
-from statarb._files import output_folder, write_text
+from statarb._core.files import output_folder, write_text
+from statarb._core.version import __version__
 from statarb.report.headline import headline_tables, missing_twins
-from statarb.report.results import Results, read_results
 from statarb.report.sections import (
     Section,
     facts_table,
@@ -19,62 +20,66 @@ from statarb.report.sections import (
     run_sections,
 )
 from statarb.report.style import BASE_CSS, drawing
+from statarb.results.read import Results, read_results
 
 __all__ = ["write_report"]
 
-CSS = """th, td { padding-right: 8px; } .wide table { font-size: 12.5px; }
-table { margin: 0 0 .4em; } caption { text-align: left; font-weight: 600; padding: .6em 0 .3em; }
-.wide { position: relative; } thead th { vertical-align: bottom; white-space: normal; }
-th:first-child, td:first-child { position: sticky; left: 0; background: #fff; } thead th:first-child { z-index: 1; }
-td.wrap { white-space: normal; min-width: 16em; }
-tr.early td { color: #6b4a12; background: #fdf8ee; }
-tr.warn td { color: #8c2412; background: #fdf1ee; }
-.warning { border-left: 5px solid #c8553d; background: #fdf1ee; padding: .6em 1em; }
-.note, figcaption, footer { color: #555; font-size: 13px; } footer { margin: 3em 0 1em; }
-.figures { display: grid; gap: 1.2em 1.6em; align-items: start; }
-.figures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); }
-figure { margin: .8em 0 0; min-width: 0; } .drawn { overflow-x: auto; }
-.drawn svg { display: block; width: 100%; min-width: 340px; height: auto; }
-svg * { stroke-linejoin: round; stroke-linecap: butt; }
-@media print { .wide { max-height: none; overflow: visible; } figure { break-inside: avoid; } }
+CSS = """th, td { padding-right: 8px; } .wide table { font-size: 12.5px; } table { margin: 0 0 .4em;
+} caption { text-align: left; font-weight: 600; padding: .6em 0 .3em; } .wide { position: relative;
+} thead th { vertical-align: bottom; white-space: normal; } th:first-child, td:first-child {
+position: sticky; left: 0; background: #fff; } thead th:first-child { z-index: 1; } td.wrap {
+white-space: normal; min-width: 16em; } tr.early td { color: #6b4a12; background: #fdf8ee; } tr.warn
+td { color: #8c2412; background: #fdf1ee; } .warning { border-left: 5px solid #c8553d; background:
+#fdf1ee; padding: .6em 1em; } .note, figcaption, footer { color: #555; font-size: 13px; } footer {
+margin: 3em 0 1em; } .figures { display: grid; gap: 1.2em 1.6em; align-items: start; } .figures {
+grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); } figure { margin: .8em 0 0;
+min-width: 0; } .drawn { overflow-x: auto; } .drawn svg { display: block; width: 100%; min-width:
+340px; height: auto; } svg * { stroke-linejoin: round; stroke-linecap: butt; } @media print { .wide
+{ max-height: none; overflow: visible; } figure { break-inside: avoid; } }
 """
 ABOUT_LAGS = (
-    "Decision lag 1: decided before the price at which it trades is known. Decision lag 0: traded at the very quotes that the "
+    "Decision lag 1: decided before the price at which it trades is known. Decision lag 0: traded "
+    "at the very quotes that the "
     "decision was made from, which nobody can do; a gain that only lag 0 has cannot be earned. "
     "G is the total return over the root of the mean squared negative log return of a step. "
-    "U is the time of a decision in percent of the time between two quotes, and must stay below 100."
+    "U is the time of a decision in percent of the time between two quotes, and must stay below "
+    "100."
 )
 
 
 def write_report(folder: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
-    """Write the report of what ``statarb run``, ``invest``, ``league`` and ``forecast`` left in a folder.
+    """Write the report of what ``statarb run``, ``invest``, ``league`` and ``forecast`` left in a
+    folder.
 
     Parameters
     ----------
     folder : path
-        Folder given to one of the verbs with ``--out``, or one that holds such folders, such as ``lag1`` and ``lag0``. What is
-        not in it is left out of the report, and said so there.
+        Folder given to one of the verbs with ``--out``, or one that holds such folders, such as
+        ``lag1`` and ``lag0``. What is not in it is left out of the report, and said so there.
     out : path, optional
         The page to write; by default ``report.html`` in ``folder``.
 
     Returns
     -------
     Path
-        The page: one file with all figures, which appears whole or not at all. The same results give the same bytes.
+        The page: one file with all figures, which appears whole or not at all. The same results
+        give the same bytes.
 
     Raises
     ------
     DataError
-        No such folder, nothing in it that can be reported, a damaged file (which is named), or a page that cannot be written.
+        No such folder, nothing in it that can be reported, a damaged file (which is named), or a
+        page that cannot be written.
 
     Examples
     --------
     >>> import statarb as sa, tempfile
     >>> from statarb.investors import make_investor
-    >>> from statarb.submission.investment import write_run
-    >>> panel = sa.simulate_market(coins=3, days=9, seed=0)
+    >>> from statarb.results.run_files import write_run
+    >>> panel = sa.simulate_market(assets=3, days=9, seed=0)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     run = sa.walk_forward(make_investor("hold"), panel, start="2018-01-26", depth=100)
+    ...     holder = make_investor("buy_and_hold")
+    ...     run = sa.walk_forward(holder, panel, start="2018-01-26", depth=100)
     ...     page = write_report(write_run(run, folder, panel))
     ...     page.name
     'report.html'
@@ -93,27 +98,43 @@ def _render(results: Results) -> str:
 
     missing = list(results.missing)
     symbols: dict[str, str] = {}
-    for about in (*(league.about for league in results.leagues), *(record.about for record in results.records)):
+    for about in (
+        *(league.about for league in results.leagues),
+        *(record.about for record in results.records),
+    ):
         symbols |= about.get("symbols", {})
     with drawing():
         sections = [
             Section("What was run", tables=[facts_table(results)]),
             Section("Results", text=[ABOUT_LAGS], tables=headline_tables(results)),
-            *(league_section(league, number) for number, league in enumerate(results.leagues, start=1)),
+            *(
+                league_section(league, number)
+                for number, league in enumerate(results.leagues, start=1)
+            ),
             *run_sections(results, missing),
             failure_section(results),
-            *(forecast_section(one, number, symbols) for number, one in enumerate(results.forecasts, start=1)),
+            *(
+                forecast_section(one, number, symbols)
+                for number, one in enumerate(results.forecasts, start=1)
+            ),
         ]
     shown = [section for section in sections if not section.empty]
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(resources.files("statarb.report").joinpath("page.html.jinja").read_text(encoding="utf-8"))
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.from_string(
+        resources.files("statarb.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    )
     rendered = page.render(
         title=_title(results),
         version=__version__,
         css=Markup(BASE_CSS + CSS),
         warnings=missing_twins(results),
         sections=[
-            {**vars(section), "figures": [(name, caption, Markup(svg)) for name, caption, svg in section.figures]}
+            {
+                **vars(section),
+                "figures": [(name, caption, Markup(svg)) for name, caption, svg in section.figures],
+            }
             for section in shown
         ],
         missing=missing,
@@ -131,5 +152,7 @@ def _title(results: Results) -> str:
         parts.append(names[0] if len(names) == 1 else f"{len(names)} runs")
     if results.forecasts:
         names = [one.label for one in results.forecasts]
-        parts.append(f"forecasts by {names[0]}" if len(names) == 1 else f"{len(names)} sets of forecasts")
+        parts.append(
+            f"forecasts by {names[0]}" if len(names) == 1 else f"{len(names)} sets of forecasts"
+        )
     return "Report: " + ", ".join(parts)

@@ -1,4 +1,6 @@
-"""The figure page of the quality report: coverage map, coverage over time, lengths of holes, step pattern, ticks."""
+"""The figure page of the quality report: coverage map, coverage over time, lengths of gaps, step
+pattern, ticks.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from statarb._files import atomic_path, output_folder, write_text
-from statarb._typing import FloatArray
+from statarb._core.files import atomic_path, output_folder, write_text
+from statarb._core.typing import FloatArray
 from statarb.data.quality import QualityReport
 from statarb.report.style import BASE_CSS, INK, MUTED, SECOND, SERIES
 
@@ -22,18 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_quality", "write_quality_page"]
 
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{{ title }}</title>
-<style>
-{{ css }}</style>
-</head>
-<body>
-<h1>{{ title }}</h1>
-<table>{% for name, value in market %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}</table>
-<p><img alt="Coverage map, coverage over time, lengths of holes, steps between rows, tick and unchanged quotes"
+PAGE = """<!DOCTYPE html> <html lang="en"> <head> <meta charset="utf-8"> <title>{{ title }}</title>
+<style> {{ css }}</style> </head> <body> <h1>{{ title }}</h1> <table>{% for name, value in market
+%}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}</table> <p><img alt="Coverage map,
+coverage over time, lengths of gaps, steps between rows, tick and unchanged quotes"
  src="data:image/png;base64,{{ image }}"></p>
 {% for heading, columns, rows in tables %}
 <h2>{{ heading }}</h2>
@@ -50,7 +44,8 @@ PAGE = """<!DOCTYPE html>
 def write_quality_page(
     report: QualityReport, folder: str | os.PathLike[str], *, title: str = "Quality of the quotes"
 ) -> tuple[Path, Path]:
-    """Write the figures as ``quality.png``, and with the tables as ``quality.html``, one file that needs no other.
+    """Write the figures as ``quality.png``, and with the tables as ``quality.html``, one file that
+    needs no other.
 
     Parameters
     ----------
@@ -80,9 +75,11 @@ def write_quality_page(
     picture = target / "quality.png"
     with atomic_path(picture) as temporary:
         temporary.write_bytes(drawn.getvalue())
-    holes = report.holes.head(20)
+    gaps = report.gaps.head(20)
     steps = report.steps.head(10)
-    coins = report.coins.sort_values(["coverage", "quotes"], kind="stable").reset_index(names="coin")
+    assets = report.assets.sort_values(["coverage", "quotes"], kind="stable").reset_index(
+        names="asset"
+    )
     page = Environment(autoescape=True).from_string(PAGE)
     text = page.render(
         title=title,
@@ -90,9 +87,13 @@ def write_quality_page(
         market=[(name, _cell(value)) for name, value in report.market.items()],
         image=base64.b64encode(drawn.getvalue()).decode(),
         tables=[
-            (f"Longest of {len(report.holes)} holes in the market", list(holes.columns), _cells(holes)),
+            (
+                f"Longest of {len(report.gaps)} gaps in the market",
+                list(gaps.columns),
+                _cells(gaps),
+            ),
             ("Steps between rows", list(steps.columns), _cells(steps)),
-            ("Coins, thinnest first", list(coins.columns), _cells(coins)),
+            ("Assets, thinnest first", list(assets.columns), _cells(assets)),
         ],
     )
     write_text(target / "quality.html", text)
@@ -100,7 +101,8 @@ def write_quality_page(
 
 
 def draw_quality(report: QualityReport) -> Figure:
-    """Return the figure page: (1) coverage map, (2) coins quoted over time, (3) holes, (4) steps, (5) ticks.
+    """Return the figure page: (1) coverage map, (2) assets quoted over time, (3) gaps, (4) steps,
+    (5) ticks.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def draw_quality(report: QualityReport) -> Figure:
     over_time = figure.add_subplot(grid[1, :])
     _draw_map(figure, figure.add_subplot(grid[0, :], sharex=over_time), report)
     _draw_counts(over_time, report)
-    _draw_holes(figure.add_subplot(grid[2, 0]), report)
+    _draw_gaps(figure.add_subplot(grid[2, 0]), report)
     _draw_steps(figure.add_subplot(grid[2, 1]), report)
     _draw_ticks(figure.add_subplot(grid[2, 2]), report)
     for axes in figure.axes:
@@ -131,18 +133,26 @@ def draw_quality(report: QualityReport) -> Figure:
 
 def _draw_map(figure: Figure, axes: Axes, report: QualityReport) -> None:
     covered = report.coverage
-    order = np.argsort(-report.coins["coverage"].to_numpy(), kind="stable")
+    order = np.argsort(-report.assets["coverage"].to_numpy(), kind="stable")
     starts = _days(covered.index)
     end = _days(report.times.index)[-1]
     edges = np.append(starts, end if end > starts[-1] else starts[-1] + 1.0)
     image = axes.pcolormesh(
-        edges, np.arange(covered.shape[1] + 1), covered.to_numpy()[:, order].T, cmap="Blues", vmin=0, vmax=100, rasterized=True
+        edges,
+        np.arange(covered.shape[1] + 1),
+        covered.to_numpy()[:, order].T,
+        cmap="Blues",
+        vmin=0,
+        vmax=100,
+        rasterized=True,
     )
     axes.xaxis_date()
     axes.invert_yaxis()
-    axes.set_ylabel("coins, most quoted first")
+    axes.set_ylabel("assets, most quoted first")
     if covered.shape[1] <= 40:
-        axes.set_yticks(np.arange(covered.shape[1]) + 0.5, report.coins["symbol"].to_numpy()[order])
+        axes.set_yticks(
+            np.arange(covered.shape[1]) + 0.5, report.assets["symbol"].to_numpy()[order]
+        )
     axes.set_title("Coverage: cells with a quote", loc="left", fontsize=10, color=INK)
     axes.tick_params(labelbottom=False)
     bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03)
@@ -153,28 +163,37 @@ def _draw_map(figure: Figure, axes: Axes, report: QualityReport) -> None:
 def _draw_counts(axes: Axes, report: QualityReport) -> None:
     from matplotlib import dates
 
-    counts = report.times["coins"]
+    counts = report.times["assets"]
     when = _days(counts.index)
-    axes.fill_between(when, 0, counts.to_numpy(), step="post", color=SERIES, linewidth=0, alpha=0.85)
+    axes.fill_between(
+        when, 0, counts.to_numpy(), step="post", color=SERIES, linewidth=0, alpha=0.85
+    )
     stale = report.times["stale"].to_numpy()
     if stale.any():
         top = 1.06 * max(int(counts.max()), 1)
-        axes.plot(when[stale], np.full(int(stale.sum()), top), "|", color=SECOND, markersize=5, label="all coins stand still")
+        axes.plot(
+            when[stale],
+            np.full(int(stale.sum()), top),
+            "|",
+            color=SECOND,
+            markersize=5,
+            label="all assets stand still",
+        )
         axes.legend(loc="upper left", bbox_to_anchor=(-0.005, 1.19), fontsize=8, frameon=False)
     axes.set_ylim(bottom=0)
     axes.set_xlim(when[0], when[-1] if len(when) > 1 else when[0] + 1)
     axes.xaxis_date()
     shape = "%m-%d" if when[-1] - when[0] > 2 else "%m-%d %H:%M"
     axes.xaxis.set_major_formatter(dates.DateFormatter(shape))  # type: ignore[no-untyped-call]
-    axes.set_ylabel("coins quoted")
-    axes.set_title("Coins quoted at each time of the grid", loc="right", fontsize=10, color=INK)
+    axes.set_ylabel("assets quoted")
+    axes.set_title("Assets quoted at each time of the grid", loc="right", fontsize=10, color=INK)
 
 
-def _draw_holes(axes: Axes, report: QualityReport) -> None:
-    lengths = report.hole_lengths[report.hole_lengths > 0]
-    axes.set_title("Holes of single coins", loc="left", fontsize=10, color=INK)
+def _draw_gaps(axes: Axes, report: QualityReport) -> None:
+    lengths = report.gap_lengths[report.gap_lengths > 0]
+    axes.set_title("Gaps of single assets", loc="left", fontsize=10, color=INK)
     axes.set_xlabel("steps missing")
-    axes.set_ylabel("number of holes")
+    axes.set_ylabel("number of gaps")
     if len(lengths) == 0:
         axes.text(0.5, 0.5, "none", ha="center", transform=axes.transAxes, color=MUTED)
         return
@@ -200,28 +219,49 @@ def _draw_steps(axes: Axes, report: QualityReport) -> None:
 
 
 def _draw_ticks(axes: Axes, report: QualityReport) -> None:
-    coins = report.coins
+    assets = report.assets
     axes.set_title("Coarse ticks make still quotes", loc="left", fontsize=10, color=INK)
     axes.set_xlabel("tick as a share of the price, bp")
     axes.set_ylabel("quotes unchanged, %")
-    shown = coins[coins["precision_bp"].notna() & coins["unchanged"].notna()]
+    shown = assets[assets["precision_bp"].notna() & assets["unchanged"].notna()]
     if len(shown) == 0:
-        axes.text(0.5, 0.5, "quotes are not rounded", ha="center", transform=axes.transAxes, color=MUTED)
+        axes.text(
+            0.5, 0.5, "quotes are not rounded", ha="center", transform=axes.transAxes, color=MUTED
+        )
         return
     few = len(shown) <= 40
-    axes.plot(shown["precision_bp"], shown["unchanged"], "o", color=SERIES, markersize=4 if few else 2, alpha=0.8)
+    axes.plot(
+        shown["precision_bp"],
+        shown["unchanged"],
+        "o",
+        color=SERIES,
+        markersize=4 if few else 2,
+        alpha=0.8,
+    )
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     if few:
         axes.margins(x=0.12)
         most = shown.nlargest(5, "unchanged")
-        for symbol, x, y in zip(most["symbol"], most["precision_bp"], most["unchanged"], strict=True):
-            axes.annotate(symbol, (x, y), xytext=(-4, 3), textcoords="offset points", fontsize=8, ha="right", color=INK)
+        for symbol, x, y in zip(
+            most["symbol"], most["precision_bp"], most["unchanged"], strict=True
+        ):
+            axes.annotate(
+                symbol,
+                (x, y),
+                xytext=(-4, 3),
+                textcoords="offset points",
+                fontsize=8,
+                ha="right",
+                color=INK,
+            )
 
 
 def _days(index: pd.Index) -> FloatArray:
     """Return times as matplotlib counts them: days since 1970."""
-    return np.asarray((index.to_numpy() - np.datetime64(0, "us")) / np.timedelta64(1, "D"), dtype=np.float64)
+    return np.asarray(
+        (index.to_numpy() - np.datetime64(0, "us")) / np.timedelta64(1, "D"), dtype=np.float64
+    )
 
 
 def _cells(frame: pd.DataFrame) -> list[list[str]]:

@@ -20,20 +20,38 @@ from statarb.report.figures import (
     draw_weights,
 )
 from statarb.report.forecast_figures import draw_forecasts
-from statarb.report.formats import NONE, amount, count, date, decimals, number, ratio, signed_percent
+from statarb.report.formats import (
+    NONE,
+    amount,
+    count,
+    date,
+    decimals,
+    number,
+    ratio,
+    signed_percent,
+)
 from statarb.report.headline import Cell, Table, in_full
 from statarb.report.league_figures import MOST_ROWS, draw_intervals, draw_league, league_height
-from statarb.report.record import Record
-from statarb.report.results import ForecastTables, LeagueTables, Results
 from statarb.report.style import svg_text
+from statarb.results.read import ForecastTables, LeagueTables, Results
+from statarb.results.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Section", "facts_table", "failure_section", "forecast_section", "league_section", "run_sections"]
+__all__ = [
+    "Section",
+    "facts_table",
+    "failure_section",
+    "forecast_section",
+    "league_section",
+    "run_sections",
+]
 
 MOST_RUNS = 4
-"""Single runs that get figures; the others stand in the tables alone, so that the page stays small."""
+"""Single runs that get figures; the others stand in the tables alone, so that the page stays
+small.
+"""
 MOST_FAILURES = 20
 SMALL = (5.6, 3.1)
 """Width and height of a figure of which two stand side by side, in inches."""
@@ -78,24 +96,32 @@ def facts_table(results: Results) -> Table:
         parts.append(("league", facts))
     for record in sorted(results.records, key=_by_score):
         lag = record.metrics.get("decision_lag")
-        facts = {"Investor": str(record.metrics.get("investor", NONE)), "Decision lag": NONE if lag is None else str(lag)}
+        facts = {
+            "Investor": str(record.metrics.get("investor", NONE)),
+            "Decision lag": NONE if lag is None else str(lag),
+        }
         parts.append((record.label, {**facts, **_span(record.metrics), **_about(record.about)}))
     for one in results.forecasts:
         days = one.metrics.get("days", [])
         facts = {"Forecaster": one.label, "Test days": ", ".join(str(day) for day in days) or NONE}
-        facts["Coins"] = NONE if one.mape is None else count(len(one.mape))
+        facts["Assets"] = NONE if one.mape is None else count(len(one.mape))
         parts.append((f"level 1: {one.label}", facts))
     names = list(dict.fromkeys(name for _, facts in parts for name in facts))
-    rows = [("", [Cell(name), *(Cell(facts.get(name, "")) for _, facts in parts)]) for name in names]
+    rows = [
+        ("", [Cell(name), *(Cell(facts.get(name, "")) for _, facts in parts)]) for name in names
+    ]
     return Table("", ["", *(label for label, _ in parts)], rows, words=1 + len(parts))
 
 
 def _span(metrics: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     if "start" in metrics:
-        found["Decided"] = f"{date(metrics['start'])} to {date(metrics.get('end'))}, {count(metrics.get('steps'))} steps"
-    if "coins" in metrics:
-        found["Coins"] = count(metrics["coins"])
+        found["Decided"] = (
+            f"{date(metrics['start'])} to {date(metrics.get('end'))}, "
+            f"{count(metrics.get('steps'))} steps"
+        )
+    if "assets" in metrics:
+        found["Assets"] = count(metrics["assets"])
     return found
 
 
@@ -103,7 +129,9 @@ def _about(about: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     market, rules = about.get("market"), about.get("rules")
     if market:
-        text = f"{count(market['coins'])} coins, {date(market['first'])} to {date(market['last'])}"
+        text = (
+            f"{count(market['assets'])} assets, {date(market['first'])} to {date(market['last'])}"
+        )
         found["Market"] = f"{text}, every {market['step_minutes']:g} min"
         if "quotes" in market:
             files = ", ".join(market.get("files", []))
@@ -111,17 +139,24 @@ def _about(about: Mapping[str, Any]) -> dict[str, str]:
     if rules:
         found["Start capital"] = f"{amount(rules['capital'])} USD"
         found["Fee"] = f"{100.0 * rules['fee']:g} % of the turnover"
-        unit = "USD" if rules["numeraire"] is None else about.get("symbols", {}).get(str(rules["numeraire"]))
-        unit = unit or f"units of coin {rules['numeraire']}"
+        unit = (
+            "USD"
+            if rules["numeraire"] is None
+            else about.get("symbols", {}).get(str(rules["numeraire"]))
+        )
+        unit = unit or f"units of asset {rules['numeraire']}"
         low, high = float(rules["min_order"]), float(rules["max_order"])
-        found["Order size"] = f"{low:g} to {high:g} {unit}" if low > 0.0 or high < float("inf") else "no limits"
+        found["Order size"] = (
+            f"{low:g} to {high:g} {unit}" if low > 0.0 or high < float("inf") else "no limits"
+        )
     if "statarb" in about:
         found["Written by"] = f"statarb {about['statarb']}"
     return found
 
 
 def league_section(league: LeagueTables, number: int) -> Section:
-    """Return the section of a league: the two rankings, how sure they are, and the value of every investor over time.
+    """Return the section of a league: the two rankings, how sure they are, and the value of every
+    investor over time.
 
     Parameters
     ----------
@@ -141,36 +176,52 @@ def league_section(league: LeagueTables, number: int) -> Section:
             f"league{number}-ranks{lag}",
             (SMALL[0], height),
             lambda ax, lag=lag, title=title: draw_league(table, ax, decision_lag=lag, title=title),
-            f"Rank by G against rank by return at lag {lag}. Blue: G ranks higher than the return does; red, dashed: lower.",
+            f"Rank by G against rank by return at lag {lag}. Blue: G ranks higher than the return "
+            "does; red, dashed: lower.",
         )
         figures.append(drawn)
     for lag in lags[:3]:
         drawn = _figure(
             f"league{number}-G{lag}",
             (SMALL[0], height),
-            lambda ax, lag=lag: draw_intervals(table, ax, decision_lag=lag, title=f"G at decision lag {lag}"),
-            f"G at lag {lag}, with the 95 % interval of the stationary bootstrap where it was drawn; logarithmic away from 0 "
+            lambda ax, lag=lag: draw_intervals(
+                table, ax, decision_lag=lag, title=f"G at decision lag {lag}"
+            ),
+            f"G at lag {lag}, with the 95 % interval of the stationary bootstrap where it was "
+            "drawn; logarithmic away from 0 "
             "where some are far larger than others.",
         )
         figures.append(drawn)
     if league.values is not None:
         for draw, what in ((draw_value, "Value"), (draw_drawdown, "Drawdown")):
             for lag in lags:
-                rows = table[table["decision_lag"] == lag]  # in the same order, and so in the same colours, at each lag
+                # in the same order, and so in the same colours, at each lag
+                rows = table[table["decision_lag"] == lag]
                 names = {f"{name}, lag {lag}": name for name in rows["investor"]}
-                values = league.values[[name for name in names if name in league.values]].rename(columns=names)
+                values = league.values[[name for name in names if name in league.values]].rename(
+                    columns=names
+                )
                 title = f"{what} at decision lag {lag}"
-                caption = f"{what} of every investor at lag {lag}; in colour the best by G at lag {lags[0]}, "
+                caption = (
+                    f"{what} of every investor at lag {lag}; in colour the best by G at lag "
+                    f"{lags[0]}, "
+                )
                 caption += "in grey dashes the benchmarks."
                 if values.shape[1] > 0:
                     drawn = _figure(
                         f"league{number}-{what.lower()}{lag}",
                         (SMALL[0], 3.8),
-                        lambda ax, draw=draw, values=values, title=title: draw(values, ax, title=title),
+                        lambda ax, draw=draw, values=values, title=title: draw(
+                            values, ax, title=title
+                        ),
                         caption,
                     )
                     figures.append(drawn)
-    most = f" The figures show the first {MOST_ROWS} investors." if table["investor"].nunique() > MOST_ROWS else ""
+    most = (
+        f" The figures show the first {MOST_ROWS} investors."
+        if table["investor"].nunique() > MOST_ROWS
+        else ""
+    )
     text = ["The ranking by G, set against the ranking by return alone." + most]
     return Section("League", text, [_agreement(league, lags)], figures, _uncertainty(table))
 
@@ -178,7 +229,11 @@ def league_section(league: LeagueTables, number: int) -> Section:
 def _tau(table: pd.DataFrame, lag: int) -> float:
     """Kendall's tau-b between the two rankings."""
     rows = table[table["decision_lag"] == lag].dropna(subset=["rank_G", "rank_return"])
-    return float(stats.kendalltau(rows["rank_G"], rows["rank_return"]).statistic) if len(rows) > 1 else float("nan")
+    return (
+        float(stats.kendalltau(rows["rank_G"], rows["rank_return"]).statistic)
+        if len(rows) > 1
+        else float("nan")
+    )
 
 
 def _agreement(league: LeagueTables, lags: list[int]) -> Table:
@@ -186,8 +241,17 @@ def _agreement(league: LeagueTables, lags: list[int]) -> Table:
     rows = []
     for lag in lags:
         tau, chance = _tau(league.table, lag), overfitting.get(str(lag))
-        rows.append(("early" if lag == 0 else "", [Cell(str(lag)), Cell(decimals(tau), in_full(tau)), Cell(decimals(chance))]))
-    columns = ["decision lag", "Kendall's tau, rank by G and by return", "probability of backtest overfitting"]
+        rows.append(
+            (
+                "early" if lag == 0 else "",
+                [Cell(str(lag)), Cell(decimals(tau), in_full(tau)), Cell(decimals(chance))],
+            )
+        )
+    columns = [
+        "decision lag",
+        "Kendall's tau, rank by G and by return",
+        "probability of backtest overfitting",
+    ]
     return Table("Agreement of the two rankings", columns, rows)
 
 
@@ -196,19 +260,35 @@ def _uncertainty(table: pd.DataFrame) -> list[Table]:
         return []
     rows = []
     for _, row in table.iterrows():
-        cells = [Cell(str(row["investor"])), Cell(str(row["decision_lag"])), Cell(ratio(row["G"]), in_full(row["G"]))]
+        cells = [
+            Cell(str(row["investor"])),
+            Cell(str(row["decision_lag"])),
+            Cell(ratio(row["G"]), in_full(row["G"])),
+        ]
         for stem, write in (("G", ratio), ("return", signed_percent), ("rank", count)):
             low, high = row.get(f"{stem}_low"), row.get(f"{stem}_high")
             cells.append(Cell(NONE if pd.isna(low) else f"{write(low)} to {write(high)}"))
-        cells += [Cell(decimals(row.get(name), 3)) for name in ("p_best", "deflated_sharpe", "confidence_set_p")]
+        cells += [
+            Cell(decimals(row.get(name), 3))
+            for name in ("p_best", "deflated_sharpe", "confidence_set_p")
+        ]
         rows.append(("early" if row["decision_lag"] == 0 else "", cells))
-    columns = ["investor", "lag", "G", "95 % of G", "95 % of return", "95 % of rank by G", "probability of the best G"]
+    columns = [
+        "investor",
+        "lag",
+        "G",
+        "95 % of G",
+        "95 % of return",
+        "95 % of rank by G",
+        "probability of the best G",
+    ]
     columns += ["deflated Sharpe ratio", "p of the model confidence set"]
     return [Table("How sure the ranking is", columns, rows)]
 
 
 def run_sections(results: Results, missing: list[str]) -> list[Section]:
-    """Return a section with figures for the first few runs: the best by G at a lag of at least 1, each with its twin.
+    """Return a section with figures for the first few runs: the best by G at a lag of at least 1,
+    each with its twin.
 
     Parameters
     ----------
@@ -220,13 +300,21 @@ def run_sections(results: Results, missing: list[str]) -> list[Section]:
     chosen = sorted(results.records, key=_by_score)
     if len(chosen) > MOST_RUNS:
         names = ", ".join(record.label for record in chosen[MOST_RUNS:])
-        missing.append(f"the figures of {len(chosen) - MOST_RUNS} further runs, so that the page stays small: {names}")
-    sections = [_run_section(record, results, number) for number, record in enumerate(chosen[:MOST_RUNS], start=1)]
+        missing.append(
+            f"the figures of {len(chosen) - MOST_RUNS} further runs, so that the page stays small: "
+            f"{names}"
+        )
+    sections = [
+        _run_section(record, results, number)
+        for number, record in enumerate(chosen[:MOST_RUNS], start=1)
+    ]
     return [section for section in sections if section is not None]
 
 
 def _by_score(record: Record) -> tuple[bool, float, str, int]:
-    """Order runs: those that can be earned first, by G, the larger lag first; runs at lag 0 last."""
+    """Order runs: those that can be earned first, by G, the larger lag first; runs at lag 0
+    last.
+    """
     g, lag = number(record.metrics.get("G")), record.metrics.get("decision_lag")
     return lag == 0, float("inf") if g != g else -g, record.label, -(lag or 0)
 
@@ -239,23 +327,36 @@ def _run_section(record: Record, results: Results, number: int) -> Section | Non
 
     if record.paths is not None:
         values = _beside(record, results)
-        beside = ", beside its twin at another lag and the benchmarks as far as they are known" if values.shape[1] > 1 else ""
-        add("value", lambda ax: draw_value(values, ax), f"Value before trading at each time{beside}.")
+        beside = (
+            ", beside its twin at another lag and the benchmarks as far as they are known"
+            if values.shape[1] > 1
+            else ""
+        )
+        add(
+            "value",
+            lambda ax: draw_value(values, ax),
+            f"Value before trading at each time{beside}.",
+        )
         add("drawdown", lambda ax: draw_drawdown(record, ax), "Fall from the highest value so far.")
     if record.weight_source is not None:
         mean = record.mean_weights()
         caption = "Realised weights after trading: the largest holdings, the rest, and cash. "
-        caption += f"On average {mean.held:,.1f} coins are held."
+        caption += f"On average {mean.held:,.1f} assets are held."
         add("weights", lambda ax: draw_weights(mean, ax), caption)
     if record.paths is not None:
         add("turnover", lambda ax: draw_turnover(record, ax), "Value bought and sold.")
         add("fees", lambda ax: draw_fees(record, ax), "Sum of the fees paid.")
     if record.order_source is not None:
         known = record.limits is not None
-        caption = "Orders by the size that was wanted, and what became of them" + (", against the limits." if known else ".")
+        caption = "Orders by the size that was wanted, and what became of them" + (
+            ", against the limits." if known else "."
+        )
         add("orders", lambda ax: draw_orders(record, ax), caption)
     if record.utilisation is not None:
-        caption = f"Time to reach each decision; the slowest took {decimals(record.utilisation.max(), 4)} % of the step."
+        caption = (
+            "Time to reach each decision; the slowest took "
+            f"{decimals(record.utilisation.max(), 4)} % of the step."
+        )
         add("utilisation", lambda ax: draw_utilisation(record, ax), caption)
     by_reason = record.metrics.get("orders_by_reason", {})
     tables = []
@@ -271,12 +372,19 @@ def _beside(record: Record, results: Results) -> pd.DataFrame:
     columns = {record.label: record.require_paths()["value"]}
     name, lag = record.metrics.get("investor"), record.metrics.get("decision_lag")
     for other in results.records:
-        if other is not record and other.paths is not None and other.metrics.get("investor") == name and name is not None:
+        if (
+            other is not record
+            and other.paths is not None
+            and other.metrics.get("investor") == name
+            and name is not None
+        ):
             columns[other.label] = other.paths["value"]
     for league in results.leagues:
         for column in league.values if league.values is not None else ():
             who, _, at = str(column).rpartition(", lag ")
-            if (who == name and at != str(lag)) or (who in BENCHMARKS and who != name and at == str(lag)):
+            if (who == name and at != str(lag)) or (
+                who in BENCHMARKS and who != name and at == str(lag)
+            ):
                 columns.setdefault(str(column), league.values[column])  # type: ignore[index]
     frame = pd.DataFrame(columns)
     return frame[list(columns)]
@@ -295,7 +403,8 @@ def failure_section(results: Results) -> Section:
     for league in results.leagues:
         if league.failures is not None and len(league.failures):
             rows = [
-                ("", [Cell(str(row.investor)), Cell(str(row.decision_lag)), Cell(str(row.reason)), Cell(count(row.count_)),
+                ("", [Cell(str(row.investor)), Cell(str(row.decision_lag)), Cell(str(row.reason)),
+                Cell(count(row.count_)),
                       Cell(date(row.first_time)), Cell(str(row.first_message))])
                 for row in league.failures.rename(columns={"count": "count_"}).itertuples()
             ]  # fmt: skip
@@ -313,19 +422,26 @@ def failure_section(results: Results) -> Section:
             note = "; ".join(f"{reason}: {number:,}" for reason, number in counts.items())
             title = f"Failures of {record.label}: {len(record.failures):,}"
             title += f", the first {MOST_FAILURES}" if len(record.failures) > MOST_FAILURES else ""
-            tables.append(Table(title, ["time", "reason", "what it said"], rows, words=3, note=note))
+            tables.append(
+                Table(title, ["time", "reason", "what it said"], rows, words=3, note=note)
+            )
             known += len(rows)
         elif by_reason:
-            rows = [("", [Cell(str(reason)), Cell(count(number))]) for reason, number in by_reason.items()]
+            rows = [
+                ("", [Cell(str(reason)), Cell(count(number))])
+                for reason, number in by_reason.items()
+            ]
             tables.append(Table(f"Failures of {record.label}", ["reason", "decisions"], rows))
             known += len(rows)
     if known:
-        text = ["A decision that could not be used keeps the holdings. It is counted, never hidden."]
+        text = [
+            "A decision that could not be used keeps the holdings. It is counted, never hidden."
+        ]
     return Section("Failures", text, tables)
 
 
 def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str]) -> Section:
-    """Return the section of level 1: the summary, and the scores by coin and by day.
+    """Return the section of level 1: the summary, and the scores by asset and by day.
 
     Parameters
     ----------
@@ -334,17 +450,22 @@ def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str
     number : int
         Of the forecasts on the page, for the ids of the figures.
     symbols : mapping
-        Symbols by coin id, as far as they are known.
+        Symbols by asset, as far as they are known.
     """
     one = _named(one, symbols)
     tables, figures = [], []
     kinds = [("in the files", one.metrics)] if one.metrics else []
-    kinds += [(name.replace("_", " "), one.metrics[name]) for name in ("raw", "shaped", "last_value") if name in one.metrics]
+    kinds += [
+        (name.replace("_", " "), one.metrics[name])
+        for name in ("raw", "shaped", "last_value")
+        if name in one.metrics
+    ]
     columns = ["Z", "M, %", "D, %", "R", "U, %"]
     if kinds:
         rows = [("", [Cell(name), *_scores(part)]) for name, part in kinds]
         note = (
-            "Z = D - M - R - U. M: mean absolute percentage error; D: steps whose direction is right; R: spread of M over the "
+            "Z = D - M - R - U. M: mean absolute percentage error; D: steps whose direction is "
+            "right; R: spread of M over the "
             "days; U: time of a forecast in percent of the time between two quotes."
         )
         tables.append(Table("Scores", ["forecasts", *columns], rows, note=note))
@@ -364,56 +485,72 @@ def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str
                     lambda ax, scores=scores, unit=unit, what=what, middle=middle: draw_forecasts(
                         scores, ax, unit=unit, title=what, reference=middle
                     ),
-                    f"{what} by coin." + (" Dashed: 50 %. A price that stands still counts as a miss." if middle else ""),
+                    f"{what} by asset."
+                    + (
+                        " Dashed: 50 %. A price that stands still counts as a miss."
+                        if middle
+                        else ""
+                    ),
                 )
             )
-    return Section(f"Level 1: forecasts by {one.label}", [], tables, figures, _by_coin(one, days))
+    return Section(f"Level 1: forecasts by {one.label}", [], tables, figures, _by_asset(one, days))
 
 
 def _named(one: ForecastTables, symbols: Mapping[str, str]) -> ForecastTables:
-    """Put symbols behind the ids of coins."""
+    """Put symbols behind the ids of assets."""
 
-    def rename(coin: str) -> str:
-        return f"{coin} {symbols[coin]}" if coin in symbols else coin
+    def rename(asset: str) -> str:
+        return f"{asset} {symbols[asset]}" if asset in symbols else asset
 
     return dataclasses.replace(
         one,
         mape=None if one.mape is None else one.mape.rename(index=rename),
-        directional_symmetry=None if one.directional_symmetry is None else one.directional_symmetry.rename(index=rename),
+        directional_symmetry=None
+        if one.directional_symmetry is None
+        else one.directional_symmetry.rename(index=rename),
         dispersion=None if one.dispersion is None else one.dispersion.rename(index=rename),
     )
 
 
 def _scores(part: Mapping[str, Any] | pd.Series) -> list[Cell]:
     digits = {"Z": 2, "M": 4, "D": 2, "R": 3, "U": 5}
-    return [Cell(decimals(part.get(name), places), in_full(part.get(name))) for name, places in digits.items()]
+    return [
+        Cell(decimals(part.get(name), places), in_full(part.get(name)))
+        for name, places in digits.items()
+    ]
 
 
-def _by_coin(one: ForecastTables, days: list[str]) -> list[Table]:
-    """Return one table: error and direction of each coin on each day, and R."""
+def _by_asset(one: ForecastTables, days: list[str]) -> list[Table]:
+    """Return one table: error and direction of each asset on each day, and R."""
     parts = [("M, %", one.mape, 4), ("D, %", one.directional_symmetry, 2)]
     if one.dispersion is not None:
         parts.append(("R", one.dispersion.to_frame("R"), 3))
     known = [(name, table, digits) for name, table, digits in parts if table is not None]
     if not known:
         return []
-    coins = list(dict.fromkeys(coin for _, table, _ in known for coin in table.index))
-    columns = ["coin"]
+    assets = list(dict.fromkeys(asset for _, table, _ in known for asset in table.index))
+    columns = ["asset"]
     for name, table, _ in known:
         for place, period in enumerate(table.columns):
             day = days[place] if len(days) == table.shape[1] else f"day {period}"
             columns.append(name if name == "R" else f"{name} {day}")
     rows = []
-    for coin in coins:
-        cells = [Cell(str(coin))]
+    for asset in assets:
+        cells = [Cell(str(asset))]
         for _, table, digits in known:
-            values = table.loc[coin].to_numpy(dtype=float) if coin in table.index else [float("nan")] * table.shape[1]
+            values = (
+                table.loc[asset].to_numpy(dtype=float)
+                if asset in table.index
+                else [float("nan")] * table.shape[1]
+            )
             cells += [Cell(decimals(value, digits), in_full(float(value))) for value in values]
         rows.append(("", cells))
-    return [Table("Scores by coin and day", columns, rows)]
+    return [Table("Scores by asset and day", columns, rows)]
 
 
-def _figure(name: str, size: tuple[float, float], draw: Callable[..., object], caption: str) -> Drawn:
+def _figure(
+    name: str, size: tuple[float, float], draw: Callable[..., object], caption: str
+) -> Drawn:
     """Draw one figure for the page."""
     from matplotlib.figure import Figure
 

@@ -1,4 +1,6 @@
-"""How figures and pages look: colours that colour-blind readers can tell apart, axes, and SVG that is the same every time."""
+"""How figures and pages look: colours that colour-blind readers can tell apart, axes, and SVG that
+is the same every time.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +16,37 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BASE_CSS", "INK", "MUTED", "PALETTE", "SECOND", "SERIES", "axes_of", "drawing", "plain_label", "svg_text", "tidy"]
+__all__ = [
+    "BASE_CSS",
+    "INK",
+    "MUTED",
+    "PALETTE",
+    "SECOND",
+    "SERIES",
+    "axes_of",
+    "drawing",
+    "plain_label",
+    "svg_text",
+    "tidy",
+]
 
 INK, MUTED, FAINT = "#222222", "#777777", "#d9d9d9"
 SERIES, SECOND = "#2a6f97", "#c8553d"
 PALETTE = (SERIES, SECOND, "#edb230", "#1d1a5c", "#95e6a8", "#9d3ee0", "#5a1f2c")
-"""Colours of lines and areas, in this order; told apart under the three kinds of colour blindness (a test measures it)."""
+"""Colours of lines and areas, in this order; told apart under the three kinds of colour blindness
+(a test measures it).
+"""
 REST, CASH = "#a6a6a6", "#ececec"
 LONGEST_LABEL = 26
 """Letters of a name that a figure shows; tables show all of it."""
 
-BASE_CSS = """body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2em auto; padding: 0 1em; }
-img { width: 100%; } h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { padding: 2px 10px 2px 0; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
-th:first-child, td:first-child, td.text, th.text { text-align: left; }
-.wide { overflow-x: auto; max-height: 70vh; overflow-y: auto; }
-thead th { position: sticky; top: 0; background: #fff; }
+BASE_CSS = """body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1180px; margin:
+2em auto; padding: 0 1em; } img { width: 100%; } h1 { font-size: 1.5em; } h2 { font-size: 1.15em;
+margin-top: 2em; } table { border-collapse: collapse; font-size: 13px; font-variant-numeric:
+tabular-nums; } th, td { padding: 2px 10px 2px 0; text-align: right; border-bottom: 1px solid
+#e4e4e4; white-space: nowrap; } th:first-child, td:first-child, td.text, th.text { text-align: left;
+} .wide { overflow-x: auto; max-height: 70vh; overflow-y: auto; } thead th { position: sticky; top:
+0; background: #fff; }
 """
 
 _SALT = "statarb"
@@ -64,7 +80,8 @@ def axes_of(ax: Axes | None, size: tuple[float, float] = (8.0, 3.4)) -> Axes:
 
 
 def tidy(ax: Axes, title: str = "", *, grid: str | None = "y") -> Axes:
-    """Give axes the looks of all figures: title at the left, faint grid, no frame above and on the right.
+    """Give axes the looks of all figures: title at the left, faint grid, no frame above and on the
+    right.
 
     Parameters
     ----------
@@ -87,7 +104,8 @@ def tidy(ax: Axes, title: str = "", *, grid: str | None = "y") -> Axes:
 
 
 def plain_label(name: object, longest: int = LONGEST_LABEL) -> str:
-    """Return a name as a figure may show it: shortened, and without the signs that matplotlib reads as mathematics.
+    """Return a name as a figure may show it: shortened, and without the signs that matplotlib reads
+    as mathematics.
 
     Parameters
     ----------
@@ -100,12 +118,15 @@ def plain_label(name: object, longest: int = LONGEST_LABEL) -> str:
     if len(text) > longest:
         end = longest // 3  # names that begin alike often differ at the end
         text = text[: longest - 1 - end] + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - end :]
-    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")  # a legend leaves out what begins with "_"
+    # a legend leaves out what begins with "_"
+    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw by matplotlib's own defaults and fixed ids, whatever the user has set, so that the same data give the same bytes."""
+    """Draw by matplotlib's own defaults and fixed ids, whatever the user has set, so that the same
+    data give the same bytes.
+    """
     import matplotlib.style
 
     with (
@@ -113,7 +134,8 @@ def drawing() -> Iterator[None]:
         matplotlib.rc_context({"svg.hashsalt": _SALT, "svg.fonttype": "none"}),
         warnings.catch_warnings(),
     ):
-        # Names may hold letters that the font of the layout has not; the reader's browser draws them with its own.
+        # Names may hold letters that the font of the layout has not; the reader's browser draws
+        # them with its own.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         yield
 
@@ -126,7 +148,8 @@ def svg_text(figure: Figure, name: str, description: str) -> str:
     figure : Figure
         What is shown; drawn within :func:`drawing`.
     name : str
-        Put in front of all ids, which would otherwise clash with those of other figures of the page.
+        Put in front of all ids, which would otherwise clash with those of other figures of the
+        page.
     description : str
         For those who cannot see it.
     """

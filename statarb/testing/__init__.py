@@ -1,8 +1,9 @@
-"""Checks of contracts: that nothing looks ahead, and that investors, forecasters and imputers keep their promises.
+"""Checks of contracts: that nothing looks ahead, and that investors, forecasters and imputers keep
+their promises.
 
-Every check raises :class:`statarb.LookAheadError` where a result changes when only the future was changed, and
-:class:`AssertionError` where another promise is broken; both say where and by how much. What passes returns a
-:class:`CheckReport` of what was run.
+Every check raises :class:`statarb.LookAheadError` where a result changes when only the future was
+changed, and :class:`AssertionError` where another promise is broken; both say where and by how
+much. What passes returns a :class:`CheckReport` of what was run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Markets whose past is the same and whose future is another: the interventions that find a look ahead."""
+"""Markets whose past is the same and whose future is another: the interventions that find a look
+ahead.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._checks import check_choice, check_integer
-from statarb._typing import AnyFloatArray, BoolArray, IntArray, TimeLike
-from statarb.data._time import as_stamp
+from statarb._core.checks import check_choice, check_integer
+from statarb._core.time import as_stamp
+from statarb._core.typing import AnyFloatArray, BoolArray, IntArray, TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 
@@ -21,7 +23,9 @@ FUTURES = ("dropped", "permuted", "multiplied", "missing", "thinned")
 """What can be done to the rows after a cut, see :func:`changed_future`."""
 
 
-def changed_future(panel: Panel, cut: TimeLike, how: str, *, seed: int | np.random.Generator = 0) -> Panel:
+def changed_future(
+    panel: Panel, cut: TimeLike, how: str, *, seed: int | np.random.Generator = 0
+) -> Panel:
     """Return a panel that is bit for bit the same up to ``cut`` and another one after it.
 
     Parameters
@@ -31,16 +35,17 @@ def changed_future(panel: Panel, cut: TimeLike, how: str, *, seed: int | np.rand
     cut : time
         Last time whose rows stay.
     how : {"dropped", "permuted", "multiplied", "missing", "thinned"}
-        ``dropped`` ends the grid at ``cut``; ``permuted`` shuffles the later rows, ``multiplied`` multiplies each later number
-        by a random factor (log-normal, sigma 0.5), ``missing`` keeps the later grid without a quote, ``thinned`` takes a
-        random half of the later quotes away.
+        ``dropped`` ends the grid at ``cut``; ``permuted`` shuffles the later rows, ``multiplied``
+        multiplies each later number by a random factor (log-normal, sigma 0.5), ``missing`` keeps
+        the later grid without a quote, ``thinned`` takes a random half of the later quotes away.
     seed : int or Generator
         Of the shuffles, factors and losses.
 
     Returns
     -------
     Panel
-        New arrays, which nothing can write to by accident, and no metadata, which tells of the whole panel.
+        New arrays, which nothing can write to by accident, and no metadata, which tells of the
+        whole panel.
 
     Raises
     ------
@@ -52,7 +57,9 @@ def changed_future(panel: Panel, cut: TimeLike, how: str, *, seed: int | np.rand
     stamp = as_stamp("cut", cut)
     kept = int(np.searchsorted(panel._stamps, stamp, side="right"))
     if kept == 0:
-        raise ParameterError(f"cut must not lie before the first row, {panel.times[0]}, got {pd.Timestamp(stamp)}")
+        raise ParameterError(
+            f"cut must not lie before the first row, {panel.times[0]}, got {pd.Timestamp(stamp)}"
+        )
     arrays = {name: np.array(panel.array(name)) for name in panel.fields}
     observed = None if panel._observed is None else np.array(panel._observed)
     rows, grid = panel._rows, panel._grid
@@ -78,17 +85,27 @@ def read_only_copy(panel: Panel, *, days: int = 0) -> Panel:
     """Return a copy that nothing can write to by accident, its times moved by whole days."""
     arrays = {name: np.array(panel.array(name)) for name in panel.fields}
     observed = None if panel._observed is None else np.array(panel._observed)
-    moved = _assembled(panel, panel._grid + np.timedelta64(days, "D"), panel._rows, arrays, observed, panel.metadata)
+    moved = _assembled(
+        panel,
+        panel._grid + np.timedelta64(days, "D"),
+        panel._rows,
+        arrays,
+        observed,
+        panel.metadata,
+    )
     moved._now = None if panel._now is None else panel._now + np.timedelta64(days, "D")
     return moved
 
 
 @contextmanager
-def changed_in_place(panel: Panel, cut: TimeLike, *, seed: int | np.random.Generator = 0) -> Iterator[bool]:
+def changed_in_place(
+    panel: Panel, cut: TimeLike, *, seed: int | np.random.Generator = 0
+) -> Iterator[bool]:
     """Change the future of the very arrays that ``panel`` holds, and put every bit back at the end.
 
-    Whoever keeps the panel, or a view of it, somewhere else (a global, a closure, the ``base`` of a window's array) sees the
-    changed future for as long as this lasts. Memory-mapped arrays are left alone.
+    Whoever keeps the panel, or a view of it, somewhere else (a global, a closure, the ``base`` of a
+    window's array) sees the changed future for as long as this lasts. Memory-mapped arrays are left
+    alone.
 
     Yields
     ------
@@ -118,29 +135,34 @@ def changed_in_place(panel: Panel, cut: TimeLike, *, seed: int | np.random.Gener
             owner.flags.writeable = writable
 
 
-def example_market(times: int = 600, coins: int = 6, *, seed: int = 0) -> Panel:
-    """Return a small market to run checks on: one factor, lags, missing cells, holes, a late coin and one that ends.
+def example_market(times: int = 600, assets: int = 6, *, seed: int = 0) -> Panel:
+    """Return a small market to run checks on: one factor, lags, missing cells, holes, a late asset
+    and one that ends.
 
     Parameters
     ----------
     times : int
         Length of the 5-minute grid.
-    coins : int
-        Number of coins, at least 3; ids from 1442 on.
+    assets : int
+        Number of assets, at least 3; ids from 1442 on.
     seed : int
         Of all that is random.
     """
     times = check_integer("times", times, at_least=40)
-    coins = check_integer("coins", coins, at_least=3)
+    assets = check_integer("assets", assets, at_least=3)
     rng = np.random.default_rng(seed)
     factor = rng.standard_t(5, times) * 0.003
-    delay = np.linspace(0.0, 0.8, coins)
+    delay = np.linspace(0.0, 0.8, assets)
     lagged = np.append(0.0, factor[:-1])
-    returns = (1.0 - delay) * factor[:, None] + delay * lagged[:, None] + rng.normal(0.0, 0.001, (times, coins))
-    prices = np.exp(np.cumsum(returns, axis=0)) * 10.0 ** rng.uniform(-2.0, 4.0, coins)
+    returns = (
+        (1.0 - delay) * factor[:, None]
+        + delay * lagged[:, None]
+        + rng.normal(0.0, 0.001, (times, assets))
+    )
+    prices = np.exp(np.cumsum(returns, axis=0)) * 10.0 ** rng.uniform(-2.0, 4.0, assets)
     unrounded = np.array(prices)
     prices = np.round(prices, 6)
-    volume = rng.lognormal(12.0, 1.0, (times, coins))
+    volume = rng.lognormal(12.0, 1.0, (times, assets))
     gone = rng.random(prices.shape) < 0.03
     for _ in range(max(times // 100, 1)):
         low = int(rng.integers(1, times - 12))
@@ -150,8 +172,10 @@ def example_market(times: int = 600, coins: int = 6, *, seed: int = 0) -> Panel:
     for values in (prices, unrounded, volume):
         values[gone] = np.nan
     index = pd.date_range("2018-01-22", periods=times, freq="5min", unit="us")
-    labels = pd.RangeIndex(1442, 1442 + coins)
-    frames = [pd.DataFrame(values, index=index, columns=labels) for values in (prices, unrounded, volume)]
+    labels = pd.RangeIndex(1442, 1442 + assets)
+    frames = [
+        pd.DataFrame(values, index=index, columns=labels) for values in (prices, unrounded, volume)
+    ]
     return Panel.from_frame(frames[0], unrounded=frames[1], volume=frames[2])
 
 
@@ -160,7 +184,11 @@ def _factors(rng: np.random.Generator, shape: tuple[int, ...]) -> AnyFloatArray:
 
 
 def _thinned(
-    rows: IntArray, arrays: dict[str, Any], observed: BoolArray | None, kept: int, rng: np.random.Generator
+    rows: IntArray,
+    arrays: dict[str, Any],
+    observed: BoolArray | None,
+    kept: int,
+    rng: np.random.Generator,
 ) -> tuple[IntArray, dict[str, Any], BoolArray | None]:
     lost = rng.random(arrays["price"].shape) < 0.5
     lost[:kept] = False
@@ -182,7 +210,7 @@ def _assembled(
 ) -> Panel:
     for values in [*arrays.values(), *([] if observed is None else [observed])]:
         values.flags.writeable = False
-    made = panel._like(grid, rows, panel.coins, arrays, observed, metadata=metadata or {})
+    made = panel._like(grid, rows, panel.assets, arrays, observed, metadata=metadata or {})
     if panel._now is not None:
         made._now = min(panel._now, grid[-1])
     return made

@@ -1,7 +1,9 @@
-"""Volatility of many series at once: GARCH in batches, every model of arch, measures, and how good a forecast was."""
+"""Volatility of many series at once: GARCH in batches, the models of arch, realised measures, and
+the evaluation of forecasts.
+"""
 
-from statarb.volatility.archmodels import ArchForecaster, arch_forecaster
-from statarb.volatility.archpanel import ArchPanel
+from statarb.volatility.arch_fit import ArchFit
+from statarb.volatility.arch_forecaster import ArchForecaster, arch_forecaster
 from statarb.volatility.evaluation import (
     CoverageTest,
     MincerZarnowitz,
@@ -13,7 +15,7 @@ from statarb.volatility.evaluation import (
     value_at_risk,
 )
 from statarb.volatility.filters import ewma
-from statarb.volatility.garch import GarchPanel, fit_garch
+from statarb.volatility.garch import GarchFit, fit_garch
 from statarb.volatility.realised import (
     bipower_variation,
     garman_klass,
@@ -22,13 +24,13 @@ from statarb.volatility.realised import (
     realised_variance,
     rogers_satchell,
 )
-from statarb.volatility.rolling import panel_returns, rolling_volatility
+from statarb.volatility.rolling import rolling_volatility
 
 __all__ = [
+    "ArchFit",
     "ArchForecaster",
-    "ArchPanel",
     "CoverageTest",
-    "GarchPanel",
+    "GarchFit",
     "MincerZarnowitz",
     "arch_forecaster",
     "bipower_variation",
@@ -38,7 +40,6 @@ __all__ = [
     "garman_klass",
     "kupiec",
     "mincer_zarnowitz",
-    "panel_returns",
     "parkinson",
     "price_bars",
     "qlike",

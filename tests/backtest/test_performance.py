@@ -28,7 +28,9 @@ def test_g_by_hand():
     nu = math.sqrt(2 * math.log(0.9) ** 2 / 3)
     assert sa.generalised_asymmetric_return(PATH) == pytest.approx(-0.028 / nu, rel=1e-12)
     # simple: nu = sqrt(2 x .01 / 3)
-    assert sa.generalised_asymmetric_return(PATH, returns="simple") == pytest.approx(-0.028 / math.sqrt(0.02 / 3), rel=1e-12)
+    assert sa.generalised_asymmetric_return(PATH, returns="simple") == pytest.approx(
+        -0.028 / math.sqrt(0.02 / 3), rel=1e-12
+    )
     # cumulative: nu = sqrt((.01 + .000784) / 3)
     assert sa.generalised_asymmetric_return(PATH, returns="cumulative") == pytest.approx(
         -0.028 / math.sqrt(0.010784 / 3), rel=1e-12
@@ -55,23 +57,35 @@ def test_g_of_cash_of_a_pure_gain_and_of_a_loss():
     score = score_path([5.0, 0.0, 0.0])
     assert (score.total_return, score.downside) == (-1.0, math.inf)
     assert score.G == 0.0
-    assert sa.generalised_asymmetric_return([5.0, 0.0, 0.0], returns="simple") == pytest.approx(-math.sqrt(2.0))
+    assert sa.generalised_asymmetric_return([5.0, 0.0, 0.0], returns="simple") == pytest.approx(
+        -math.sqrt(2.0)
+    )
 
 
 def test_tiny_returns_do_not_underflow():
-    assert downside_deviation(np.array([-1e-200, 0.0])) == pytest.approx(1e-200 / math.sqrt(2), rel=1e-12)
+    assert downside_deviation(np.array([-1e-200, 0.0])) == pytest.approx(
+        1e-200 / math.sqrt(2), rel=1e-12
+    )
 
 
 @given(st.lists(st.floats(0.5, 2.0), min_size=2, max_size=30), st.floats(1e-3, 1e6))
 def test_scores_do_not_depend_on_the_currency(ratios, unit):
     path = np.cumprod(ratios)
-    assert sa.generalised_asymmetric_return(path * unit) == pytest.approx(sa.generalised_asymmetric_return(path), rel=1e-6)
+    assert sa.generalised_asymmetric_return(path * unit) == pytest.approx(
+        sa.generalised_asymmetric_return(path), rel=1e-6
+    )
 
 
 def test_the_other_measures_by_hand():
-    score = score_path(PATH, cash=[50.0, 45.0, 0.0, 97.2], fees=[1.0, 0.0, 0.0, 0.0], turnover=[49.0, 0.0, 54.0, 0.0])
+    score = score_path(
+        PATH,
+        cash=[50.0, 45.0, 0.0, 97.2],
+        fees=[1.0, 0.0, 0.0, 0.0],
+        turnover=[49.0, 0.0, 54.0, 0.0],
+    )
     simple = np.array([-0.1, 0.2, -0.1])
-    assert score.volatility == pytest.approx(math.sqrt(((simple) ** 2).sum() / 2), rel=1e-12)  # the mean is 0
+    # the mean is 0
+    assert score.volatility == pytest.approx(math.sqrt(((simple) ** 2).sum() / 2), rel=1e-12)
     assert score.sortino == pytest.approx(0.0, abs=1e-12)
     assert score.maximum_drawdown == pytest.approx(0.1)
     assert score.calmar == pytest.approx(-0.28)
@@ -86,12 +100,18 @@ def test_annualisation_is_an_option():
     plain, yearly = score_path(PATH), score_path(PATH, annual_steps=12)
     assert yearly.volatility == pytest.approx(plain.volatility * math.sqrt(12))
     assert yearly.calmar == pytest.approx((0.972**4 - 1) / 0.1)
-    assert (yearly.G, yearly.total_return, yearly.downside) == (plain.G, plain.total_return, plain.downside)
+    assert (yearly.G, yearly.total_return, yearly.downside) == (
+        plain.G,
+        plain.total_return,
+        plain.downside,
+    )
 
 
 def test_what_is_not_known_is_nan():
     score = score_path([1.0, 2.0])
-    assert all(math.isnan(x) for x in (score.turnover, score.exposure, score.fees, score.volatility))
+    assert all(
+        math.isnan(x) for x in (score.turnover, score.exposure, score.fees, score.volatility)
+    )
 
 
 def test_the_score_of_a_replay():
@@ -103,7 +123,9 @@ def test_the_score_of_a_replay():
     assert isinstance(score, sa.Score)
     assert pytest.approx(sa.generalised_asymmetric_return(PATH), rel=1e-9) == score.G
     assert (score.turnover, score.exposure) == (1.0, 1.0)
-    assert replay.score(returns="simple", order=1, annual_steps=10).downside == pytest.approx(0.2 / 3)
+    assert replay.score(returns="simple", order=1, annual_steps=10).downside == pytest.approx(
+        0.2 / 3
+    )
 
 
 def test_errors():
@@ -115,7 +137,9 @@ def test_errors():
     ):
         with pytest.raises(sa.DataError, match=what):
             sa.generalised_asymmetric_return(value)
-    with pytest.raises(sa.ParameterError, match="returns must be one of 'log', 'simple', 'cumulative'"):
+    with pytest.raises(
+        sa.ParameterError, match="returns must be one of 'log', 'simple', 'cumulative'"
+    ):
         sa.generalised_asymmetric_return(PATH, returns="geometric")  # type: ignore[arg-type]
     with pytest.raises(sa.ParameterError, match="order must be"):
         sa.generalised_asymmetric_return(PATH, order=0)

@@ -15,8 +15,12 @@ RULES = sa.TradingRules(capital=1_000.0, min_order=0.01, max_order=2.0)
 
 def weights(panel: sa.Panel, seed: int = 0, share: float = 1.0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    values = rng.random(panel.shape) * (rng.random(panel.shape) < share)
-    return pd.DataFrame(values / np.maximum(values.sum(axis=1, keepdims=True), 1.0), index=panel.grid, columns=panel.coins)
+    values = rng.random(panel.grid_shape) * (rng.random(panel.grid_shape) < share)
+    return pd.DataFrame(
+        values / np.maximum(values.sum(axis=1, keepdims=True), 1.0),
+        index=panel.grid,
+        columns=panel.assets,
+    )
 
 
 def put(frame: pd.DataFrame, value: float) -> pd.DataFrame:
@@ -27,7 +31,10 @@ def put(frame: pd.DataFrame, value: float) -> pd.DataFrame:
 
 def same(a: sa.Replay, b: sa.Replay) -> bool:
     return (
-        all(getattr(a, name).equals(getattr(b, name)) for name in ("value", "cash", "fees", "turnover", "weights", "counts"))
+        all(
+            getattr(a, name).equals(getattr(b, name))
+            for name in ("value", "cash", "fees", "turnover", "weights", "counts")
+        )
         and a.orders.equals(b.orders)
         and a.failures == b.failures
     )
@@ -52,11 +59,11 @@ def test_labels_of_an_array():
     panel = make_panel(holes=False, missing=0.0)
     frame = weights(panel).iloc[10:20, [2, 0]]
     array = frame.to_numpy()
-    got = sa.replay(panel, array, RULES, times=frame.index, coins=frame.columns)
+    got = sa.replay(panel, array, RULES, times=frame.index, assets=frame.columns)
     assert same(got, sa.replay(panel, frame, RULES))
     tail = sa.replay(panel, weights(panel).to_numpy()[5:], RULES, start=panel.grid[5])
     assert same(tail, sa.replay(panel, weights(panel).iloc[5:], RULES))
-    with pytest.raises(sa.DataError, match=r"shape \(\[strategies,\] times, coins\)"):
+    with pytest.raises(sa.DataError, match=r"shape \(\[strategies,\] times, assets\)"):
         sa.replay(panel, array, RULES)
 
 
@@ -76,7 +83,7 @@ def test_changes_of_the_input_afterwards_do_not_reach_the_result():
 def test_sparse_weights_give_the_same_bits_in_every_layout(pattern, order):
     rng = np.random.default_rng(3)
     panel = make_panel(80, 150, missing=0.2)
-    values = np.zeros(panel.shape)
+    values = np.zeros(panel.grid_shape)
     fixed = rng.choice(150, 9, replace=False)
     for row in range(len(values)):
         cells = {
@@ -87,13 +94,15 @@ def test_sparse_weights_give_the_same_bits_in_every_layout(pattern, order):
         }[pattern]
         values[row, cells] = rng.dirichlet(np.ones(len(cells) + 1))[:-1] if len(cells) else []
     values[17, 3] = np.nan
-    wide = pd.DataFrame(np.array(values, order=order), index=panel.grid, columns=panel.coins, copy=False)
+    wide = pd.DataFrame(
+        np.array(values, order=order), index=panel.grid, columns=panel.assets, copy=False
+    )
     dense = wide + 1e-300  # no cell is zero, and no sum changes: the layout of full matrices
     free = RULES.without_limits()
     a, b = sa.replay(panel, wide, free), sa.replay(panel, dense, free)
-    assert (a._plan.compact is not None) == (pattern in ("fixed", "empty rows"))
-    assert a._plan.compact is not None or a._plan.decisions.layout == 2
-    assert b._plan.decisions.layout == (0 if order == "C" else 1)
+    assert a._plan.compact == (pattern in ("fixed", "empty rows"))
+    assert a._plan.compact or a._plan.targets.layout == 2
+    assert b._plan.targets.layout == (0 if order == "C" else 1)
     assert a.failures == b.failures == 1
     np.testing.assert_allclose(a.value, b.value, rtol=1e-12)
     narrow = sa.replay(panel, wide.loc[:, (wide != 0).any()], free)
@@ -108,7 +117,7 @@ def test_blocks_join_to_the_whole():
     panel = make_panel(200, 5)
     replay = sa.replay(panel, weights(panel), RULES, start=panel.grid[0])
     assert np.array_equal(np.concatenate(list(replay.weight_blocks(7))), replay.weights.to_numpy())
-    assert replay.weights.columns.tolist() == [*panel.coins, "USD"]
+    assert replay.weights.columns.tolist() == [*panel.assets, "USD"]
 
 
 def test_orders_that_overflow_one_block_of_the_log(monkeypatch):
@@ -128,7 +137,10 @@ def test_saved_files(tmp_path):
     panel = make_panel()
     replay = sa.replay(panel, weights(panel), RULES, start=panel.grid[0])
     replay.save(tmp_path / "run")
-    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["orders.parquet", "value.parquet"]
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == [
+        "orders.parquet",
+        "value.parquet",
+    ]
     value = pd.read_parquet(tmp_path / "run" / "value.parquet")
     assert value.columns.tolist() == ["time", "value", "cash", "fees", "turnover"]
     assert value["value"].tolist() == replay.value.tolist()
@@ -155,12 +167,16 @@ def test_a_replay_without_orders(tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "what"),
     [
-        (lambda w: put(w, -0.1), sa.DataError, r"\[0, 1\].*got -0.1 at .*coin 1442"),
-        (lambda w: put(w, 1.1), sa.DataError, r"got 1.1 at .*coin 1442"),
+        (lambda w: put(w, -0.1), sa.DataError, r"\[0, 1\].*got -0.1 at .*asset 1442"),
+        (lambda w: put(w, 1.1), sa.DataError, r"got 1.1 at .*asset 1442"),
         (lambda w: put(w, np.inf), sa.DataError, r"got inf at"),
-        (lambda w: put(w, 0.3), sa.DataError, r"sum to at most 1.*1.2 at .*coin 1442"),
-        (lambda w: w.rename(columns={1443: 7}), sa.ParameterError, r"coin 7.*not in the panel"),
-        (lambda w: w.set_axis(w.index + pd.Timedelta("1s")), sa.DataError, "no time of the panel's grid"),
+        (lambda w: put(w, 0.3), sa.DataError, r"sum to at most 1.*1.2 at .*asset 1442"),
+        (lambda w: w.rename(columns={1443: 7}), sa.ParameterError, r"asset 7.*not in the panel"),
+        (
+            lambda w: w.set_axis(w.index + pd.Timedelta("1s")),
+            sa.DataError,
+            "no time of the panel's grid",
+        ),
         (lambda w: w.iloc[::-1], sa.DataError, "not in order of time"),
         (lambda w: w.iloc[[0, 0]], sa.DataError, "duplicated time"),
         (lambda w: w[[1442, 1442]], sa.DataError, "column 1442 twice"),
@@ -190,7 +206,11 @@ def test_bad_arguments():
     panel = make_panel(holes=False)
     frame = weights(panel)
     for options, error, what in (
-        ({"start": "2018-02-01", "end": "2018-01-30"}, sa.ParameterError, "start must not be after end"),
+        (
+            {"start": "2018-02-01", "end": "2018-01-30"},
+            sa.ParameterError,
+            "start must not be after end",
+        ),
         ({"start": "2019-02-01"}, sa.ParameterError, "start must leave a time"),
         ({"end": "2017-02-01"}, sa.ParameterError, "end must leave a time"),
         ({"start": panel.grid[3]}, sa.ParameterError, "before start"),
@@ -199,7 +219,7 @@ def test_bad_arguments():
     ):
         with pytest.raises(error, match=what):
             sa.replay(panel, frame, RULES, **options)
-    with pytest.raises(sa.ParameterError, match="numeraire 99 is not a coin of the panel"):
+    with pytest.raises(sa.ParameterError, match="numeraire 99 is not an asset of the panel"):
         sa.replay(panel, frame, RULES.replace(numeraire=99))
     sa.replay(panel, frame, RULES.replace(numeraire=99).without_limits())
     sa.replay(panel, frame, RULES.replace(numeraire=None))
@@ -211,8 +231,13 @@ def test_bad_arguments():
 
 def test_the_numeraire_must_have_a_price_at_the_first_decision():
     index = pd.date_range("2018-01-25", periods=3, freq="5min")
-    panel = sa.Panel.from_frame(pd.DataFrame({1: [1.0, 1.0, 1.0], 1442: [np.nan, np.nan, 2.0]}, index=index))
-    with pytest.raises(sa.DataError, match="numeraire 1442 has no price at or before the first decision, 2018-01-25 00:05"):
+    panel = sa.Panel.from_frame(
+        pd.DataFrame({1: [1.0, 1.0, 1.0], 1442: [np.nan, np.nan, 2.0]}, index=index)
+    )
+    with pytest.raises(
+        sa.DataError,
+        match="numeraire 1442 has no price at or before the first decision, 2018-01-25 00:05",
+    ):
         sa.replay(panel, pd.DataFrame({1: [0.5]}, index=index[1:2]), RULES)
     sa.replay(panel, pd.DataFrame({1: [np.nan, 0.5]}, index=index[1:]), RULES)
     account = Account(panel, RULES)
@@ -224,13 +249,18 @@ def test_the_numeraire_must_have_a_price_at_the_first_decision():
 def test_bad_events():
     panel = make_panel(holes=False)
     frame = weights(panel)
-    good = pd.DataFrame({"time": [panel.grid[5]], "coin": [1443], "kind": ["fork"], "benefit": [0.5]})
-    assert sa.replay(panel, frame, RULES, events=good).final_value > sa.replay(panel, frame, RULES).final_value
+    good = pd.DataFrame(
+        {"time": [panel.grid[5]], "asset": [1443], "kind": ["fork"], "benefit": [0.5]}
+    )
+    assert (
+        sa.replay(panel, frame, RULES, events=good).final_value
+        > sa.replay(panel, frame, RULES).final_value
+    )
     nothing = sa.replay(panel, frame, RULES, events=good.iloc[:0])
     assert same(nothing, sa.replay(panel, frame, RULES))
     for change, error, what in (
-        ({"coin": 7}, sa.ParameterError, "coin 7 is not in the panel"),
-        ({"time": "2019-01-01"}, sa.DataError, "coin 1443.*2019-01-01.*off the panel's span"),
+        ({"asset": 7}, sa.ParameterError, "asset 7 is not in the panel"),
+        ({"time": "2019-01-01"}, sa.DataError, "asset 1443.*2019-01-01.*off the panel's span"),
         ({"benefit": -1.0}, sa.DataError, "benefit must be a finite number at least 0, got -1.0"),
         ({"benefit": np.nan}, sa.DataError, "benefit must be"),
     ):
@@ -244,20 +274,26 @@ def test_an_account_says_what_is_wrong():
     panel = make_panel(holes=False, missing=0.0)
     account = Account(panel, RULES)
     account.mark(panel.price.to_numpy()[0])
-    for wanted, what in (([0.5, -0.1, 0, 0], "coin 1443"), ([0.5, 0.6, 0, 0], "a sum of 1.1"), ([2.0, 0, 0, 0], "got 2")):
+    for target, what in (
+        ([0.5, -0.1, 0, 0], "asset 1443"),
+        ([0.5, 0.6, 0, 0], "a sum of 1.1"),
+        ([2.0, 0, 0, 0], "got 2"),
+    ):
         with pytest.raises(sa.DataError, match=what):
-            account.trade(np.array(wanted))
+            account.trade(np.array(target))
     assert account.trade(np.array([0.5, np.nan, 0, 0])) is False
     assert account.failures == 1
     assert account.value == 1_000.0
-    with pytest.raises(sa.ParameterError, match="coin 7"):
+    with pytest.raises(sa.ParameterError, match="asset 7"):
         account.credit(7, 1.0)
 
 
 def test_an_account_credits_events_like_the_replay():
     panel = make_panel(holes=False)
     frame = weights(panel)
-    events = pd.DataFrame({"time": panel.grid[[30, 5]], "coin": [1444, 1443], "benefit": [0.3, 0.5]})
+    events = pd.DataFrame(
+        {"time": panel.grid[[30, 5]], "asset": [1444, 1443], "benefit": [0.3, 0.5]}
+    )
     replay = sa.replay(panel, frame, RULES, events=events)
     account = Account(panel, RULES)
     for t, quotes in enumerate(panel.price.to_numpy()):
@@ -271,7 +307,8 @@ def test_fees_are_monotone():
     panel = make_panel(120, 4, seed=5, holes=False)
     frame = weights(panel, 2) * 0.8
     final = [
-        sa.replay(panel, frame, RULES.without_limits().replace(fee=fee)).final_value for fee in (0.0, 0.001, 0.0025, 0.01, 0.1)
+        sa.replay(panel, frame, RULES.without_limits().replace(fee=fee)).final_value
+        for fee in (0.0, 0.001, 0.0025, 0.01, 0.1)
     ]
     assert final == sorted(final, reverse=True)
     assert len(set(final)) == len(final)
@@ -280,10 +317,12 @@ def test_fees_are_monotone():
 def test_constant_weights_without_limits_and_fees_equal_the_closed_form():
     panel = make_panel(120, 4, seed=6, missing=0.0, holes=False)
     share = np.array([0.2, 0.1, 0.3, 0.25])
-    frame = pd.DataFrame(np.tile(share, (120, 1)), index=panel.grid, columns=panel.coins)
+    frame = pd.DataFrame(np.tile(share, (120, 1)), index=panel.grid, columns=panel.assets)
     replay = sa.replay(panel, frame, RULES.without_limits().replace(fee=0.0))
     gross = panel.price.pct_change().to_numpy()[1:] @ share
-    np.testing.assert_allclose(replay.value, 1_000.0 * np.cumprod(np.append(1.0, 1.0 + gross)), rtol=1e-12)
+    np.testing.assert_allclose(
+        replay.value, 1_000.0 * np.cumprod(np.append(1.0, 1.0 + gross)), rtol=1e-12
+    )
     held = sa.replay(panel, frame.iloc[:1], RULES.without_limits().replace(fee=0.0))
     ratio = (panel.price / panel.price.iloc[0]).to_numpy()
     np.testing.assert_allclose(held.value, 1_000.0 * (0.15 + ratio @ share), rtol=1e-12)
@@ -291,7 +330,9 @@ def test_constant_weights_without_limits_and_fees_equal_the_closed_form():
 
 def test_another_step_and_numeraire():
     index = pd.date_range("2020", periods=4, freq="1D")
-    panel = sa.Panel.from_frame(pd.DataFrame({"gold": [10.0, 11.0, 12.0, 13.0], "wood": [1.0, 1.0, 2.0, 2.0]}, index=index))
+    panel = sa.Panel.from_frame(
+        pd.DataFrame({"gold": [10.0, 11.0, 12.0, 13.0], "wood": [1.0, 1.0, 2.0, 2.0]}, index=index)
+    )
     rules = sa.TradingRules(capital=100.0, fee=0.0, min_order=1.0, max_order=2.0, numeraire="gold")
     replay = sa.replay(panel, pd.DataFrame({"wood": [0.5, 0.5]}, index=index[:2]), rules)
     # at most two gold, 20 USD, then 22 USD

@@ -1,4 +1,6 @@
-"""Uncertainty of a ranking: against published figures, brute force, and cases with a known answer."""
+"""Uncertainty of a ranking: against published figures, brute force, and cases with a known
+answer.
+"""
 
 from __future__ import annotations
 
@@ -31,31 +33,44 @@ def noise(steps=400, investors=4, seed=0, drift=()):
 
 
 def test_the_worked_example_of_bailey_and_lopez_de_prado():
-    # "The Deflated Sharpe Ratio" (2014), numerical example: 100 trials with a variance of 1/2 a year, 5 years of 250 days,
-    # a best Sharpe ratio of 2.5 a year with skewness -3 and kurtosis 10: SR* = 0.1132 a day, DSR = 0.9004 (four digits given)
+    # "The Deflated Sharpe Ratio" (2014), numerical example: 100 trials with a variance of 1/2 a
+    # year, 5 years of 250 days, a best Sharpe ratio of 2.5 a year with skewness -3 and kurtosis 10:
+    # SR* = 0.1132 a day, DSR = 0.9004 (four digits given)
     threshold = expected_best_sharpe(0.5 / 250, 100)
     assert threshold == pytest.approx(0.1132, abs=5e-5)
-    assert _psr(2.5 / math.sqrt(250), threshold, 1250, -3.0, 10.0) == pytest.approx(0.9004, abs=5e-5)
+    assert _psr(2.5 / math.sqrt(250), threshold, 1250, -3.0, 10.0) == pytest.approx(
+        0.9004, abs=5e-5
+    )
 
 
 def test_the_deflated_sharpe_ratio_from_the_equations_of_the_article():
     # written out from the returns on, with the standard library's normal distribution
-    returns = pd.DataFrame(np.random.default_rng(4).standard_t(4, (700, 6)) * 0.01 + 0.0004 * np.arange(6))
+    returns = pd.DataFrame(
+        np.random.default_rng(4).standard_t(4, (700, 6)) * 0.01 + 0.0004 * np.arange(6)
+    )
     normal = NormalDist()
-    ratio = [np.mean(one) / math.sqrt(np.sum((one - np.mean(one)) ** 2) / 699.0) for one in returns.to_numpy().T]
+    ratio = [
+        np.mean(one) / math.sqrt(np.sum((one - np.mean(one)) ** 2) / 699.0)
+        for one in returns.to_numpy().T
+    ]
     spread = math.sqrt(sum((one - sum(ratio) / 6.0) ** 2 for one in ratio) / 5.0)
     for others in (0, 44):
         count = 6 + others
         weights = 1.0 - np.euler_gamma, np.euler_gamma
         bar = spread * (
-            weights[0] * normal.inv_cdf(1.0 - 1.0 / count) + weights[1] * normal.inv_cdf(1.0 - 1.0 / count / math.e)
+            weights[0] * normal.inv_cdf(1.0 - 1.0 / count)
+            + weights[1] * normal.inv_cdf(1.0 - 1.0 / count / math.e)
         )
         found = deflated_sharpe_ratio(returns, others=others)
         for column in range(6):
             standard = (returns[column] - returns[column].mean()) / returns[column].std(ddof=0)
             skewness, kurtosis = (standard**3).mean(), (standard**4).mean()
-            error = math.sqrt(1.0 - skewness * ratio[column] + (kurtosis - 1.0) / 4.0 * ratio[column] ** 2)
-            assert found[column] == pytest.approx(normal.cdf((ratio[column] - bar) * math.sqrt(699.0) / error), rel=1e-9)
+            error = math.sqrt(
+                1.0 - skewness * ratio[column] + (kurtosis - 1.0) / 4.0 * ratio[column] ** 2
+            )
+            assert found[column] == pytest.approx(
+                normal.cdf((ratio[column] - bar) * math.sqrt(699.0) / error), rel=1e-9
+            )
 
 
 def test_probabilistic_sharpe_ratio_is_a_half_at_its_own_estimate():
@@ -66,15 +81,22 @@ def test_probabilistic_sharpe_ratio_is_a_half_at_its_own_estimate():
 
 
 def test_more_trials_deflate_more():
-    assert 0.0 < expected_best_sharpe(0.01, 2) < expected_best_sharpe(0.01, 10) < expected_best_sharpe(0.01, 1000)
-    # the expected largest of 1000 standard normals is 3.2414 (David and Nagaraja, Order Statistics); the formula's own
-    # error there is below 0.02
+    assert (
+        0.0
+        < expected_best_sharpe(0.01, 2)
+        < expected_best_sharpe(0.01, 10)
+        < expected_best_sharpe(0.01, 1000)
+    )
+    # the expected largest of 1000 standard normals is 3.2414 (David and Nagaraja, Order
+    # Statistics); the formula's own error there is below 0.02
     assert expected_best_sharpe(1.0, 1000) == pytest.approx(3.2414, abs=0.02)
     few = noise(investors=3, drift=(0.002,))
     assert (deflated_sharpe_ratio(few)["i0"]) < probabilistic_sharpe_ratio(few["i0"])
     with_cash = few.assign(cash=0.0)
     assert math.isnan(deflated_sharpe_ratio(with_cash)["cash"])
-    pd.testing.assert_series_equal(deflated_sharpe_ratio(with_cash).iloc[:3], deflated_sharpe_ratio(few))
+    pd.testing.assert_series_equal(
+        deflated_sharpe_ratio(with_cash).iloc[:3], deflated_sharpe_ratio(few)
+    )
 
 
 def test_resampled_scores_are_those_of_the_resampled_paths():
@@ -87,8 +109,12 @@ def test_resampled_scores_are_those_of_the_resampled_paths():
         path = returns.to_numpy()[sampler.update_indices()]
         for column in range(2):
             value = np.exp(np.concatenate([[0.0], np.cumsum(path[:, column])]))
-            assert found.G.iloc[draw, column] == pytest.approx(generalised_asymmetric_return(value), rel=1e-9)
-            assert found.total_return.iloc[draw, column] == pytest.approx(value[-1] - 1.0, rel=1e-9, abs=1e-12)
+            assert found.G.iloc[draw, column] == pytest.approx(
+                generalised_asymmetric_return(value), rel=1e-9
+            )
+            assert found.total_return.iloc[draw, column] == pytest.approx(
+                value[-1] - 1.0, rel=1e-9, abs=1e-12
+            )
 
 
 def test_intervals_ranks_and_the_probability_of_being_best():
@@ -105,8 +131,15 @@ def test_intervals_ranks_and_the_probability_of_being_best():
 
 
 def test_intervals_of_an_investor_that_hardly_ever_loses_reach_to_infinity():
-    returns = pd.DataFrame({"one loss": np.where(np.arange(40) == 7, -0.01, 0.002), "steady": np.tile([0.01, -0.01], 20)})
-    found = bootstrap_scores(returns, draws=200, block=1.0, seed=0).summary()  # a third of the paths misses the one loss
+    returns = pd.DataFrame(
+        {
+            "one loss": np.where(np.arange(40) == 7, -0.01, 0.002),
+            "steady": np.tile([0.01, -0.01], 20),
+        }
+    )
+    found = bootstrap_scores(
+        returns, draws=200, block=1.0, seed=0
+    ).summary()  # a third of the paths misses the one loss
     assert found.loc["one loss", "G_high"] == math.inf
     assert np.isfinite(found.loc["steady", ["G_low", "G_high"]].to_numpy(dtype=float)).all()
 
@@ -124,7 +157,9 @@ def test_blocks_are_longer_where_returns_hang_together():
     chained = np.zeros(2000)
     for step in range(1, 2000):
         chained[step] = 0.9 * chained[step - 1] + shocks[step]
-    assert block_length(pd.DataFrame({"a": chained})) > 5 * block_length(pd.DataFrame({"a": shocks}))
+    assert block_length(pd.DataFrame({"a": chained})) > 5 * block_length(
+        pd.DataFrame({"a": shocks})
+    )
     assert block_length(pd.DataFrame({"a": np.zeros(50)})) == 1.0
 
 
@@ -148,8 +183,13 @@ def test_overfitting_of_a_choice_by_g_against_the_definition_written_out():
     below = []
     for chosen in itertools.combinations(range(6), 3):
         halves = [[k for k in range(6) if (k in chosen) == inside] for inside in (True, False)]
-        paths = [np.exp(np.cumsum(np.vstack([np.zeros((1, 5)), *(blocks[k] for k in half)]), axis=0)) for half in halves]
-        train, test = (np.array([generalised_asymmetric_return(one) for one in path.T]) for path in paths)
+        paths = [
+            np.exp(np.cumsum(np.vstack([np.zeros((1, 5)), *(blocks[k] for k in half)]), axis=0))
+            for half in halves
+        ]
+        train, test = (
+            np.array([generalised_asymmetric_return(one) for one in path.T]) for path in paths
+        )
         rank = (test <= test[np.argmax(train)]).sum() / 6.0
         below.append(rank <= 0.5)
     assert 0.0 < np.mean(below) < 1.0
@@ -161,8 +201,12 @@ def test_overfitting_of_a_choice_by_g_against_the_definition_written_out():
 
 def test_skill_is_not_overfitting_and_noise_is():
     assert probability_of_backtest_overfitting(noise(investors=10, drift=(0.01,))) == 0.0
-    found = [probability_of_backtest_overfitting(noise(investors=10, seed=seed), splits=8) for seed in range(30)]
-    # expected 1/2 under exchangeable noise; standard error of the mean of 30 such shares is about 0.05
+    found = [
+        probability_of_backtest_overfitting(noise(investors=10, seed=seed), splits=8)
+        for seed in range(30)
+    ]
+    # expected 1/2 under exchangeable noise; standard error of the mean of 30 such shares is about
+    # 0.05
     assert np.mean(found) == pytest.approx(0.5, abs=0.15)
     assert math.isnan(probability_of_backtest_overfitting(noise(investors=1)))
 
@@ -177,7 +221,8 @@ def test_the_confidence_set_keeps_what_cannot_be_told_apart():
 
 
 def test_the_confidence_set_against_the_article_written_out():
-    # Hansen, Lunde and Nason (2011), section 3.1.2: the range statistic T_R, variances and distribution from the same bootstrap
+    # Hansen, Lunde and Nason (2011), section 3.1.2: the range statistic T_R, variances and
+    # distribution from the same bootstrap
     returns = noise(steps=300, investors=5, seed=3, drift=(0.002, -0.001, 0.0, -0.004))
     from arch.bootstrap import StationaryBootstrap
 
@@ -206,14 +251,34 @@ def test_the_confidence_set_against_the_article_written_out():
     ("call", "error", "words"),
     [
         (lambda: bootstrap_scores(noise().iloc[:1]), sa.DataError, "at least two steps"),
-        (lambda: bootstrap_scores(noise().assign(i0=np.nan)), sa.DataError, "finite, got nan at 0 of 'i0'"),
+        (
+            lambda: bootstrap_scores(noise().assign(i0=np.nan)),
+            sa.DataError,
+            "finite, got nan at 0 of 'i0'",
+        ),
         (lambda: bootstrap_scores(noise(), draws=0), sa.ParameterError, "draws"),
         (lambda: bootstrap_scores(noise(), block=0.5), sa.ParameterError, "block"),
-        (lambda: probability_of_backtest_overfitting(noise(), splits=5), sa.ParameterError, "splits must be even, got 5"),
-        (lambda: probability_of_backtest_overfitting(noise(), measure="return"), sa.ParameterError, "measure must be one of"),
+        (
+            lambda: probability_of_backtest_overfitting(noise(), splits=5),
+            sa.ParameterError,
+            "splits must be even, got 5",
+        ),
+        (
+            lambda: probability_of_backtest_overfitting(noise(), measure="return"),
+            sa.ParameterError,
+            "measure must be one of",
+        ),
         (lambda: deflated_sharpe_ratio(noise(), others=-1), sa.ParameterError, "others"),
-        (lambda: probability_of_backtest_overfitting(noise(), splits=40), sa.ParameterError, "splits"),
-        (lambda: deflated_sharpe_ratio(pd.DataFrame(index=range(5))), sa.DataError, "at least one column"),
+        (
+            lambda: probability_of_backtest_overfitting(noise(), splits=40),
+            sa.ParameterError,
+            "splits",
+        ),
+        (
+            lambda: deflated_sharpe_ratio(pd.DataFrame(index=range(5))),
+            sa.DataError,
+            "at least one column",
+        ),
     ],
 )
 def test_bad_input(call, error, words):

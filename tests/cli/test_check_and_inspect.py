@@ -1,4 +1,6 @@
-"""The verbs `check` and `inspect`: a user's own class held to its contract, and a market's quality on disk."""
+"""The verbs `check` and `inspect`: a user's own class held to its contract, and a market's quality
+on disk.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,14 @@ class Investor:
         self.share, self.name = share, "mine"
 
     def decide(self, window, holdings):
-        return pd.Series(self.share, index=window.coins[np.isfinite(window.array("price")).any(axis=0)]) / len(window.coins)
+        return pd.Series(self.share,
+        index=window.assets[np.isfinite(window.array("price")).any(axis=0)]) / len(window.assets)
 
 class Leaky(Investor):
     def decide(self, window, holdings):
         whole = np.nan_to_num(window.array("price").base)
         ahead = whole[min(len(window.times), len(whole) - 1)]
-        return pd.Series(ahead / ahead.sum(), index=window.coins)
+        return pd.Series(ahead / ahead.sum(), index=window.assets)
 
 class Greedy(Investor):
     def decide(self, window, holdings):
@@ -39,11 +42,11 @@ class Forecaster:
         return self
 
     def predict(self, window):
-        return pd.Series(0.0, index=window.coins)
+        return pd.Series(0.0, index=window.assets)
 
 class ByPlace(Forecaster):
     def predict(self, window):
-        return pd.Series(np.arange(len(window.coins)) * 0.1, index=window.coins)
+        return pd.Series(np.arange(len(window.assets)) * 0.1, index=window.assets)
 
 class Other:
     pass
@@ -61,7 +64,9 @@ def fill(panel):
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A module of the user's own in the working folder; its name is new each time, so that none is cached."""
+    """A module of the user's own in the working folder; its name is new each time, so that none is
+    cached.
+    """
     name = f"own_{abs(hash(str(tmp_path)))}"
     (tmp_path / f"{name}.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
@@ -83,8 +88,19 @@ def test_the_honest_pass(subject: str, own: str, capsys: pytest.CaptureFixture[s
 
 
 def test_a_file_a_market_and_settings(own: str, capsys: pytest.CaptureFixture[str]) -> None:
-    example_market(times=200, coins=4).save("market.parquet")
-    run("check", f"{own}.py:Investor", "--data", "market.parquet", "--set", "share=0.25", "--cuts", "1", "--depth", "50")
+    example_market(times=200, assets=4).save("market.parquet")
+    run(
+        "check",
+        f"{own}.py:Investor",
+        "--data",
+        "market.parquet",
+        "--set",
+        "share=0.25",
+        "--cuts",
+        "1",
+        "--depth",
+        "50",
+    )
     assert "1 cuts" in capsys.readouterr().out
     with pytest.raises(sa.DataError, match="sum to"):
         run("check", f"{own}:Investor", "--set", "share=2.0")
@@ -95,7 +111,7 @@ def test_a_file_a_market_and_settings(own: str, capsys: pytest.CaptureFixture[st
     [
         ("Leaky", sa.LookAheadError, "looks ahead: the result at"),
         ("Greedy", sa.DataError, "sum to 1"),
-        ("ByPlace", sa.DataError, "coins change places"),
+        ("ByPlace", sa.DataError, "assets change places"),
         ("Other", sa.ParameterError, "must be an investor"),
         ("Needs", sa.ParameterError, "--set name=value"),
         ("Absent", sa.ParameterError, "has no 'Absent'"),
@@ -111,7 +127,12 @@ def test_order_can_be_left_out(own: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "message"), [("nowhere", "MODULE:CLASS"), ("no_such_module:A", "cannot be imported"), ("a.py:A", "no such file")]
+    ("target", "message"),
+    [
+        ("nowhere", "MODULE:CLASS"),
+        ("no_such_module:A", "cannot be imported"),
+        ("a.py:A", "no such file"),
+    ],
 )
 def test_targets_that_do_not_exist(target: str, message: str) -> None:
     with pytest.raises(sa.ParameterError, match=message):
@@ -133,7 +154,10 @@ def test_targets_that_do_not_exist(target: str, message: str) -> None:
             r"raised AssertionError:  \(.*py, line 5\)",
         ),
         ("def A(panel):\n    return {}['c']", r"raised KeyError: 'c' \(.*py, line 2\)"),
-        ("class A:\n    def __init__(self):\n        raise RuntimeError('no')", "cannot be made: RuntimeError: no"),
+        (
+            "class A:\n    def __init__(self):\n        raise RuntimeError('no')",
+            "cannot be made: RuntimeError: no",
+        ),
     ],
 )
 def test_whatever_the_module_raises_is_shown(text: str, message: str, tmp_path: Path) -> None:
@@ -143,7 +167,9 @@ def test_whatever_the_module_raises_is_shown(text: str, message: str, tmp_path: 
         run("check", f"{broken}:A")
 
 
-def test_a_fault_of_the_check_itself_is_not_laid_at_the_subjects_door(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_check_itself_is_not_laid_at_the_subjects_door(
+    own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object, **__: object) -> None:
         raise TypeError("a fault of the kit")
 
@@ -152,7 +178,9 @@ def test_a_fault_of_the_check_itself_is_not_laid_at_the_subjects_door(own: str, 
         run("check", f"{own}:Investor")
 
 
-@pytest.mark.parametrize("text", ["raise MemoryError", "class A:\n    def __init__(self):\n        raise MemoryError"])
+@pytest.mark.parametrize(
+    "text", ["raise MemoryError", "class A:\n    def __init__(self):\n        raise MemoryError"]
+)
 def test_a_machine_short_of_memory_is_no_bad_input(text: str, tmp_path: Path) -> None:
     (tmp_path / f"large_{len(text)}.py").write_text(text + "\n")
     with pytest.raises(MemoryError):
@@ -171,7 +199,13 @@ def test_inspect_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "stale snapshots" in capsys.readouterr().out
     run("inspect", str(tmp_path / "market.parquet"), "--out", str(tmp_path / "out"))
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"quality.csv", "quality_holes.csv", "quality_market.json", "quality.png", "quality.html"}
+    assert names == {
+        "quality.csv",
+        "quality_gaps.csv",
+        "quality_market.json",
+        "quality.png",
+        "quality.html",
+    }
     table = pd.read_csv(tmp_path / "out" / "quality.csv", index_col="coinID")
     assert table["quotes"].tolist() == panel.observed.sum().tolist()
     with pytest.raises(sa.DataError, match="no such file"):

@@ -10,15 +10,18 @@ import pandas as pd
 import pytest
 
 from statarb.cli import main
-from statarb.jobs import main_job
+from statarb.pipelines.full import run_full
 
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
     folder = tmp_path_factory.mktemp("market")
-    assert main(["simulate", "--coins", "5", "--days", "8.2", "--seed", "3", "--out", str(folder)]) == 0
-    quotes, coins = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
-    assert main(["ingest", quotes, "--coins", coins, "--out", str(folder / "market.parquet")]) == 0
+    assert (
+        main(["simulate", "--assets", "5", "--days", "8.2", "--seed", "3", "--out", str(folder)])
+        == 0
+    )
+    quotes, assets = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
+    assert main(["ingest", quotes, "--coins", assets, "--out", str(folder / "market.parquet")]) == 0
     return folder
 
 
@@ -26,7 +29,15 @@ def market(tmp_path_factory):
 def job(market, tmp_path_factory):
     """The folder of the main job, and what it printed."""
     out, shown = tmp_path_factory.mktemp("job"), io.StringIO()
-    words = ["run", "--quotes", str(market / "quotes.csv.gz"), "--coins", str(market / "CSVData_coin.csv"), "--n-jobs", "1"]
+    words = [
+        "run",
+        "--quotes",
+        str(market / "quotes.csv.gz"),
+        "--assets",
+        str(market / "CSVData_coin.csv"),
+        "--n-jobs",
+        "1",
+    ]
     with contextlib.redirect_stdout(shown):
         assert main([*words, "--out", str(out)]) == 0
     return out, shown.getvalue()
@@ -39,20 +50,36 @@ def test_the_main_job_ends_with_the_report(job):
     assert "league of 6 investors" in page
     assert "quotes.csv.gz" in page
     assert "level 1, forecasts of 2018-01-24" in shown
-    assert "Level 1: forecasts by default, shaped" in page
+    assert "Level 1: forecasts by case_default, shaped" in page
     assert (folder / "forecast" / "metrics_MAPE.csv").is_file()
-    kept = {"market.parquet", "rejects.csv", "league.csv", "portfolio_sim.csv", "value.parquet", "orders.parquet"}
+    kept = {
+        "market.parquet",
+        "rejects.csv",
+        "league.csv",
+        "portfolio_sim.csv",
+        "value.parquet",
+        "orders.parquet",
+    }
     kept |= {"utilisation.csv", "failures.csv", "metrics.json"}
     assert kept <= {path.name for path in folder.iterdir()}
 
 
 def test_a_market_too_short_for_a_day_of_forecasts_says_so(tmp_path):
     times = pd.date_range("2018-01-25", periods=40, freq="5min")
-    prices = pd.DataFrame({"time": times, 1442: np.linspace(1e4, 1.1e4, 40), 1443: np.linspace(1e3, 0.9e3, 40)})
+    prices = pd.DataFrame(
+        {"time": times, 1442: np.linspace(1e4, 1.1e4, 40), 1443: np.linspace(1e3, 0.9e3, 40)}
+    )
     prices.to_csv(tmp_path / "price_data.csv", index=False)
-    text = main_job(tmp_path / "out", quotes=tmp_path / "price_data.csv", investors=["cash", "hold"], n_jobs=1)
+    text = run_full(
+        tmp_path / "out",
+        quotes=tmp_path / "price_data.csv",
+        investors=["cash", "buy_and_hold"],
+        n_jobs=1,
+    )
     assert "level 1 left out: day 2018-01-24 does not lie whole in the data" in text
-    assert "there are no files of `statarb forecast`" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "there are no files of `statarb forecast`" in (
+        tmp_path / "out" / "report.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_the_verb_writes_the_same_page_as_the_job(job, tmp_path, capsys):
@@ -65,20 +92,68 @@ def test_the_verb_writes_the_same_page_as_the_job(job, tmp_path, capsys):
 def test_invest_league_and_forecast_side_by_side_make_one_report(market, tmp_path, capsys):
     parquet = str(market / "market.parquet")
     for lag in ("0", "1"):
-        words = ["invest", parquet, "--investor", "equal_weight", "--decision-lag", lag, "--out", str(tmp_path / f"lag{lag}")]
+        words = [
+            "invest",
+            parquet,
+            "--investor",
+            "equal_weight_hold",
+            "--decision-lag",
+            lag,
+            "--out",
+            str(tmp_path / f"lag{lag}"),
+        ]
         assert main(words) == 0
-    assert main(["league", parquet, "--investor", "cash", "--investor", "hold", "--n-jobs", "1", "--out", str(tmp_path)]) == 0
-    words = ["forecast", parquet, "--model", "last_value", "--days", "2018-01-24", "--out", str(tmp_path / "forecast")]
+    assert (
+        main(
+            [
+                "league",
+                parquet,
+                "--investor",
+                "cash",
+                "--investor",
+                "buy_and_hold",
+                "--n-jobs",
+                "1",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
+    words = [
+        "forecast",
+        parquet,
+        "--model",
+        "last_value",
+        "--days",
+        "2018-01-24",
+        "--out",
+        str(tmp_path / "forecast"),
+    ]
     assert main(words) == 0
     assert main(["report", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for words in ("league of 2 investors", "Run: equal_weight, lag 1", "Run: equal_weight, lag 0", "forecasts by last_value"):
+    for words in (
+        "league of 2 investors",
+        "Run: equal_weight_hold, lag 1",
+        "Run: equal_weight_hold, lag 0",
+        "forecasts by last_value",
+    ):
         assert words in page
     assert "Left out" not in page
 
 
 def test_lag_0_alone_is_warned_of(market, tmp_path, capsys):
-    words = ["invest", str(market / "market.parquet"), "--investor", "hold", "--decision-lag", "0", "--out", str(tmp_path)]
+    words = [
+        "invest",
+        str(market / "market.parquet"),
+        "--investor",
+        "buy_and_hold",
+        "--decision-lag",
+        "0",
+        "--out",
+        str(tmp_path),
+    ]
     assert main(words) == 0
     assert main(["report", str(tmp_path)]) == 0
     assert "its twin at lag 1 is missing" in (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -89,7 +164,10 @@ def test_lag_0_alone_is_warned_of(market, tmp_path, capsys):
     [
         (lambda folder: None, "holds nothing to report"),
         (lambda folder: (folder / "metrics.json").write_text("{"), "metrics.json cannot be read"),
-        (lambda folder: (folder / "league.csv").write_text("a,b\n1,2\n"), "league.csv has no column investor"),
+        (
+            lambda folder: (folder / "league.csv").write_text("a,b\n1,2\n"),
+            "league.csv has no column investor",
+        ),
         (lambda folder: folder.rmdir(), "is not a folder"),
     ],
 )

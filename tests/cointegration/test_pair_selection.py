@@ -1,4 +1,6 @@
-"""Distances, correlations, residuals of principal components and clusters, against plain recomputations."""
+"""Distances, correlations, residuals of principal components and clusters, against plain
+recomputations.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,17 @@ from sklearn.decomposition import PCA
 from statsmodels.tsa.ar_model import AutoReg
 
 import statarb as sa
-from statarb.cointegration import cluster_pairs, correlation_pairs, distance_pairs, principal_residuals
+from statarb.cointegration import (
+    cluster_pairs,
+    correlation_pairs,
+    distance_pairs,
+    principal_residuals,
+)
 from statarb.errors import DataError, ParameterError
 
 
 def market(rows: int = 300, seed: int = 0) -> pd.DataFrame:
-    """Three groups of four coins, each on a factor of its own."""
+    """Three groups of four assets, each on a factor of its own."""
     rng = np.random.default_rng(seed)
     factors = np.cumsum(rng.normal(size=(rows, 3)), axis=0)
     levels = np.repeat(factors, 4, axis=1) + np.cumsum(0.3 * rng.normal(size=(rows, 12)), axis=0)
@@ -30,7 +37,9 @@ def test_distances_are_those_of_normalised_prices() -> None:
     normal = prices / prices.bfill().iloc[0]
     assert len(table) == 66
     for row in table.itertuples():
-        assert row.distance == pytest.approx(((normal[row.y] - normal[row.x]) ** 2).mean(), rel=1e-9, abs=1e-13)
+        assert row.distance == pytest.approx(
+            ((normal[row.y] - normal[row.x]) ** 2).mean(), rel=1e-9, abs=1e-13
+        )
     assert table["distance"].is_monotonic_increasing
     assert len(distance_pairs(frame, 5)) == 5
     frame["never"] = np.nan
@@ -82,7 +91,7 @@ def test_residuals_are_those_of_a_regression_on_eigenportfolios() -> None:
 
 
 def test_too_little_data_for_factors_is_named() -> None:
-    with pytest.raises(DataError, match="12 factors need more than 12 coins"):
+    with pytest.raises(DataError, match="12 factors need more than 12 assets"):
         principal_residuals(market(), 12)
     with pytest.raises(DataError, match="10 returns"):
         principal_residuals(market(11), 3)
@@ -109,7 +118,7 @@ def test_clusters_are_the_planted_groups(method: str) -> None:
 def test_bad_settings_are_named() -> None:
     with pytest.raises(ParameterError, match="method must be one of"):
         cluster_pairs(market(), "kmeans")  # type: ignore[arg-type]
-    with pytest.raises(ParameterError, match="need more complete coins"):
+    with pytest.raises(ParameterError, match="need more complete assets"):
         cluster_pairs(market().iloc[:, :4], components=5)
     with pytest.raises(ParameterError, match="count must be"):
         distance_pairs(market(), 0)

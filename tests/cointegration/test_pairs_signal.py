@@ -14,14 +14,16 @@ from statarb.errors import DataError, ParameterError
 FAST = {"lags": 1, "half_life": (1.0, 60.0), "scan_every": 100}
 
 
-def market(rows: int = 900, seed: int = 0, *, missing: float = 0.05, spread: float = 0.01) -> sa.Panel:
+def market(
+    rows: int = 900, seed: int = 0, *, missing: float = 0.05, spread: float = 0.01
+) -> sa.Panel:
     """Two planted pairs (10, 11) and (12, 13), three walks, a late listing."""
     rng = np.random.default_rng(seed)
     levels = np.cumsum(rng.normal(size=(rows, 7)), axis=0) * 0.01
     for number, (y, x) in enumerate([(0, 1), (2, 3)]):
-        levels[:, y] = (0.8 + 0.4 * number) * levels[:, x] + OrnsteinUhlenbeck.of(0.0, 0.1, spread).simulate(
-            rows, seed=seed + number + 900
-        )
+        levels[:, y] = (0.8 + 0.4 * number) * levels[:, x] + OrnsteinUhlenbeck.of(
+            0.0, 0.1, spread
+        ).simulate(rows, seed=seed + number + 900)
     levels[rng.random(levels.shape) < missing] = np.nan
     levels[: rows // 3, 6] = np.nan
     index = pd.date_range("2018-01-24", periods=rows, freq="5min")
@@ -31,7 +33,9 @@ def market(rows: int = 900, seed: int = 0, *, missing: float = 0.05, spread: flo
 def test_planted_pairs_are_kept_and_others_have_no_forecast() -> None:
     panel = market()
     signal = sa.PairsSignal(**FAST).fit(panel)
-    assert {frozenset(pair) for pair in zip(signal.pairs_["y"], signal.pairs_["x"], strict=True)} >= {
+    assert {
+        frozenset(pair) for pair in zip(signal.pairs_["y"], signal.pairs_["x"], strict=True)
+    } >= {
         frozenset({10, 11}),
         frozenset({12, 13}),
     }
@@ -47,23 +51,26 @@ def test_a_forecast_is_the_mean_of_the_expected_returns_of_its_pairs() -> None:
     window = panel.window(panel.times[500], 400)
     signal = sa.PairsSignal(6, **FAST).fit(window)
     expected: dict[int, list[float]] = {}
-    logs = np.log(pd.DataFrame(window.array(), index=window.times, columns=window.coins))
-    now = np.log(pd.DataFrame(panel.array()[:551], index=panel.times[:551], columns=panel.coins)).iloc[[-1]]
+    logs = np.log(pd.DataFrame(window.array(), index=window.times, columns=window.assets))
+    now = np.log(
+        pd.DataFrame(panel.array()[:551], index=panel.times[:551], columns=panel.assets)
+    ).iloc[[-1]]
     for row in signal.pairs_.itertuples():
         spread = sa.Spread.fit(logs, row.y, row.x, row.hedge_ratio)
-        # the signal measures the deviation from the sample's mean, the spread that from the fitted process's mean
+        # the signal measures the deviation from the sample's mean, the spread that from the fitted
+        # process's mean
         shift = (
             spread.process.mean
             * spread.adjustment
             * (1 - spread.process.autoregression**6)
             / (1 - spread.process.autoregression)
         )
-        for coin, value in (spread.expected_return(now, 6).iloc[0] + shift).items():
-            expected.setdefault(coin, []).append(value)  # type: ignore[arg-type]
+        for asset, value in (spread.expected_return(now, 6).iloc[0] + shift).items():
+            expected.setdefault(asset, []).append(value)  # type: ignore[arg-type]
     forecast = signal.predict(panel.window(panel.times[550], 400))
     assert set(forecast.dropna().index) == set(expected)
-    for coin, values in expected.items():
-        assert forecast[coin] == pytest.approx(np.mean(values), rel=1e-8, abs=1e-12)
+    for asset, values in expected.items():
+        assert forecast[asset] == pytest.approx(np.mean(values), rel=1e-8, abs=1e-12)
 
 
 def test_blocks_answer_as_windows_do() -> None:
@@ -76,7 +83,10 @@ def test_blocks_answer_as_windows_do() -> None:
         row = 300 + place
         signal.fit(panel.window(panel.times[row - place % 100], 250))
         pd.testing.assert_series_equal(
-            walk.iloc[place], signal.predict(panel.window(panel.times[row], 250)), check_names=False, rtol=1e-12
+            walk.iloc[place],
+            signal.predict(panel.window(panel.times[row], 250)),
+            check_names=False,
+            rtol=1e-12,
         )
 
 
@@ -84,7 +94,9 @@ def test_the_past_does_not_know_the_future() -> None:
     panel = market()
     cut = 600
     prices = panel.price.copy()
-    prices.iloc[cut + 1 :] *= np.exp(np.random.default_rng(1).normal(size=(len(prices) - cut - 1, 7)))
+    prices.iloc[cut + 1 :] *= np.exp(
+        np.random.default_rng(1).normal(size=(len(prices) - cut - 1, 7))
+    )
     prices.iloc[cut + 40 :, 2] = np.nan
     changed = sa.Panel.from_frame(prices)
     signal = sa.PairsSignal(**FAST)
@@ -101,7 +113,7 @@ def test_the_contract_of_forecasters_holds() -> None:
     assert "passed" in str(report)
 
 
-def test_order_of_coins_does_not_matter() -> None:
+def test_order_of_assets_does_not_matter() -> None:
     panel = market(missing=0.0)
     other = panel.select([16, 13, 10, 15, 12, 11, 14])
     one = sa.PairsSignal(**FAST).fit(panel).predict(panel)
@@ -116,9 +128,16 @@ def test_forecasts_are_earned_on_a_planted_market() -> None:
     logs = np.log(panel.price)
     earned = (logs.shift(-steps) - logs).reindex(forecast.index)
     planted = [10, 11, 12, 13]
-    both = forecast[planted].stack().to_frame("f").join(earned[planted].stack().rename("r"), how="inner").dropna()
+    both = (
+        forecast[planted]
+        .stack()
+        .to_frame("f")
+        .join(earned[planted].stack().rename("r"), how="inner")
+        .dropna()
+    )
     assert np.corrcoef(both["f"], both["r"])[0, 1] > 0.15
-    assert np.polyfit(both["f"], both["r"], 1)[0] == pytest.approx(1.0, abs=0.5)  # overlapping steps, estimated relations
+    # overlapping steps, estimated relations
+    assert np.polyfit(both["f"], both["r"], 1)[0] == pytest.approx(1.0, abs=0.5)
 
 
 def test_walks_without_cointegration_find_next_to_nothing() -> None:
@@ -126,9 +145,14 @@ def test_walks_without_cointegration_find_next_to_nothing() -> None:
     for seed in range(12):
         rng = np.random.default_rng(seed)
         prices = np.exp(np.cumsum(rng.normal(size=(500, 10)), axis=0) * 0.01)
-        panel = sa.Panel.from_frame(pd.DataFrame(prices, index=pd.date_range("2018", periods=500, freq="5min")))
-        found += len(sa.PairsSignal(lags="bic", fdr="by", half_life=(0.0, 1e9)).fit(panel).pairs_) > 0
-    assert found <= 2  # each market with probability at most 5 %: three or more of twelve in 2 % of the cases
+        panel = sa.Panel.from_frame(
+            pd.DataFrame(prices, index=pd.date_range("2018", periods=500, freq="5min"))
+        )
+        found += (
+            len(sa.PairsSignal(lags="bic", fdr="by", half_life=(0.0, 1e9)).fit(panel).pairs_) > 0
+        )
+    # each market with probability at most 5 %: three or more of twelve in 2 % of the cases
+    assert found <= 2
 
 
 def test_no_pair_means_no_forecast() -> None:
@@ -168,7 +192,7 @@ def test_misuse_is_named() -> None:
     with pytest.raises(DataError, match="at least 30 rows to scan, got 20"):
         signal.fit(panel.window(panel.times[19], 20))
     signal.fit(panel)
-    with pytest.raises(DataError, match="coins that it was fitted on"):
+    with pytest.raises(DataError, match="assets that it was fitted on"):
         signal.predict(panel.select([10, 11]))
     with pytest.raises(DataError, match="no row from"):
         signal.walk(panel, "2019-01-01")

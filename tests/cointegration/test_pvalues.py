@@ -18,7 +18,9 @@ from statarb.errors import DataError, ParameterError
 def test_the_surface_is_that_of_statsmodels(trend: str, variables: int) -> None:
     tau = np.concatenate([np.linspace(-40.0, 5.0, 901), [-np.inf, -2.62, 0.92]])
     expected = [mackinnonp(value, regression=trend, N=variables) for value in tau]
-    np.testing.assert_allclose(mackinnon_pvalue(tau, trend=trend, variables=variables), expected, atol=1e-13)
+    np.testing.assert_allclose(
+        mackinnon_pvalue(tau, trend=trend, variables=variables), expected, atol=1e-13
+    )
 
 
 def test_nan_stays_nan_and_shapes_are_kept() -> None:

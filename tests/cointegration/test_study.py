@@ -27,9 +27,18 @@ def test_what_lasts_and_what_does_not() -> None:
 
 
 @pytest.mark.slow
-def test_the_study_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["cointegration.py", "--markets", "2", "--draws", "3", "--case", str(tmp_path)])
+def test_the_study_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["cointegration.py", "--markets", "2", "--draws", "3", "--case", str(tmp_path)]
+    )
     runpy.run_path(str(STUDY), run_name="__main__")
     printed = capsys.readouterr().out
-    for words in ("Size: share of rejections", "Power: share of planted pairs", "by AIC", "The real quotes are not in"):
+    for words in (
+        "Size: share of rejections",
+        "Power: share of planted pairs",
+        "by AIC",
+        "The real quotes are not in",
+    ):
         assert words in printed

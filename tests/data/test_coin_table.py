@@ -18,7 +18,8 @@ def write(path: Path, content: str) -> Path:
 @pytest.mark.parametrize(
     "text",
     [
-        "Id,name,Name,Date,Tag\n1443,ethereum,Ethereum,2018-01-15 20:40:27.557,ETH\n1442,bitcoin,Bitcoin,x,BTC\n",
+        "Id,name,Name,Date,Tag\n1443,ethereum,Ethereum,2018-01-15 "
+        "20:40:27.557,ETH\n1442,bitcoin,Bitcoin,x,BTC\n",
         "ID, coinName, descirption, rowCreation, Symbol\n1442,bitcoin,Bitcoin,x,BTC\n"
         "1443,ethereum,Ethereum,x,ETH\n\n(2 rows affected)\n",
         "\ufeff,Id,name,Name,Date,Tag\r\n0,1442,bitcoin,Bitcoin,x,BTC\r\n"

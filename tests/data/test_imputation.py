@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,16 +13,18 @@ from statsmodels.tsa.statespace.sarimax import SARIMAX
 import statarb as sa
 from statarb.data.imputation import AR5X, IMPUTERS, LVCF, MARX1, MLP, NP100, R1
 from statarb.data.imputation.autoregression import fit_autoregression, most_likely_path
-from statarb.data.imputation.paths import carried_returns, standardised_returns
+from statarb.data.imputation.returns import carried_returns, standardised_returns
 from statarb.testing import FUTURES, changed_future, check_causal, example_market
 from tests.conftest import make_panel
 
 METHODS = ("lvcf", "lint", "r1", "np100", "marx1", "ar5x", "mlp")
-MARKET = example_market(times=500, coins=5)
+MARKET = example_market(times=500, assets=5)
 
 
 def frame(values: dict[str, list[float | None]], step: str = "5min") -> sa.Panel:
-    index = pd.date_range("2018-01-25", periods=len(next(iter(values.values()))), freq=step, unit="us")
+    index = pd.date_range(
+        "2018-01-25", periods=len(next(iter(values.values()))), freq=step, unit="us"
+    )
     return sa.Panel.from_frame(pd.DataFrame(values, index=index, dtype=float))
 
 
@@ -45,7 +48,7 @@ def test_only_missing_cells_are_filled(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_holes_of_the_whole_market_become_rows(method: str) -> None:
+def test_gaps_of_the_whole_market_become_rows(method: str) -> None:
     panel = make_panel(times=60)
     assert len(panel.times) < len(panel.grid)
     filled = sa.impute(panel, method)
@@ -55,7 +58,7 @@ def test_holes_of_the_whole_market_become_rows(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("fill_start", [False, True])
-def test_holes_longer_than_max_gap_stay(method: str, fill_start: bool) -> None:
+def test_gaps_longer_than_max_gap_stay(method: str, fill_start: bool) -> None:
     values = np.exp(np.random.default_rng(1).normal(0, 0.01, (90, 3)).cumsum(axis=0))
     values[10:13, 0] = np.nan
     values[40:44, 0] = np.nan
@@ -73,12 +76,16 @@ def test_holes_longer_than_max_gap_stay(method: str, fill_start: bool) -> None:
 
 def test_lvcf_and_lint_are_what_pandas_says() -> None:
     panel = make_panel(times=300, seed=4)
-    pd.testing.assert_frame_equal(sa.impute(panel, "lvcf").price, panel.price.ffill(), check_freq=False)
+    pd.testing.assert_frame_equal(
+        sa.impute(panel, "lvcf").price, panel.price.ffill(), check_freq=False
+    )
     straight = panel.price.interpolate(method="time", limit_area="inside").ffill()
-    pd.testing.assert_frame_equal(sa.impute(panel, "lint").price, straight, check_freq=False, rtol=1e-12)
+    pd.testing.assert_frame_equal(
+        sa.impute(panel, "lint").price, straight, check_freq=False, rtol=1e-12
+    )
 
 
-def test_a_hole_in_a_window_counts_the_time_that_passed() -> None:
+def test_a_gap_in_a_window_counts_the_time_that_passed() -> None:
     panel = frame({"a": [1.0, 2.0, None, None, None, 6.0], "b": [1.0, 1.0, None, None, 2.0, 2.0]})
     window = panel.window(panel.grid[-1])
     assert len(window.grid) == 4
@@ -130,7 +137,8 @@ def test_autoregression_is_least_squares() -> None:
     lags = np.column_stack([np.ones(3995), *[returns[5 - k : -k] for k in range(1, 6)]])
     expected = np.linalg.lstsq(lags, returns[5:], rcond=None)[0]
     np.testing.assert_allclose([constant, *phi], expected, rtol=1e-8, atol=1e-12)
-    np.testing.assert_allclose(phi, [0.4, 0, -0.2, 0, 0], atol=0.05)  # sampling error of 4000 returns
+    # sampling error of 4000 returns
+    np.testing.assert_allclose(phi, [0.4, 0, -0.2, 0, 0], atol=0.05)
 
 
 def test_the_most_likely_path_is_the_kalman_smoothers() -> None:
@@ -142,18 +150,25 @@ def test_the_most_likely_path_is_the_kalman_smoothers() -> None:
     path = most_likely_path(logs, 0.0, phi)
     seen = ~np.isnan(logs)
     np.testing.assert_array_equal(path[seen], logs[seen])
-    model = SARIMAX(logs, order=(5, 1, 0), simple_differencing=False, initialization="approximate_diffuse")
+    model = SARIMAX(
+        logs, order=(5, 1, 0), simple_differencing=False, initialization="approximate_diffuse"
+    )
     smoothed = model.smooth(np.append(phi, 1e-4))
     level = smoothed.smoothed_state[0] + smoothed.smoothed_state[1]
     np.testing.assert_allclose(level[seen], logs[seen], atol=1e-8)
-    # The start of the series is diffuse there and known here: it is felt a little in the first hole, not at all later.
+    # The start of the series is diffuse there and known here: it is felt a little in the first
+    # gap, not at all later.
     np.testing.assert_allclose(path[40:], level[40:], atol=1e-8)
 
 
 def test_the_most_likely_path_of_a_random_walk_is_a_line_and_with_a_mean_a_slope() -> None:
     logs = np.array([1.0, np.nan, np.nan, 4.0, np.nan, np.nan])
-    np.testing.assert_allclose(most_likely_path(logs, 0.0, np.zeros(5)), [1, 2, 3, 4, 4, 4], atol=1e-12)
-    np.testing.assert_allclose(most_likely_path(logs, 0.5, np.zeros(5)), [1, 2, 3, 4, 4.5, 5], atol=1e-12)
+    np.testing.assert_allclose(
+        most_likely_path(logs, 0.0, np.zeros(5)), [1, 2, 3, 4, 4, 4], atol=1e-12
+    )
+    np.testing.assert_allclose(
+        most_likely_path(logs, 0.5, np.zeros(5)), [1, 2, 3, 4, 4.5, 5], atol=1e-12
+    )
 
 
 def test_r1_coefficients_are_a_ridge_regression_on_the_others() -> None:
@@ -164,10 +179,10 @@ def test_r1_coefficients_are_a_ridge_regression_on_the_others() -> None:
     from sklearn.covariance import LedoitWolf
 
     covariance = LedoitWolf(assume_centered=True).fit(returns.scaled[1:]).covariance_
-    for coin in range(4):
-        others = [other for other in range(4) if other != coin]
-        beta = scipy.linalg.solve(covariance[np.ix_(others, others)], covariance[others, coin])
-        np.testing.assert_allclose(coefficients[others, coin], beta, rtol=1e-8)
+    for asset in range(4):
+        others = [other for other in range(4) if other != asset]
+        beta = scipy.linalg.solve(covariance[np.ix_(others, others)], covariance[others, asset])
+        np.testing.assert_allclose(coefficients[others, asset], beta, rtol=1e-8)
     assert (np.diag(coefficients) == 0).all()
     assert regressors is returns.scaled
 
@@ -178,7 +193,7 @@ def test_methods_that_know_the_market_beat_the_line(method: str, better_than: fl
     factor = rng.normal(0, 0.01, (3000, 1))
     own = rng.normal(0, 0.003, (3000, 8))
     moves = factor + own
-    moves[1:, 0] = factor[:-1, 0] + own[1:, 0]  # the first coin follows the others by a step
+    moves[1:, 0] = factor[:-1, 0] + own[1:, 0]  # the first asset follows the others by a step
     prices = np.exp(moves.cumsum(axis=0))
     hidden = prices.copy()
     target = 0 if method == "marx1" else 1
@@ -199,23 +214,30 @@ def test_methods_that_know_the_market_beat_the_line(method: str, better_than: fl
 def test_np100_is_nadaraya_watson() -> None:
     rng = np.random.default_rng(9)
     values = np.exp((rng.normal(0, 0.01, (140, 1)) + rng.normal(0, 0.005, (140, 4))).cumsum(axis=0))
-    hole = 120
-    values[hole, 2] = np.nan
+    gap = 120
+    values[gap, 2] = np.nan
     panel = frame(dict(zip("abcd", values.T.tolist(), strict=True)))
-    filled = sa.impute(panel, "np100", bandwidth=0.7).price["c"].iloc[hole]
+    filled = sa.impute(panel, "np100", bandwidth=0.7).price["c"].iloc[gap]
     returns = carried_returns(np.log(values))
     others = [0, 1, 3]
-    past = returns[hole - 100 : hole]
+    past = returns[gap - 100 : gap]
     spread = past[:, others].std(axis=0)
-    distance = (((past[:, others] - returns[hole, others]) / spread) ** 2).sum(axis=1)
+    distance = (((past[:, others] - returns[gap, others]) / spread) ** 2).sum(axis=1)
     width = 0.7 * np.sqrt(np.median(distance) / 2)
-    model = KernelReg(past[:, 2], past[:, others], "ccc", reg_type="lc", bw=width * spread, rng=np.random.default_rng(0))
-    expected = model.fit(returns[hole : hole + 1, others])[0][0]
-    assert np.log(filled / values[hole - 1, 2]) == pytest.approx(expected, rel=1e-8)
+    model = KernelReg(
+        past[:, 2],
+        past[:, others],
+        "ccc",
+        reg_type="lc",
+        bw=width * spread,
+        rng=np.random.default_rng(0),
+    )
+    expected = model.fit(returns[gap : gap + 1, others])[0][0]
+    assert np.log(filled / values[gap - 1, 2]) == pytest.approx(expected, rel=1e-8)
 
 
 def test_workers_change_nothing() -> None:
-    panel = example_market(times=300, coins=40)
+    panel = example_market(times=300, assets=40)
     for method in ("r1", "marx1", "ar5x"):
         assert sa.impute(panel, method, n_jobs=2).equals(sa.impute(panel, method))
     small = MARKET.between(None, MARKET.times[150])
@@ -230,14 +252,14 @@ def test_workers_get_large_arrays_that_they_cannot_write_to() -> None:
     assert sa.impute(panel, "ar5x", n_jobs=2).equals(sa.impute(panel, "ar5x"))
 
 
-def test_a_coin_that_hardly_moves_gets_lines() -> None:
+def test_an_asset_that_hardly_moves_gets_lines() -> None:
     values = np.ones((200, 2))
     values[:, 1] = np.exp(np.random.default_rng(0).normal(0, 0.01, 200).cumsum())
     values[198:, 0] = 2.0
     values[20, :] = np.nan
     panel = frame({"a": values[:, 0].tolist(), "b": values[:, 1].tolist()})
     account = sa.impute(panel, "ar5x").metadata["imputation"]
-    assert account["coins_with_too_few_quotes"] == ["a"]
+    assert account["assets_with_too_few_quotes"] == ["a"]
 
 
 def test_seeds_of_the_network() -> None:
@@ -248,17 +270,19 @@ def test_seeds_of_the_network() -> None:
 
 
 @pytest.mark.parametrize("method", ["r1", "marx1", "ar5x", "mlp"])
-def test_coins_with_too_few_quotes_get_lines_and_are_named(method: str) -> None:
+def test_assets_with_too_few_quotes_get_lines_and_are_named(method: str) -> None:
     panel = make_panel(times=600)
     values = panel.price.copy()
     values[9] = np.nan
     values.iloc[[100, 104], -1] = [1.0, 3.0]
     values[10] = np.nan
     filled = sa.impute(sa.Panel.from_frame(values), method)
-    np.testing.assert_allclose(np.log(filled.price[9].iloc[100:106]), np.log([1, 3**0.25, 3**0.5, 3**0.75, 3, 3]))
+    np.testing.assert_allclose(
+        np.log(filled.price[9].iloc[100:106]), np.log([1, 3**0.25, 3**0.5, 3**0.75, 3, 3])
+    )
     account = filled.metadata["imputation"]
-    assert account["coins_with_too_few_quotes"] == ["9"]
-    assert account["coins_without_quotes"] == ["10"]
+    assert account["assets_with_too_few_quotes"] == ["9"]
+    assert account["assets_without_quotes"] == ["10"]
     assert filled.price[10].isna().all()
 
 
@@ -269,14 +293,19 @@ def test_awkward_panels(method: str) -> None:
     still = frame({"a": [1.0, None] * 40, "b": [2.0, 2.0] * 40})
     assert (sa.impute(still, method).price["a"] == 1.0).all()
     irregular = sa.Panel.from_frame(
-        pd.DataFrame({"a": [1.0, np.nan, 2.0], "b": 1.0}, index=pd.to_datetime(["2020-01-01", "2020-01-03", "2020-01-04"]))
+        pd.DataFrame(
+            {"a": [1.0, np.nan, 2.0], "b": 1.0},
+            index=pd.to_datetime(["2020-01-01", "2020-01-03", "2020-01-04"]),
+        )
     )
     assert np.isfinite(sa.impute(irregular, method).price.to_numpy()).all()
 
 
 def test_unrounded_prices_are_filled_too_and_other_fields_are_not() -> None:
     filled = sa.impute(MARKET, "lvcf")
-    pd.testing.assert_frame_equal(filled.field("unrounded"), MARKET.field("unrounded").ffill(), check_freq=False)
+    pd.testing.assert_frame_equal(
+        filled.field("unrounded"), MARKET.field("unrounded").ffill(), check_freq=False
+    )
     pd.testing.assert_frame_equal(filled.field("volume"), MARKET.field("volume"), check_freq=False)
 
 
@@ -310,10 +339,20 @@ def test_what_is_asked_for_must_exist() -> None:
             wrong()
 
 
-def test_a_window_without_a_quote_of_a_coin_leaves_it_missing_and_counts_it() -> None:
+def test_a_window_without_a_quote_of_an_asset_leaves_it_missing_and_counts_it() -> None:
     panel = frame({"a": [1.0, None, None, None, None], "b": [1.0, 1.0, 1.0, 1.0, 1.0]})
     filled = sa.impute(panel.window(panel.grid[-1], depth=3), "lvcf")
     assert filled.price["a"].isna().all()
-    assert filled.metadata["imputation"]["coins_without_quotes"] == ["a"]
+    assert filled.metadata["imputation"]["assets_without_quotes"] == ["a"]
     with pytest.raises(sa.DataError, match="window"):
         sa.impute(panel.window(panel.grid[0] - panel.step), "lvcf")
+
+
+@pytest.mark.parametrize("method", ["r1", "marx1", "ar5x", "mlp"])
+def test_the_surrounding_joblib_context_changes_nothing(method: str) -> None:
+    """Nothing is collected by side effect in workers, which a process would keep for itself."""
+    panel = make_panel(300, 4, missing=0.2)
+    alone = sa.impute(panel, method, n_jobs=1)
+    for backend in ("threading", "loky"):
+        with joblib.parallel_config(backend=backend):
+            assert sa.impute(panel, method, n_jobs=2).equals(alone), backend

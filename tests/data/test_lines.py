@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from statarb.data._fields import parse_coin, parse_number, parse_stamp, split_line
-from statarb.data._lines import (
+from statarb.data.ingest._engine.fields import parse_coin, parse_number, parse_stamp, split_line
+from statarb.data.ingest._engine.lines import (
     COIN,
     NO_STAMP,
     PRICE,
@@ -47,7 +47,11 @@ def test_lines_are_those_of_split(text: str) -> None:
 @settings(deadline=None)
 @given(
     st.lists(
-        st.lists(st.sampled_from(["", "1", "nan", "NaN", "NULL", "null", "nul", "x"]), min_size=3, max_size=3),
+        st.lists(
+            st.sampled_from(["", "1", "nan", "NaN", "NULL", "null", "nul", "x"]),
+            min_size=3,
+            max_size=3,
+        ),
         min_size=1,
         max_size=5,
     )
@@ -57,7 +61,9 @@ def test_blank_fields_are_those_without_a_number(rows: list[list[str]]) -> None:
     starts = np.cumsum([0] + [len(line) + 1 for line in lines[:-1]])
     ends = starts + np.array([len(line) for line in lines])
     found = blank_fields(as_bytes("\n".join(lines) + "\n"), starts, ends, 3)
-    assert found.tolist() == [[field.lower() in ("", "nan", "null") for field in fields] for fields in rows]
+    assert found.tolist() == [
+        [field.lower() in ("", "nan", "null") for field in fields] for fields in rows
+    ]
 
 
 stamps = st.one_of(
@@ -84,7 +90,9 @@ stamps = st.one_of(
 @example("")
 def test_stamps_of_the_kernel_are_those_of_datetime(text: str) -> None:
     found = read_stamps(as_bytes(text), np.array([0, len(text)]))[0]
-    assert found in (NO_STAMP, parse_stamp(text)), "the kernel may leave a stamp to the careful reader, but never misread one"
+    assert found in (NO_STAMP, parse_stamp(text)), (
+        "the kernel may leave a stamp to the careful reader, but never misread one"
+    )
     if len(text) in (19, *range(21, 27)) and "Z" not in text and "+" not in text:
         assert found == parse_stamp(text)
 
@@ -95,7 +103,15 @@ def test_stamps_known_by_heart() -> None:
     assert parse_stamp("2018-01-25T02:00:00+02:00") == 1_516_838_400_000_000
     assert parse_stamp("2018-01-25 00:00:00 Z") == 1_516_838_400_000_000
     assert parse_stamp("2018-01-25") == 1_516_838_400_000_000
-    for text in ("", "noon", "25.01.2018", "01/25/2018 00:00", "2018-1-5", "2018-01-25 00:00:00+99:00", "2018-13-01"):
+    for text in (
+        "",
+        "noon",
+        "25.01.2018",
+        "01/25/2018 00:00",
+        "2018-1-5",
+        "2018-01-25 00:00:00+99:00",
+        "2018-13-01",
+    ):
         assert parse_stamp(text) == NO_STAMP
 
 
@@ -104,7 +120,24 @@ numbers = st.one_of(
     st.integers(0, 10**21).map(str),
     st.from_regex(r"\A[0-9]{0,12}\.?[0-9]{0,12}([eE][+-]?[0-9]{1,3})?\Z"),
     st.text(alphabet="0123456789.eE+-", max_size=12),
-    st.sampled_from(["", "nan", "inf", "-1", "+1", " 1", "1 ", "1_0", "0x1", "1,0", "9007199254740993", "1e23", "1e-23", "."]),
+    st.sampled_from(
+        [
+            "",
+            "nan",
+            "inf",
+            "-1",
+            "+1",
+            " 1",
+            "1 ",
+            "1_0",
+            "0x1",
+            "1,0",
+            "9007199254740993",
+            "1e23",
+            "1e-23",
+            ".",
+        ]
+    ),
 )
 
 
@@ -115,7 +148,9 @@ def test_numbers_of_the_kernel_are_the_nearest_doubles(text: str) -> None:
     _, _, _, found, regular = read_rows(content, 1, np.array([STAMP, COIN, PRICE], dtype=np.int8))
     if regular[0]:
         expected = float(text) if text else math.nan
-        assert struct.pack("d", found[0, 0]) == struct.pack("d", expected) or (math.isnan(expected) and math.isnan(found[0, 0]))
+        assert struct.pack("d", found[0, 0]) == struct.pack("d", expected) or (
+            math.isnan(expected) and math.isnan(found[0, 0])
+        )
     if text.replace(".", "", 1).isdigit() and len(text) <= 15:
         assert regular[0], "plain numbers are the kernel's"
 
@@ -136,10 +171,14 @@ def test_numbers_of_the_kernel_are_the_nearest_doubles(text: str) -> None:
     )
 )
 def test_rows_of_the_kernel_are_those_of_the_csv_module(rows: list[tuple[str, ...]]) -> None:
-    text = "".join(f"{note},{stamp},{coin},{price}{more}{end}" for stamp, coin, price, note, more, end in rows)
+    text = "".join(
+        f"{note},{stamp},{coin},{price}{more}{end}" for stamp, coin, price, note, more, end in rows
+    )
     content = np.frombuffer(text.encode(), dtype=np.uint8)
     lines = text.encode().split(b"\n")[:-1]
-    starts, stamp, coin, number, regular = read_rows(content, len(lines), np.array([SKIP, STAMP, COIN, PRICE], dtype=np.int8))
+    starts, stamp, coin, number, regular = read_rows(
+        content, len(lines), np.array([SKIP, STAMP, COIN, PRICE], dtype=np.int8)
+    )
     assert starts.tolist() == np.cumsum([0] + [len(line) + 1 for line in lines]).tolist()
     for place, line in enumerate(lines):
         fields = split_line(line.removesuffix(b"\r").decode())
@@ -149,13 +188,23 @@ def test_rows_of_the_kernel_are_those_of_the_csv_module(rows: list[tuple[str, ..
             assert coin[place] == parse_coin(fields[2])
             np.testing.assert_equal(number[0, place], parse_number(fields[3]))
         elif len(fields) == 4 and b'"' not in line:
-            plain = fields[1] in ("2018-01-17 11:25:00", "2018-01-17 11:30:00.120") and fields[2] in ("1442", "0")
+            plain = fields[1] in ("2018-01-17 11:25:00", "2018-01-17 11:30:00.120") and fields[
+                2
+            ] in ("1442", "0")
             assert not (plain and fields[3] in ("1.5", "", "1e-5")), f"line {line!r} is plain"
 
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("1", 1.0), ("+1.", 1.0), (".5", 0.5), ("-1e3", -1000.0), (" 2 ", 2.0), ("inf", math.inf), ("-Infinity", -math.inf)],
+    [
+        ("1", 1.0),
+        ("+1.", 1.0),
+        (".5", 0.5),
+        ("-1e3", -1000.0),
+        (" 2 ", 2.0),
+        ("inf", math.inf),
+        ("-Infinity", -math.inf),
+    ],
 )
 def test_numbers_that_can_be_read(text: str, number: float) -> None:
     assert parse_number(text) == number

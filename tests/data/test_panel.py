@@ -9,20 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
-from statarb.data.panel import carry_forward
+from statarb.data import fill
 
 
-def make_panel(times: int = 60, coins: int = 4, *, seed: int = 0) -> sa.Panel:
+def make_panel(times: int = 60, assets: int = 4, *, seed: int = 0) -> sa.Panel:
     rng = np.random.default_rng(seed)
-    prices = np.exp(np.cumsum(rng.normal(0.0, 0.01, (times, coins)), axis=0))
+    prices = np.exp(np.cumsum(rng.normal(0.0, 0.01, (times, assets)), axis=0))
     prices[rng.random(prices.shape) < 0.2] = np.nan
     prices[times // 3 : times // 3 + 3] = np.nan
     prices[0, 0] = 1.0
     index = pd.date_range("2018-01-24 20:00", periods=times, freq="5min", unit="us")
-    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=range(1442, 1442 + coins)))
+    return sa.Panel.from_frame(
+        pd.DataFrame(prices, index=index, columns=range(1442, 1442 + assets))
+    )
 
 
-def frame(values: dict[object, list[float]], start: str = "2018-01-25", freq: str = "5min") -> pd.DataFrame:
+def frame(
+    values: dict[object, list[float]], start: str = "2018-01-25", freq: str = "5min"
+) -> pd.DataFrame:
     size = len(next(iter(values.values())))
     return pd.DataFrame(values, index=pd.date_range(start, periods=size, freq=freq))
 
@@ -32,8 +36,12 @@ def test_a_frame_comes_back_as_it_went_in() -> None:
     panel = sa.Panel.from_frame(prices)
     pd.testing.assert_frame_equal(panel.price, prices, check_freq=False, check_index_type=False)
     assert panel.observed.to_numpy().tolist() == prices.notna().to_numpy().tolist()
-    assert panel.shape == (4, 2)
-    assert panel.rows.tolist() == [0, 1, 3], "a time without any price is part of the grid, but no row"
+    assert (panel.shape, panel.grid_shape) == ((3, 2), (4, 2))
+    assert panel.array().shape == panel.shape
+    assert panel.price.shape == panel.grid_shape
+    assert panel.rows.tolist() == [0, 1, 3], (
+        "a time without any price is part of the grid, but no row"
+    )
     assert list(panel.times) == [prices.index[0], prices.index[1], prices.index[3]]
     assert panel.step == pd.Timedelta("5min")
     assert panel.numeraire is None
@@ -43,7 +51,10 @@ def test_a_frame_comes_back_as_it_went_in() -> None:
 
 def test_bitcoin_is_the_numeraire_where_it_is_quoted() -> None:
     assert sa.Panel.from_frame(frame({1442: [1.0, 2.0], 1443: [1.0, 2.0]})).numeraire == 1442
-    assert sa.Panel.from_frame(frame({1442: [1.0, 2.0], 1443: [1.0, 2.0]}), numeraire=1443).numeraire == 1443
+    assert (
+        sa.Panel.from_frame(frame({1442: [1.0, 2.0], 1443: [1.0, 2.0]}), numeraire=1443).numeraire
+        == 1443
+    )
 
 
 def test_a_step_floors_the_stamps_and_the_last_number_of_a_cell_counts() -> None:
@@ -61,9 +72,24 @@ def test_the_price_stands_in_for_a_missing_unrounded_one() -> None:
     np.testing.assert_array_equal(panel.unrounded.to_numpy().ravel(), [1.01, 2.0, np.nan])
 
 
-def test_times_with_a_zone_become_utc() -> None:
+def test_times_with_a_zone_are_utc_inside_and_come_back_in_their_zone() -> None:
     prices = frame({1: [1.0, 2.0]}).tz_localize("Europe/Sofia")
-    assert sa.Panel.from_frame(prices).grid[0] == pd.Timestamp("2018-01-24 22:00")
+    panel = sa.Panel.from_frame(prices)
+    assert panel.grid_array[0] == np.datetime64("2018-01-24 22:00", "us")
+    pd.testing.assert_frame_equal(panel.price, prices, check_freq=False, check_index_type=False)
+
+
+def test_a_table_newest_first_is_put_in_order() -> None:
+    prices = frame({1: [1.0, 2.0, 4.0]})
+    volume = prices * 10.0
+    panel = sa.Panel.from_frame(prices[::-1], volume=volume)
+    assert panel.equals(sa.Panel.from_frame(prices, volume=volume[::-1]))
+    assert panel.price[1].tolist() == [1.0, 2.0, 4.0]
+
+
+def test_a_label_of_cash_is_refused_where_it_comes_in() -> None:
+    with pytest.raises(sa.DataError, match="an asset labelled 'USD', which is the label of cash"):
+        sa.Panel.from_frame(frame({"EUR": [1.0], "USD": [1.0]}))
 
 
 @pytest.mark.parametrize(
@@ -73,12 +99,11 @@ def test_times_with_a_zone_become_utc() -> None:
         (frame({1: [1.0, -2.0]}), r"-2.0 at 2018-01-25 00:05:00, asset 1"),
         (frame({1: [1.0, np.inf]}), "must be positive and finite"),
         (frame({1: [np.nan, np.nan]}), "holds no price"),
-        (frame({1: [1.0, 2.0]}).iloc[::-1], "not in order of time"),
         (frame({1: [1.0, 2.0]}).iloc[[0, 0]], "duplicated time"),
         (frame({1: [1.0, 2.0]}).reset_index(drop=True), "indexed by times"),
         (pd.concat([frame({1: [1.0]}), frame({1: [1.0]})], axis=1), "column 1 twice"),
         (frame({1: ["a", "b"]}), "must hold numbers"),  # type: ignore[list-item]
-        (pd.DataFrame(), "at least one row"),
+        (frame({1: [1.0]}).iloc[:0], "at least one row"),
     ],
 )
 def test_frames_that_are_refused(prices: pd.DataFrame, words: str) -> None:
@@ -89,7 +114,7 @@ def test_frames_that_are_refused(prices: pd.DataFrame, words: str) -> None:
 def test_other_refusals() -> None:
     prices = frame({1: [1.0, 2.0]})
     with pytest.raises(sa.DataError, match="must be a pandas DataFrame"):
-        sa.Panel.from_frame(prices[1])  # type: ignore[arg-type]
+        sa.Panel.from_frame({"a": [1.0]})  # type: ignore[arg-type]
     with pytest.raises(sa.DataError, match="numeraire 7 is not a column"):
         sa.Panel.from_frame(prices, numeraire=7)
     with pytest.raises(sa.DataError, match="index of prices"):
@@ -189,15 +214,21 @@ def test_select_keeps_order_and_drops_rows_without_a_price() -> None:
     prices = frame({1: [1.0, np.nan, 3.0], 2: [np.nan, 5.0, 6.0], 3: [7.0, np.nan, np.nan]})
     panel = sa.Panel.from_frame(prices, numeraire=2)
     chosen = panel.select([3, 1])
-    assert list(chosen.coins) == [3, 1]
+    assert list(chosen.assets) == [3, 1]
     assert chosen.rows.tolist() == [0, 2]
     assert chosen.numeraire is None
     assert panel.select([2]).numeraire == 2
-    pd.testing.assert_frame_equal(chosen.price, prices[[3, 1]], check_freq=False, check_index_type=False)
-    for coins, words in (([9], "coin 9 is not in the panel"), ([1, 1], "names 1 twice"), ([], "at least one coin")):
+    pd.testing.assert_frame_equal(
+        chosen.price, prices[[3, 1]], check_freq=False, check_index_type=False
+    )
+    for assets, words in (
+        ([9], "asset 9 is not in the panel"),
+        ([1, 1], "names 1 twice"),
+        ([], "at least one asset"),
+    ):
         with pytest.raises(sa.ParameterError, match=words):
-            panel.select(coins)
-    with pytest.raises(sa.DataError, match="none of the coins"):
+            panel.select(assets)
+    with pytest.raises(sa.DataError, match="none of the assets"):
         panel.between(panel.grid[1], panel.grid[1]).select([3])
 
 
@@ -210,23 +241,25 @@ def test_last_known_is_the_forward_fill_of_pandas() -> None:
     np.testing.assert_array_equal(panel.last_known(), expected)
 
 
-def test_carry_forward_of_awkward_arrays() -> None:
+def test_last_known_of_awkward_arrays() -> None:
     for values in (np.full((3, 1), np.nan), np.ones((1, 2)), np.empty((0, 2))):
-        copy = values.copy()
-        carry_forward(copy)
-        np.testing.assert_array_equal(copy, values)
+        np.testing.assert_array_equal(fill.last_known(values), values)
 
 
 def test_with_arrays_replaces_and_keeps() -> None:
     panel = make_panel()
     filled = panel.with_arrays(
-        {"price": np.nan_to_num(panel.array(), nan=1.0)}, observed=panel.observed_array, imputation="one"
+        {"price": np.nan_to_num(panel.array(), nan=1.0)},
+        observed=panel.observed_array,
+        imputation="one",
     )
     assert filled.imputation == "one"
     np.testing.assert_array_equal(filled.observed_array, panel.observed_array)
     assert not filled.equals(panel)
     assert filled.window(panel.times[5]).imputation == "one"
-    every = panel.with_arrays({"price": np.ones(panel.shape)}, rows=np.arange(panel.shape[0]))
+    every = panel.with_arrays(
+        {"price": np.ones(panel.grid_shape)}, rows=np.arange(panel.grid_shape[0])
+    )
     assert not every.price.isna().any(axis=None)
 
 
@@ -248,13 +281,25 @@ def test_equality_and_digest_see_every_part() -> None:
 
 
 def test_repr_says_what_it_is() -> None:
-    assert repr(make_panel(coins=3)).startswith("Panel(3 coins x 60 times of 5 min, 2018-01-24 20:00:00 to 2018-01-25 00:55:00")
+    assert repr(make_panel(assets=3)).startswith(
+        "Panel(3 assets x 60 times of 5 min, 2018-01-24 20:00:00 to 2018-01-25 00:55:00"
+    )
 
 
 @pytest.mark.parametrize(
     ("freq", "words"),
-    [("D", "1 d"), ("36h", "36 h"), ("h", "1 h"), ("90min", "90 min"), ("s", "1 s"), ("50ms", "50 ms"), ("7us", "7 us")],
+    [
+        ("D", "1 d"),
+        ("36h", "36 h"),
+        ("h", "1 h"),
+        ("90min", "90 min"),
+        ("s", "1 s"),
+        ("50ms", "50 ms"),
+        ("7us", "7 us"),
+    ],
 )
 def test_the_step_is_said_in_the_unit_that_fits(freq, words):
     index = pd.date_range("2020-01-01", periods=3, freq=freq, unit="us")
-    assert f"3 times of {words}, " in repr(sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=index)))
+    assert f"3 times of {words}, " in repr(
+        sa.Panel.from_frame(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=index))
+    )

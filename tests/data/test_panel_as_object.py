@@ -1,4 +1,6 @@
-"""A panel as an object among others: copies, pickles, windows that carry nothing of the whole, and helpful refusals."""
+"""A panel as an object among others: copies, pickles, windows that carry nothing of the whole, and
+helpful refusals.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,14 @@ def test_a_copy_is_equal_and_as_read_only_as_the_panel(copied, filled):
 
 def test_a_pickled_window_holds_its_rows_alone():
     panel = make_panel(2000)
-    assert len(pickle.dumps(panel.window(panel.times[50], depth=10))) < len(pickle.dumps(panel)) / 20
+    assert (
+        len(pickle.dumps(panel.window(panel.times[50], depth=10))) < len(pickle.dumps(panel)) / 20
+    )
 
 
 def test_a_window_has_no_metadata_since_that_tells_of_the_whole_panel():
-    panel = make_panel(60).with_arrays({}, metadata={"best coin": 1443})
-    assert panel.between(panel.times[3]).metadata == {"best coin": 1443}
+    panel = make_panel(60).with_arrays({}, metadata={"best asset": 1443})
+    assert panel.between(panel.times[3]).metadata == {"best asset": 1443}
     window = panel.window(panel.times[30])
     assert window.metadata == {}
     assert window.between(window.times[3]).metadata == {}
@@ -51,14 +55,16 @@ def test_a_window_has_no_metadata_since_that_tells_of_the_whole_panel():
     assert panel.window(panel.times[30]).metadata == {}
 
 
-def test_an_unknown_coin_is_guessed_by_symbol_and_by_spelling():
-    panel = sa.simulate_market(coins=21, days=1, seed=0)
+def test_an_unknown_asset_is_guessed_by_symbol_and_by_spelling():
+    panel = sa.simulate_market(assets=21, days=1, seed=0)
     for given in ("BTC", "1442"):
         with pytest.raises(sa.ParameterError, match="did you mean 1442"):
             panel.select([given])
-    with pytest.raises(sa.ParameterError, match=r"coins must be a list of coin ids, got 1442; give \[1442\]"):
+    with pytest.raises(
+        sa.ParameterError, match=r"assets must be a list of labels, got 1442; give \[1442\]"
+    ):
         panel.select(1442)
-    with pytest.raises(sa.ParameterError, match="coins must be a list"):
+    with pytest.raises(sa.ParameterError, match="assets must be a list"):
         panel.select("BTC")
 
 
@@ -94,10 +100,15 @@ class _OfAnotherLibrary:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (pd.concat({"Close": pd.DataFrame({"a": [1.0]}), "Open": pd.DataFrame({"a": [1.0]})}, axis=1), r"prices\['Close'\]"),
-        (pd.Series([1.0]), "pandas.Series; give prices.to_frame"),
-        (np.ones((2, 2)), "numpy.ndarray; give pd.DataFrame"),
-        (_OfAnotherLibrary(), "_OfAnotherLibrary; give prices.to_pandas"),
+        (
+            pd.concat(
+                {"Close": pd.DataFrame({"a": [1.0]}), "Open": pd.DataFrame({"a": [1.0]})}, axis=1
+            ),
+            r"prices\['Close'\]",
+        ),
+        (pd.Series([1.0]), "indexed by times, got row numbers"),
+        (np.ones((2, 2)), r"give an array as pd.DataFrame\(prices, index=times"),
+        (_OfAnotherLibrary(), "a numpy array, got a .*_OfAnotherLibrary"),
         ({"a": [1.0]}, "got a builtins.dict"),
     ],
 )
@@ -114,6 +125,6 @@ def test_a_panel_given_for_returns_is_noticed():
 def test_results_are_shown_in_one_line():
     panel = make_panel(120, missing=0.0, holes=False)
     shown = repr(sa.quality_report(panel))
-    assert shown.startswith("QualityReport(4 coins, ")
+    assert shown.startswith("QualityReport(4 assets, ")
     assert "120 times" in shown
     assert repr(sa.johansen(panel)).startswith("JohansenResult(1442, 1443, 1444, 1445; ")

@@ -1,10 +1,13 @@
-"""Readers: three layouts, one panel; nothing stops them, nothing vanishes. A plain Python reader is the oracle."""
+"""Readers: three layouts, one panel; nothing stops them, nothing vanishes. A plain Python reader is
+the oracle.
+"""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import math
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +17,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
-from statarb.data import _blocks, readers
-from statarb.data._fields import parse_stamp
-from statarb.data.readers import ingest_summary
-from statarb.data.rejects import Reason
+from statarb.data.ingest import readers
+from statarb.data.ingest._engine import blocks as _blocks
+from statarb.data.ingest._engine import cells
+from statarb.data.ingest._engine.fields import parse_stamp
+from statarb.data.ingest.readers import ingest_summary
+from statarb.data.ingest.rejects import Reason
+from statarb.errors import DataWarning
 
 DISTRIBUTED = ",time,refID_coin,price,marketCap,CirculatingSupply,Volume24h,Movement1h,Movement24h"
-TRANSCRIPT = "ID,refID_coin,marketCap,price,CirculatingSupply,Volume24h,Movement1h,Movement24h,Movement7d,rowCreation"
+TRANSCRIPT = (
+    "ID,refID_coin,marketCap,price,CirculatingSupply,Volume24h,"
+    "Movement1h,Movement24h,Movement7d,rowCreation"
+)
 LABELS = {reason.label for reason in Reason if reason is not Reason.NONE}
 
 
 def distributed(rows: list[tuple[str, object, object]], header: str = DISTRIBUTED) -> str:
-    lines = [f"{number},{time},{coin},{price},,,,," for number, (time, coin, price) in enumerate(rows)]
+    lines = [
+        f"{number},{time},{coin},{price},,,,," for number, (time, coin, price) in enumerate(rows)
+    ]
     return "\n".join([header, *lines]) + "\n"
 
 
@@ -36,7 +47,10 @@ def write(path: Path, content: str | bytes) -> Path:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    return write(tmp_path / "table.txt", "Id,name,Name,Date,Tag\n1442,bitcoin,Bitcoin,x,BTC\n1443,ethereum,Ethereum,x,ETH\n")
+    return write(
+        tmp_path / "table.txt",
+        "Id,name,Name,Date,Tag\n1442,bitcoin,Bitcoin,x,BTC\n1443,ethereum,Ethereum,x,ETH\n",
+    )
 
 
 ROWS = [
@@ -46,14 +60,17 @@ ROWS = [
     ("2018-01-17 11:45:00", 1443, 11.0),
 ]
 TIMES = pd.date_range("2018-01-17 11:25", "2018-01-17 11:45", freq="5min")
-PRICES = pd.DataFrame({1442: [100.0, 101.0, np.nan, np.nan, np.nan], 1443: [10.0, np.nan, np.nan, np.nan, 11.0]}, index=TIMES)
+PRICES = pd.DataFrame(
+    {1442: [100.0, 101.0, np.nan, np.nan, np.nan], 1443: [10.0, np.nan, np.nan, np.nan, 11.0]},
+    index=TIMES,
+)
 
 
 def expect(panel: sa.Panel, prices: pd.DataFrame = PRICES) -> None:
     pd.testing.assert_frame_equal(panel.price, prices, check_freq=False, check_index_type=False)
 
 
-# -- layouts --------------------------------------------------------------------------------------------------------------
+# -- layouts ---------------------------------------------------------------------------------------
 
 
 def test_the_distributed_layout(tmp_path: Path, table: Path) -> None:
@@ -68,7 +85,9 @@ def test_the_distributed_layout(tmp_path: Path, table: Path) -> None:
 
 
 @pytest.mark.parametrize("index", [False, True])
-def test_the_transcript_with_and_without_its_index(index: bool, tmp_path: Path, table: Path) -> None:
+def test_the_transcript_with_and_without_its_index(
+    index: bool, tmp_path: Path, table: Path
+) -> None:
     stamps = {"11:25:00": "11:25:18", "11:30:00": "11:30:22.497", "11:45:00": "11:49:59"}
     lines = [
         f"{number},{coin},1000,{price},10,5,1,2,3,{time[:10]} {stamps[time[11:]]}"
@@ -76,7 +95,10 @@ def test_the_transcript_with_and_without_its_index(index: bool, tmp_path: Path, 
     ]
     text = "\n".join([TRANSCRIPT, *lines])
     if index:
-        text = "\n".join(("," if number == 0 else f"{number},") + line for number, line in enumerate(text.split("\n")))
+        text = "\n".join(
+            ("," if number == 0 else f"{number},") + line
+            for number, line in enumerate(text.split("\n"))
+        )
     panel = sa.read_quotes(write(tmp_path / "CSVData_priceData_5min.csv", text), coins=table)
     expect(panel)
     assert panel.unrounded.stack().dropna().eq(100.0).all()
@@ -87,7 +109,11 @@ def test_the_transcript_with_and_without_its_index(index: bool, tmp_path: Path, 
 @pytest.mark.parametrize("header", ["time,1442,1443", ",time,1442,1443", '"time","1442","1443"'])
 def test_the_matrix(header: str, tmp_path: Path) -> None:
     first = "0," if header.startswith(",") else ""
-    lines = [f"{first}2018-01-17 11:25:00,100.0,10", f"{first}2018-01-17 11:45:00,,11", f"{first}2018-01-17 11:30:00,101.0,NaN"]
+    lines = [
+        f"{first}2018-01-17 11:25:00,100.0,10",
+        f"{first}2018-01-17 11:45:00,,11",
+        f"{first}2018-01-17 11:30:00,101.0,NaN",
+    ]
     panel = sa.read_quotes(write(tmp_path / "price_data.csv", "\n".join([header, *lines])))
     expect(panel)
     assert panel.fields == ("price",)
@@ -99,7 +125,11 @@ def test_the_matrix_of_a_frame_comes_back(tmp_path: Path) -> None:
     prices = np.exp(rng.normal(size=(300, 7)) * 5.0)
     prices[rng.random(prices.shape) < 0.3] = np.nan
     prices[0, 0] = prices[-1, 0] = 1.0
-    frame = pd.DataFrame(prices, index=pd.date_range("2018-01-17 11:25", periods=300, freq="5min"), columns=range(1442, 1449))
+    frame = pd.DataFrame(
+        prices,
+        index=pd.date_range("2018-01-17 11:25", periods=300, freq="5min"),
+        columns=range(1442, 1449),
+    )
     frame.to_csv(tmp_path / "m.csv", index_label="time")
     expect(sa.read_quotes(tmp_path / "m.csv"), frame)
 
@@ -113,7 +143,7 @@ def test_columns_in_any_order_and_further_ones(tmp_path: Path) -> None:
     assert panel.table["symbol"].tolist() == ["1442", "1443"]
 
 
-# -- files ----------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 def test_gzip_is_told_by_the_content(tmp_path: Path) -> None:
@@ -127,30 +157,46 @@ def test_folders_patterns_and_lists_of_files(tmp_path: Path, table: Path) -> Non
     for coin in (1442, 1443):
         rows = [row for row in ROWS if row[1] == coin]
         content = distributed(rows).encode()
-        write(folder / f"q{coin}.csv", content) if coin == 1442 else write(folder / f"q{coin}.csv.gz", gzip.compress(content))
+        write(folder / f"q{coin}.csv", content) if coin == 1442 else write(
+            folder / f"q{coin}.csv.gz", gzip.compress(content)
+        )
     (folder / "CSVData_coin.csv").write_text(table.read_text())
     (folder / "notes.txt").write_text("not read")
-    for source in (folder, str(folder / "q*"), str(folder / "*.csv*"), [folder / "q1443.csv.gz", str(folder / "q1442.csv")]):
+    for source in (
+        folder,
+        str(folder / "q*"),
+        str(folder / "*.csv*"),
+        [folder / "q1443.csv.gz", str(folder / "q1442.csv")],
+    ):
         panel = sa.read_quotes(source, coins=folder / "CSVData_coin.csv")
         expect(panel)
-        assert [file["name"] for file in panel.metadata["ingest"]["files"]] == ["q1442.csv", "q1443.csv.gz"]
+        assert [file["name"] for file in panel.metadata["ingest"]["files"]] == [
+            "q1442.csv",
+            "q1443.csv.gz",
+        ]
 
 
 def test_files_of_different_layouts_mix(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", distributed(ROWS[:2]))
-    write(tmp_path / "b.csv", "time,1442,1443\n2018-01-17 11:30:00,101.0,\n2018-01-17 11:45:00,,11.0\n")
+    write(
+        tmp_path / "b.csv",
+        "time,1442,1443\n2018-01-17 11:30:00,101.0,\n2018-01-17 11:45:00,,11.0\n",
+    )
     expect(sa.read_quotes(tmp_path))
 
 
 def test_the_last_row_of_a_cell_counts_files_by_name(tmp_path: Path) -> None:
     write(tmp_path / "b.csv", distributed([("2018-01-17 11:26:00", 1442, 3.0)]))
-    write(tmp_path / "a.csv", distributed([("2018-01-17 11:29:00", 1442, 1.0), ("2018-01-17 11:25:00", 1442, 2.0)]))
+    write(
+        tmp_path / "a.csv",
+        distributed([("2018-01-17 11:29:00", 1442, 1.0), ("2018-01-17 11:25:00", 1442, 2.0)]),
+    )
     for source in (tmp_path, [tmp_path / "b.csv", tmp_path / "a.csv"]):
         panel = sa.read_quotes(source)
         assert panel.price.to_numpy().tolist() == [[3.0]]
         ingest = panel.metadata["ingest"]
         assert (ingest["rows_read"], ingest["rows_accepted"], ingest["duplicates"]) == (3, 3, 2)
-        assert ingest["duplicates_by_coin"] == {"1442": 2}
+        assert ingest["duplicates_by_asset"] == {"1442": 2}
 
 
 @pytest.mark.parametrize(
@@ -203,11 +249,14 @@ def test_sources_that_name_nothing(tmp_path: Path, table: Path) -> None:
 
 def test_a_stray_stamp_does_not_eat_the_memory(tmp_path: Path) -> None:
     path = write(tmp_path / "q.csv", distributed([*ROWS, ("1018-01-17 11:25:00", 1442, 1.0)]))
-    with pytest.raises(sa.DataError, match=r"stamps run from 1018-01-17 11:25:00 to 2018-01-17 11:45:00.*at most 20,000,000"):
+    with pytest.raises(
+        sa.DataError,
+        match=r"stamps run from 1018-01-17 11:25:00 to 2018-01-17 11:45:00.*at most 20,000,000",
+    ):
         sa.read_quotes(path)
 
 
-# -- rows -----------------------------------------------------------------------------------------------------------------
+# -- rows ------------------------------------------------------------------------------------------
 
 BAD = [
     ("0,2018-01-17 11:25:00,1442,5", Reason.FIELDS),
@@ -246,7 +295,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("line", "reason"), BAD)
-def test_every_bad_row_has_its_reason(line: str, reason: Reason, tmp_path: Path, table: Path) -> None:
+def test_every_bad_row_has_its_reason(
+    line: str, reason: Reason, tmp_path: Path, table: Path
+) -> None:
     text = distributed(ROWS).replace("\n1,", f"\n{line}\n1,", 1)
     path = write(tmp_path / "q.csv", text.encode("latin-1"))
     panel = sa.read_quotes(path, coins=table, rejects=tmp_path / "rejects.csv")
@@ -256,11 +307,17 @@ def test_every_bad_row_has_its_reason(line: str, reason: Reason, tmp_path: Path,
     assert (ingest["rows_read"], ingest["rows_accepted"], ingest["rows_rejected"]) == (5, 4, 1)
     shown = line.replace("\xff", "\\xff")
     with (tmp_path / "rejects.csv").open(newline="") as file:
-        assert list(csv.reader(file)) == [["file", "line", "reason", "text"], [str(path), "3", reason.label, shown]]
+        assert list(csv.reader(file)) == [
+            ["file", "line", "reason", "text"],
+            [str(path), "3", reason.label, shown],
+        ]
 
 
 def test_bad_cells_of_a_matrix(tmp_path: Path) -> None:
-    text = "time,1442,1443\n2018-01-17 11:25:00,1,0\nnever,5,5\n2018-01-17 11:30:00,x,-2\n2018-01-17 11:35:00,7\n"
+    text = (
+        "time,1442,1443\n2018-01-17 11:25:00,1,0\nnever,5,5\n2018-01-17 "
+        "11:30:00,x,-2\n2018-01-17 11:35:00,7\n"
+    )
     path = write(tmp_path / "m.csv", text)
     panel = sa.read_quotes(path, rejects=tmp_path / "rejects.csv")
     assert panel.price.to_numpy().tolist() == [[1.0]]
@@ -308,18 +365,31 @@ def test_blank_lines_and_the_footer_are_no_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", [64, 200, 1000])
-def test_small_blocks_give_the_same(block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [(f"2018-01-{17 + number // 24} {number % 24:02d}:00:00", 1442 + number % 7, 1.0 + number) for number in range(200)]
+def test_small_blocks_give_the_same(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        (f"2018-01-{17 + number // 24} {number % 24:02d}:00:00", 1442 + number % 7, 1.0 + number)
+        for number in range(200)
+    ]
     text = distributed(rows).replace("\n50,", "\nbad\n50,")
-    path, zipped = write(tmp_path / "q.csv", text), write(tmp_path / "q.csv.gz", gzip.compress(text.encode()))
+    path, zipped = (
+        write(tmp_path / "q.csv", text),
+        write(tmp_path / "q.csv.gz", gzip.compress(text.encode())),
+    )
     whole = sa.read_quotes(path)
     init = _blocks.QuoteFile.__init__
     monkeypatch.setattr(readers, "QuoteFile", lambda path: _small(init, path, block))
     for source in (path, zipped):
         parts = sa.read_quotes(source, rejects=tmp_path / "rejects.csv")
         assert parts.equals(whole)
-        assert {**parts.metadata["ingest"], "files": None} == {**whole.metadata["ingest"], "files": None}
-        assert (tmp_path / "rejects.csv").read_text().splitlines()[1] == f"{source},52,wrong number of fields,bad"
+        assert {**parts.metadata["ingest"], "files": None} == {
+            **whole.metadata["ingest"],
+            "files": None,
+        }
+        assert (tmp_path / "rejects.csv").read_text().splitlines()[
+            1
+        ] == f"{source},52,wrong number of fields,bad"
 
 
 def _small(init: object, path: Path, block: int) -> _blocks.QuoteFile:
@@ -337,7 +407,9 @@ def test_progress_runs_to_the_end(tmp_path: Path) -> None:
 
 def test_the_summary_shows_what_was_read_and_what_was_not(tmp_path: Path, table: Path) -> None:
     text = distributed([*ROWS, ROWS[0], ("x", 1442, 1.0)])
-    lines = ingest_summary(sa.read_quotes(write(tmp_path / "q.csv", text), coins=table)).splitlines()
+    lines = ingest_summary(
+        sa.read_quotes(write(tmp_path / "q.csv", text), coins=table)
+    ).splitlines()
     found = {line[:24].strip(): line[24:].split()[0] for line in lines}
     assert found == {
         "rows read": "6",
@@ -345,7 +417,7 @@ def test_the_summary_shows_what_was_read_and_what_was_not(tmp_path: Path, table:
         "rows rejected": "1",
         "unparseable stamp": "1",
         "duplicates": "1",
-        "coins": "2",
+        "assets": "2",
         "times of the grid": "5",
         "times with a quote": "3",
         "cells with a quote": "4",
@@ -358,7 +430,7 @@ def test_coins_as_a_frame_and_a_table_without_integers(tmp_path: Path) -> None:
     path = write(tmp_path / "q.csv", distributed(ROWS))
     coins = pd.DataFrame({"symbol": ["BTC"], "name": ["Bitcoin"]}, index=[1442])
     panel = sa.read_quotes(path, coins=coins)
-    assert list(panel.coins) == [1442]
+    assert list(panel.assets) == [1442]
     assert panel.metadata["ingest"]["rejected"]["coin id not in the table"] == 2
     with pytest.raises(sa.DataError, match="integer coin ids"):
         sa.read_quotes(path, coins=coins.set_axis(["BTC"]))
@@ -366,16 +438,26 @@ def test_coins_as_a_frame_and_a_table_without_integers(tmp_path: Path) -> None:
 
 def test_another_step(tmp_path: Path) -> None:
     panel = sa.read_quotes(write(tmp_path / "q.csv", distributed(ROWS)), step="15min")
-    assert list(panel.grid) == list(pd.to_datetime(["2018-01-17 11:15", "2018-01-17 11:30", "2018-01-17 11:45"]))
+    assert list(panel.grid) == list(
+        pd.to_datetime(["2018-01-17 11:15", "2018-01-17 11:30", "2018-01-17 11:45"])
+    )
     assert panel.metadata["ingest"]["duplicates"] == 0
 
 
-# -- anything at all ------------------------------------------------------------------------------------------------------
+# -- anything at all -------------------------------------------------------------------------------
 
 good_rows = st.tuples(
-    st.integers(0, 900).map(lambda minute: pd.Timestamp("2018-01-17 11:25") + pd.Timedelta(minutes=minute)),
+    st.integers(0, 900).map(
+        lambda minute: pd.Timestamp("2018-01-17 11:25") + pd.Timedelta(minutes=minute)
+    ),
     st.sampled_from(
-        ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.250", "%Y-%m-%d %H:%M", '"%Y-%m-%d %H:%M:%S"']
+        [
+            "%Y-%m-%d %H:%M:%S",
+            "%Y-%m-%dT%H:%M:%S",
+            "%Y-%m-%d %H:%M:%S.250",
+            "%Y-%m-%d %H:%M",
+            '"%Y-%m-%d %H:%M:%S"',
+        ]
     ),
     st.sampled_from(["1442", "1443", "1477", "1443.0", '"1442"', " 1442"]),
     st.one_of(
@@ -386,12 +468,18 @@ good_rows = st.tuples(
 )
 garbage = st.one_of(
     st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\n"), max_size=30),
-    st.sampled_from([",,,,,,,,", '"', '""', "1,2,3,4,5,6,7,8,9", "é" * 9, "(3 rows affected)", "", "  "]),
+    st.sampled_from(
+        [",,,,,,,,", '"', '""', "1,2,3,4,5,6,7,8,9", "é" * 9, "(3 rows affected)", "", "  "]
+    ),
 )
 
 
-def oracle(lines: list[str]) -> tuple[dict[tuple[pd.Timestamp, int], float], list[tuple[int, str]], int, int]:
-    """Read lines of ``time,refID_coin,price`` one by one: cells, rejects by line, rows accepted, duplicates."""
+def oracle(
+    lines: list[str],
+) -> tuple[dict[tuple[pd.Timestamp, int], float], list[tuple[int, str]], int, int]:
+    """Read lines of ``time,refID_coin,price`` one by one: cells, rejects by line, rows accepted,
+    duplicates.
+    """
     cells: dict[tuple[pd.Timestamp, int], float] = {}
     rejects: list[tuple[int, str]] = []
     accepted = duplicates = 0
@@ -408,7 +496,11 @@ def oracle(lines: list[str]) -> tuple[dict[tuple[pd.Timestamp, int], float], lis
         for field in fields[1:]:
             word = field.strip()
             try:
-                numbers.append(math.nan if word == "" or word.lower() in ("null", "none", "na", "n/a", "nan") else float(word))
+                numbers.append(
+                    math.nan
+                    if word == "" or word.lower() in ("null", "none", "na", "n/a", "nan")
+                    else float(word)
+                )
             except ValueError:
                 numbers.append(None)
         coin, price = numbers
@@ -432,7 +524,9 @@ def oracle(lines: list[str]) -> tuple[dict[tuple[pd.Timestamp, int], float], lis
     return cells, rejects, accepted, duplicates
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=st.lists(st.one_of(good_rows, good_rows, good_rows, garbage), min_size=1, max_size=40),
     mark=st.booleans(),
@@ -440,14 +534,20 @@ def oracle(lines: list[str]) -> tuple[dict[tuple[pd.Timestamp, int], float], lis
     last=st.booleans(),
     zipped=st.booleans(),
 )
-def test_whatever_a_file_holds(rows: list[object], mark: bool, end: str, last: bool, zipped: bool, tmp_path: Path) -> None:
+def test_whatever_a_file_holds(
+    rows: list[object], mark: bool, end: str, last: bool, zipped: bool, tmp_path: Path
+) -> None:
     lines = [
         row if isinstance(row, str) else f"{row[0].strftime(row[1])},{row[2]},{row[3]}"  # type: ignore[index]
         for row in rows
     ]
     lines = [line.replace("\r", " ").replace("_", " ") for line in lines]
     cells, rejects, accepted, duplicates = oracle(lines)
-    text = ("\ufeff" if mark else "") + end.join(["time,refID_coin,price", *lines]) + (end if last else "")
+    text = (
+        ("\ufeff" if mark else "")
+        + end.join(["time,refID_coin,price", *lines])
+        + (end if last else "")
+    )
     content = text.encode()
     path = write(tmp_path / "any.csv", gzip.compress(content, 1) if zipped else content)
     if not cells:
@@ -464,23 +564,34 @@ def test_whatever_a_file_holds(rows: list[object], mark: bool, end: str, last: b
         assert [(int(row[1]), row[2]) for row in list(csv.reader(file))[1:]] == rejects
     assert panel.grid[0] == min(time for time, _ in cells)
     assert panel.grid[-1] == max(time for time, _ in cells)
-    assert list(panel.coins) == sorted({coin for _, coin in cells})
+    assert list(panel.assets) == sorted({coin for _, coin in cells})
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(order=st.permutations(range(60)))
 def test_rows_in_any_order_give_the_same(order: list[int], tmp_path: Path) -> None:
     rows = [
-        (f"2018-01-{17 + number // 8} {3 * (number % 8):02d}:00:00", 1442 + number % 5, 1.0 + number) for number in range(60)
+        (
+            f"2018-01-{17 + number // 8} {3 * (number % 8):02d}:00:00",
+            1442 + number % 5,
+            1.0 + number,
+        )
+        for number in range(60)
     ]
     plain = sa.read_quotes(write(tmp_path / "a.csv", distributed(rows)))
-    assert sa.read_quotes(write(tmp_path / "b.csv", distributed([rows[place] for place in order]))).equals(plain)
+    assert sa.read_quotes(
+        write(tmp_path / "b.csv", distributed([rows[place] for place in order]))
+    ).equals(plain)
 
 
-# -- the real rows --------------------------------------------------------------------------------------------------------
+# -- the real rows ---------------------------------------------------------------------------------
 
 
-def test_the_real_quotes_are_those_of_pandas(real_panel: sa.Panel, case_data: tuple[Path, Path]) -> None:
+def test_the_real_quotes_are_those_of_pandas(
+    real_panel: sa.Panel, case_data: tuple[Path, Path]
+) -> None:
     rows = pd.read_csv(case_data[0])
     rows["time"] = pd.to_datetime(rows["time"], format="ISO8601").dt.floor("5min")
     rows["unrounded"] = rows["marketCap"] / rows["CirculatingSupply"]
@@ -488,12 +599,83 @@ def test_the_real_quotes_are_those_of_pandas(real_panel: sa.Panel, case_data: tu
     assert ingest["rows_read"] == ingest["rows_accepted"] == len(rows) == 213_060
     assert ingest["duplicates"] == rows.duplicated(["time", "refID_coin"]).sum()
     rows = rows.drop_duplicates(["time", "refID_coin"], keep="last")
-    for name, column in (("price", "price"), ("unrounded", "unrounded"), ("volume", "Volume24h"), ("market_cap", "marketCap")):
+    for name, column in (
+        ("price", "price"),
+        ("unrounded", "unrounded"),
+        ("volume", "Volume24h"),
+        ("market_cap", "marketCap"),
+    ):
         expected = rows.pivot(index="time", columns="refID_coin", values=column)
         assert (real_panel.times == expected.index).all()
         np.testing.assert_array_equal(
-            real_panel.array(name), expected.to_numpy().astype(real_panel.array(name).dtype), err_msg=name
+            real_panel.array(name),
+            expected.to_numpy().astype(real_panel.array(name).dtype),
+            err_msg=name,
         )
     assert real_panel.table.loc[1444].tolist() == ["XRP", "Ripple"]
     assert real_panel.grid[0] == pd.Timestamp("2018-01-17 11:25")
     assert real_panel.grid[-1] == pd.Timestamp("2018-02-28 23:55")
+
+
+def many_rows(count: int, start: str = "2018-01-17") -> list[str]:
+    times = pd.date_range(start, periods=count, freq="5min")
+    return [f"{k},{t},{1442 + k % 2},{1.0 + k},,,,,," for k, t in enumerate(times)]
+
+
+LONG_HEADER = ",time,refID_coin,price,marketCap,CirculatingSupply,Volume24h,Movement1h,Movement24h"
+
+
+@pytest.mark.parametrize("year", ["2017", "2019", "2081", "1018", "9018"])
+def test_a_stray_stamp_is_rejected_with_its_line(year: str, tmp_path: Path) -> None:
+    """One wrong digit in one year: the market is the one without that row."""
+    rows = [row.rsplit(",", 1)[0] for row in many_rows(400)]
+    wrong = [*rows[:250], rows[250].replace("2018-", f"{year}-"), *rows[251:]]
+    clean = write(tmp_path / "clean.csv", "\n".join([LONG_HEADER, *rows[:250], *rows[251:], ""]))
+    bad = write(tmp_path / "bad.csv", "\n".join([LONG_HEADER, *wrong, ""]))
+    with pytest.warns(DataWarning, match=r"1 rows are stamped far .*bad.csv, line 252"):
+        panel = sa.read_quotes(bad, rejects=tmp_path / "rejects.csv")
+    assert panel.equals(sa.read_quotes(clean))
+    ingest = panel.metadata["ingest"]
+    assert (ingest["rows_read"], ingest["rows_accepted"], ingest["rows_rejected"]) == (400, 399, 1)
+    assert ",252," in (tmp_path / "rejects.csv").read_text()
+
+
+def test_a_gap_of_days_and_a_few_rows_are_no_stray_stamps(tmp_path: Path) -> None:
+    head = many_rows(300)
+    for later in (many_rows(2, "2018-01-20 12:00"), many_rows(200, "2018-05-01")):
+        rows = [row.rsplit(",", 1)[0] for row in [*head, *later]]
+        path = write(tmp_path / "q.csv", "\n".join([LONG_HEADER, *rows, ""]))
+        assert sa.read_quotes(path).metadata["ingest"]["rows_rejected"] == 0
+    few = [row.rsplit(",", 1)[0] for row in [*many_rows(20), *many_rows(1, "2019-01-01")]]
+    panel = sa.read_quotes(write(tmp_path / "q.csv", "\n".join([LONG_HEADER, *few, ""])))
+    assert panel.metadata["ingest"]["rows_rejected"] == 0
+
+
+def test_rejects_of_a_wide_matrix_split_each_line_once(tmp_path: Path, monkeypatch) -> None:
+    width, lines = 60, 5
+    text = "time," + ",".join(map(str, range(1, width + 1))) + "\n"
+    for k in range(lines):
+        text += f"2018-01-17 11:{5 * k:02d}:00" + ",1.5" * width + "\n"
+    calls = []
+    split = readers.split_line
+    monkeypatch.setattr(readers, "split_line", lambda line: calls.append(line) or split(line))
+    table = pd.DataFrame({"symbol": ["A"], "name": ["A"]}, index=[1])
+    panel = sa.read_quotes(
+        write(tmp_path / "m.csv", text), coins=table, rejects=tmp_path / "rejects.csv"
+    )
+    assert panel.metadata["ingest"]["rows_rejected"] == (width - 1) * lines
+    assert len(calls) == lines
+    listed = (tmp_path / "rejects.csv").read_text().splitlines()
+    assert listed[1].endswith(",2: 1.5")
+    assert len(listed) == 1 + (width - 1) * lines
+
+
+def test_decades_of_days_fit_into_few_mappings(tmp_path: Path) -> None:
+    """Each day lies in a block of its own; the system allows some 65,000 mappings."""
+    days = pd.date_range("1950-01-01", periods=25_000, freq="1D")
+    body = "".join(f"{day:%Y-%m-%d},1442,1.5,10,5,7\n" for day in days)
+    head = "time,refID_coin,price,marketCap,CirculatingSupply,Volume24h\n"
+    panel = sa.read_quotes(write(tmp_path / "q.csv", head + body), step="1D")
+    assert panel.shape == (25_000, 1)
+    block = cells.Cells(300_000_000, None)._block(0)
+    assert not isinstance(block.fields.price.base, memoryview | mmap.mmap)

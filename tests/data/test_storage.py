@@ -18,7 +18,7 @@ import statarb as sa
 
 @pytest.fixture
 def panel() -> sa.Panel:
-    return sa.simulate_market(coins=23, days=1.5, seed=3)
+    return sa.simulate_market(assets=23, days=1.5, seed=3)
 
 
 def test_everything_comes_back(panel: sa.Panel, tmp_path: Path) -> None:
@@ -31,20 +31,26 @@ def test_everything_comes_back(panel: sa.Panel, tmp_path: Path) -> None:
     assert back.numeraire == panel.numeraire == 1442
     assert back.array("volume").dtype == np.float32
     assert back.step == panel.step
-    assert [file.name for file in tmp_path.iterdir()] == ["market.parquet"], "no temporary file is left"
+    assert [file.name for file in tmp_path.iterdir()] == ["market.parquet"], (
+        "no temporary file is left"
+    )
 
 
 def test_parts_imputed_and_irregular_panels_come_back(panel: sa.Panel, tmp_path: Path) -> None:
     path = tmp_path / "part.parquet"
     rng = np.random.default_rng(0)
     irregular = pd.DataFrame(
-        {"a": [1.0, 2.0, np.nan], "b": [np.nan, np.nan, 4.0]}, index=pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-05"])
+        {"a": [1.0, 2.0, np.nan], "b": [np.nan, np.nan, 4.0]},
+        index=pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-05"]),
     )
     for part in (
         panel.window(panel.grid[200], 50),
         panel.between(panel.grid[100], panel.grid[300]),
         panel.with_arrays(
-            {"price": panel.last_known()}, observed=rng.random(panel.array().shape) < 0.5, imputation="lvcf", looks_ahead=True
+            {"price": panel.last_known()},
+            observed=rng.random(panel.array().shape) < 0.5,
+            imputation="lvcf",
+            looks_ahead=True,
         ),
         sa.Panel.from_frame(irregular, numeraire="a"),
     ):
@@ -60,17 +66,27 @@ def test_parts_imputed_and_irregular_panels_come_back(panel: sa.Panel, tmp_path:
         )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25
+)
 @given(
-    values=hnp.arrays(np.float64, st.tuples(st.integers(1, 7), st.integers(1, 4)), elements=st.floats(1e-300, 1e300)),
+    values=hnp.arrays(
+        np.float64,
+        st.tuples(st.integers(1, 7), st.integers(1, 4)),
+        elements=st.floats(1e-300, 1e300),
+    ),
     data=st.data(),
 )
-def test_any_positive_prices_come_back(values: np.ndarray, data: st.DataObject, tmp_path: Path) -> None:
-    holes = data.draw(hnp.arrays(bool, values.shape))
-    values = np.where(holes, np.nan, values)
+def test_any_positive_prices_come_back(
+    values: np.ndarray, data: st.DataObject, tmp_path: Path
+) -> None:
+    gaps = data.draw(hnp.arrays(bool, values.shape))
+    values = np.where(gaps, np.nan, values)
     if np.isnan(values).all():
         return
-    panel = sa.Panel.from_frame(pd.DataFrame(values, index=pd.date_range("2018", periods=len(values), freq="5min")))
+    panel = sa.Panel.from_frame(
+        pd.DataFrame(values, index=pd.date_range("2018", periods=len(values), freq="5min"))
+    )
     panel.save(tmp_path / "any.parquet")
     assert sa.Panel.load(tmp_path / "any.parquet").equals(panel)
 
@@ -89,7 +105,8 @@ def test_damage_is_seen(panel: sa.Panel, tmp_path: Path) -> None:
         except sa.DataError as error:
             messages.append(str(error))
         else:
-            # Parquet holds bytes that mean nothing to a panel (statistics, offsets): the content is still the same.
+            # Parquet holds bytes that mean nothing to a panel (statistics, offsets): the content is
+            # still the same.
             assert back.equals(panel)
             assert back.digest() == panel.digest()
     assert len(messages) >= 30
@@ -105,8 +122,10 @@ def test_content_changed_behind_the_checksum_is_refused(panel: sa.Panel, tmp_pat
     table = pq.read_table(path)
     flat = table["price"].combine_chunks().flatten().to_numpy(zero_copy_only=False).copy()
     flat[np.flatnonzero(~np.isnan(flat))[0]] *= 1.0000001
-    column = pa.FixedSizeListArray.from_arrays(pa.array(flat), len(panel.coins))
-    changed = table.set_column(table.schema.get_field_index("price"), table.schema.field("price"), column)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(flat), len(panel.assets))
+    changed = table.set_column(
+        table.schema.get_field_index("price"), table.schema.field("price"), column
+    )
     pq.write_table(changed.replace_schema_metadata(table.schema.metadata), path)
     with pytest.raises(sa.DataError, match="does not match its checksum"):
         sa.Panel.load(path)
@@ -131,7 +150,9 @@ def test_what_cannot_be_saved(panel: sa.Panel, tmp_path: Path) -> None:
         panel.save(tmp_path / "market.parquet")
     assert list(tmp_path.iterdir()) == []
     dated = sa.Panel.from_frame(
-        pd.DataFrame({pd.Timestamp("2020"): [1.0, 2.0]}, index=pd.date_range("2018", periods=2, freq="5min"))
+        pd.DataFrame(
+            {pd.Timestamp("2020"): [1.0, 2.0]}, index=pd.date_range("2018", periods=2, freq="5min")
+        )
     )
     with pytest.raises(sa.DataError, match="integers or text"):
         dated.save(tmp_path / "market.parquet")

@@ -1,4 +1,6 @@
-"""Innovation ridge, the networks and the stacked direction: against second implementations, and on planted markets."""
+"""Innovation ridge, the networks and the stacked direction: against second implementations, and on
+planted markets.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +12,37 @@ from scipy.special import expit
 import statarb as sa
 from statarb.errors import ParameterError
 from statarb.forecasting import (
-    BoostedTrees,
+    MLP,
     DirectionShaped,
-    FactorRidge,
-    InnovationRidge,
+    GradientBoosting,
+    HannanRissanenRidge,
     LastValue,
-    Perceptron,
+    ReducedRankRidge,
     StackedDirection,
     clone,
     make_forecaster,
 )
-from statarb.forecasting._networks import Networks, train_networks
+from statarb.forecasting._engine.networks import Networks, train_networks
 from statarb.forecasting.direction import _log_odds
 from statarb.forecasting.features import lagged, moves
 from tests.conftest import make_panel
 
 
 def averaged_market(times: int = 900, seed: int = 3) -> sa.Panel:
-    """Quotes that answer to a shock twice: 0.6 of it at once, 0.4 one row later; a moving average in returns."""
+    """Quotes that respond to a shock twice: 0.6 of it at once, 0.4 one row later; a moving average
+    in returns.
+    """
     shocks = 3e-3 * np.random.default_rng(seed).standard_normal((times + 1, 3))
     returns = 0.6 * shocks[1:] + 0.4 * shocks[:-1]
     index = pd.date_range("2018-01-17", periods=times, freq="5min")
-    return sa.Panel.from_frame(pd.DataFrame(100.0 * np.exp(np.cumsum(returns, axis=0)), index=index, columns=[3, 5, 9]))
+    return sa.Panel.from_frame(
+        pd.DataFrame(100.0 * np.exp(np.cumsum(returns, axis=0)), index=index, columns=[3, 5, 9])
+    )
 
 
 def test_innovation_ridge_is_two_factor_ridges():
     panel = make_panel(400, 3, seed=5)
-    model = InnovationRidge(scale_rows=24, rank=1, skip_stale=False).fit(panel)
+    model = HannanRissanenRidge(scale_rows=24, rank=1, skip_stale=False).fit(panel)
     past = moves(panel, scale_rows=24)
     lags = lagged(past.scaled, 2)
     design = model._design(panel)
@@ -44,15 +50,21 @@ def test_innovation_ridge_is_two_factor_ridges():
     (shared, own), _ = model.model_
     said = np.zeros_like(past.scaled)
     for row in range(1, len(said)):
-        for coin in range(3):
-            said[row, coin] = lags[row - 1] @ shared[:, coin] + lags[row - 1, [coin, 3 + coin]] @ own[:, coin]
+        for asset in range(3):
+            said[row, asset] = (
+                lags[row - 1] @ shared[:, asset] + lags[row - 1, [asset, 3 + asset]] @ own[:, asset]
+            )
     np.testing.assert_allclose(
-        FactorRidge(2, 1, scale_rows=24, rest_alpha=1.0).coefficients_of(design, rows)[0], shared, rtol=0, atol=1e-12
+        ReducedRankRidge(2, 1, scale_rows=24, rest_alpha=1.0).coefficients_of(design, rows)[0],
+        shared,
+        rtol=0,
+        atol=1e-12,
     )
     features = np.hstack([past.scaled, said])
     scaled = [
-        features[-1] @ model.model_[1][0][:, coin] + features[-1, [coin, 3 + coin]] @ model.model_[1][1][:, coin]
-        for coin in range(3)
+        features[-1] @ model.model_[1][0][:, asset]
+        + features[-1, [asset, 3 + asset]] @ model.model_[1][1][:, asset]
+        for asset in range(3)
     ]
     np.testing.assert_allclose(model.predict(panel), scaled * past.scale[-1], rtol=1e-9, atol=1e-15)
 
@@ -61,14 +73,17 @@ def test_innovation_ridge_finds_the_moving_average_that_two_lags_miss():
     panel = averaged_market()
     returns = np.diff(np.log(panel.price.to_numpy()), axis=0)
     errors = {}
-    for model in (FactorRidge(lags=1, scale_rows=72), InnovationRidge(scale_rows=72, lags=4)):
+    for model in (
+        ReducedRankRidge(lags=1, scale_rows=72),
+        HannanRissanenRidge(scale_rows=72, lags=4),
+    ):
         fitted = clone(model).fit(panel.window(panel.times[599], 600))
         asked = range(600, len(panel.times) - 1)
         said = [fitted.predict(panel.window(panel.times[row], 600)).to_numpy() for row in asked]
         errors[type(model)] = float(np.mean((returns[600:] - np.array(said)) ** 2))
-    assert errors[InnovationRidge] < 0.97 * errors[FactorRidge]
+    assert errors[HannanRissanenRidge] < 0.97 * errors[ReducedRankRidge]
     # The best possible error is the variance of the part that is new.
-    assert errors[InnovationRidge] < 1.15 * (0.6 * 3e-3) ** 2
+    assert errors[HannanRissanenRidge] < 1.15 * (0.6 * 3e-3) ** 2
 
 
 def test_networks_learn_a_product_that_no_line_shows():
@@ -116,21 +131,28 @@ def test_log_odds_are_those_of_the_logistic_model():
 
 
 def test_the_direction_is_right_more_often_than_the_linear_forecast_where_moves_bend():
-    # The second coin follows the first by the product of the first two, which no linear forecast sees.
+    # The second asset follows the first by the product of the first two, which no linear forecast
+    # sees.
     draw = np.random.default_rng(6)
     lead = draw.standard_normal((1200, 2))
     follow = np.zeros(1200)
     follow[1:] = np.sign(lead[:-1, 0] * lead[:-1, 1]) + 0.3 * draw.standard_normal(1199)
     returns = 2e-3 * np.column_stack([lead, follow])
     index = pd.date_range("2018-01-17", periods=1200, freq="5min")
-    panel = sa.Panel.from_frame(pd.DataFrame(100.0 * np.exp(np.cumsum(returns, axis=0)), index=index, columns=[1, 2, 3]))
-    model = StackedDirection(networks=2, epochs=300, decay=0.0, scale_rows=24).fit(panel.window(panel.times[999], 1000))
+    panel = sa.Panel.from_frame(
+        pd.DataFrame(100.0 * np.exp(np.cumsum(returns, axis=0)), index=index, columns=[1, 2, 3])
+    )
+    model = StackedDirection(networks=2, epochs=300, decay=0.0, scale_rows=24).fit(
+        panel.window(panel.times[999], 1000)
+    )
     said = [model.predict(panel.window(panel.times[row], 300))[3] for row in range(1000, 1199)]
     assert np.mean(np.sign(said) == np.sign(returns[1001:, 2])) > 0.8
 
 
 def test_no_move_is_no_model():
-    price = pd.DataFrame(1.0, index=pd.date_range("2018-01-17", periods=300, freq="5min"), columns=[1, 2])
+    price = pd.DataFrame(
+        1.0, index=pd.date_range("2018-01-17", periods=300, freq="5min"), columns=[1, 2]
+    )
     model = StackedDirection(networks=1, scale_rows=24).fit(sa.Panel.from_frame(price))
     assert model.failed_.all()
     assert (model.predict(sa.Panel.from_frame(price)) == 0.0).all()
@@ -139,34 +161,36 @@ def test_no_move_is_no_model():
 @pytest.mark.parametrize(
     "forecaster",
     [
-        InnovationRidge(scale_rows=24),
+        HannanRissanenRidge(scale_rows=24),
         StackedDirection(networks=1, epochs=3, scale_rows=24),
-        Perceptron(epochs=3, members=1),
-        BoostedTrees(rounds=5, min_leaf=20),
-        BoostedTrees("direction", rounds=5, min_leaf=20),
+        MLP(epochs=3, members=1),
+        GradientBoosting(rounds=5, min_leaf=20),
+        GradientBoosting("direction", rounds=5, min_leaf=20),
     ],
     ids=repr,
 )
-def test_learned_forecasts_do_not_go_by_the_order_of_coins(forecaster):
+def test_learned_forecasts_do_not_go_by_the_order_of_assets(forecaster):
     panel = make_panel(330, 4, seed=8)
-    order = [panel.coins[place] for place in (2, 0, 3, 1)]
+    order = [panel.assets[place] for place in (2, 0, 3, 1)]
     straight = clone(forecaster).fit(panel).predict(panel)
     turned = clone(forecaster).fit(panel.select(order)).predict(panel.select(order))
     assert list(turned.index) == order
-    # The scales, and the stages of the ridge, are sums over coins in another order.
-    np.testing.assert_allclose(turned.reindex(panel.coins), straight, rtol=1e-6, atol=1e-12)
+    # The scales, and the stages of the ridge, are sums over assets in another order.
+    np.testing.assert_allclose(turned.reindex(panel.assets), straight, rtol=1e-6, atol=1e-12)
 
 
 def test_a_shaped_forecaster_asks_for_what_its_direction_needs():
     shaped = DirectionShaped(LastValue(), direction=StackedDirection())
     assert shaped.refit_every == StackedDirection.refit_every
     assert shaped.min_rows == StackedDirection().min_rows > LastValue().min_rows
-    assert DirectionShaped(FactorRidge()).min_rows == FactorRidge().min_rows
+    assert DirectionShaped(ReducedRankRidge()).min_rows == ReducedRankRidge().min_rows
 
 
-@pytest.mark.parametrize("wrong", [{"networks": 0}, {"hidden": 0}, {"epochs": 0}, {"decay": -1.0}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"networks": 0}, {"hidden": 0}, {"epochs": 0}, {"decay": -1.0}, {"seed": -1}]
+)
 def test_bad_settings_are_named(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         StackedDirection(**wrong)
     with pytest.raises(ParameterError, match="alpha"):
-        make_forecaster("innovation_ridge", alpha=0.0)
+        make_forecaster("hannan_rissanen_ridge", alpha=0.0)

@@ -84,33 +84,51 @@ def test_arrays_against_plain_loops(seed):
     f = rng.integers(1, 5, (12, 3)).astype(float)
     y[rng.random(y.shape) < 0.2] = NAN
     f[rng.random(f.shape) < 0.2] = NAN
-    for coin in range(3):
-        pairs = [(a, b) for a, b in zip(y[:, coin], f[:, coin], strict=True) if not (np.isnan(a) or np.isnan(b))]
+    for asset in range(3):
+        pairs = [
+            (a, b)
+            for a, b in zip(y[:, asset], f[:, asset], strict=True)
+            if not (np.isnan(a) or np.isnan(b))
+        ]
         if pairs:
             expected = 100 / len(pairs) * sum(abs(a - b) / a for a, b in pairs)
-            assert mape(y, f)[coin] == pytest.approx(expected, abs=1e-12)
+            assert mape(y, f)[asset] == pytest.approx(expected, abs=1e-12)
         if len(pairs) > 1:
             hits = sum((p[0] - q[0]) * (p[1] - q[1]) > 0 for q, p in pairwise(pairs))
-            assert directional_symmetry(y, f)[coin] == pytest.approx(100 / (len(pairs) - 1) * hits, abs=1e-12)
+            assert directional_symmetry(y, f)[asset] == pytest.approx(
+                100 / (len(pairs) - 1) * hits, abs=1e-12
+            )
 
 
 def day_frames() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two days of two steps, two coins."""
+    """Two days of two steps, two assets."""
     index = pd.DatetimeIndex(
-        ["2018-01-30 00:00", "2018-01-30 23:55", "2018-01-31 12:00", "2018-02-06 00:00", "2018-02-06 00:05"]
+        [
+            "2018-01-30 00:00",
+            "2018-01-30 23:55",
+            "2018-01-31 12:00",
+            "2018-02-06 00:00",
+            "2018-02-06 00:05",
+        ]
     )
-    actual = pd.DataFrame({1: [100.0, 200.0, 9.0, 100.0, 100.0], 2: [10.0, 20.0, 9.0, 10.0, NAN]}, index=index)
-    forecast = pd.DataFrame({2: [10.0, 19.0, 1.0, 9.0, 5.0], 1: [101.0, 198.0, 1.0, 102.0, 104.0]}, index=index)
+    actual = pd.DataFrame(
+        {1: [100.0, 200.0, 9.0, 100.0, 100.0], 2: [10.0, 20.0, 9.0, 10.0, NAN]}, index=index
+    )
+    forecast = pd.DataFrame(
+        {2: [10.0, 19.0, 1.0, 9.0, 5.0], 1: [101.0, 198.0, 1.0, 102.0, 104.0]}, index=index
+    )
     return actual, forecast
 
 
 def test_forecast_score_by_hand():
     actual, forecast = day_frames()
     score = forecast_score(actual, forecast, ["2018-01-30", "2018-02-06"], {1: 1.5, 2: 1.5})
-    # coin 1: day one (1 % + 1 %) / 2 = 1, day two (2 % + 4 %) / 2 = 3; coin 2: (0 + 5) / 2 = 2.5, then 10 (one step)
+    # asset 1: day one (1 % + 1 %) / 2 = 1, day two (2 % + 4 %) / 2 = 3; asset 2: (0 + 5) / 2 = 2.5,
+    # then 10 (one step)
     assert score.mape.loc[1].tolist() == pytest.approx([1.0, 3.0])
     assert score.mape.loc[2].tolist() == pytest.approx([2.5, 10.0])
-    # coin 1 rises with its forecast on day one, is flat on day two; coin 2 rises on day one, has one step on day two
+    # asset 1 rises with its forecast on day one, is flat on day two; asset 2 rises on day one, has
+    # one step on day two
     assert score.directional_symmetry.loc[1].tolist() == [100.0, 0.0]
     assert score.directional_symmetry.loc[2, 1] == 100.0
     assert np.isnan(score.directional_symmetry.loc[2, 2])
@@ -126,7 +144,9 @@ def test_forecast_score_by_hand():
 def test_forecasts_are_matched_by_time_and_missing_ones_are_counted():
     actual, forecast = day_frames()
     whole = forecast_score(actual, forecast, [("2018-01-30", "2018-01-31")], 0.0)
-    fewer = forecast_score(actual, forecast.drop(forecast.index[2]), [("2018-01-30", "2018-01-31")], 0.0)
+    fewer = forecast_score(
+        actual, forecast.drop(forecast.index[2]), [("2018-01-30", "2018-01-31")], 0.0
+    )
     assert whole.scored.loc[1, 1] == 2
     assert fewer.scored.loc[1, 1] == 2
     dropped = forecast_score(actual, forecast.drop(forecast.index[1]), ["2018-01-30"], 0.0)
@@ -144,7 +164,7 @@ def test_errors_say_what_and_where():
         mape(column(1, 1), column(1, np.inf))
     with pytest.raises(sa.DataError, match="same shape"):
         mape(column(1, 1), column(1))
-    with pytest.raises(sa.ParameterError, match="coin 7 of forecast"):
+    with pytest.raises(sa.ParameterError, match="asset 7 of forecast"):
         forecast_score(actual, forecast.rename(columns={1: 7}), ["2018-01-30"], 0.0)
     with pytest.raises(sa.DataError, match=r"periods\[0\].*holds no time"):
         forecast_score(actual, forecast, ["2019-01-30"], 0.0)

@@ -13,43 +13,56 @@ import statarb as sa
 START = pd.Timestamp("2018-01-24 20:00")
 
 
-def panel_of(prices: Any, coins: Iterable[Any] | None = None, **fields: Any) -> sa.Panel:
+def panel_of(prices: Any, assets: Iterable[Any] | None = None, **fields: Any) -> sa.Panel:
     """A panel of an array of prices, one row every five minutes."""
     values = np.asarray(prices, dtype=np.float64)
     index = pd.date_range(START, periods=len(values), freq="5min", unit="us")
-    columns = range(1442, 1442 + values.shape[1]) if coins is None else list(coins)
+    columns = range(1442, 1442 + values.shape[1]) if assets is None else list(assets)
     frames = {
-        name: pd.DataFrame(np.asarray(field, dtype=float), index=index, columns=columns) for name, field in fields.items()
+        name: pd.DataFrame(np.asarray(field, dtype=float), index=index, columns=columns)
+        for name, field in fields.items()
     }
     return sa.Panel.from_frame(pd.DataFrame(values, index=index, columns=columns), **frames)
 
 
-def random_prices(rows: int, coins: int, seed: int = 0, scale: float = 0.01) -> np.ndarray:
+def random_prices(rows: int, assets: int, seed: int = 0, scale: float = 0.01) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return np.exp(np.cumsum(rng.normal(0.0, scale, (rows, coins)), axis=0)) * rng.uniform(0.1, 100.0, coins)
+    return np.exp(np.cumsum(rng.normal(0.0, scale, (rows, assets)), axis=0)) * rng.uniform(
+        0.1, 100.0, assets
+    )
 
 
-def walk(investor: Any, panel: sa.Panel, first: int = 0, depth: int = 2016, rows: Iterable[int] | None = None) -> pd.DataFrame:
-    """Wanted weights, rows x coins, of an investor whose every wish comes true; NaN rows keep the holdings."""
+def walk(
+    investor: Any,
+    panel: sa.Panel,
+    first: int = 0,
+    depth: int = 2016,
+    rows: Iterable[int] | None = None,
+) -> pd.DataFrame:
+    """Wanted weights, rows x assets, of an investor whose every wish comes true; NaN rows keep the
+    holdings.
+    """
     fresh = investor.clone()
     if investor.hindsight:
         fresh.fit_hindsight(panel)
-    holdings = pd.Series(0.0, index=panel.coins)
+    holdings = pd.Series(0.0, index=panel.assets)
     wanted = {}
     for row in range(first, len(panel.times)) if rows is None else rows:
         stamp = panel.times[row]
         answer = fresh.decide(panel.window(stamp, depth), holdings)
         if answer is not None:
-            holdings = answer.reindex(panel.coins, fill_value=0.0)
-        wanted[stamp] = holdings if answer is not None else pd.Series(np.nan, index=panel.coins)
+            holdings = answer.reindex(panel.assets, fill_value=0.0)
+        wanted[stamp] = holdings if answer is not None else pd.Series(np.nan, index=panel.assets)
     return pd.DataFrame(wanted).T
 
 
 def growth(investor: Any, panel: sa.Panel) -> float:
-    """Wealth without fees: what was wanted after a row is held over the next one; what is kept drifts with the prices."""
+    """Wealth without fees: what was wanted after a row is held over the next one; what is kept
+    drifts with the prices.
+    """
     wanted = walk(investor, panel).to_numpy()
     price = panel.last_known()
-    held, wealth = np.zeros(len(panel.coins)), 1.0
+    held, wealth = np.zeros(len(panel.assets)), 1.0
     for row in range(len(wanted) - 1):
         held = held if np.isnan(wanted[row]).all() else wanted[row]
         relative = np.where(held > 0.0, price[row + 1] / price[row], 1.0)

@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator
 
 import statarb as sa
 from statarb import DataError, ParameterError
-from statarb.investors import Paced, from_function, from_skfolio, make_investor
+from statarb.investors import Throttled, from_function, from_skfolio, make_investor
 from statarb.testing import check_investor
 
 
 def half_in_the_first(window):
-    return {window.coins[0]: 0.5}
+    return {window.assets[0]: 0.5}
 
 
 def more_of_what_is_held(window, holdings):
@@ -41,7 +41,9 @@ class InverseVariance(BaseEstimator):
 def test_a_rule_in_three_lines_enters_a_walk() -> None:
     panel = panel_of(random_prices(60, 3))
     investor = from_function(lambda window: {1443: 1.0}, name="mine")
-    run = sa.walk_forward(investor, panel, sa.TradingRules(fee=0.0).without_limits(), start=panel.grid[10])
+    run = sa.walk_forward(
+        investor, panel, sa.TradingRules(fee=0.0).without_limits(), start=panel.grid[10]
+    )
     assert investor.name == "mine"
     assert run.replay.failures == 0
     np.testing.assert_allclose(run.replay.weights[1443].iloc[-1], 1.0, atol=1e-12)
@@ -52,7 +54,7 @@ def test_a_rule_is_an_investor_by_the_kit(rule) -> None:
     investor = from_function(rule)
     assert investor.name == rule.__name__
     assert pickle.loads(pickle.dumps(investor)).function is rule
-    # The first rule depends on the order of the coins on purpose.
+    # The first rule depends on the order of the assets on purpose.
     check_investor(investor, cuts=2, tolerance=None if rule is half_in_the_first else 1e-9)
 
 
@@ -61,7 +63,11 @@ def test_a_rule_that_peeks_is_caught() -> None:
 
     def peek(window):
         later = market.array("price")[market.times.searchsorted(window.now, side="right") :]
-        return None if len(later) == 0 or np.isnan(later[0, 0]) else {market.coins[0]: 0.5 if later[0, 0] > 30.0 else 0.25}
+        return (
+            None
+            if len(later) == 0 or np.isnan(later[0, 0])
+            else {market.assets[0]: 0.5 if later[0, 0] > 30.0 else 0.25}
+        )
 
     with pytest.raises((sa.LookAheadError, AssertionError)):
         check_investor(from_function(peek), market, cuts=6)
@@ -79,7 +85,7 @@ def test_a_rule_that_peeks_is_caught() -> None:
 def test_answers_of_every_kind(answer, expected) -> None:
     panel = panel_of(random_prices(5, 2))
     found = from_function(lambda window: answer, "rule").decide(
-        panel.window(panel.times[-1]), pd.Series(0.0, index=panel.coins)
+        panel.window(panel.times[-1]), pd.Series(0.0, index=panel.assets)
     )
     assert (None if found is None else found.to_dict()) == expected
 
@@ -89,7 +95,7 @@ def test_an_answer_of_no_kind_is_an_error() -> None:
     for answer in ("all", [0.5, 0.5], np.array([1.0])):
         with pytest.raises(ParameterError, match="rule must return a Series or mapping"):
             from_function(lambda window, a=answer: a, "rule").decide(
-                panel.window(panel.times[-1]), pd.Series(0.0, index=panel.coins)
+                panel.window(panel.times[-1]), pd.Series(0.0, index=panel.assets)
             )
     with pytest.raises(ParameterError, match="function must be callable, got int"):
         from_function(3)
@@ -99,7 +105,7 @@ def test_an_answer_of_no_kind_is_an_error() -> None:
 def test_a_paced_learner_learns_at_every_row_and_trades_at_some(name: str) -> None:
     panel = panel_of(random_prices(120, 4, seed=2, scale=0.05))
     learner = make_investor(name, **({"lookback": 5, "every": 1} if name == "momentum" else {}))
-    paced = Paced(learner, every=12)
+    paced = Throttled(learner, every=12)
     assert paced.name == f"{learner.name} every 12"
     plain, seldom = walk(learner, panel), walk(paced, panel)
     decided = [stamp for stamp in panel.times if stamp.minute == 0]
@@ -110,7 +116,7 @@ def test_a_paced_learner_learns_at_every_row_and_trades_at_some(name: str) -> No
 
 def test_only_an_investor_can_be_paced() -> None:
     with pytest.raises(ParameterError, match="investor must be an object with decide"):
-        Paced("eg")
+        Throttled("eg")
 
 
 def test_an_estimator_is_shown_the_returns_of_the_window() -> None:
@@ -125,7 +131,9 @@ def test_an_estimator_is_shown_the_returns_of_the_window() -> None:
             shown.append(X)
             return super().fit(X, y)
 
-    wanted = walk(from_skfolio(Recorded(), "recorded", lookback=50, every=1), panel, first=99).iloc[0]
+    wanted = walk(from_skfolio(Recorded(), "recorded", lookback=50, every=1), panel, first=99).iloc[
+        0
+    ]
     returns = panel.price[[1442, 1443, 1444]].ffill().pct_change(fill_method=None).iloc[-49:]
     np.testing.assert_allclose(shown[0], returns, rtol=1e-12)
     assert list(shown[0].columns) == ["1442", "1443", "1444"]
@@ -144,14 +152,23 @@ def test_an_estimator_is_cloned_and_keeps_its_parameters() -> None:
 
 
 def test_an_estimator_without_history_keeps_the_holdings() -> None:
-    assert walk(from_skfolio(InverseVariance(), every=1), panel_of(random_prices(2, 2))).isna().all(axis=None)
+    assert (
+        walk(from_skfolio(InverseVariance(), every=1), panel_of(random_prices(2, 2)))
+        .isna()
+        .all(axis=None)
+    )
 
 
-@pytest.mark.parametrize(("offset", "words"), [(-0.5, "smallest weight of -0.4"), (0.2, "sum of 1.4"), (np.nan, "long only")])
+@pytest.mark.parametrize(
+    ("offset", "words"),
+    [(-0.5, "smallest weight of -0.4"), (0.2, "sum of 1.4"), (np.nan, "long only")],
+)
 def test_weights_that_cannot_be_held_are_refused(offset: float, words: str) -> None:
     panel = panel_of(np.exp(np.cumsum(np.tile([[0.01], [-0.01]], (25, 2)) * [1.0, 3.0], axis=0)))
     with pytest.raises(DataError, match=words):
-        from_skfolio(InverseVariance(offset=offset)).decide(panel.window(panel.times[-1]), pd.Series(0.0, index=panel.coins))
+        from_skfolio(InverseVariance(offset=offset)).decide(
+            panel.window(panel.times[-1]), pd.Series(0.0, index=panel.assets)
+        )
 
 
 def test_what_is_no_estimator_is_refused() -> None:
@@ -167,7 +184,9 @@ def test_an_estimator_that_gives_no_weights_is_an_error() -> None:
 
     panel = panel_of(random_prices(30, 2))
     with pytest.raises(DataError, match=r"Silent must give weights_ of shape \(2,\)"):
-        from_skfolio(Silent()).decide(panel.window(panel.times[-1]), pd.Series(0.0, index=panel.coins))
+        from_skfolio(Silent()).decide(
+            panel.window(panel.times[-1]), pd.Series(0.0, index=panel.assets)
+        )
 
 
 def test_skfolio_portfolios_enter() -> None:

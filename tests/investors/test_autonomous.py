@@ -1,4 +1,6 @@
-"""The autonomous investor: learns to trade where there is an edge, holds cash where there is none, and says why."""
+"""The autonomous investor: learns to trade where there is an edge, holds cash where there is none,
+and says why.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,13 @@ import pytest
 
 import statarb as sa
 from statarb.investors import AutonomousInvestor, make_investor
-from statarb.investors.shadow import Band, Candidate, Scene, Shadow
-from statarb.investors.sources import SOURCES, Record
+from statarb.investors.autonomous.paper_account import (
+    Candidate,
+    DecisionContext,
+    NoTradeBand,
+    PaperAccount,
+)
+from statarb.investors.autonomous.sources import SOURCES, Record
 from statarb.testing import check_investor
 
 BEGIN = pd.Timestamp("2018-01-24 00:00")
@@ -20,15 +27,21 @@ START = pd.Timestamp("2018-01-25 16:00")
 """480 rows after the first: half of them warm the shadows up."""
 
 
-def market(rows: int, delay: int | None, seed: int = 0, coins: int = 5, sd: float = 0.006) -> sa.Panel:
-    """The first coin moves at random; the others repeat its moves ``delay`` rows later, or have moves of their own."""
+def market(
+    rows: int, delay: int | None, seed: int = 0, assets: int = 5, sd: float = 0.006
+) -> sa.Panel:
+    """The first asset moves at random; the others repeat its moves ``delay`` rows later, or have
+    moves of their own.
+    """
     rng = np.random.default_rng(seed)
-    moves = rng.normal(0.0, sd, (rows, coins))
+    moves = rng.normal(0.0, sd, (rows, assets))
     if delay is not None:
         moves[delay:, 1:] = moves[:-delay, :1] + 0.1 * moves[delay:, 1:]
-    prices = 10_000.0 * np.exp(moves.cumsum(axis=0)) * 0.5 ** np.arange(coins)
+    prices = 10_000.0 * np.exp(moves.cumsum(axis=0)) * 0.5 ** np.arange(assets)
     index = pd.date_range(BEGIN, periods=rows, freq="5min", unit="us")
-    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=range(1442, 1442 + coins)))
+    return sa.Panel.from_frame(
+        pd.DataFrame(prices, index=index, columns=range(1442, 1442 + assets))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,32 +50,34 @@ def planted() -> sa.Panel:
 
 
 @pytest.fixture(scope="module")
-def planted_run(planted: sa.Panel) -> sa.walkforward.Run:
+def planted_run(planted: sa.Panel) -> sa.Run:
     return sa.walk_forward(AutonomousInvestor(), planted, start=START, decision_lag=0)
 
 
 def holed(panel: sa.Panel) -> sa.Panel:
-    """The same quotes with missing cells, a late listing, a coin that dies, and a hole of 62 hours."""
+    """The same quotes with missing cells, a late listing, an asset that dies, and a hole of 62
+    hours.
+    """
     prices = panel.price.to_numpy().copy()
     prices[np.random.default_rng(1).random(prices.shape) < 0.1] = np.nan
     prices[: len(prices) * 3 // 4, -1] = np.nan
     prices[len(prices) * 2 // 3 :, 2] = np.nan
     half = len(prices) * 5 // 8
     index = panel.grid[:half].append(panel.grid[half:] + pd.Timedelta("62h"))
-    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=panel.coins), step="5min")
+    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=panel.assets), step="5min")
 
 
-# -- what it is for -----------------------------------------------------------------------------------------------------
+# -- what it is for --------------------------------------------------------------------------------
 
 
-def test_it_learns_to_trade_a_planted_lead(planted_run: sa.walkforward.Run) -> None:
+def test_it_learns_to_trade_a_planted_lead(planted_run: sa.Run) -> None:
     figures = planted_run.metrics()
     assert figures["total_return"] > 0.5
     assert figures["maximum_drawdown"] < 0.1
     assert figures["failures"] == 0
 
 
-def test_it_says_why(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None:
+def test_it_says_why(planted: sa.Panel, planted_run: sa.Run) -> None:
     investor = AutonomousInvestor(decision_lag=0).watch(planted, START)
     log = investor.log_frame()
     assert log["leader"].iloc[0] == "cash"
@@ -73,7 +88,9 @@ def test_it_says_why(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None
     change = int(np.flatnonzero(log["leader"] != "cash")[0])
     leader = log["leader"].iloc[change]
     assert log[f"proof of {leader}"].iloc[change] >= 1.0
-    assert weights[f"weight of {leader}"].iloc[change] > 2.0 * weights["weight of cash"].iloc[change]
+    assert (
+        weights[f"weight of {leader}"].iloc[change] > 2.0 * weights["weight of cash"].iloc[change]
+    )
     # nothing is bought before the log says that somebody leads
     bought = planted_run.replay.orders["time"].min() if len(planted_run.replay.orders) else None
     assert bought is not None
@@ -83,34 +100,47 @@ def test_it_says_why(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_stays_in_cash_where_there_is_nothing_to_gain(seed: int) -> None:
-    run = sa.walk_forward(AutonomousInvestor(), market(700, None, seed), start=START, decision_lag=0)
+    run = sa.walk_forward(
+        AutonomousInvestor(), market(700, None, seed), start=START, decision_lag=0
+    )
     assert abs(run.metrics()["total_return"]) < 0.005
     assert run.metrics()["exposure"] < 0.01
 
 
 def test_it_does_not_chase_a_lead_that_is_over_when_the_trade_is_made(planted: sa.Panel) -> None:
-    run = sa.walk_forward(AutonomousInvestor(), planted, start=START, end=planted.grid[700], decision_lag=1)
+    run = sa.walk_forward(
+        AutonomousInvestor(), planted, start=START, end=planted.grid[700], decision_lag=1
+    )
     assert run.metrics()["total_return"] > -0.005
 
 
 def test_an_investor_without_forecasts_may_lead() -> None:
-    """All coins rise, a step late as well as at once: nothing but holding pays at lag 1."""
+    """All assets rise, a step late as well as at once: nothing but holding pays at lag 1."""
     rng = np.random.default_rng(3)
     moves = 0.002 + rng.normal(0.0, 0.003, (800, 1)) + rng.normal(0.0, 0.001, (800, 5))
     index = pd.date_range(BEGIN, periods=800, freq="5min", unit="us")
-    panel = sa.Panel.from_frame(pd.DataFrame(10_000.0 * np.exp(moves.cumsum(axis=0)), index=index, columns=range(1442, 1447)))
+    panel = sa.Panel.from_frame(
+        pd.DataFrame(
+            10_000.0 * np.exp(moves.cumsum(axis=0)), index=index, columns=range(1442, 1447)
+        )
+    )
     run = sa.walk_forward(AutonomousInvestor(), panel, start=START, decision_lag=1)
     assert run.metrics()["total_return"] > 0.3
     watched = AutonomousInvestor().watch(panel, START)
-    assert watched.log[-1]["leader"] in ("hold", "equal_weight", "momentum")
+    assert watched.log[-1]["leader"] in ("buy_and_hold", "equal_weight_hold", "momentum")
     assert not watched.failures
 
 
 def test_a_lead_that_ends_is_left() -> None:
     live, dead = market(900, 1), market(500, None, seed=5)
-    prices = np.vstack([live.price.to_numpy(), dead.price.to_numpy() / dead.price.to_numpy()[0] * live.price.to_numpy()[-1]])
+    prices = np.vstack(
+        [
+            live.price.to_numpy(),
+            dead.price.to_numpy() / dead.price.to_numpy()[0] * live.price.to_numpy()[-1],
+        ]
+    )
     index = pd.date_range(BEGIN, periods=len(prices), freq="5min", unit="us")
-    panel = sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=live.coins))
+    panel = sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=live.assets))
     run = sa.walk_forward(AutonomousInvestor(record=288), panel, start=START, decision_lag=0)
     top = run.replay.value.iloc[: 900 - 480].max()
     assert top > 15_000
@@ -119,7 +149,7 @@ def test_a_lead_that_ends_is_left() -> None:
     assert held.max() < 0.05
 
 
-# -- what holds for every investor --------------------------------------------------------------------------------------
+# -- what holds for every investor -----------------------------------------------------------------
 
 
 def test_the_contract_holds(planted: sa.Panel) -> None:
@@ -134,7 +164,7 @@ def test_what_it_learns_survives_holes_late_listings_and_missing_quotes(planted:
     assert run.metrics()["total_return"] > 0.05
 
 
-def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.walkforward.Run) -> None:
+def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.Run) -> None:
     cut = planted.grid[640]
     for how in ("multiplied", "dropped"):
         changed = sa.testing.changed_future(planted, cut, how, seed=3)
@@ -142,13 +172,22 @@ def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.walkf
         pd.testing.assert_frame_equal(run.wanted, planted_run.wanted.loc[:cut])
 
 
-def test_jobs_blocks_and_checkpoints_change_nothing(planted: sa.Panel, planted_run: sa.walkforward.Run, tmp_path: Path) -> None:
+def test_jobs_blocks_and_checkpoints_change_nothing(
+    planted: sa.Panel, planted_run: sa.Run, tmp_path: Path
+) -> None:
     end = planted.grid[620]
     expected = planted_run.wanted.loc[:end]
     assert len(expected)
     kept = {"block": 53, "checkpoint": tmp_path}
-    for options in ({"block": 100, "n_jobs": 2}, kept, kept):  # the last one takes up the last state that was kept
-        run = sa.walk_forward(AutonomousInvestor(), planted, start=START, end=end, decision_lag=0, **options)
+    # the last one takes up the last state that was kept
+    for options in (
+        {"block": 100, "n_jobs": 2},
+        kept,
+        kept,
+    ):
+        run = sa.walk_forward(
+            AutonomousInvestor(), planted, start=START, end=end, decision_lag=0, **options
+        )
         pd.testing.assert_frame_equal(run.wanted, expected)
         newest = max(tmp_path.rglob("*state-*"), default=None)
         if newest is not None:
@@ -156,7 +195,7 @@ def test_jobs_blocks_and_checkpoints_change_nothing(planted: sa.Panel, planted_r
 
 
 def test_a_pickled_copy_goes_on_the_same_path(planted: sa.Panel) -> None:
-    holdings = pd.Series(0.0, index=planted.coins)
+    holdings = pd.Series(0.0, index=planted.assets)
     investor = AutonomousInvestor(decision_lag=0, warm_up=200)
     for row in range(500, 530):
         investor.decide(planted.window(planted.times[row]), holdings)
@@ -169,13 +208,17 @@ def test_a_pickled_copy_goes_on_the_same_path(planted: sa.Panel) -> None:
 
 
 def test_windows_that_were_not_shown_are_caught_up(planted: sa.Panel) -> None:
-    holdings = pd.Series(0.0, index=planted.coins)
-    every, some = AutonomousInvestor(decision_lag=0, warm_up=150), AutonomousInvestor(decision_lag=0, warm_up=150)
+    holdings = pd.Series(0.0, index=planted.assets)
+    every, some = (
+        AutonomousInvestor(decision_lag=0, warm_up=150),
+        AutonomousInvestor(decision_lag=0, warm_up=150),
+    )
     for row in range(500, 600):
         every.decide(planted.window(planted.times[row]), holdings)
     for row in (500, 551, 599):
         some.decide(planted.window(planted.times[row]), holdings)
-    # the optimiser starts from its last solution, so that two paths agree to its tolerance and not to the bit
+    # the optimiser starts from its last solution, so that two paths agree to its tolerance and not
+    # to the bit
     np.testing.assert_allclose(some._hedge.weights, every._hedge.weights, rtol=1e-3, atol=1e-5)
     assert some.names[some._leader] == every.names[every._leader]
 
@@ -185,12 +228,12 @@ def test_watching_learns_what_a_walk_learns(planted: sa.Panel) -> None:
     watched = AutonomousInvestor(decision_lag=1, warm_up=100).watch(planted, START, end)
     walked = AutonomousInvestor(decision_lag=1, warm_up=100)
     for row in range(479, 560):
-        walked.decide(planted.window(planted.times[row]), pd.Series(0.0, index=planted.coins))
+        walked.decide(planted.window(planted.times[row]), pd.Series(0.0, index=planted.assets))
     assert watched._seen == walked._seen
     np.testing.assert_allclose(watched._hedge.weights, walked._hedge.weights, rtol=1e-6)
 
 
-# -- its parts ----------------------------------------------------------------------------------------------------------
+# -- its parts -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("lag", "span"), [(0, 1), (1, 1), (1, 3), (2, 6)])
@@ -205,7 +248,10 @@ def test_the_record_is_the_shrunken_slope_of_its_definition(lag: int, span: int)
     came[:-ahead] = log_price[ahead:] - log_price[lag : 200 - span]
     expected = np.zeros(200)
     for row in range(ahead, 200):
-        f, r = forecast[max(0, row - ahead - 59) : row - ahead + 1], came[max(0, row - ahead - 59) : row - ahead + 1]
+        f, r = (
+            forecast[max(0, row - ahead - 59) : row - ahead + 1],
+            came[max(0, row - ahead - 59) : row - ahead + 1],
+        )
         x, y = np.nansum(f * r, axis=1), np.nansum(f * f * (r == r), axis=1)
         slope = x.sum() / y.sum()
         error = np.sqrt(((x - slope * y) ** 2).sum()) / y.sum()
@@ -220,25 +266,33 @@ def test_the_record_is_the_shrunken_slope_of_its_definition(lag: int, span: int)
 
 @pytest.mark.parametrize("lag", [0, 1])
 def test_a_shadow_earns_what_a_walk_earns(planted: sa.Panel, lag: int) -> None:
-    """The league's accounts against the walk itself: the same candidate on the same forecasts, decision for decision."""
+    """The league's accounts against the walk itself: the same candidate on the same forecasts,
+    decision for decision.
+    """
     first, last = 400, 520
-    forecasts = np.random.default_rng(2).normal(0.0, 0.004, (last - first + lag, len(SOURCES), len(planted.coins)))
-    band = Band(0, "x", 0.1, 0.0025)
+    forecasts = np.random.default_rng(2).normal(
+        0.0, 0.004, (last - first + lag, len(SOURCES), len(planted.assets))
+    )
+    band = NoTradeBand(0, "x", 0.1, 0.0025)
 
     class Traded:
         name = "traded"
 
         def decide(self, window: sa.Panel, holdings: pd.Series) -> np.ndarray | None:
             row = len(window.times) - 1
-            scene = Scene(window, forecasts[row - first + lag], np.ones(len(SOURCES)))
+            scene = DecisionContext(window, forecasts[row - first + lag], np.ones(len(SOURCES)))
             return band.decide(scene, holdings.to_numpy(), 0.0)
 
     end = planted.times[last - 1]
     run = sa.walk_forward(Traded(), planted, start=planted.times[first], end=end, decision_lag=lag)
-    shadow = Shadow(band, planted.row_slice(0, first), sa.TradingRules(), planted._stamps[first - lag], lag)
+    shadow = PaperAccount(
+        band, planted.row_slice(0, first), sa.TradingRules(), planted._stamps[first - lag], lag
+    )
     value, prices = [], planted.array("price")
     for row in range(first - lag, last):
-        scene = Scene(planted.row_slice(0, row + 1), forecasts[row - first + lag], np.ones(len(SOURCES)))
+        scene = DecisionContext(
+            planted.row_slice(0, row + 1), forecasts[row - first + lag], np.ones(len(SOURCES))
+        )
         shadow.advance(scene, prices[row], True)
         value.append(shadow.account.marked_value)
     np.testing.assert_allclose(value[lag:], run.replay.value, rtol=1e-12)
@@ -251,18 +305,23 @@ class Stuck(Candidate):
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def decide(self, scene: Scene, held: np.ndarray, value: float) -> np.ndarray | None:
+    def decide(self, scene: DecisionContext, held: np.ndarray, value: float) -> np.ndarray | None:
         raise self.error
 
 
-def shadow_of(candidate: Candidate, panel: sa.Panel) -> tuple[Shadow, Scene]:
-    scene = Scene(panel.row_slice(0, 1), np.zeros((1, 5)), np.zeros(1))
-    return Shadow(candidate, panel, sa.TradingRules(), panel._stamps[0], 1), scene
+def shadow_of(candidate: Candidate, panel: sa.Panel) -> tuple[PaperAccount, DecisionContext]:
+    scene = DecisionContext(panel.row_slice(0, 1), np.zeros((1, 5)), np.zeros(1))
+    return PaperAccount(candidate, panel, sa.TradingRules(), panel._stamps[0], 1), scene
 
 
-def test_a_candidate_without_an_answer_stops_nobody_warns_once_and_is_counted(planted: sa.Panel) -> None:
+def test_a_candidate_without_an_answer_stops_nobody_warns_once_and_is_counted(
+    planted: sa.Panel,
+) -> None:
     shadow, scene = shadow_of(Stuck(sa.InfeasibleError("no point")), planted)
-    with pytest.warns(RuntimeWarning, match="stuck cannot decide at 2018-01-24 00:00:00 .InfeasibleError: no point.") as warned:
+    with pytest.warns(
+        RuntimeWarning,
+        match="stuck cannot decide at 2018-01-24 00:00:00 .InfeasibleError: no point.",
+    ) as warned:
         growth = [shadow.advance(scene, planted.array("price")[0], True) for _ in range(3)]
     assert growth == [0.0, 0.0, 0.0]
     assert len(warned) == 1
@@ -278,28 +337,46 @@ def test_a_fault_of_a_candidate_is_not_hidden(planted: sa.Panel, error: Exceptio
 
 
 @pytest.mark.parametrize(
-    ("rows", "coins", "expected"), [(2000, 20, 1000), (9000, 20, 1008), (2000, 200, 504), (2000, 1678, 0), (1, 5, 0)]
+    ("rows", "assets", "expected"),
+    [(2000, 20, 1000), (9000, 20, 1008), (2000, 200, 504), (2000, 1678, 0), (1, 5, 0)],
 )
-def test_the_warm_up_is_half_of_the_window_and_affordable(rows: int, coins: int, expected: int) -> None:
-    assert AutonomousInvestor()._warm_up_rows(rows, coins) == expected
+def test_the_warm_up_is_half_of_the_window_and_affordable(
+    rows: int, assets: int, expected: int
+) -> None:
+    assert AutonomousInvestor()._warm_up_rows(rows, assets) == expected
 
 
 def test_another_market_needs_no_parameter() -> None:
-    """Coins without the numeraire of the rules, and one coin alone."""
+    """Assets without the numeraire of the rules, and one asset alone."""
     panel = market(300, 1)
     frame = panel.price.set_axis(list("abcde"), axis=1)
     rules = sa.TradingRules().without_limits()
-    run = sa.walk_forward(make_investor("autonomous"), sa.Panel.from_frame(frame), rules, start=panel.grid[200])
+    run = sa.walk_forward(
+        make_investor("autonomous"), sa.Panel.from_frame(frame), rules, start=panel.grid[200]
+    )
     assert run.metrics()["failures"] == 0
-    watched = AutonomousInvestor().watch(sa.Panel.from_frame(frame), panel.grid[200])  # limits in units of a coin it lacks
+    # limits in units of an asset it lacks
+    watched = AutonomousInvestor().watch(sa.Panel.from_frame(frame), panel.grid[200])
     assert not watched.failures
     one = sa.Panel.from_frame(frame[["a"]])
-    assert sa.walk_forward(make_investor("autonomous"), one, rules, start=None, end=panel.grid[40]).metrics()["failures"] == 0
+    assert (
+        sa.walk_forward(
+            make_investor("autonomous"), one, rules, start=None, end=panel.grid[40]
+        ).metrics()["failures"]
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("decision_lag", -1), ("warm_up", -1), ("level", 0.0), ("share", 1.0), ("record", 1), ("evidence", -1.0)],
+    [
+        ("decision_lag", -1),
+        ("warm_up", -1),
+        ("level", 0.0),
+        ("share", 1.0),
+        ("record", 1),
+        ("evidence", -1.0),
+    ],
 )
 def test_a_parameter_out_of_range_is_named(name: str, value: float) -> None:
     with pytest.raises(sa.ParameterError, match=name):
@@ -311,7 +388,7 @@ def test_a_span_without_rows_cannot_be_watched(planted: sa.Panel) -> None:
         AutonomousInvestor().watch(planted, "2018-01-20", "2018-01-21")
 
 
-# -- the real rows ------------------------------------------------------------------------------------------------------
+# -- the real rows ---------------------------------------------------------------------------------
 
 
 @pytest.mark.slow

@@ -1,4 +1,6 @@
-"""Forecasts from returns in units of their GARCH volatility: the field is that of the volatility tool, and causal."""
+"""Forecasts from returns in units of their GARCH volatility: the field is that of the volatility
+tool, and causal.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,15 @@ import pytest
 
 import statarb as sa
 from statarb.errors import ParameterError
-from statarb.forecasting import CrossAssetRidge, InnovationRidge, LastValue, clone, make_forecaster
+from statarb.forecasting import (
+    CrossAssetRidge,
+    HannanRissanenRidge,
+    LastValue,
+    clone,
+    make_forecaster,
+)
 from statarb.forecasting.features import moves
-from statarb.investors.garch_forecasts import FIELD, GarchStandardised
+from statarb.investors.stat_arb.garch_forecasts import FIELD, GarchStandardised
 from tests.conftest import make_panel
 
 
@@ -45,7 +53,7 @@ def test_later_rows_do_not_change_the_volatilities_before(panel):
 
 
 def test_any_forecaster_with_a_scale_field_serves_and_no_other(panel):
-    inner = InnovationRidge(scale_rows=24)
+    inner = HannanRissanenRidge(scale_rows=24)
     model = clone(GarchStandardised(inner, model="gjr", distribution="t")).fit(panel)
     assert np.isfinite(model.predict(panel)).all()
     assert model.min_rows == inner.min_rows

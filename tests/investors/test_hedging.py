@@ -1,4 +1,6 @@
-"""Fixed-share hedging against its definition and its regret bound; the bound of chance against simulated chance."""
+"""Fixed-share hedging against its definition and its regret bound; the bound of chance against
+simulated chance.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import statarb as sa
-from statarb.investors.hedging import FixedShareHedge, Proof, chance_bound
+from statarb.investors.autonomous.hedging import (
+    FixedShareHedge,
+    SequentialTest,
+    confidence_sequence,
+)
 
 
 def restated(losses: np.ndarray, share: float, first_gap: float) -> tuple[np.ndarray, list[float]]:
@@ -43,23 +49,32 @@ def test_the_weights_are_those_of_the_equations() -> None:
 
 def test_one_round_by_hand() -> None:
     hedge = FixedShareHedge(2, 0.5, math.log(4.0))  # a rate of 1
-    assert hedge.update(np.array([0.0, math.log(3.0)])) == pytest.approx(0.5 * math.log(3.0), rel=1e-14)
+    assert hedge.update(np.array([0.0, math.log(3.0)])) == pytest.approx(
+        0.5 * math.log(3.0), rel=1e-14
+    )
     np.testing.assert_allclose(hedge.weights, [0.5 * 0.75 + 0.25, 0.5 * 0.25 + 0.25], rtol=1e-14)
 
 
 @given(
-    losses=arrays(np.float64, st.tuples(st.integers(1, 60), st.integers(1, 6)), elements=st.floats(-50.0, 50.0)),
+    losses=arrays(
+        np.float64,
+        st.tuples(st.integers(1, 60), st.integers(1, 6)),
+        elements=st.floats(-50.0, 50.0),
+    ),
     share=st.floats(1e-4, 0.5),
     first_gap=st.floats(1e-3, 10.0),
 )
-def test_the_regret_stays_below_its_bound(losses: np.ndarray, share: float, first_gap: float) -> None:
+def test_the_regret_stays_below_its_bound(
+    losses: np.ndarray, share: float, first_gap: float
+) -> None:
     hedge = FixedShareHedge(losses.shape[1], share, first_gap)
     paid = sum(hedge.update(line) for line in losses)
     assert hedge.weights.sum() == pytest.approx(1.0, abs=1e-12)
     assert hedge.weights.min() >= share / losses.shape[1] * (1.0 - 1e-12)
     slack = 1e-9 * (1.0 + np.abs(losses).sum())
     assert paid - losses.sum(axis=0).min() <= hedge.regret_bound() + slack
-    for cut in range(1, len(losses), 7):  # the best two candidates in hindsight, one after the other
+    # the best two candidates in hindsight, one after the other
+    for cut in range(1, len(losses), 7):
         best = losses[:cut].sum(axis=0).min() + losses[cut:].sum(axis=0).min()
         assert paid - best <= hedge.regret_bound(1) + slack
 
@@ -70,11 +85,13 @@ def test_the_share_lets_a_new_leader_take_over_at_once() -> None:
     for line in losses[:330]:
         hedge.update(line)
     assert hedge.weights[1] > 0.9
-    assert math.exp(-hedge.rate * (300 - 30)) < 1e-6  # its weight without the share, from the sums alone
+    # its weight without the share, from the sums alone
+    assert math.exp(-hedge.rate * (300 - 30)) < 1e-6
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"), [("share", (2, 0.0, 1.0)), ("first_gap", (2, 0.1, 0.0)), ("count", (0, 0.1, 1.0))]
+    ("name", "arguments"),
+    [("share", (2, 0.0, 1.0)), ("first_gap", (2, 0.1, 0.0)), ("count", (0, 0.1, 1.0))],
 )
 def test_what_makes_no_sense_is_refused(name: str, arguments: tuple[int, float, float]) -> None:
     with pytest.raises(sa.ParameterError, match=name):
@@ -84,21 +101,26 @@ def test_what_makes_no_sense_is_refused(name: str, arguments: tuple[int, float, 
 def test_the_bound_of_chance_by_hand() -> None:
     level = 5.2 / math.e  # 0.72 ln(5.2 / level) = 0.72
     np.testing.assert_allclose(
-        chance_bound(np.array([0.0, 50.0]), level)[1], 1.7 * math.sqrt(50 * (math.log(math.log(100)) + 0.72))
+        confidence_sequence(np.array([0.0, 50.0]), level)[1],
+        1.7 * math.sqrt(50 * (math.log(math.log(100)) + 0.72)),
     )
-    assert chance_bound(np.array([0.0]), 0.05)[0] == chance_bound(np.array([1.0]), 0.05)[0]
+    assert (
+        confidence_sequence(np.array([0.0]), 0.05)[0]
+        == confidence_sequence(np.array([1.0]), 0.05)[0]
+    )
 
 
 def test_chance_is_taken_for_skill_no_more_often_than_promised() -> None:
     rng = np.random.default_rng(0)
-    steps = rng.standard_t(3, (400, 1000)) * rng.lognormal(0.0, 1.0, (1000,))  # heavy tails, changing sizes
+    # heavy tails, changing sizes
+    steps = rng.standard_t(3, (400, 1000)) * rng.lognormal(0.0, 1.0, (1000,))
     total, spread = steps.cumsum(axis=1), (steps**2).cumsum(axis=1)
-    ever = (total >= chance_bound(spread, 0.05)).any(axis=1).sum()
+    ever = (total >= confidence_sequence(spread, 0.05)).any(axis=1).sum()
     assert ever <= 0.05 * 400
 
 
 def test_proof_is_given_by_blocks_and_taken_back_at_half_the_bound() -> None:
-    proof = Proof(2, 0.05, block=3, unit=0.01)
+    proof = SequentialTest(2, 0.05, block=3, unit=0.01)
     for _ in range(2):
         proof.update(np.array([0.01, 0.0]))
     assert proof.sum.tolist() == [0.0, 0.0]

@@ -16,7 +16,7 @@ SMALL = {
     "momentum": {"lookback": 20, "every": 1},
     "reversal": {"every": 1},
     "minimum_variance": {"every": 1},
-    "equal_risk": {"every": 1},
+    "risk_parity": {"every": 1},
     "inverse_volatility": {"every": 1},
     "volatility_target": {"every": 1},
     "universal": {"samples": 50},
@@ -26,7 +26,9 @@ SMALL = {
     "channel_breakout": {"entry": 30, "exit": 10},
     "relative_strength": {"lookback": 30},
 }
-NAMES = sorted(name for name, made in INVESTORS.items() if made.__module__.rpartition(".")[2] != "lead_lag")
+NAMES = sorted(
+    name for name, made in INVESTORS.items() if made.__module__.rpartition(".")[2] != "lead_lag"
+)
 CAUSAL = [name for name in NAMES if not INVESTORS[name].hindsight]
 
 
@@ -35,14 +37,18 @@ def made(name: str):
 
 
 def holed_market() -> sa.Panel:
-    """Two days with a hole of 62 hours between them, missing cells, a late listing and a coin that dies."""
+    """Two days with a hole of 62 hours between them, missing cells, a late listing and an asset
+    that dies.
+    """
     prices = random_prices(240, 5, seed=11)
     prices[np.random.default_rng(1).random(prices.shape) < 0.1] = np.nan
     prices[:150, 3] = np.nan
     prices[90:, 4] = np.nan
     index = pd.date_range("2018-01-25 20:00", periods=240, freq="5min", unit="us")
     index = index[:120].append(index[120:] + pd.Timedelta("62h"))
-    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=range(1442, 1447)), step="5min")
+    return sa.Panel.from_frame(
+        pd.DataFrame(prices, index=index, columns=range(1442, 1447)), step="5min"
+    )
 
 
 @pytest.mark.parametrize("name", CAUSAL)
@@ -72,7 +78,7 @@ def test_the_future_changes_no_decision(name: str) -> None:
         np.where(np.arange(60)[:, None] % 20 == np.arange(3), 2.0, np.nan),
         np.array([[1e-9, 1e6, 1.0], [1e6, 1e-9, 1.0]] * 20),
     ],
-    ids=["one row", "one coin", "constant", "hardly quoted", "from 1e-9 to 1e6"],
+    ids=["one row", "one asset", "constant", "hardly quoted", "from 1e-9 to 1e6"],
 )
 def test_markets_that_are_none(name: str, prices: np.ndarray) -> None:
     panel = panel_of(prices)
@@ -81,7 +87,12 @@ def test_markets_that_are_none(name: str, prices: np.ndarray) -> None:
     assert np.isfinite(wanted[~kept]).all()
     assert (wanted[~kept] >= 0.0).all()
     assert (wanted[~kept].sum(axis=1) <= 1.0 + 1e-9).all()
-    recent = pd.DataFrame(~np.isnan(panel.array("price"))).rolling(12, min_periods=1).max().to_numpy(dtype=bool)
+    recent = (
+        pd.DataFrame(~np.isnan(panel.array("price")))
+        .rolling(12, min_periods=1)
+        .max()
+        .to_numpy(dtype=bool)
+    )
     assert (wanted[~kept][~recent[~kept]] == 0.0).all()
 
 
@@ -91,9 +102,11 @@ def test_a_price_that_was_filled_in_is_no_quote(name: str) -> None:
     prices[40:, 2] = np.nan
     prices[:60, 3] = np.nan
     gaps = panel_of(prices)
-    filled = gaps.with_arrays({"price": gaps.last_known()}, observed=gaps.observed_array, imputation="lvcf")
+    filled = gaps.with_arrays(
+        {"price": gaps.last_known()}, observed=gaps.observed_array, imputation="lvcf"
+    )
     wanted = walk(made(name), filled)
-    late = wanted.iloc[41 + 12 :, 2] if name != "equal_weight" else wanted.iloc[:0, 2]
+    late = wanted.iloc[41 + 12 :, 2] if name != "equal_weight_hold" else wanted.iloc[:0, 2]
     assert (late.dropna() == 0.0).all()
     assert (wanted.iloc[:60, 3].dropna() == 0.0).all()
 
@@ -103,11 +116,12 @@ def test_a_walk_with_fees_and_limits_has_no_failure(name: str) -> None:
     panel = holed_market()
     investor = made(name)
     if investor.hindsight:
-        run = sa.walk_forward(investor, panel, start=panel.times[40])  # the walk shows it the span, and says so
+        # the walk shows it the span, and says so
+        run = sa.walk_forward(investor, panel, start=panel.times[40])
         assert len(run.failures) == 0
         assert run.metrics()["hindsight"] is True
         with pytest.raises(sa.ParameterError, match="hindsight"):
-            investor.decide(panel.window(panel.times[50]), pd.Series(0.0, index=panel.coins))
+            investor.decide(panel.window(panel.times[50]), pd.Series(0.0, index=panel.assets))
         return
     for lag in (0, 1):
         run = sa.walk_forward(investor, panel, start=panel.times[40], decision_lag=lag)

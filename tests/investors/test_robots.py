@@ -37,7 +37,9 @@ def test_the_band_keeps_the_holdings() -> None:
     price = panel.price[1442]
     wanted = walk(MovingAverageCross(fast=5, slow=20, band=0.01), panel)[1442]
     ratio = price.rolling(5).mean() / price.rolling(20).mean()
-    expected = pd.Series(np.where(ratio > 1.01, 1.0, np.where(ratio <= 0.99, 0.0, np.nan)), index=price.index)
+    expected = pd.Series(
+        np.where(ratio > 1.01, 1.0, np.where(ratio <= 0.99, 0.0, np.nan)), index=price.index
+    )
     np.testing.assert_array_equal(wanted, expected)
 
 
@@ -52,8 +54,11 @@ def test_channel_breakout_agrees_with_its_rule_row_by_row() -> None:
             state = 0.0
         expected.append(state)
     np.testing.assert_array_equal(walk(ChannelBreakout(entry=10, exit=5), panel)[1442], expected)
-    # A window that reaches back far enough for the latest event gives the same; one without an event keeps the holdings.
-    np.testing.assert_array_equal(walk(ChannelBreakout(entry=10, exit=5), panel, depth=150)[1442], expected)
+    # A window that reaches back far enough for the latest event gives the same; one without an
+    # event keeps the holdings.
+    np.testing.assert_array_equal(
+        walk(ChannelBreakout(entry=10, exit=5), panel, depth=150)[1442], expected
+    )
     flat = walk(ChannelBreakout(entry=10, exit=5), panel_of(np.ones((40, 1))))
     assert flat.isna().all(axis=None)
 
@@ -72,19 +77,31 @@ def test_relative_strength_goes_to_cash_where_both_fall() -> None:
     falling = np.exp(np.outer(-np.arange(60), [0.01, 0.02]))
     wanted = walk(RelativeStrength(lookback=20, rising_only=True), panel_of(falling)).iloc[-1]
     assert wanted.sum() == 0.0
-    assert walk(RelativeStrength(lookback=20), panel_of(falling)).iloc[-1].to_dict() == {1442: 1.0, 1443: 0.0}
+    assert walk(RelativeStrength(lookback=20), panel_of(falling)).iloc[-1].to_dict() == {
+        1442: 1.0,
+        1443: 0.0,
+    }
 
 
-def test_the_second_coin_is_the_largest_other() -> None:
+def test_the_second_asset_is_the_largest_other() -> None:
     cap = np.tile([5.0, 1.0, 9.0], (40, 1))
     panel = panel_of(np.exp(np.outer(np.arange(40), [0.0, 0.5, 0.1])), market_cap=cap)
-    assert walk(RelativeStrength(lookback=10), panel).iloc[-1].to_dict() == {1442: 0.0, 1443: 0.0, 1444: 1.0}
+    assert walk(RelativeStrength(lookback=10), panel).iloc[-1].to_dict() == {
+        1442: 0.0,
+        1443: 0.0,
+        1444: 1.0,
+    }
 
 
 @pytest.mark.parametrize(
-    "robot", [MovingAverageCross(fast=2, slow=5), ChannelBreakout(entry=5, exit=3), RelativeStrength(first=1442, lookback=5)]
+    "robot",
+    [
+        MovingAverageCross(fast=2, slow=5),
+        ChannelBreakout(entry=5, exit=3),
+        RelativeStrength(first=1442, lookback=5),
+    ],
 )
-def test_a_coin_without_a_recent_price_is_sold(robot) -> None:
+def test_an_asset_without_a_recent_price_is_sold(robot) -> None:
     prices = np.exp(np.outer(np.arange(60), [0.02, 0.01]))
     prices[30:, 0] = np.nan
     wanted = walk(robot, panel_of(prices))[1442]
@@ -92,12 +109,16 @@ def test_a_coin_without_a_recent_price_is_sold(robot) -> None:
     assert wanted.iloc[-1] == 0.0
 
 
-def test_one_coin_alone_has_no_strength() -> None:
+def test_one_asset_alone_has_no_strength() -> None:
     assert walk(RelativeStrength(lookback=5), panel_of(random_prices(20, 1))).isna().all(axis=None)
 
 
-def test_an_unknown_coin_is_an_error() -> None:
+def test_an_unknown_asset_is_an_error() -> None:
     panel = panel_of(random_prices(10, 2))
-    for robot in (MovingAverageCross(coin=7), ChannelBreakout(coin=7), RelativeStrength(second=7)):
-        with pytest.raises(ParameterError, match="coin 7 is not in the panel"):
-            robot.decide(panel.window(panel.times[-1]), pd.Series(0.0, index=panel.coins))
+    for robot in (
+        MovingAverageCross(asset=7),
+        ChannelBreakout(asset=7),
+        RelativeStrength(second=7),
+    ):
+        with pytest.raises(ParameterError, match="asset 7 is not in the panel"):
+            robot.decide(panel.window(panel.times[-1]), pd.Series(0.0, index=panel.assets))

@@ -1,4 +1,6 @@
-"""Scenarios: returns over holes, volatilities of a day's model, standardised residuals; the same in every window."""
+"""Scenarios: returns over holes, volatilities of a day's model, standardised residuals; the same in
+every window.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import statarb as sa
-from statarb.investors.scenarios import LEAST_SIGMA, MEMORY, daily_sigma, residuals, simple_returns
+from statarb.investors.stat_arb.scenarios import (
+    LEAST_SIGMA,
+    MEMORY,
+    daily_sigma,
+    residuals,
+    simple_returns,
+)
 from statarb.volatility import fit_garch
 from tests.conftest import make_panel
 
@@ -20,7 +28,9 @@ DEPTH = 300
 
 @pytest.fixture(scope="module")
 def market() -> sa.Panel:
-    """Three days with missing cells; one coin that never moves and one that is hardly ever quoted."""
+    """Three days with missing cells; one asset that never moves and one that is hardly ever
+    quoted.
+    """
     panel = make_panel(803, 6, seed=3, missing=0.05)
     price = np.array(panel.array("price"))
     price[:, 1] = np.where(np.isnan(price[:, 1]), np.nan, 2.5)
@@ -36,9 +46,9 @@ def returns_by_pandas(price: pd.DataFrame) -> np.ndarray:
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_simple_returns_are_those_of_pandas(data: st.DataObject) -> None:
-    rows, coins = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 4))
+    rows, assets = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 4))
     rng = np.random.default_rng(data.draw(st.integers(0, 10_000)))
-    price = np.exp(rng.normal(0.0, 1.0, (rows, coins)))
+    price = np.exp(rng.normal(0.0, 1.0, (rows, assets)))
     price[rng.random(price.shape) < data.draw(st.sampled_from([0.0, 0.3, 0.97]))] = np.nan
     price[0, 0] = 1.0
     frame = pd.DataFrame(price, index=pd.date_range("2018", periods=rows, freq="5min"))
@@ -55,7 +65,9 @@ def test_a_price_is_forgotten_after_a_long_hole() -> None:
         price = np.full((hole + 2, 2), 5.0)
         price[:, 0] = np.nan
         price[0, 0], price[-1, 0] = 1.0, 2.0
-        panel = sa.Panel.from_frame(pd.DataFrame(price, index=pd.date_range("2018", periods=len(price), freq="5min")))
+        panel = sa.Panel.from_frame(
+            pd.DataFrame(price, index=pd.date_range("2018", periods=len(price), freq="5min"))
+        )
         found = simple_returns(panel, 0)
         assert found[-1, 0] == expected
         assert np.count_nonzero(found) == (expected != 0.0)
@@ -86,7 +98,9 @@ def test_daily_sigma_is_that_of_the_days_model_filtered_on(market: sa.Panel, mod
     found = daily_sigma(market, 330, len(market.times), DEPTH, model)
     assert found.shape == (len(market.times) - 330, 6)
     for row in (330, 331, 335, 500, 623, 624, 799):
-        np.testing.assert_allclose(found[row - 330], sigma_from_scratch(market, row, DEPTH, model), rtol=1e-12)
+        np.testing.assert_allclose(
+            found[row - 330], sigma_from_scratch(market, row, DEPTH, model), rtol=1e-12
+        )
     assert (found[:, 1] == LEAST_SIGMA).all()  # it never moves
     assert (found[:, 0] > 1e-3).all()
 
@@ -96,7 +110,10 @@ def test_daily_sigma_is_the_same_in_every_block(market: sa.Panel, block: int) ->
     first, last = (600, 660) if block == 1 else (300, 800)
     whole = daily_sigma(market, first, last, DEPTH, "garch")
     edges = [*range(first, last, block), last]
-    parts = [daily_sigma(market.row_slice(0, high), low, high, DEPTH, "garch") for low, high in itertools.pairwise(edges)]
+    parts = [
+        daily_sigma(market.row_slice(0, high), low, high, DEPTH, "garch")
+        for low, high in itertools.pairwise(edges)
+    ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
@@ -117,7 +134,13 @@ def test_residuals_are_returns_over_the_sigma_known_before_them(market: sa.Panel
     sigma = fit_garch(returns).sigma.to_numpy()
     expected = returns / np.maximum(np.nan_to_num(sigma, nan=LEAST_SIGMA), LEAST_SIGMA)
     np.testing.assert_allclose(residuals(window, returns, "garch"), expected, rtol=1e-12)
-    np.testing.assert_array_equal(residuals(window, returns[-40:], "garch"), residuals(window, returns, "garch")[-40:])
+    np.testing.assert_array_equal(
+        residuals(window, returns[-40:], "garch"), residuals(window, returns, "garch")[-40:]
+    )
     liquid = [0, 3, 4, 5]
-    # the likelihood's first condition: standardised returns have a mean square near 1, here within sampling error
-    assert np.abs((residuals(window, returns, "garch")[:, liquid] ** 2).mean(axis=0) - 1.0).max() < 0.15
+    # the likelihood's first condition: standardised returns have a mean square near 1, here within
+    # sampling error
+    assert (
+        np.abs((residuals(window, returns, "garch")[:, liquid] ** 2).mean(axis=0) - 1.0).max()
+        < 0.15
+    )

@@ -1,4 +1,6 @@
-"""Investors whose signals do not depend on what they hold: one decide for all, and the forecasts that they share."""
+"""Investors whose signals do not depend on what they hold: one decide for all, and the forecasts
+that they share.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import CrossAssetRidge
 from statarb.investors import SignalDriven, from_function
 from statarb.investors.base import weights_of
-from statarb.investors.forecasts import forecasts_from
+from statarb.investors.stat_arb.forecasts import forecasts_from
 from tests.conftest import make_panel
 
 RULES = sa.TradingRules().without_limits()
@@ -22,18 +24,22 @@ RULES = sa.TradingRules().without_limits()
 
 @dataclass(eq=False, repr=False)
 class Risers(SignalDriven):
-    """The same weight of every coin that stands higher than some rows ago; its holdings where none does."""
+    """The same weight of every asset that stands higher than some rows ago; its holdings where none
+    does.
+    """
 
     rows: int = 3
 
     def signals(self, panel: sa.Panel, first: int, last: int, depth: int) -> dict[str, np.ndarray]:
         known = panel.last_known()[:last]
-        change = np.full((last - first, len(panel.coins)), np.nan)
+        change = np.full((last - first, len(panel.assets)), np.nan)
         start = max(first, self.rows)
         change[start - first :] = known[start:] / known[start - self.rows : last - self.rows] - 1.0
         return {"change": change}
 
-    def decide_on(self, window: sa.Panel, holdings: pd.Series, signal: Mapping[str, np.ndarray]) -> pd.Series | None:
+    def decide_on(
+        self, window: sa.Panel, holdings: pd.Series, signal: Mapping[str, np.ndarray]
+    ) -> pd.Series | None:
         rises = signal["change"] > 0.0
         return weights_of(window, rises / rises.sum()) if rises.any() else None
 
@@ -44,7 +50,10 @@ def test_a_walk_in_blocks_decides_as_decide_does(lag: int) -> None:
     options = {"start": "2018-01-24 22:00", "depth": None, "decision_lag": lag}
     blocks = sa.walk_forward(Risers(), panel, RULES, block=17, **options)
     alone = sa.walk_forward(
-        from_function(lambda window, holdings: Risers().decide(window, holdings), "alone"), panel, RULES, **options
+        from_function(lambda window, holdings: Risers().decide(window, holdings), "alone"),
+        panel,
+        RULES,
+        **options,
     )
     pd.testing.assert_frame_equal(blocks.wanted, alone.wanted, check_exact=True)
     assert len(blocks.wanted) > 20
@@ -53,10 +62,14 @@ def test_a_walk_in_blocks_decides_as_decide_does(lag: int) -> None:
 
 def test_what_a_subclass_must_define_is_named() -> None:
     panel = make_panel(30)
-    with pytest.raises(NotImplementedError, match=r"SignalDriven must define signals\(panel, first, last, depth\)"):
-        SignalDriven().decide(panel, pd.Series(0.0, index=panel.coins))
-    with pytest.raises(NotImplementedError, match=r"SignalDriven must define decide_on\(window, holdings, signal\)"):
-        SignalDriven().decide_on(panel, pd.Series(0.0, index=panel.coins), {})
+    with pytest.raises(
+        NotImplementedError, match=r"SignalDriven must define signals\(panel, first, last, depth\)"
+    ):
+        SignalDriven().decide(panel, pd.Series(0.0, index=panel.assets))
+    with pytest.raises(
+        NotImplementedError, match=r"SignalDriven must define decide_on\(window, holdings, signal\)"
+    ):
+        SignalDriven().decide_on(panel, pd.Series(0.0, index=panel.assets), {})
 
 
 def test_forecasts_begin_where_the_forecaster_has_its_least_rows() -> None:

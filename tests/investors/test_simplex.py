@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize
 
 from statarb import DataError
-from statarb.investors.simplex import best_corner, equal_risk, log_optimal, minimise_quadratic, project_simplex
+from statarb.investors.simplex import (
+    best_corner,
+    log_optimal,
+    minimise_quadratic,
+    project_simplex,
+    risk_parity,
+)
 
 
 def projected_by_root(values: np.ndarray) -> np.ndarray:
@@ -67,7 +73,8 @@ def test_quadratic_agrees_with_clarabel(size: int, seed: int) -> None:
     warm = minimise_quadratic(matrix, linear, rng.dirichlet(np.ones(size)))
     wanted = cp.Variable(size)
     problem = cp.Problem(
-        cp.Minimize(0.5 * cp.quad_form(wanted, cp.psd_wrap(matrix)) - linear @ wanted), [wanted >= 0, cp.sum(wanted) == 1]
+        cp.Minimize(0.5 * cp.quad_form(wanted, cp.psd_wrap(matrix)) - linear @ wanted),
+        [wanted >= 0, cp.sum(wanted) == 1],
     )
     problem.solve(solver="CLARABEL")
     value = 0.5 * cold @ matrix @ cold - linear @ cold
@@ -88,7 +95,9 @@ def test_quadratic_with_twins_still_finds_the_minimum() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 20), st.floats(-10.0, 10.0), st.booleans())
-def test_quadratic_is_certified_where_it_is_singular(seed: int, size: int, power: float, warm: bool) -> None:
+def test_quadratic_is_certified_where_it_is_singular(
+    seed: int, size: int, power: float, warm: bool
+) -> None:
     rng = np.random.default_rng(seed)
     factor = rng.normal(size=(int(rng.integers(1, size + 2)), size))
     factor[:, rng.integers(size)] = factor[:, rng.integers(size)]
@@ -109,9 +118,13 @@ def test_a_quadratic_of_zeros_has_any_answer() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 20), st.integers(1, 40), st.floats(-6.0, 0.5))
-def test_log_optimal_is_certified_on_any_market(seed: int, size: int, rows: int, power: float) -> None:
+def test_log_optimal_is_certified_on_any_market(
+    seed: int, size: int, rows: int, power: float
+) -> None:
     rng = np.random.default_rng(seed)
-    relatives = np.exp(np.clip(rng.standard_t(3, (rows, size)) * rng.uniform(0.0, 10.0**power, size), -27.0, 27.0))
+    relatives = np.exp(
+        np.clip(rng.standard_t(3, (rows, size)) * rng.uniform(0.0, 10.0**power, size), -27.0, 27.0)
+    )
     relatives[:, rng.integers(size)] = relatives[:, rng.integers(size)]
     best = log_optimal(relatives)
     assert best.min() >= 0.0
@@ -125,7 +138,8 @@ def test_quadratic_refuses_what_is_not_finite() -> None:
 
 
 def test_log_optimal_of_cover_and_gluss() -> None:
-    # Cover (1991): stock and cash that doubles or halves: half and half grows by 9/8 every two days.
+    # Cover (1991): stock and cash that doubles or halves: half and half grows by 9/8 every two
+    # days.
     relatives = np.array([[1.0, 2.0], [1.0, 0.5]] * 10)
     best = log_optimal(relatives)
     np.testing.assert_allclose(best, [0.5, 0.5], atol=1e-9)
@@ -154,8 +168,10 @@ def test_without_rows_all_portfolios_are_alike() -> None:
     np.testing.assert_array_equal(log_optimal(np.empty((0, 4))), np.full(4, 0.25))
 
 
-def test_the_best_corner_is_the_coin_that_grew_most_the_first_of_equals() -> None:
-    np.testing.assert_array_equal(best_corner(np.array([[1.0, 2.0, 0.5], [1.0, 0.9, 3.6]])), [0.0, 1.0, 0.0])
+def test_the_best_corner_is_the_asset_that_grew_most_the_first_of_equals() -> None:
+    np.testing.assert_array_equal(
+        best_corner(np.array([[1.0, 2.0, 0.5], [1.0, 0.9, 3.6]])), [0.0, 1.0, 0.0]
+    )
 
 
 def test_log_optimal_with_equal_columns_and_one_row() -> None:
@@ -171,24 +187,25 @@ def test_equal_risk_shares_are_equal(size: int) -> None:
     rng = np.random.default_rng(size)
     returns = rng.normal(size=(200, size)) * rng.uniform(0.1, 5.0, size) + rng.normal(size=(200, 1))
     covariance = np.atleast_2d(np.cov(returns, rowvar=False)) * 1e-6
-    weights = equal_risk(covariance)
+    weights = risk_parity(covariance)
     share = weights * (covariance @ weights)
     assert weights.min() > 0.0
     np.testing.assert_allclose(share / share.sum(), 1.0 / size, rtol=1e-10)
 
 
-def test_equal_risk_of_uncorrelated_coins_is_inverse_volatility() -> None:
-    weights = equal_risk(np.diag([1.0, 4.0, 16.0]))
+def test_equal_risk_of_uncorrelated_assets_is_inverse_volatility() -> None:
+    weights = risk_parity(np.diag([1.0, 4.0, 16.0]))
     np.testing.assert_allclose(weights, np.array([4.0, 2.0, 1.0]) / 7.0, rtol=1e-12)
 
 
-def test_equal_risk_of_two_coins_does_not_depend_on_their_correlation() -> None:
-    # Maillard, Roncalli, Teiletche (2010), section 2.3.1: with two assets the weights are those of inverse volatility.
+def test_equal_risk_of_two_assets_does_not_depend_on_their_correlation() -> None:
+    # Maillard, Roncalli, Teiletche (2010), section 2.3.1: with two assets the weights are those of
+    # inverse volatility.
     for correlation in (-0.9, 0.0, 0.5, 0.99):
         covariance = np.array([[1.0, 2.0 * correlation], [2.0 * correlation, 4.0]])
-        np.testing.assert_allclose(equal_risk(covariance), [2.0 / 3.0, 1.0 / 3.0], rtol=1e-10)
+        np.testing.assert_allclose(risk_parity(covariance), [2.0 / 3.0, 1.0 / 3.0], rtol=1e-10)
 
 
-def test_equal_risk_refuses_a_coin_without_variance() -> None:
+def test_equal_risk_refuses_an_asset_without_variance() -> None:
     with pytest.raises(DataError, match="stands still"):
-        equal_risk(np.diag([1.0, 0.0]))
+        risk_parity(np.diag([1.0, 0.0]))

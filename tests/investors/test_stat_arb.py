@@ -14,18 +14,25 @@ from statarb.investors import StatArb
 from statarb.optimization import MeanDownsideRisk
 from tests.conftest import make_panel
 
-RULES = sa.TradingRules(max_order=100.0)  # the first coin, in whose units orders are limited, costs about 100 USD here
+# the first asset, in whose units orders are limited, costs about 100 USD here
+RULES = sa.TradingRules(max_order=100.0)
 WALK = {"start": "2018-01-26 12:00", "depth": 600}
 
 
-def lagged_market(rows=900, coins=5, seed=0, noise=0.001):
-    """Coin 1442 leads by one row; the others follow it exactly, with a little noise of their own."""
+def lagged_market(rows=900, assets=5, seed=0, noise=0.001):
+    """Asset 1442 leads by one row; the others follow it exactly, with a little noise of their
+    own.
+    """
     rng = np.random.default_rng(seed)
     lead = rng.standard_t(5, rows + 1) * 0.004
-    returns = np.column_stack([lead[1:], *(lead[:-1] + rng.normal(0.0, noise, rows) for _ in range(coins - 1))])
+    returns = np.column_stack(
+        [lead[1:], *(lead[:-1] + rng.normal(0.0, noise, rows) for _ in range(assets - 1))]
+    )
     prices = 100.0 * np.exp(np.cumsum(returns, axis=0))
     index = pd.date_range("2018-01-24", periods=rows, freq="5min", unit="us")
-    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=range(1442, 1442 + coins)))
+    return sa.Panel.from_frame(
+        pd.DataFrame(prices, index=index, columns=range(1442, 1442 + assets))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +41,9 @@ def market():
 
 
 def small(**parameters):
-    return StatArb(forecaster=CrossAssetRidge(lags=1, scale_rows=48), scenarios=288, record=144, **parameters)
+    return StatArb(
+        forecaster=CrossAssetRidge(lags=1, scale_rows=48), scenarios=288, record=144, **parameters
+    )
 
 
 def test_it_finds_the_edge_that_is_there_and_none_one_step_later(market):
@@ -60,10 +69,13 @@ def test_on_noise_it_stays_in_cash():
 def test_the_weights_are_those_of_the_stated_problem(market):
     investor = small(decision_lag=0, rules=RULES)
     window = market.window("2018-01-26 20:00", 600)
-    held = pd.Series([0.05, 0.1, 0.0, 0.0, 0.02], index=market.coins)
+    held = pd.Series([0.05, 0.1, 0.0, 0.0, 0.02], index=market.assets)
     held.attrs["value"] = 20_000.0
     signal = {
-        name: values[0] for name, values in investor.signals(window, len(window.times) - 1, len(window.times), 600).items()
+        name: values[0]
+        for name, values in investor.signals(
+            window, len(window.times) - 1, len(window.times), 600
+        ).items()
     }
     mu = np.expm1(signal["expected_return"]) - RULES.fee / investor.holding
     prices = window.array("price")
@@ -75,11 +87,16 @@ def test_the_weights_are_those_of_the_stated_problem(market):
         rules=RULES.without_limits(),
     )
     stated = problem.solve(
-        mu, returns, held.to_numpy(), max_trade=RULES.max_order * prices[-1, 0] / 20_000.0, solver="CLARABEL"
+        mu,
+        returns,
+        held.to_numpy(),
+        max_trade=RULES.max_order * prices[-1, 0] / 20_000.0,
+        solver="CLARABEL",
     )
     wanted = investor.decide(window, held)
-    got = held if wanted is None else wanted.reindex(market.coins).fillna(0.0)
-    # an interior-point answer is good to about 1e-7 of the objective, its weights to about the root of that
+    got = held if wanted is None else wanted.reindex(market.assets).fillna(0.0)
+    # an interior-point answer is good to about 1e-7 of the objective, its weights to about the root
+    # of that
     np.testing.assert_allclose(got, stated.array, atol=1e-4)
 
 
@@ -93,38 +110,50 @@ def test_orders_are_as_large_as_the_rules_allow(market):
 def test_the_path_depends_on_neither_blocks_nor_workers(market):
     whole = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
     for n_jobs, block in ((1, 37), (2, 150)):
-        other = sa.walk_forward(small(), market, RULES, decision_lag=0, n_jobs=n_jobs, block=block, **WALK)
+        other = sa.walk_forward(
+            small(), market, RULES, decision_lag=0, n_jobs=n_jobs, block=block, **WALK
+        )
         pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
 
 
 def test_a_checkpoint_in_the_middle_changes_nothing(market, tmp_path):
     whole = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
-    kept = sa.walk_forward(small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK)
+    kept = sa.walk_forward(
+        small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK
+    )
     states = sorted(tmp_path.rglob("state-*"))
     states[-1].unlink()
-    again = sa.walk_forward(small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK)
+    again = sa.walk_forward(
+        small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK
+    )
     for other in (kept, again):
         pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
 
 
 def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
-    """Rolling sums and a warm solver against all made anew: the same weights to the tolerance of the solver."""
+    """Rolling sums and a warm solver against all made anew: the same weights to the tolerance of
+    the solver.
+    """
     run = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
     for time in run.wanted.index[5:60:10]:
         place = run.replay.value.index.get_loc(time)
-        before = run.replay.weights[list(market.coins)].iloc[place - 1]
+        before = run.replay.weights[list(market.assets)].iloc[place - 1]
         growth = market.price.loc[time] / market.price.shift(1).loc[time]
         value = run.replay.value.iloc[place]
         held = before * (run.replay.value - run.replay.fees).iloc[place - 1] * growth / value
         held.attrs["value"] = float(value)
         alone = small(decision_lag=0, rules=RULES).decide(market.window(time, 600), held)
         # weights are as exact as the root of the certificate's 1e-8
-        np.testing.assert_allclose(alone.reindex(market.coins).fillna(0.0), run.wanted.loc[time], atol=1e-4)
+        np.testing.assert_allclose(
+            alone.reindex(market.assets).fillna(0.0), run.wanted.loc[time], atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("volatility", ["garch", "gjr"])
 def test_filtered_scenarios_walk_too(market, volatility):
-    run = sa.walk_forward(small(volatility=volatility), market, RULES, decision_lag=0, start="2018-01-27", depth=600)
+    run = sa.walk_forward(
+        small(volatility=volatility), market, RULES, decision_lag=0, start="2018-01-27", depth=600
+    )
     assert len(run.failures) == 0
     assert run.metrics()["total_return"] > 0.005
 
@@ -140,7 +169,7 @@ def test_further_signals_are_weighed_by_their_own_record(market):
 
         def predict(self, window):
             price = window.array("price")
-            return pd.Series(-10.0 * np.log(price[-1] / price[-2]), index=window.coins)
+            return pd.Series(-10.0 * np.log(price[-1] / price[-2]), index=window.assets)
 
     investor = small(signals_beside=(Liar(),), decision_lag=0)
     signal = investor.signals(market, 700, 760, 600)
@@ -157,7 +186,7 @@ def test_it_survives_holes_late_listings_and_a_first_window_of_a_few_rows():
 
 def test_pickled_it_goes_on_where_it_was(market):
     investor = small(decision_lag=0)
-    held = pd.Series(0.0, index=market.coins)
+    held = pd.Series(0.0, index=market.assets)
     investor.decide(market.window("2018-01-26 12:00", 600), held)
     copy = pickle.loads(pickle.dumps(investor))
     decided = 0

@@ -1,4 +1,6 @@
-"""Random small problems of every kind, and an oracle: tightened Clarabel on the written statement."""
+"""Random small problems of every kind, and an oracle: tightened Clarabel on the written
+statement.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ import dataclasses
 import numpy as np
 
 from statarb.optimization import MeanDownsideRisk
-from statarb.optimization.certificate import best_linear
+from statarb.optimization.cvxpy_problem import CvxpyProblem
+from statarb.optimization.linear import best_linear
 from statarb.optimization.program import Program
-from statarb.optimization.statement import Statement
 
 TIGHT = {"tol_gap_abs": 1e-13, "tol_gap_rel": 1e-13, "tol_feas": 1e-13, "max_iter": 500}
 
@@ -25,13 +27,17 @@ class Case:
 
 
 def random_case(seed: int, objective: str = "utility") -> Case:
-    """T below and above N, stale and duplicate columns, fees, boxes, caps, holdings, volatilities, weighted scenarios."""
+    """T below and above N, stale and duplicate columns, fees, boxes, caps, holdings, volatilities,
+    weighted scenarios.
+    """
     rng = np.random.default_rng(seed)
     assets, times = int(rng.integers(2, 14)), int(rng.integers(2, 60))
     if rng.random() < 0.3:
         assets = int(rng.integers(15, 40))
     common = rng.standard_t(4, times) * 0.01
-    scenarios = common[:, None] * rng.uniform(0, 1.5, assets) + rng.standard_t(3, (times, assets)) * 0.01
+    scenarios = (
+        common[:, None] * rng.uniform(0, 1.5, assets) + rng.standard_t(3, (times, assets)) * 0.01
+    )
     scenarios = np.clip(scenarios, -0.9, 2.0)
     if rng.random() < 0.4:
         scenarios[:, rng.random(assets) < 0.4] = 0.0
@@ -59,7 +65,9 @@ def random_case(seed: int, objective: str = "utility") -> Case:
         "objective": objective,
         "fee": fee,
         "risk_aversion": float(10 ** rng.uniform(-1, 3)),
-        "mar": float(rng.choice([0.0, 0.0, 0.001, -0.002])) if objective != "ratio" else float(rng.choice([0.0, 0.0, -0.001])),
+        "minimum_acceptable_return": float(rng.choice([0.0, 0.0, 0.001, -0.002]))
+        if objective != "ratio"
+        else float(rng.choice([0.0, 0.0, -0.001])),
     }
     arguments: dict = {"expected_return": mu, "scenarios": scenarios, "previous": previous}
     if rng.random() < 0.4:
@@ -82,7 +90,7 @@ def random_case(seed: int, objective: str = "utility") -> Case:
 
 def oracle(program: Program, objective: str) -> np.ndarray:
     """Weights by tightened Clarabel."""
-    found = Statement(program, objective).solve(program, "CLARABEL", **TIGHT)
+    found = CvxpyProblem(program).solve(program, "CLARABEL", **TIGHT)
     if found.weights is None:
         raise ValueError(found.status)
     return np.clip(found.weights, program.lower, program.upper)
@@ -92,14 +100,22 @@ def with_floor(seed: int) -> Case:
     """Least risk with a floor somewhere below the largest net expected return."""
     case, rng = random_case(seed, "min_risk"), np.random.default_rng(seed + 1)
     mu = case.arguments["expected_return"]
-    program = case.problem.replace(groups=None, group_caps=None).program(**case.arguments).replace(expected_return=mu)
+    program = (
+        case.problem.replace(groups=None, group_caps=None)
+        .program(**case.arguments)
+        .replace(expected_return=mu)
+    )
     largest = program.net_return(best_linear(program, mu)[0])
     floor = largest * rng.uniform(0.1, 1.0) if largest > 0.0 else 1.5 * largest
-    return Case(case.problem.replace(groups=None, group_caps=None, return_floor=floor, invested=None), case.arguments)
+    return Case(
+        case.problem.replace(groups=None, group_caps=None, return_floor=floor, min_invested=None),
+        case.arguments,
+    )
 
 
 def kkt_violation(case: Case, weights: np.ndarray, tolerance: float) -> float:
-    """Smallest amount by which no price of the budget satisfies the conditions of optimality; written from scratch.
+    """Smallest amount by which no multiplier of the budget satisfies the conditions of optimality;
+    written from scratch.
 
     Utility form without groups. In units of expected return.
     """
@@ -114,11 +130,13 @@ def kkt_violation(case: Case, weights: np.ndarray, tolerance: float) -> float:
     p = p / p.sum()
     marginal = arguments["expected_return"].copy()
     for row, share in zip(scenarios, p, strict=True):
-        miss = max(0.0, problem.mar - float(row @ weights))
+        miss = max(0.0, problem.minimum_acceptable_return - float(row @ weights))
         marginal += problem.risk_aversion * share * 2.0 * miss * row
     # the price must be at least what any purchase is worth, and at most what any sale gives up
     buy = np.where(weights >= held - tolerance, marginal - problem.fee, marginal + problem.fee)
     sell = np.where(weights > held + tolerance, marginal - problem.fee, marginal + problem.fee)
     need = max([0.0, *buy[weights < high - tolerance]])
-    allowed = min([np.inf if weights.sum() > 1.0 - tolerance else 0.0, *sell[weights > low + tolerance]])
+    allowed = min(
+        [np.inf if weights.sum() > 1.0 - tolerance else 0.0, *sell[weights > low + tolerance]]
+    )
     return max(0.0, need - allowed)

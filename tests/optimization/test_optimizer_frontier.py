@@ -10,9 +10,9 @@ import statarb as sa
 from statarb.optimization import BatchProblem, read_scenarios, sensitivity
 
 RNG = np.random.default_rng(11)
-COINS = list("abcdefgh")
-RETURNS = pd.DataFrame(RNG.standard_t(4, (60, 8)) * 0.01, columns=COINS)
-MU = pd.Series(RNG.normal(0.001, 0.002, 8), index=COINS)
+ASSETS = list("abcdefgh")
+RETURNS = pd.DataFrame(RNG.standard_t(4, (60, 8)) * 0.01, columns=ASSETS)
+MU = pd.Series(RNG.normal(0.001, 0.002, 8), index=ASSETS)
 
 
 def test_the_frontier_is_convex_and_its_ends_are_known():
@@ -79,7 +79,10 @@ def batch() -> list[BatchProblem]:
         for lam in (1.0, 30.0)
         for objective in ("utility", "ratio", "min_risk")
     ]
-    return [*problems, BatchProblem(sa.MeanDownsideRisk(max_weight=0.01, invested=1.0), MU, RETURNS)]
+    return [
+        *problems,
+        BatchProblem(sa.MeanDownsideRisk(max_weight=0.01, min_invested=1.0), MU, RETURNS),
+    ]
 
 
 def test_a_batch_is_its_problems_one_by_one_for_any_number_of_workers():

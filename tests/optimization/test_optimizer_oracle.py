@@ -1,4 +1,6 @@
-"""The fast path against tightened Clarabel, against conditions of optimality written from scratch, and its certificate."""
+"""The fast path against tightened Clarabel, against conditions of optimality written from scratch,
+and its certificate.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +38,11 @@ def compare(case: Case, objective: str) -> bool:
         assert solution.status in ("optimal", "fallback"), solution.reason
         assert solution.gap <= (1e-7 if objective == "ratio" else 1e-8)
         theirs = oracle(program, objective)
-    size = max(abs(solution.objective), 1e-5 * float(np.mean(program.histories**2)))
+    size = max(abs(solution.objective), 1e-5 * float(np.mean(program.scenarios_by_asset**2)))
     if objective == "utility":
         size = max(size, program.risk_aversion * solution.risk)
     sign = -1.0 if objective == "min_risk" else 1.0
-    loss = sign * (case.problem.worth(program, theirs) - solution.objective) / size
+    loss = sign * (program.worth(theirs) - solution.objective) / size
     # Clarabel's weights may be infeasible by 1e-9 or so, which can buy it a little objective
     assert loss <= 1e-8 + 1e-3 * program.infeasibility(theirs) / size
     return True
@@ -54,7 +56,10 @@ def test_utility(block):
 
 @pytest.mark.parametrize("block", range(7))
 def test_ratio(block):
-    solved = sum(compare(random_case(seed, "ratio"), "ratio") for seed in range(block * BLOCK, (block + 1) * BLOCK))
+    solved = sum(
+        compare(random_case(seed, "ratio"), "ratio")
+        for seed in range(block * BLOCK, (block + 1) * BLOCK)
+    )
     assert solved >= 12
 
 
@@ -66,12 +71,17 @@ def test_least_risk(block):
 
 @pytest.mark.parametrize("block", range(7))
 def test_least_risk_with_a_floor(block):
-    solved = sum(compare(with_floor(seed), "min_risk") for seed in range(block * BLOCK, (block + 1) * BLOCK))
+    solved = sum(
+        compare(with_floor(seed), "min_risk") for seed in range(block * BLOCK, (block + 1) * BLOCK)
+    )
     assert solved >= 15
 
 
 def test_nearly_all_are_solved_without_help():
-    statuses = [random_case(seed).problem.solve(**random_case(seed).arguments).status for seed in range(1000, 1300)]
+    statuses = [
+        random_case(seed).problem.solve(**random_case(seed).arguments).status
+        for seed in range(1000, 1300)
+    ]
     assert statuses.count("optimal") >= 299
 
 
@@ -102,7 +112,9 @@ def test_the_gap_bounds_the_loss_of_any_portfolio():
             continue
         program, rng = case.program, np.random.default_rng(seed)
         best = case.problem.solve(**case.arguments)
-        other = best.array + rng.uniform(0.0, 1.0) * (np.clip(program.previous, program.lower, program.upper) - best.array)
+        other = best.array + rng.uniform(0.0, 1.0) * (
+            np.clip(program.previous, program.lower, program.upper) - best.array
+        )
         size = max(abs(program.utility(other)), program.risk_aversion * program.downside(other))
         loss = (best.objective - program.utility(other)) / size
         assert certify_utility(program, other).gap >= loss - 1e-9

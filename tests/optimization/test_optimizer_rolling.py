@@ -20,11 +20,27 @@ def market(rng: np.random.Generator, rows: int, assets: int) -> np.ndarray:
     return np.clip(returns, -0.9, None)
 
 
-def walk(seed: int, bars: int, objective: str = "utility", *, window: int = 60, assets: int = 24, **options) -> float:
-    """Largest difference of objectives between warm and cold, relative for the ratio, else absolute."""
+def walk(
+    seed: int,
+    bars: int,
+    objective: str = "utility",
+    *,
+    window: int = 60,
+    assets: int = 24,
+    **options,
+) -> float:
+    """Largest difference of objectives between warm and cold, relative for the ratio, else
+    absolute.
+    """
     rng = np.random.default_rng(seed)
     problem = sa.MeanDownsideRisk(
-        **{"risk_aversion": 50.0, "fee": 0.0025, "objective": objective, "missing": "freeze", **options}
+        **{
+            "risk_aversion": 50.0,
+            "fee": 0.0025,
+            "objective": objective,
+            "missing": "freeze",
+            **options,
+        }
     )
     returns = market(rng, window + bars, assets)
     rolling = sa.RollingMeanDownsideRisk(problem, returns[:window])
@@ -71,7 +87,10 @@ def test_exponential_scenario_weights():
 
 def test_groups_and_caps():
     groups = {asset: asset % 3 for asset in range(24)}
-    assert walk(4, 150, groups=groups, group_caps={0: 0.5, 2: 0.4}, max_weight=0.9, missing="sell") <= 1e-9
+    assert (
+        walk(4, 150, groups=groups, group_caps={0: 0.5, 2: 0.4}, max_weight=0.9, missing="sell")
+        <= 1e-9
+    )
 
 
 def test_ratio():
@@ -121,7 +140,9 @@ def test_the_passed_on_gap_is_that_of_the_window():
     for bar in range(100):
         mu = rng.normal(0.0, 0.003, 30)
         solution = rolling.update(returns[100 + bar], mu, held)
-        checked = certify_utility(problem.program(mu, returns[bar + 1 : bar + 101], held), solution.array)
+        checked = certify_utility(
+            problem.program(mu, returns[bar + 1 : bar + 101], held), solution.array
+        )
         assert checked.gap <= 1e-8
         held = solution.array
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import statarb as sa
-from statarb.leagues import run_league
-from statarb.submission.forecast_job import write_level1
-from statarb.submission.investment import write_run
-from statarb.submission.league_files import write_league
+from statarb.pipelines.level1 import write_level1
+from statarb.results.league_files import write_league
+from statarb.results.run_files import write_run
+from statarb.walk.league import run_league
 
 WALK = {"start": "2018-01-25", "end": "2018-01-26 06:00", "depth": 100}
 ODD = "<script>alert('$1$')</script> & \"mine\""
@@ -21,7 +21,7 @@ ODD = "<script>alert('$1$')</script> & \"mine\""
 
 @pytest.fixture(scope="session")
 def panel():
-    return sa.simulate_market(coins=6, days=9.0, seed=4)
+    return sa.simulate_market(assets=6, days=9.0, seed=4)
 
 
 def picky(window, holdings):
@@ -32,7 +32,9 @@ def picky(window, holdings):
     if place % 45:
         return None
     prices = window.price.iloc[-1]
-    weights = pd.Series(np.arange(1.0, len(prices) + 1.0) + place % 4, index=prices.index).where(prices.notna(), 0.0)
+    weights = pd.Series(np.arange(1.0, len(prices) + 1.0) + place % 4, index=prices.index).where(
+        prices.notna(), 0.0
+    )
     return 0.9 * weights / weights.sum()
 
 
@@ -45,29 +47,43 @@ def runs(panel):
 
 @pytest.fixture(scope="session")
 def league(panel):
-    entered = [sa.investors.from_function(picky, name=ODD), "cash", "hold", "equal_weight", "rebalanced"]
+    entered = [
+        sa.investors.from_function(picky, name=ODD),
+        "cash",
+        "buy_and_hold",
+        "equal_weight_hold",
+        "rebalanced",
+    ]
     return run_league(entered, panel, draws=50, **WALK)
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory, panel, runs, league):
-    """Folders that the verbs leave: ``run`` (league and its best run), ``lag1``, ``lag0``, ``forecast``; not to be changed."""
+    """Folders that the verbs leave: ``run`` (league and its best run), ``lag1``, ``lag0``,
+    ``forecast``; not to be changed.
+    """
     base = tmp_path_factory.mktemp("made")
     for lag, run in runs.items():
         write_run(run, base / f"lag{lag}", panel)
     write_league(league, base / "run", panel)
     write_run(league.best(1), base / "run", panel)
-    write_level1(panel, base / "forecast", model="last_value", days=["2018-01-24", "2018-01-25"], depth=50)
+    write_level1(
+        panel, base / "forecast", model="last_value", days=["2018-01-24", "2018-01-25"], depth=50
+    )
     return base
 
 
 @pytest.fixture
 def copy(made, tmp_path):
-    """Copies of some of the folders, which a test may change: one alone, or several side by side."""
+    """Copies of some of the folders, which a test may change: one alone, or several side by
+    side.
+    """
 
     def take(*names):
         for name in names:
-            shutil.copytree(made / name, tmp_path if len(names) == 1 else tmp_path / name, dirs_exist_ok=True)
+            shutil.copytree(
+                made / name, tmp_path if len(names) == 1 else tmp_path / name, dirs_exist_ok=True
+            )
         return tmp_path
 
     return take

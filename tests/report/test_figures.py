@@ -1,4 +1,6 @@
-"""Figures show the numbers of the run, on the axes they are given, and take whatever names and paths there are."""
+"""Figures show the numbers of the run, on the axes they are given, and take whatever names and
+paths there are.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ import statarb as sa
 from statarb import report
 from statarb.report.figures import POINTS
 from statarb.report.league_figures import MOST_ROWS, league_height
-from statarb.report.record import OUTCOMES, record_of
+from statarb.results.record import OUTCOMES, record_of
 
 TIMES = pd.date_range("2018-01-25", periods=2000, freq="5min", unit="us")
 
@@ -37,11 +39,17 @@ def texts(ax):
     for axis, place in ((ax.xaxis, 0), (ax.yaxis, 1)):
         low, high = sorted(axis.get_view_interval())
         labels = axis.get_ticklabels()
-        found += [label for label in labels if label.get_text() and low <= label.get_position()[place] <= high]
+        found += [
+            label
+            for label in labels
+            if label.get_text() and low <= label.get_position()[place] <= high
+        ]
         found.append(axis.get_offset_text())
     if ax.get_legend() is not None:
         found += ax.get_legend().get_texts()
-    return [(text.get_text(), text.get_window_extent()) for text in found if text.get_text().strip()]
+    return [
+        (text.get_text(), text.get_window_extent()) for text in found if text.get_text().strip()
+    ]
 
 
 def overlapping(boxes):
@@ -49,7 +57,10 @@ def overlapping(boxes):
         (one, other)
         for place, (one, first) in enumerate(boxes)
         for other, second in boxes[place + 1 :]
-        if first.x0 < second.x1 and second.x0 < first.x1 and first.y0 < second.y1 and second.y0 < first.y1
+        if first.x0 < second.x1
+        and second.x0 < first.x1
+        and first.y0 < second.y1
+        and second.y0 < first.y1
     ]
 
 
@@ -61,7 +72,10 @@ def test_the_value_drawn_is_that_of_the_run(runs):
     np.testing.assert_array_equal(line.get_xdata(), run.replay.value.index.to_numpy())
     same = report.draw_value(run.replay, new_axes()).lines[0]
     np.testing.assert_array_equal(same.get_ydata(), line.get_ydata())
-    assert report.draw_value(run.replay.value, new_axes()).lines[0].get_ydata().tolist() == line.get_ydata().tolist()
+    assert (
+        report.draw_value(run.replay.value, new_axes()).lines[0].get_ydata().tolist()
+        == line.get_ydata().tolist()
+    )
 
 
 def test_without_axes_a_new_figure_is_shown(runs):
@@ -70,7 +84,9 @@ def test_without_axes_a_new_figure_is_shown(runs):
 
 
 def test_a_long_path_is_thinned_and_keeps_its_extremes():
-    path = pd.Series(np.linspace(100.0, 110.0, 50_000), pd.date_range("2018-01-01", periods=50_000, freq="5min"))
+    path = pd.Series(
+        np.linspace(100.0, 110.0, 50_000), pd.date_range("2018-01-01", periods=50_000, freq="5min")
+    )
     path.iloc[31_234], path.iloc[31_235] = 140.0, 70.0
     line = report.draw_value(path, new_axes()).lines[0]
     assert len(line.get_ydata()) <= POINTS
@@ -95,8 +111,12 @@ def test_a_bankrupt_account_ends_on_a_logarithmic_axis_and_is_marked():
 def test_drawdown_is_the_fall_from_the_peak(runs):
     value = runs[1].replay.value
     line = report.draw_drawdown(runs[1], new_axes()).lines[0]
-    np.testing.assert_allclose(line.get_ydata(), 100.0 * (value / value.cummax() - 1.0), rtol=0, atol=1e-12)
-    assert -line.get_ydata().min() / 100.0 == pytest.approx(runs[1].metrics()["maximum_drawdown"], abs=1e-14)
+    np.testing.assert_allclose(
+        line.get_ydata(), 100.0 * (value / value.cummax() - 1.0), rtol=0, atol=1e-12
+    )
+    assert -line.get_ydata().min() / 100.0 == pytest.approx(
+        runs[1].metrics()["maximum_drawdown"], abs=1e-14
+    )
 
 
 def test_weights_are_stacked_to_the_whole(runs):
@@ -110,15 +130,17 @@ def test_weights_are_stacked_to_the_whole(runs):
     ax = report.draw_weights(run, new_axes(), top=2)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     held = run.replay.weights.iloc[:, :-1].mean().nlargest(2).index
-    assert labels == [str(held[0]), str(held[1]), "4 other coins", "cash"]
+    assert labels == [str(held[0]), str(held[1]), "4 other assets", "cash"]
     top = ax.collections[-1].get_paths()[0].vertices[:, 1].max()
     assert top == pytest.approx(100.0)
 
 
-def test_weights_of_few_and_of_no_coins():
+def test_weights_of_few_and_of_no_assets():
     panel = sa.Panel.from_frame(pd.DataFrame({1442: 10.0, 1443: 5.0}, index=TIMES[:3]))
     wanted = pd.DataFrame({1442: [0.0, 0.3]}, index=TIMES[:2])
-    ax = report.draw_weights(sa.replay(panel, wanted, sa.TradingRules().without_limits(), end=TIMES[1]), new_axes())
+    ax = report.draw_weights(
+        sa.replay(panel, wanted, sa.TradingRules().without_limits(), end=TIMES[1]), new_axes()
+    )
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["1442", "cash"]
     ax = report.draw_weights(sa.replay(panel, wanted.iloc[:1], end=TIMES[0]), new_axes())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["cash"]
@@ -127,7 +149,9 @@ def test_weights_of_few_and_of_no_coins():
 def test_turnover_and_fees_add_up_to_those_of_the_run(runs):
     run = runs[1]
     bars = report.draw_turnover(run, new_axes()).patches
-    assert sum(bar.get_height() for bar in bars) == pytest.approx(run.metrics()["turnover"], rel=1e-12)
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(
+        run.metrics()["turnover"], rel=1e-12
+    )
     assert len(bars) == 31  # hours
     line = report.draw_fees(run, new_axes()).lines[0]
     assert line.get_ydata()[-1] == pytest.approx(run.metrics()["fees_paid"], rel=1e-12)
@@ -160,7 +184,9 @@ def test_without_orders_and_without_a_unit():
     panel = sa.Panel.from_frame(prices)
     rules = sa.TradingRules(capital=100.0, numeraire=None, min_order=5.0, max_order=float("inf"))
     nothing = sa.replay(panel, pd.DataFrame({"a": [0.0]}, index=TIMES[:1]), rules)
-    assert [text.get_text() for text in report.draw_orders(nothing, new_axes()).texts] == ["no orders"]
+    assert [text.get_text() for text in report.draw_orders(nothing, new_axes()).texts] == [
+        "no orders"
+    ]
     some = sa.replay(panel, pd.DataFrame({"a": [0.5, 0.51]}, index=TIMES[:2]), rules)
     ax = report.draw_orders(some, new_axes())
     assert ax.get_xlabel().startswith("USD")
@@ -182,8 +208,19 @@ def ranking(investors, lags=(1, 0), seed=0):
     for number in range(investors):
         for lag in lags:
             g = float(np.exp(rng.normal() * 3.0) * rng.choice([-1.0, 1.0]))
-            rows.append((f"an investor with a rather long name {number}", lag, g, rng.normal(), g - 3.0, g + 2.0))
-    table = pd.DataFrame(rows, columns=["investor", "decision_lag", "G", "total_return", "G_low", "G_high"])
+            rows.append(
+                (
+                    f"an investor with a rather long name {number}",
+                    lag,
+                    g,
+                    rng.normal(),
+                    g - 3.0,
+                    g + 2.0,
+                )
+            )
+    table = pd.DataFrame(
+        rows, columns=["investor", "decision_lag", "G", "total_return", "G_low", "G_high"]
+    )
     by_lag = table.groupby("decision_lag")
     table["rank_G"] = by_lag["G"].rank(method="min", ascending=False).astype(int)
     table["rank_return"] = by_lag["total_return"].rank(method="min", ascending=False).astype(int)
@@ -198,7 +235,9 @@ def test_no_label_of_a_league_covers_another(investors):
         ax = draw(table, new_axes(5.6, league_height(investors)))
         boxes = texts(ax)
         assert overlapping(boxes) == []
-        assert sum("investor" in text for text, _ in boxes) == shown * (2 if draw is report.draw_league else 1)
+        assert sum("investor" in text for text, _ in boxes) == shown * (
+            2 if draw is report.draw_league else 1
+        )
         for text, box in boxes:
             assert box.x0 >= 0, f"{text} is cut off"
             assert box.x1 <= ax.get_figure().bbox.x1, f"{text} is cut off"
@@ -206,13 +245,19 @@ def test_no_label_of_a_league_covers_another(investors):
 
 def test_no_label_covers_another_with_thirty_paths():
     rng = np.random.default_rng(0)
-    names = ["cash", "hold", *(f"an investor with a rather long name {number}" for number in range(28))]
-    values = pd.DataFrame(np.exp(rng.normal(0, 0.05, (2000, 30)).cumsum(axis=0)) * 1e4, index=TIMES, columns=names)
+    names = [
+        "cash",
+        "buy_and_hold",
+        *(f"an investor with a rather long name {number}" for number in range(28)),
+    ]
+    values = pd.DataFrame(
+        np.exp(rng.normal(0, 0.05, (2000, 30)).cumsum(axis=0)) * 1e4, index=TIMES, columns=names
+    )
     ax = report.draw_value(values, new_axes())
     boxes = texts(ax)
     assert overlapping(boxes) == []
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert legend[:2] == ["cash", "hold"]
+    assert legend[:2] == ["cash", "buy_and_hold"]
     assert legend[-1] == "21 others"
     assert len(ax.lines) == 30
     assert sum(len(line.get_ydata()) for line in ax.lines) <= 2 * POINTS
@@ -255,16 +300,18 @@ def test_an_infinite_g_is_an_arrow_at_the_edge():
     report.draw_intervals(table.drop(columns=["G_low", "G_high"]), new_axes())
 
 
-def test_forecast_scores_are_shown_by_coin():
+def test_forecast_scores_are_shown_by_asset():
     scores = pd.DataFrame({"1": [50.0, 60.0], "2": [70.0, np.nan]}, index=["1442", "1443"])
     ax = report.draw_forecasts(scores, new_axes(), reference=50.0)
     assert ax.lines[2].get_xdata().tolist() == [60.0, 60.0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["1442", "1443"]
-    with pytest.raises(sa.DataError, match="at least one coin"):
+    with pytest.raises(sa.DataError, match="at least one asset"):
         report.draw_forecasts(scores.iloc[:0])
 
 
-@pytest.mark.parametrize("draw", [report.draw_weights, report.draw_turnover, report.draw_orders, report.draw_utilisation])
+@pytest.mark.parametrize(
+    "draw", [report.draw_weights, report.draw_turnover, report.draw_orders, report.draw_utilisation]
+)
 def test_something_else_is_refused(draw):
     with pytest.raises(sa.ParameterError, match="subject must be a Run, a Replay or a Record"):
         draw("a word")
@@ -273,5 +320,7 @@ def test_something_else_is_refused(draw):
 def test_frames_without_times_are_refused():
     with pytest.raises(sa.DataError, match="times for index"):
         report.draw_value(pd.DataFrame({"a": [1.0]}))
-    with pytest.raises(sa.ParameterError, match="top must be an integer at least 1 and at most 7, got 8"):
+    with pytest.raises(
+        sa.ParameterError, match="top must be an integer at least 1 and at most 7, got 8"
+    ):
         report.draw_weights(None, top=8)

@@ -1,4 +1,6 @@
-"""The report: what it shows equals the files, it is the same every time, and it says what is missing, broken or unearned."""
+"""The report: what it shows equals the files, it is the same every time, and it says what is
+missing, broken or unearned.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,23 @@ from statarb.report import formats, read_results, write_report
 from statarb.report.headline import missing_twins
 from statarb.report.sections import league_section
 from statarb.report.style import drawing
-from statarb.submission.investment import write_run
+from statarb.results.run_files import write_run
 
 VOID = {"meta", "br", "img", "link"}
 
 
 class Page(html.parser.HTMLParser):
-    """Tables as lists of (shown, in full), headings, paragraphs, list items; complains about tags that do not match."""
+    """Tables as lists of (shown, in full), headings, paragraphs, list items; complains about tags
+    that do not match.
+    """
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.tables, self.words = [], {}, {"h1": [], "h2": [], "p": [], "li": [], "figcaption": []}
+        self.open, self.tables, self.words = (
+            [],
+            {},
+            {"h1": [], "h2": [], "p": [], "li": [], "figcaption": []},
+        )
         self.tags = set()
         self.feed(text)
         assert self.open == []
@@ -110,7 +118,9 @@ def test_the_headline_is_the_league(made, run_page):
     table = pd.read_csv(made / "run" / "league.csv")
     title = "Results of the league"
     assert [name for name, _ in run_page.column(title, "investor")] == table["investor"].tolist()
-    assert [lag for lag, _ in run_page.column(title, "lag")] == table["decision_lag"].astype(str).tolist()
+    assert [lag for lag, _ in run_page.column(title, "lag")] == table["decision_lag"].astype(
+        str
+    ).tolist()
     for key, (heading, write) in FIGURES.items():
         cells = run_page.column(title, heading)
         assert [shown for shown, _ in cells] == [write(value) for value in table[key]], key
@@ -142,7 +152,9 @@ def test_tau_and_overfitting_are_those_of_the_league(made, run_page):
         assert float(full) == tau == about["kendall_tau"][str(lag)]
         assert shown == formats.decimals(tau)
         chance = about["overfitting"][str(lag)]
-        assert run_page.column(title, "probability of backtest overfitting")[place][0] == formats.decimals(chance)
+        assert run_page.column(title, "probability of backtest overfitting")[place][
+            0
+        ] == formats.decimals(chance)
 
 
 def test_what_was_run_is_said(made, run_page, panel):
@@ -150,7 +162,10 @@ def test_what_was_run_is_said(made, run_page, panel):
     assert facts["Decision lag"] == "1, 0"
     assert facts["Investor"] == "5 investors"
     assert facts["Decided"] == "2018-01-25 00:00 to 2018-01-26 06:00, 361 steps"
-    assert facts["Market"] == f"6 coins, {formats.date(panel.grid[0])} to {formats.date(panel.grid[-1])}, every 5 min"
+    assert (
+        facts["Market"]
+        == f"6 assets, {formats.date(panel.grid[0])} to {formats.date(panel.grid[-1])}, every 5 min"
+    )
     assert facts["Fee"] == "0.25 % of the turnover"
     assert facts["Start capital"] == "10,000.00 USD"
     assert facts["Order size"] == "0.001 to 0.5 BTC"
@@ -160,13 +175,18 @@ def test_what_was_run_is_said(made, run_page, panel):
 def test_a_single_run_is_the_metrics_file(copy):
     folder = copy("lag1", "lag0", "forecast")
     page = page_of(folder)
-    metrics = [json.loads((folder / name / "metrics.json").read_text()) for name in ("lag1", "lag0")]
+    metrics = [
+        json.loads((folder / name / "metrics.json").read_text()) for name in ("lag1", "lag0")
+    ]
     for key, (heading, write) in FIGURES.items():
         cells = page.column("Results", heading)
         assert [shown for shown, _ in cells] == [write(one[key]) for one in metrics], key
         assert [float(full) for _, full in cells] == [one[key] for one in metrics], key
     assert not any("Warning" in words for words in page.words["p"])
-    reasons = {row[0][0]: int(row[1][0].replace(",", "")) for row in page.tables["Orders by what became of them"][1:]}
+    reasons = {
+        row[0][0]: int(row[1][0].replace(",", ""))
+        for row in page.tables["Orders by what became of them"][1:]
+    }
     assert reasons in [one["orders_by_reason"] for one in metrics]
     name = metrics[0]["investor"]
     assert page.words["h2"][2:4] == [f"Run: {name}, lag 1", f"Run: {name}, lag 0"]
@@ -180,12 +200,14 @@ def test_captions_and_failures_are_those_of_the_files(copy):
     assert any(f"the slowest took {slowest:.4f} %" in caption for caption in captions)
     weights = pd.read_csv(folder / "portfolio_sim.csv")
     held = (weights.drop(columns="USD") > 0).sum(axis=1).mean()
-    assert any(f"On average {held:,.1f} coins" in caption for caption in captions)
+    assert any(f"On average {held:,.1f} assets" in caption for caption in captions)
     failures = pd.read_csv(folder / "failures.csv")
     assert len(failures) > 5
     title = next(title for title in page.tables if title.startswith("Failures of"))
     assert f": {len(failures)}" in title
-    assert [shown for shown, _ in page.column(title, "what it said")] == failures["message"].head(20).tolist()
+    assert [shown for shown, _ in page.column(title, "what it said")] == failures["message"].head(
+        20
+    ).tolist()
     assert "<b>no</b>" in failures["message"].iloc[0]
     assert not any(words.startswith("Warning.") for words in page.words["p"])  # lag 1 needs no twin
 
@@ -193,7 +215,9 @@ def test_captions_and_failures_are_those_of_the_files(copy):
 def test_failures_of_a_league_are_shown_with_their_reasons(made, run_page):
     counted = pd.read_csv(made / "run" / "league_failures.csv")
     assert len(counted) == 2
-    assert [int(shown) for shown, _ in run_page.column("Failures in the league", "decisions")] == counted["count"].tolist()
+    assert [
+        int(shown) for shown, _ in run_page.column("Failures in the league", "decisions")
+    ] == counted["count"].tolist()
     said = run_page.column("Failures in the league", "what it said then")
     assert [shown for shown, _ in said] == counted["first_message"].tolist()
 
@@ -201,17 +225,27 @@ def test_failures_of_a_league_are_shown_with_their_reasons(made, run_page):
 def test_level_1_is_the_metric_files(made, copy):
     page = page_of(copy("forecast"))
     metrics = json.loads((made / "forecast" / "metrics.json").read_text())
-    names = {"in the files": metrics, "raw": metrics["raw"], "shaped": metrics["shaped"], "last value": metrics["last_value"]}
+    names = {
+        "in the files": metrics,
+        "raw": metrics["raw"],
+        "shaped": metrics["shaped"],
+        "last value": metrics["last_value"],
+    }
     rows = {row[0][0]: row[1:] for row in page.tables["Scores"][1:]}
     assert rows.keys() == names.keys()
     for name, part in names.items():
-        assert [float(full) for _, full in rows[name]] == [part[key] for key in ("Z", "M", "D", "R", "U")]
-    by_coin = page.tables["Scores by coin and day"]
-    assert [cell[0] for cell in by_coin[0]] == [
-        "coin", "M, % 2018-01-24", "M, % 2018-01-25", "D, % 2018-01-24", "D, % 2018-01-25", "R",
+        assert [float(full) for _, full in rows[name]] == [
+            part[key] for key in ("Z", "M", "D", "R", "U")
+        ]
+    by_asset = page.tables["Scores by asset and day"]
+    assert [cell[0] for cell in by_asset[0]] == [
+        "asset", "M, % 2018-01-24", "M, % 2018-01-25", "D, % 2018-01-24", "D, % 2018-01-25", "R",
     ]  # fmt: skip
-    parts = [pd.read_csv(made / "forecast" / f"metrics_{name}.csv", index_col=0) for name in ("MAPE", "DS", "R")]
-    shown = np.array([[float(full) for _, full in row[1:]] for row in by_coin[1:]])
+    parts = [
+        pd.read_csv(made / "forecast" / f"metrics_{name}.csv", index_col=0)
+        for name in ("MAPE", "DS", "R")
+    ]
+    shown = np.array([[float(full) for _, full in row[1:]] for row in by_asset[1:]])
     np.testing.assert_array_equal(shown, np.hstack([part.to_numpy() for part in parts]))
 
 
@@ -221,7 +255,10 @@ def test_the_same_results_give_the_same_bytes(made, tmp_path, name):
     shutil.copytree(made / name, tmp_path / "another place" / name)
     pyplot.rcParams["font.size"] = 23  # what a user has set does not matter
     try:
-        assert write_report(tmp_path / "another place" / name, tmp_path / "second.html").read_bytes() == first
+        assert (
+            write_report(tmp_path / "another place" / name, tmp_path / "second.html").read_bytes()
+            == first
+        )
     finally:
         pyplot.rcdefaults()
 
@@ -230,7 +267,9 @@ def test_the_bytes_do_not_depend_on_the_process(made, tmp_path, run_text):
     code = "import sys, statarb as sa; sa.write_report(sys.argv[1], sys.argv[2])"
     out = tmp_path / "page.html"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
-    subprocess.run([sys.executable, "-c", code, str(made / "run"), str(out)], check=True, env=environment)
+    subprocess.run(
+        [sys.executable, "-c", code, str(made / "run"), str(out)], check=True, env=environment
+    )
     assert out.read_text(encoding="utf-8") == run_text
 
 
@@ -257,7 +296,7 @@ def test_names_reach_the_page_as_text(run_text):
     assert "<b>no</b>" not in text
 
 
-# -- lag 0 ----------------------------------------------------------------------------------------------------------------
+# -- lag 0 -----------------------------------------------------------------------------------------
 
 
 def test_lag_0_without_its_twin_is_a_plain_warning(copy):
@@ -270,7 +309,10 @@ def test_lag_0_without_its_twin_is_a_plain_warning(copy):
     assert rows[2][2][0] == "not run: the twin of the row above is missing"
 
 
-@pytest.mark.parametrize(("file", "change"), [("metrics.json", {"end": "2018-01-26"}), ("run.json", {"rules": {"fee": 0.0}})])
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [("metrics.json", {"end": "2018-01-26"}), ("run.json", {"rules": {"fee": 0.0}})],
+)
 def test_a_run_under_other_conditions_is_no_twin(copy, file, change):
     folder = copy("lag0", "lag1")
     assert missing_twins(read_results(folder)) == []
@@ -293,7 +335,7 @@ def test_a_league_at_lag_0_alone_warns_for_each_investor(copy):
     assert sum(row[1][0] == "1" for row in page.tables["Results of the league"][1:]) == 5
 
 
-# -- what is missing ------------------------------------------------------------------------------------------------------
+# -- what is missing -------------------------------------------------------------------------------
 
 GONE = {
     "portfolio_sim.csv": "weights: there is no portfolio_sim.csv",
@@ -303,7 +345,8 @@ GONE = {
     "utilisation.csv": "the time that each decision took: there is no utilisation.csv",
     "failures.csv": "failures with their reasons: there is no failures.csv",
     "run.json": "rules and market of the run: there is no run.json",
-    "metrics.json": "orders, failures and decision lag of the run: there is no metrics.json; what stands here of it was "
+    "metrics.json": "orders, failures and decision lag of the run: there is no metrics.json; what "
+    "stands here of it was "
     "computed from value.parquet",
 }
 
@@ -321,9 +364,13 @@ def test_what_is_missing_is_left_out_of_the_page_and_said_so(copy):
     for name in ("value.parquet", "orders.parquet", "utilisation.csv"):
         (folder / name).unlink()
     page = page_of(folder)
-    assert {GONE[name] for name in ("value.parquet", "orders.parquet", "utilisation.csv")} <= set(page.words["li"])
+    assert {GONE[name] for name in ("value.parquet", "orders.parquet", "utilisation.csv")} <= set(
+        page.words["li"]
+    )
     assert "the league of investors: there is no league.csv" in page.words["li"]
-    assert [words.split(":")[0] for words in page.words["figcaption"]] == ["Realised weights after trading"]
+    assert [words.split(":")[0] for words in page.words["figcaption"]] == [
+        "Realised weights after trading"
+    ]
     assert "Results" in page.tables
 
 
@@ -364,7 +411,16 @@ def test_figures_that_are_not_there_are_computed_from_the_value(copy):
     metrics = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").unlink()
     computed = read_results(folder).records[0].metrics
-    for key in ("total_return", "G", "downside", "maximum_drawdown", "final_value", "fees_paid", "turnover", "exposure"):
+    for key in (
+        "total_return",
+        "G",
+        "downside",
+        "maximum_drawdown",
+        "final_value",
+        "fees_paid",
+        "turnover",
+        "exposure",
+    ):
         assert computed[key] == pytest.approx(metrics[key], rel=1e-12)
     assert "decision_lag" not in computed
 
@@ -375,13 +431,20 @@ def test_many_runs_are_listed_and_a_few_are_drawn(made, tmp_path):
         for name in ("metrics.json", "portfolio_sim.csv"):
             shutil.copy(made / "lag1" / name, tmp_path / f"run{number}" / name)
         path = tmp_path / f"run{number}" / "metrics.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "investor": f"number {number}", "G": number}))
+        path.write_text(
+            json.dumps(
+                {**json.loads(path.read_text()), "investor": f"number {number}", "G": number}
+            )
+        )
     page = page_of(tmp_path)
     assert len(page.tables["Results"]) == 8
     assert [words for words in page.words["h2"] if words.startswith("Run:")] == [
         f"Run: number {number}, lag 1" for number in (6, 5, 4, 3)
     ]
-    assert any(line.startswith("the figures of 3 further runs") and "number 0, lag 1" in line for line in page.words["li"])
+    assert any(
+        line.startswith("the figures of 3 further runs") and "number 0, lag 1" in line
+        for line in page.words["li"]
+    )
 
 
 def test_runs_of_the_same_name_are_told_apart_by_their_folders(made, tmp_path):
@@ -392,7 +455,7 @@ def test_runs_of_the_same_name_are_told_apart_by_their_folders(made, tmp_path):
     assert labels[1].endswith("lag 1 (second/)")
 
 
-# -- what is broken -------------------------------------------------------------------------------------------------------
+# -- what is broken --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -433,7 +496,10 @@ def test_a_broken_file_of_a_run_is_named(copy, name, content):
     [
         ("league.csv", b"investor,G\ncash,0\n"),
         ("league.csv", b"investor,decision_lag,G,total_return,rank_G,rank_return\n"),
-        ("league.csv", b"investor,decision_lag,G,total_return,rank_G,rank_return\ncash,one,0,0,1,1\n"),
+        (
+            "league.csv",
+            b"investor,decision_lag,G,total_return,rank_G,rank_return\ncash,one,0,0,1,1\n",
+        ),
         ("league_values.parquet", b"?"),
         ("league_failures.csv", b"a,b\n1,2\n"),
         ("league.json", b"null"),
@@ -446,7 +512,9 @@ def test_a_broken_file_of_a_league_is_named(copy, name, content):
         write_report(folder)
 
 
-@pytest.mark.parametrize("content", [b"coinID,1\n1442,much\n", b"coin,1\n1442,3\n", b"coinID\n1442\n"])
+@pytest.mark.parametrize(
+    "content", [b"coinID,1\n1442,much\n", b"asset,1\n1442,3\n", b"coinID\n1442\n"]
+)
 def test_a_broken_file_of_forecasts_is_named(copy, content):
     folder = copy("forecast")
     (folder / "metrics_MAPE.csv").write_bytes(content)
@@ -473,18 +541,23 @@ def test_nothing_to_report(tmp_path):
 def test_the_page_appears_whole_or_not_at_all(copy, monkeypatch):
     folder = copy("lag1")
     before = write_report(folder).read_bytes()
-    monkeypatch.setattr("os.fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "os.fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(sa.DataError, match="No space left on device"):
         write_report(folder)
     assert (folder / "report.html").read_bytes() == before
     assert not [path for path in folder.iterdir() if ".tmp-" in path.name]
 
 
-# -- the house ------------------------------------------------------------------------------------------------------------
+# -- the house -------------------------------------------------------------------------------------
 
 
 def test_importing_draws_in_no_plotting_library():
-    code = "import sys, statarb as sa; sa.write_report; print([m for m in ('matplotlib', 'jinja2') if m in sys.modules])"
+    code = (
+        "import sys, statarb as sa; sa.write_report; print([m for m in ('matplotlib', 'jinja2') "
+        "if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -509,7 +582,7 @@ def test_an_insolvent_run_is_reported(copy):
 
 @pytest.mark.slow
 def test_the_page_stays_small_at_full_size(tmp_path):
-    panel = sa.simulate_market(coins=1678, days=65.0, seed=0)
+    panel = sa.simulate_market(assets=1678, days=65.0, seed=0)
     for lag in (1, 0):
         run = sa.walk_forward(sa.investors.make_investor("momentum"), panel, decision_lag=lag)
         write_run(run, tmp_path / f"lag{lag}", panel)

@@ -1,4 +1,6 @@
-"""Looks: colours that can be told apart, names that cannot break a figure, numbers, and SVG that does not change."""
+"""Looks: colours that can be told apart, names that cannot break a figure, numbers, and SVG that
+does not change.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,33 @@ from matplotlib.figure import Figure
 from statarb.report import formats
 from statarb.report.style import CASH, PALETTE, REST, SECOND, SERIES, drawing, plain_label, svg_text
 
-# Machado, Oliveira and Fernandes (2009, IEEE Transactions on Visualization and Computer Graphics 15, 1291-1298), severity 1.
+# Machado, Oliveira and Fernandes (2009, IEEE Transactions on Visualization and Computer Graphics
+# 15, 1291-1298), severity 1.
 BLINDNESS = {
     "none": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
-SRGB = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+SRGB = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
 
 
 def linear(colour):
@@ -43,10 +64,15 @@ def contrast(first, second):
 
 @pytest.mark.parametrize("kind", BLINDNESS)
 def test_colours_are_told_apart(kind):
-    seen = {colour: lab(np.asarray(BLINDNESS[kind]) @ linear(colour)) for colour in (*PALETTE, REST, CASH)}
+    seen = {
+        colour: lab(np.asarray(BLINDNESS[kind]) @ linear(colour))
+        for colour in (*PALETTE, REST, CASH)
+    }
     for one, other in itertools.combinations(seen, 2):
         # a difference of 2.3 is just noticed; areas of a legend need several times that
-        assert np.linalg.norm(seen[one] - seen[other]) > 20.0, f"{one} and {other} look alike ({kind})"
+        assert np.linalg.norm(seen[one] - seen[other]) > 20.0, (
+            f"{one} and {other} look alike ({kind})"
+        )
 
 
 def test_the_two_main_colours_stand_out_from_white():
@@ -62,7 +88,10 @@ def test_the_two_main_colours_stand_out_from_white():
         ("a\n b", "a b"),
         ("", "(no name)"),
         (1442, "1442"),
-        ("abcdefghijklmnopqrstuvwxyz0123456789", "abcdefghijklmnopq\N{HORIZONTAL ELLIPSIS}23456789"),
+        (
+            "abcdefghijklmnopqrstuvwxyz0123456789",
+            "abcdefghijklmnopq\N{HORIZONTAL ELLIPSIS}23456789",
+        ),
     ],
 )
 def test_names_are_made_harmless(name, shown):
@@ -76,8 +105,14 @@ def test_numbers_are_written_as_people_read_them():
     assert formats.ratio(float("inf")) == "\N{INFINITY}"
     assert formats.ratio("-inf") == "\N{MINUS SIGN}\N{INFINITY}"
     assert formats.amount(1234567.891) == "1,234,567.89"
-    assert [formats.money(value) for value in (7.612, -999.994, 12345.6)] == ["7.61", "\N{MINUS SIGN}999.99", "12,346"]
-    assert formats.count(None) == formats.count(float("nan")) == formats.count("many") == "\N{EN DASH}"
+    assert [formats.money(value) for value in (7.612, -999.994, 12345.6)] == [
+        "7.61",
+        "\N{MINUS SIGN}999.99",
+        "12,346",
+    ]
+    assert (
+        formats.count(None) == formats.count(float("nan")) == formats.count("many") == "\N{EN DASH}"
+    )
     assert formats.date("2018-01-25 00:00:00") == "2018-01-25 00:00"
     assert formats.date("2018-01-25 00:00:04") == "2018-01-25 00:00:04"
 
@@ -94,7 +129,9 @@ def example(name="one"):
 
 def test_svg_is_the_same_every_time_whatever_the_user_has_set():
     first = example()
-    with mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "svg.hashsalt": "other", "axes.facecolor": "red"}):
+    with mpl.rc_context(
+        {"font.size": 30, "lines.linewidth": 9, "svg.hashsalt": "other", "axes.facecolor": "red"}
+    ):
         assert example() == first
 
 
@@ -110,6 +147,11 @@ def test_svg_stands_alone_in_a_page():
     assert "<metadata" not in text
     assert "<style" not in text
     assert "DejaVu" not in text
-    targets = {value.lstrip("#") for element in root.iter() for key, value in element.attrib.items() if key.endswith("href")}
+    targets = {
+        value.lstrip("#")
+        for element in root.iter()
+        for key, value in element.attrib.items()
+        if key.endswith("href")
+    }
     assert targets <= set(ids)
     assert not {element.get("id") for element in ET.fromstring(example("two")).iter()} & set(ids)

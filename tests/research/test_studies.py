@@ -12,17 +12,27 @@ import pandas as pd
 import pytest
 
 import statarb as sa
-from statarb.forecasting.linear import FactorRidge
+from statarb.forecasting.linear import ReducedRankRidge
 from statarb.investors import LeadLag
 
 RESEARCH = Path(__file__).resolve().parents[2] / "research"
-STUDIES = ("g_versus_return", "horizon", "window", "fee_sensitivity", "universe_size", "execution_delay", "events")
+STUDIES = (
+    "g_versus_return",
+    "horizon",
+    "window",
+    "fee_sensitivity",
+    "universe_size",
+    "execution_delay",
+    "events",
+)
 NUMBER = re.compile(r"(?<![\w.,])[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 
 
 @pytest.fixture(scope="module")
 def load():
-    """Import a script of research/ by name, as if run from there; the modules are forgotten afterwards."""
+    """Import a script of research/ by name, as if run from there; the modules are forgotten
+    afterwards.
+    """
     sys.path.insert(0, str(RESEARCH))
     yield importlib.import_module
     sys.path.remove(str(RESEARCH))
@@ -34,8 +44,23 @@ def load():
 def outcomes(load, tmp_path_factory):
     """Every study, run once."""
     folder = tmp_path_factory.mktemp("studies")
-    settings = ["--market", "synthetic", "--coins", "6", "--days", "8.6", "--quick", "--draws", "60", "--out", str(folder)]
-    return folder, {name: load("_studies").run_study(load(name).study, load(name).__doc__, settings) for name in STUDIES}
+    settings = [
+        "--market",
+        "synthetic",
+        "--assets",
+        "6",
+        "--days",
+        "8.6",
+        "--quick",
+        "--draws",
+        "60",
+        "--out",
+        str(folder),
+    ]
+    return folder, {
+        name: load("_studies").run_study(load(name).study, load(name).__doc__, settings)
+        for name in STUDIES
+    }
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -48,7 +73,9 @@ def test_the_sentence_says_what_the_tables_show(outcomes, name):
             shown.update(NUMBER.findall(text))
     said = NUMBER.findall(outcome.finding)
     assert said
-    assert set(said) <= shown | {"0", "1", "95"}, "the lags and the level of the intervals stand in headings"
+    assert set(said) <= shown | {"0", "1", "95"}, (
+        "the lags and the level of the intervals stand in headings"
+    )
     assert outcome.finding.endswith(".")
     assert "nan" not in outcome.text().lower()
 
@@ -70,40 +97,63 @@ def test_no_figure_at_lag_0_stands_without_its_twin(outcomes, name):
     if name == "execution_delay":
         assert first["delay"].tolist() == [0, 1, 4]
         return
-    at_0 = {column.removesuffix(", lag 0") for column in first.columns if column.endswith(", lag 0")}
-    assert at_0 == {column.removesuffix(", lag 1") for column in first.columns if column.endswith(", lag 1")}
+    at_0 = {
+        column.removesuffix(", lag 0") for column in first.columns if column.endswith(", lag 0")
+    }
+    assert at_0 == {
+        column.removesuffix(", lag 1") for column in first.columns if column.endswith(", lag 1")
+    }
     assert {"return", "G", "95 % of G"} <= at_0
     assert (first != "").all().all()
 
 
-@pytest.mark.parametrize("name", ["horizon", "window", "fee_sensitivity", "universe_size", "events"])
+@pytest.mark.parametrize(
+    "name", ["horizon", "window", "fee_sensitivity", "universe_size", "events"]
+)
 def test_the_figure_draws_the_numbers_of_the_table(outcomes, name):
     _, found = outcomes
     outcome = found[name]
     table = next(iter(outcome.tables.values()))
     for axes, lag in zip(outcome.figure.axes, (1, 0), strict=True):
-        drawn = {line.get_label(): line.get_ydata() for line in axes.lines if not line.get_label().startswith("_")}
+        drawn = {
+            line.get_label(): line.get_ydata()
+            for line in axes.lines
+            if not line.get_label().startswith("_")
+        }
         for investor, rows in table.groupby("investor"):
-            text = [f"{value + 0.0:,.0f}" if abs(value) >= 0.5 else "0" for value in drawn[investor]]
+            text = [
+                f"{value + 0.0:,.0f}" if abs(value) >= 0.5 else "0" for value in drawn[investor]
+            ]
             assert text == rows[f"G, lag {lag}"].tolist()
 
 
 def test_recalled_forecasts_trade_like_the_investor_that_makes_them(load):
     shared = load("_studies")
-    panel = sa.simulate_market(coins=6, days=8.6, seed=3)
+    panel = sa.simulate_market(assets=6, days=8.6, seed=3)
     forecasts = shared.Forecasts(panel)
     for lag in (0, 1):
-        fresh = sa.walk_forward(LeadLag(forecaster=FactorRidge()), panel, decision_lag=lag).replay.value
-        again = sa.walk_forward(shared.Recalled(forecasts=forecasts.over(1)), panel, decision_lag=lag).replay.value
+        fresh = sa.walk_forward(
+            LeadLag(forecaster=ReducedRankRidge()), panel, decision_lag=lag
+        ).replay.value
+        again = sa.walk_forward(
+            shared.Recalled(forecasts=forecasts.over(1)), panel, decision_lag=lag
+        ).replay.value
         np.testing.assert_allclose(again, fresh, rtol=1e-12)
         assert (fresh != fresh.iloc[0]).any()
 
 
 def test_scores_are_those_of_the_replay(load):
     shared = load("_studies")
-    panel = sa.simulate_market(coins=3, days=8.6, seed=3)
-    runs = {lag: sa.walk_forward(sa.investors.make_investor("equal_weight"), panel, decision_lag=lag) for lag in (0, 1)}
-    scores = shared.scored({(1, "equal", lag): run.replay.value for lag, run in runs.items()}, 50, 0).set_index("lag")
+    panel = sa.simulate_market(assets=3, days=8.6, seed=3)
+    runs = {
+        lag: sa.walk_forward(
+            sa.investors.make_investor("equal_weight_hold"), panel, decision_lag=lag
+        )
+        for lag in (0, 1)
+    }
+    scores = shared.scored(
+        {(1, "equal", lag): run.replay.value for lag, run in runs.items()}, 50, 0
+    ).set_index("lag")
     for lag, run in runs.items():
         assert scores.loc[lag, "G"] == run.replay.score().G
         assert scores.loc[lag, "low"] <= scores.loc[lag, "high"]
@@ -119,8 +169,11 @@ def test_absent_quotes_are_named(load, tmp_path, monkeypatch):
     ("words", "says"),
     [
         (["--market", "nothing.parquet"], "no such file: nothing.parquet"),
-        (["--market", "synthetic", "--coins", "0"], "coins must be an integer at least 1"),
-        (["--market", "synthetic", "--coins", "3", "--days", "2"], "no time of the panel lies from 2018-01-25 on"),
+        (["--market", "synthetic", "--assets", "0"], "assets must be an integer at least 1"),
+        (
+            ["--market", "synthetic", "--assets", "3", "--days", "2"],
+            "no time of the panel lies from 2018-01-25 on",
+        ),
         (["--market", "synthetic", "--draws", "0"], "--draws must be an integer at least 1, got 0"),
         (["--market", "synthetic", "--out", "taken"], "cannot make the folder taken"),
     ],
@@ -136,23 +189,26 @@ def test_bad_words_are_one_line_and_exit_code_2(load, tmp_path, monkeypatch, cap
 
 def test_a_calendar_is_collected_just_before_it_pays(load):
     events = load("events")
-    panel = sa.simulate_market(coins=4, days=8.6, seed=3)
+    panel = sa.simulate_market(assets=4, days=8.6, seed=3)
     calendar = events.planted(panel, 0.05, seed=1)
-    assert sorted(calendar["coin"].tolist()) == sorted([*panel.coins, *panel.coins])
+    assert sorted(calendar["asset"].tolist()) == sorted([*panel.assets, *panel.assets])
     assert calendar["time"].is_monotonic_increasing
     price = panel.price
     for row in calendar.itertuples():
-        known = price[row.coin].loc[: row.time - pd.Timedelta(days=1)].ffill()
+        known = price[row.asset].loc[: row.time - pd.Timedelta(days=1)].ffill()
         assert row.benefit == pytest.approx(0.05 * known.iloc[-1], rel=1e-12)
     run = sa.walk_forward(events.Collector(calendar), panel)
-    before, after = run.replay, sa.replay(panel, run.wanted, events=calendar, start=run.replay.value.index[0])
-    held = before.weights[list(panel.coins)].gt(0.0)
+    before, after = (
+        run.replay,
+        sa.replay(panel, run.wanted, events=calendar, start=run.replay.value.index[0]),
+    )
+    held = before.weights[list(panel.assets)].gt(0.0)
     for row in calendar.itertuples():
         place = held.index.get_loc(row.time)
-        assert held[row.coin].iloc[place - 1], "held when it comes"
-        others = calendar.loc[calendar["coin"] == row.coin, "time"]
+        assert held[row.asset].iloc[place - 1], "held when it comes"
+        others = calendar.loc[calendar["asset"] == row.asset, "time"]
         if not ((others > row.time) & (others <= row.time + 3 * panel.step)).any():
-            assert run.wanted.at[row.time, row.coin] == 0.0, "and to be sold then"
+            assert run.wanted.at[row.time, row.asset] == 0.0, "and to be sold then"
     assert after.final_value > before.final_value
     small = events.planted(panel, 0.002, seed=1)  # less than the fees of a purchase and a sale
     assert len(sa.walk_forward(events.Collector(small), panel).replay.orders) == 0

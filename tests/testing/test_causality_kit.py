@@ -20,9 +20,14 @@ CAUSAL = {
     "expanding scale": lambda panel: returns(panel) / returns(panel).expanding(20).std(),
     "exponential mean": lambda panel: returns(panel).ewm(halflife=7).mean(),
     "last value": lambda panel: panel.price.ffill(),
-    "last known": lambda panel: pd.DataFrame(panel.last_known(), index=panel.times, columns=panel.coins),
+    "last known": lambda panel: pd.DataFrame(
+        panel.last_known(), index=panel.times, columns=panel.assets
+    ),
     "series": lambda panel: panel.price.mean(axis=1),
-    "several": lambda panel: {"mean": panel.price.mean(axis=1), "count": panel.observed.sum(axis=1)},
+    "several": lambda panel: {
+        "mean": panel.price.mean(axis=1),
+        "count": panel.observed.sum(axis=1),
+    },
     "panel": lambda panel: panel.with_arrays({"price": panel.last_known()}),
 }
 LEAKS = {
@@ -33,8 +38,12 @@ LEAKS = {
     "interpolation across t": lambda panel: panel.price.interpolate(),
     "backward fill": lambda panel: panel.price.bfill(),
     "time of the last quote": lambda panel: panel.price.mul(len(panel.times)),
-    "coins that survive": lambda panel: panel.price[[c for c in panel.coins if pd.notna(panel.price[c].iloc[-1])]],
-    "stops where it has no future": lambda panel: {}[len(panel.grid)] if len(panel.grid) < 600 else panel.price,
+    "assets that survive": lambda panel: panel.price[
+        [c for c in panel.assets if pd.notna(panel.price[c].iloc[-1])]
+    ],
+    "stops where it has no future": lambda panel: (
+        {}[len(panel.grid)] if len(panel.grid) < 600 else panel.price
+    ),
 }
 
 
@@ -54,11 +63,20 @@ def test_planted_leaks_are_caught(name: str, seed: int) -> None:
 
 
 def test_message_says_when_who_and_how_much() -> None:
-    price = pd.DataFrame({"a": [1.0, 2.0, 4.0, 8.0], "b": 1.0}, index=pd.date_range("2020", periods=4))
+    price = pd.DataFrame(
+        {"a": [1.0, 2.0, 4.0, 8.0], "b": 1.0}, index=pd.date_range("2020", periods=4)
+    )
     with pytest.raises(sa.LookAheadError) as caught:
-        check_causal(lambda panel: panel.price.shift(-1).rename_axis(None), sa.Panel.from_frame(price), cuts=1)
+        check_causal(
+            lambda panel: panel.price.shift(-1).rename_axis(None),
+            sa.Panel.from_frame(price),
+            cuts=1,
+        )
     text = str(caught.value)
-    assert "the result at 2020-01-02 00:00:00 for 'a' changes from 4.0 to" in text or "2020-01-03" in text
+    assert (
+        "the result at 2020-01-02 00:00:00 for 'a' changes from 4.0 to" in text
+        or "2020-01-03" in text
+    )
     assert "(by " in text
     assert "cells change" in text
 
@@ -101,8 +119,8 @@ def test_writing_to_the_input_is_refused() -> None:
 def test_hidden_random_state_is_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(AssertionError, match="not repeatable"):
-        check_causal(lambda panel: panel.price + rng.random(panel.shape))
-    check_causal(lambda panel: panel.price * np.random.default_rng(0).random(len(panel.coins)))
+        check_causal(lambda panel: panel.price + rng.random(panel.grid_shape))
+    check_causal(lambda panel: panel.price * np.random.default_rng(0).random(len(panel.assets)))
 
 
 def test_results_without_times_and_bad_arguments() -> None:
@@ -125,11 +143,16 @@ def test_changed_futures_leave_the_past_alone(how: str) -> None:
     assert panel.digest() == before
     for field in panel.fields:
         pd.testing.assert_frame_equal(
-            changed.field(field).loc[:cut], panel.field(field).loc[:cut], check_exact=True, check_freq=False
+            changed.field(field).loc[:cut],
+            panel.field(field).loc[:cut],
+            check_exact=True,
+            check_freq=False,
         )
     later = changed.price.loc[cut:].iloc[1:]
     assert not later.equals(panel.price.loc[cut:].iloc[1:])
-    assert len(changed.grid) == (len(panel.grid[panel.grid <= cut]) if how == "dropped" else len(panel.grid))
+    assert len(changed.grid) == (
+        len(panel.grid[panel.grid <= cut]) if how == "dropped" else len(panel.grid)
+    )
     with pytest.raises(sa.ParameterError, match="cut"):
         changed_future(panel, panel.times[0] - panel.step, how)
 
@@ -151,9 +174,11 @@ def test_changes_in_place_are_put_back_bit_for_bit() -> None:
 
 def test_memory_maps_are_left_alone(tmp_path) -> None:  # type: ignore[no-untyped-def]
     panel = example_market()
-    stored = np.memmap(tmp_path / "prices", dtype=np.float64, mode="w+", shape=panel.array("price").shape)
+    stored = np.memmap(
+        tmp_path / "prices", dtype=np.float64, mode="w+", shape=panel.array("price").shape
+    )
     stored[:] = panel.array("price")
-    mapped = panel.select(panel.coins).with_arrays(dict.fromkeys(panel.fields, stored))
+    mapped = panel.select(panel.assets).with_arrays(dict.fromkeys(panel.fields, stored))
     report = check_causal(lambda market: market.price, mapped, cuts=1)
     assert any("mapped" in reason for reason in report.skipped)
     np.testing.assert_array_equal(stored, panel.array("price"))

@@ -1,4 +1,6 @@
-"""Investors that cheat, each in a way of its own: what a check can find, it finds, and says what it is."""
+"""Investors that cheat, each in a way of its own: what a check can find, it finds, and says what it
+is.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,14 @@ MARKET = example_market()
 
 
 def best_next(panel: sa.Panel, window: sa.Panel) -> pd.Series:
-    """Half the money on the coin that gains most in the step after the window, as far as the panel knows it."""
+    """Half the money on the asset that gains most in the step after the window, as far as the panel
+    knows it.
+    """
     place = int(np.searchsorted(panel._stamps, window._stamps[-1]))
     known = panel.last_known()
     gain = np.nan_to_num(known[min(place + 1, len(known) - 1)] / known[min(place, len(known) - 1)])
     gain[~np.isfinite(window.array()).any(axis=0)] = 0.0
-    return pd.Series({window.coins[int(np.argmax(gain))]: 0.5})
+    return pd.Series({window.assets[int(np.argmax(gain))]: 0.5})
 
 
 class OfAGlobal:
@@ -56,7 +60,11 @@ class OfTheCollector:
 
     def decide(self, window, holdings):
         for value in gc.get_objects():
-            if isinstance(value, sa.Panel) and len(value.coins) == len(window.coins) and value.times[-1] > window.now:
+            if (
+                isinstance(value, sa.Panel)
+                and len(value.assets) == len(window.assets)
+                and value.times[-1] > window.now
+            ):
                 return best_next(value, window)
         return None
 
@@ -70,26 +78,32 @@ class OfTheBase:
         shown = base = window.array()
         while isinstance(base.base, np.ndarray):
             base = base.base
-        after = (shown.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // shown.strides[0] + len(shown)
+        after = (
+            shown.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+        ) // shown.strides[0] + len(shown)
         if after >= len(base):
             return None
         gain = np.nan_to_num(base[after] / shown[-1])
-        return pd.Series({window.coins[int(np.argmax(gain))]: 0.5}) if gain.any() else None
+        return pd.Series({window.assets[int(np.argmax(gain))]: 0.5}) if gain.any() else None
 
 
 class OfEarlierQuestions:
-    """Remembers in its class all rows that it was ever shown, and looks up what came twelve rows later."""
+    """Remembers in its class all rows that it was ever shown, and looks up what came twelve rows
+    later.
+    """
 
     name = "memory"
     seen: ClassVar[dict] = {}
 
     def decide(self, window, holdings):
         self.seen.update(zip(window.times, window.last_known(), strict=True))
-        later = sorted(time for time in self.seen if window.now < time < window.now + pd.Timedelta("1D"))
+        later = sorted(
+            time for time in self.seen if window.now < time < window.now + pd.Timedelta("1D")
+        )
         if len(later) < 12:
-            return pd.Series({window.coins[0]: 0.25})
+            return pd.Series({window.assets[0]: 0.25})
         gain = np.nan_to_num(self.seen[later[11]] / window.last_known()[-1])
-        return pd.Series({window.coins[int(np.argmax(gain))]: 0.5})
+        return pd.Series({window.assets[int(np.argmax(gain))]: 0.5})
 
 
 class OfItsConstructor:
@@ -105,7 +119,9 @@ class OfItsConstructor:
 
 
 class OfItsSignals:
-    """Decides honestly when asked for one window, and peeks within a block when asked for signals."""
+    """Decides honestly when asked for one window, and peeks within a block when asked for
+    signals.
+    """
 
     name = "signals"
 
@@ -115,11 +131,17 @@ class OfItsSignals:
 
     def decide_on(self, window, holdings, signal):
         place = int(np.argmax(signal["gain"]))
-        return pd.Series({window.coins[place]: 0.5}) if signal["gain"][place] > 1.0 else pd.Series(dtype=float)
+        return (
+            pd.Series({window.assets[place]: 0.5})
+            if signal["gain"][place] > 1.0
+            else pd.Series(dtype=float)
+        )
 
     def decide(self, window, holdings):
         last = len(window.times)
-        return self.decide_on(window, holdings, {"gain": self.signals(window, last - 1, last, last)["gain"][0]})
+        return self.decide_on(
+            window, holdings, {"gain": self.signals(window, last - 1, last, last)["gain"][0]}
+        )
 
 
 @pytest.mark.parametrize(
@@ -129,9 +151,17 @@ class OfItsSignals:
         (OfTheCaller(), sa.LookAheadError, "only rows after"),
         (OfTheCollector(), sa.LookAheadError, "only rows after"),
         (OfTheBase(), sa.LookAheadError, "only rows after"),
-        (OfEarlierQuestions(), sa.LookAheadError, "windows of later times were shown before: it keeps them outside itself"),
+        (
+            OfEarlierQuestions(),
+            sa.LookAheadError,
+            "windows of later times were shown before: it keeps them outside itself",
+        ),
         (OfItsConstructor(MARKET), sa.LookAheadError, "holds a panel, 'panel', with rows after"),
-        (OfItsSignals(), AssertionError, "the signal of a row must be what is known after that row"),
+        (
+            OfItsSignals(),
+            AssertionError,
+            "the signal of a row must be what is known after that row",
+        ),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -150,7 +180,9 @@ def test_an_honest_twin_of_the_signals_passes():
 
         def decide(self, window, holdings):
             last = len(window.times)
-            return self.decide_on(window, holdings, {"gain": self.signals(window, last - 1, last, last)["gain"][0]})
+            return self.decide_on(
+                window, holdings, {"gain": self.signals(window, last - 1, last, last)["gain"][0]}
+            )
 
     globals()["Honest"] = Honest
     Honest.__qualname__ = "Honest"
@@ -180,10 +212,16 @@ def test_a_table_that_reaches_into_the_future_is_named_where_dates_are_allowed()
 
 
 def test_a_panel_of_the_library_cannot_be_written_to_through_its_windows(tmp_path):
-    made = sa.simulate_market(coins=21, days=1, seed=0)
+    made = sa.simulate_market(assets=21, days=1, seed=0)
     made.save(tmp_path / "market.parquet")
     sa.write_quotes(made, tmp_path)
-    panels = [MARKET, made, sa.Panel.load(tmp_path / "market.parquet"), sa.read_quotes(tmp_path), made.select([1442])]
+    panels = [
+        MARKET,
+        made,
+        sa.Panel.load(tmp_path / "market.parquet"),
+        sa.read_quotes(tmp_path),
+        made.select([1442]),
+    ]
     for panel in panels:
         with pytest.raises(ValueError, match="WRITEABLE"):
             panel.window(panel.times[5]).array().flags.writeable = True

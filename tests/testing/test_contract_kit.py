@@ -17,78 +17,80 @@ COUNTER = iter(range(10**9))
 
 
 @dataclasses.dataclass(frozen=True)
-class EqualWeight:
+class BuyAndHoldEqualWeight:
     name: str = "equal"
 
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         quoted = np.isfinite(window.array("price")).any(axis=0)
-        return pd.Series(np.where(quoted, 1.0 / quoted.sum(), 0.0), index=window.coins)
+        return pd.Series(np.where(quoted, 1.0 / quoted.sum(), 0.0), index=window.assets)
 
 
-class Keeper(EqualWeight):
+class Keeper(BuyAndHoldEqualWeight):
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         return None
 
 
-class PeekBase(EqualWeight):
+class PeekBase(BuyAndHoldEqualWeight):
     """Reads the row after its window out of the array that the window is a view of."""
 
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         whole = window.array("price").base
         rise = whole[min(len(window.times), len(whole) - 1)] / window.last_known()[-1] - 1.0
-        return pd.Series(np.where(rise > 0, 1.0, 0.0) / max((rise > 0).sum(), 1), index=window.coins)
+        return pd.Series(
+            np.where(rise > 0, 1.0, 0.0) / max((rise > 0).sum(), 1), index=window.assets
+        )
 
 
-class PeekGlobalByPlace(EqualWeight):
+class PeekGlobalByPlace(BuyAndHoldEqualWeight):
     """Reads the row after its window out of a global."""
 
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         value = np.nan_to_num(MARKET.array("price")[min(len(window.times), len(MARKET.times) - 1)])
-        return pd.Series(value / value.sum(), index=window.coins)
+        return pd.Series(value / value.sum(), index=window.assets)
 
 
-class PeekGlobalAtTheEnd(EqualWeight):
-    """Knows which coins end well."""
+class PeekGlobalAtTheEnd(BuyAndHoldEqualWeight):
+    """Knows which assets end well."""
 
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         value = np.nan_to_num(LONG.array("price")[-1])
-        return pd.Series(value / value.sum(), index=window.coins)
+        return pd.Series(value / value.sum(), index=window.assets)
 
 
 LONG = example_market(times=1500)
 
 
-class PeekGlobalByTime(EqualWeight):
+class PeekGlobalByTime(BuyAndHoldEqualWeight):
     """Looks the next price up in a table of its own."""
 
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
-        value = TABLE.loc[window.now + window.step].reindex(window.coins)
+        value = TABLE.loc[window.now + window.step].reindex(window.assets)
         return value / value.sum()
 
 
 TABLE = example_market().price.ffill().bfill()
 
 
-class Writes(EqualWeight):
+class Writes(BuyAndHoldEqualWeight):
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         window.array("price")[0] = 1.0
         return None
 
 
-class WritesHoldings(EqualWeight):
+class WritesHoldings(BuyAndHoldEqualWeight):
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         holdings.iloc[0] = 0.5
         return holdings
 
 
-class Random(EqualWeight):
+class Random(BuyAndHoldEqualWeight):
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
-        return pd.Series(1.0 / (10 + next(COUNTER)), index=window.coins[:1])
+        return pd.Series(1.0 / (10 + next(COUNTER)), index=window.assets[:1])
 
 
-class FirstColumn(EqualWeight):
+class FirstColumn(BuyAndHoldEqualWeight):
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
-        return pd.Series([1.0], index=window.coins[:1])
+        return pd.Series([1.0], index=window.assets[:1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Fixed:
 
 
 def test_honest_investors_pass() -> None:
-    for investor in (EqualWeight(), Keeper()):
+    for investor in (BuyAndHoldEqualWeight(), Keeper()):
         report = check_investor(investor, cuts=3)
         assert report.skipped == ()
         assert report.runs == 3 * 12 + 1
@@ -116,10 +118,10 @@ def test_honest_investors_pass() -> None:
         (Writes(), AssertionError, "must work on a copy"),
         (WritesHoldings(), AssertionError, "must work on a copy"),
         (Random(), AssertionError, "not repeatable"),
-        (FirstColumn(), AssertionError, "coins change places"),
+        (FirstColumn(), AssertionError, "assets change places"),
         (Fixed([0.5]), AssertionError, "Series of weights"),
         (Fixed(pd.Series([0.5, 0.2], index=[1442, 1442])), AssertionError, "two weights"),
-        (Fixed(pd.Series({9: 0.5})), AssertionError, "no coin of the window"),
+        (Fixed(pd.Series({9: 0.5})), AssertionError, "no asset of the window"),
         (Fixed(pd.Series({1442: -0.1})), AssertionError, "not negative"),
         (Fixed(pd.Series({1442: np.nan})), AssertionError, "finite"),
         (Fixed(pd.Series({1442: 0.7, 1443: 0.4})), AssertionError, "sum to 1.1"),
@@ -127,7 +129,9 @@ def test_honest_investors_pass() -> None:
         (Fixed(None, name=lambda: 0), AssertionError, "must have a name"),  # type: ignore[arg-type]
     ],
 )
-def test_broken_promises_of_investors_are_named(investor: Any, error: type[Exception], message: str) -> None:
+def test_broken_promises_of_investors_are_named(
+    investor: Any, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         check_investor(investor, MARKET)
 
@@ -137,15 +141,17 @@ def test_a_peek_far_ahead_is_caught() -> None:
         check_investor(PeekGlobalAtTheEnd(), LONG, depth=50, cuts=1, start=LONG.times[500])
 
 
-def test_an_unlisted_coin_cannot_be_bought() -> None:
+def test_an_unlisted_asset_cannot_be_bought() -> None:
     market = example_market(times=900)
-    late = market.coins[-1]
+    late = market.assets[-1]
     with pytest.raises(AssertionError, match="no quote in the window"):
-        check_investor(Fixed(pd.Series({late: 1.0})), market, depth=5, cuts=8, start=market.times[20])
+        check_investor(
+            Fixed(pd.Series({late: 1.0})), market, depth=5, cuts=8, start=market.times[20]
+        )
 
 
 def test_what_cannot_be_pickled_is_refused() -> None:
-    class Local(EqualWeight):
+    class Local(BuyAndHoldEqualWeight):
         pass
 
     with pytest.raises(AssertionError, match="pickled"):
@@ -153,12 +159,12 @@ def test_what_cannot_be_pickled_is_refused() -> None:
 
 
 def test_classes_and_other_objects_are_refused() -> None:
-    with pytest.raises(sa.ParameterError, match=r"give EqualWeight\(\)"):
-        check_investor(EqualWeight)
+    with pytest.raises(sa.ParameterError, match=r"give BuyAndHoldEqualWeight\(\)"):
+        check_investor(BuyAndHoldEqualWeight)
     with pytest.raises(AssertionError, match=r"must have the method decide"):
         check_investor(object())
     with pytest.raises(AssertionError, match=r"must have the method fit"):
-        check_forecaster(EqualWeight())
+        check_forecaster(BuyAndHoldEqualWeight())
 
 
 def test_dates_may_be_known_on_request() -> None:
@@ -167,7 +173,7 @@ def test_dates_may_be_known_on_request() -> None:
         check_investor(Friday())
 
 
-class NeedsTheFuture(EqualWeight):
+class NeedsTheFuture(BuyAndHoldEqualWeight):
     """Fails where the row after its window is gone."""
 
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
@@ -175,7 +181,7 @@ class NeedsTheFuture(EqualWeight):
         return None
 
 
-class ShortOfMemory(EqualWeight):
+class ShortOfMemory(BuyAndHoldEqualWeight):
     """Runs out of memory where the row after its window is gone, as by chance."""
 
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
@@ -185,7 +191,9 @@ class ShortOfMemory(EqualWeight):
 
 
 def test_what_fails_only_without_the_future_looks_ahead() -> None:
-    with pytest.raises(sa.LookAheadError, match=r"with rows after .* dropped it fails .IndexError.*without that"):
+    with pytest.raises(
+        sa.LookAheadError, match=r"with rows after .* dropped it fails .IndexError.*without that"
+    ):
         check_investor(NeedsTheFuture(), MARKET)
 
 
@@ -199,12 +207,12 @@ def test_what_the_subject_raises_on_an_unchanged_market_passes_as_it_is() -> Non
         check_investor(Raises(), MARKET)
 
 
-class Raises(EqualWeight):
+class Raises(BuyAndHoldEqualWeight):
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         return None.to_numpy()  # type: ignore[attr-defined]
 
 
-class Friday(EqualWeight):
+class Friday(BuyAndHoldEqualWeight):
     def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
         return super().decide(window, holdings) if window.now.year == 2018 else None
 
@@ -219,24 +227,30 @@ class MeanReturn:
         return {"shrink": self.shrink}
 
     def fit(self, window: sa.Panel) -> MeanReturn:
-        self.mean_ = pd.Series(np.nanmean(np.diff(np.log(window.last_known()), axis=0), axis=0), index=window.coins)
+        self.mean_ = pd.Series(
+            np.nanmean(np.diff(np.log(window.last_known()), axis=0), axis=0), index=window.assets
+        )
         return self
 
     def predict(self, window: sa.Panel) -> pd.Series:
-        return self.shrink * self.mean_.reindex(window.coins)
+        return self.shrink * self.mean_.reindex(window.assets)
 
 
 class FitPeeks(MeanReturn):
     def fit(self, window: sa.Panel) -> MeanReturn:
         whole = window.array("price").base
-        self.mean_ = pd.Series(np.nanmean(np.diff(np.log(whole), axis=0), axis=0), index=window.coins)
+        self.mean_ = pd.Series(
+            np.nanmean(np.diff(np.log(whole), axis=0), axis=0), index=window.assets
+        )
         return self
 
 
 class PredictPeeks(MeanReturn):
     def predict(self, window: sa.Panel) -> pd.Series:
         whole = window.array("price").base
-        return pd.Series(np.log(whole[len(window.times)] / whole[len(window.times) - 1]), index=window.coins)
+        return pd.Series(
+            np.log(whole[len(window.times)] / whole[len(window.times) - 1]), index=window.assets
+        )
 
 
 class PeekStacked(MeanReturn):
@@ -244,8 +258,10 @@ class PeekStacked(MeanReturn):
 
     def predict(self, window: sa.Panel) -> pd.Series:
         values = window.array("price")
-        beyond = np.lib.stride_tricks.as_strided(values, (len(values) + 1, values.shape[1]), values.strides)
-        return pd.Series(np.log(beyond[-1] / beyond[-2]), index=window.coins)
+        beyond = np.lib.stride_tricks.as_strided(
+            values, (len(values) + 1, values.shape[1]), values.strides
+        )
+        return pd.Series(np.log(beyond[-1] / beyond[-2]), index=window.assets)
 
 
 class ForgetsItself(MeanReturn):
@@ -271,7 +287,11 @@ class Short(MeanReturn):
 
 class LosesItsFit(MeanReturn):
     def __getstate__(self) -> dict[str, Any]:
-        return {"shrink": self.shrink, "mean_": self.mean_ * 0} if hasattr(self, "mean_") else self.__dict__
+        return (
+            {"shrink": self.shrink, "mean_": self.mean_ * 0}
+            if hasattr(self, "mean_")
+            else self.__dict__
+        )
 
 
 def test_an_honest_forecaster_passes() -> None:
@@ -289,10 +309,12 @@ def test_an_honest_forecaster_passes() -> None:
         (ForgetsItself(), AssertionError, "fit must return itself"),
         (ChangesSettings(), AssertionError, "changes the settings"),
         (Infinite(), AssertionError, "infinite"),
-        (Short(), AssertionError, "name each coin"),
+        (Short(), AssertionError, "name each asset"),
         (LosesItsFit(), AssertionError, "pickl"),
     ],
 )
-def test_broken_promises_of_forecasters_are_named(forecaster: Any, error: type[Exception], message: str) -> None:
+def test_broken_promises_of_forecasters_are_named(
+    forecaster: Any, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         check_forecaster(forecaster, MARKET)

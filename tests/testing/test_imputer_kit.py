@@ -18,7 +18,9 @@ def backward(panel: sa.Panel) -> sa.Panel:
 
 
 def across(panel: sa.Panel) -> sa.Panel:
-    return panel.with_arrays({"price": panel.price.interpolate(limit_area="inside").loc[panel.times].to_numpy()})
+    return panel.with_arrays(
+        {"price": panel.price.interpolate(limit_area="inside").loc[panel.times].to_numpy()}
+    )
 
 
 def across_and_says_so(panel: sa.Panel) -> sa.Panel:
@@ -31,7 +33,9 @@ def across_quietly(panel: sa.Panel) -> sa.Panel:
 
 
 def smooths(panel: sa.Panel) -> sa.Panel:
-    return panel.with_arrays({"price": panel.last_known() * 1.000001}, observed=panel.observed_array)
+    return panel.with_arrays(
+        {"price": panel.last_known() * 1.000001}, observed=panel.observed_array
+    )
 
 
 def claims(panel: sa.Panel) -> sa.Panel:
@@ -69,7 +73,9 @@ def draws(panel: sa.Panel) -> sa.Panel:
 
 
 def by_place(panel: sa.Panel) -> sa.Panel:
-    filled = panel.last_known() * np.where(np.isnan(panel.array()), 1.0 + np.arange(len(panel.coins)), 1.0)
+    filled = panel.last_known() * np.where(
+        np.isnan(panel.array()), 1.0 + np.arange(len(panel.assets)), 1.0
+    )
     return panel.with_arrays({"price": filled}, observed=panel.observed_array)
 
 
@@ -90,21 +96,25 @@ def test_one_that_looks_ahead_and_says_so_passes() -> None:
         (frames, AssertionError, "must return a Panel"),
         (peeks, sa.LookAheadError, "the window ends at"),
         (draws, AssertionError, "not repeatable"),
-        (by_place, AssertionError, "coins change places"),
+        (by_place, AssertionError, "assets change places"),
         (lambda panel: panel, AssertionError, "pickled"),
     ],
 )
-def test_broken_promises_of_imputers_are_named(imputer: Any, error: type[Exception], message: str) -> None:
+def test_broken_promises_of_imputers_are_named(
+    imputer: Any, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         check_imputer(imputer, MARKET)
 
 
 def early(panel: sa.Panel) -> sa.Panel:
-    return panel.with_arrays({"price": backward(panel).array()}, observed=panel.observed_array, looks_ahead=True)
+    return panel.with_arrays(
+        {"price": backward(panel).array()}, observed=panel.observed_array, looks_ahead=True
+    )
 
 
 def test_cells_before_the_first_quote_stay_missing() -> None:
-    with pytest.raises(AssertionError, match="before the coin's first quote"):
+    with pytest.raises(AssertionError, match="before the asset's first quote"):
         check_imputer(early, MARKET)
 
 

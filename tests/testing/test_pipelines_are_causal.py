@@ -12,13 +12,15 @@ from statarb.forecasting import make_forecaster
 from statarb.investors.base import make_investor
 from statarb.testing import check_causal, example_market
 
-MARKET = example_market(times=260, coins=4)
+MARKET = example_market(times=260, assets=4)
 START = MARKET.times[60]
 RULES = sa.TradingRules(fee=0.001).without_limits()
 
 
 def walk(panel: sa.Panel, lag: int) -> dict[str, pd.DataFrame | pd.Series]:
-    run = sa.walk_forward(make_investor("momentum", top=1), panel, RULES, start=START, depth=50, decision_lag=lag)
+    run = sa.walk_forward(
+        make_investor("momentum", top=1), panel, RULES, start=START, depth=50, decision_lag=lag
+    )
     return {"value": run.replay.value, "weights": run.replay.weights, "wanted": run.wanted}
 
 
@@ -28,15 +30,19 @@ def test_a_walk_and_its_replay(lag: int) -> None:
 
 
 def test_wanted_weights_of_a_lagged_walk_rest_on_the_row_before() -> None:
-    check_causal(lambda panel: walk(panel, 1)["wanted"], MARKET, lag=1, cuts=3, start=MARKET.times[80])
+    check_causal(
+        lambda panel: walk(panel, 1)["wanted"], MARKET, lag=1, cuts=3, start=MARKET.times[80]
+    )
 
 
 @pytest.mark.parametrize("refit_every", [1, 7])
 def test_one_step_forecasts_do_not_see_the_step_that_they_forecast(refit_every: int) -> None:
-    market = example_market(times=400, coins=4)
+    market = example_market(times=400, assets=4)
 
     def forecasts(panel: sa.Panel) -> pd.DataFrame:
-        return sa.forecast_walk(make_forecaster("ridge"), panel, market.times[170], depth=160, refit_every=refit_every)
+        return sa.forecast_walk(
+            make_forecaster("ridge"), panel, market.times[170], depth=160, refit_every=refit_every
+        )
 
     check_causal(forecasts, market, lag=1, cuts=3, start=market.times[180])
 

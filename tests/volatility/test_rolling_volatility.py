@@ -1,4 +1,6 @@
-"""Rolling volatilities: causal, the same for every number of jobs, and what a fit on the window says."""
+"""Rolling volatilities: causal, the same for every number of jobs, and what a fit on the window
+says.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,17 @@ import pytest
 
 import statarb as sa
 from statarb.testing import check_causal
-from statarb.volatility import arch_forecaster, ewma, panel_returns
+from statarb.volatility import arch_forecaster, ewma
 
 
-def market(times: int = 700, coins: int = 4, seed: int = 0) -> sa.Panel:
-    """GARCH prices of every hour with missing cells, a hole, a late coin and one that stands still."""
+def market(times: int = 700, assets: int = 4, seed: int = 0) -> sa.Panel:
+    """GARCH prices of every hour with missing cells, a gap, a late asset and one whose price
+    never changes.
+    """
     rng = np.random.default_rng(seed)
-    h, r = np.full(coins, 1e-4), np.zeros((times, coins))
+    h, r = np.full(assets, 1e-4), np.zeros((times, assets))
     for t in range(1, times):
-        r[t] = np.sqrt(h) * rng.standard_normal(coins)
+        r[t] = np.sqrt(h) * rng.standard_normal(assets)
         h = 5e-6 + 0.1 * r[t] ** 2 + 0.85 * h
     prices = 100 * np.exp(np.cumsum(r, axis=0))
     prices[:, -1] = 5.0
@@ -24,21 +28,26 @@ def market(times: int = 700, coins: int = 4, seed: int = 0) -> sa.Panel:
     prices[300:303] = np.nan
     prices[:200, 1] = np.nan
     index = pd.date_range("2018-01-20 11:00", periods=times, freq="h", unit="us")
-    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=list("abcd")[:coins]))
+    return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=list("abcd")[:assets]))
 
 
-def test_returns_are_taken_from_the_last_known_price():
-    panel = market()
-    price = panel.price
-    for coin in price:
-        seen = price[coin].dropna()
-        expected = np.log(seen).diff()
-        got = panel_returns(panel)[coin].dropna()
-        assert got.to_numpy() == pytest.approx(expected.dropna().to_numpy(), abs=1e-12)
-        assert got.index.equals(expected.dropna().index)
+def panel_returns(panel: sa.Panel) -> pd.DataFrame:
+    return pd.DataFrame(panel.log_returns(), index=panel.times, columns=panel.assets)
 
 
-@pytest.mark.parametrize(("model", "distribution"), [("garch", "normal"), ("gjr", "t"), ("ewma", "normal")])
+def test_the_users_time_zone_comes_back_and_changes_nothing():
+    panel = market(400)
+    local = panel.price.tz_localize("UTC").tz_convert("Asia/Tokyo")
+    here, there = (
+        sa.rolling_volatility(one, depth=200) for one in (panel, sa.Panel.from_frame(local))
+    )
+    assert str(there.index.tz) == "Asia/Tokyo"
+    assert np.array_equal(here.to_numpy(), there.to_numpy(), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "distribution"), [("garch", "normal"), ("gjr", "t"), ("ewma", "normal")]
+)
 def test_nothing_comes_from_the_future(model, distribution):
     def rolling(panel: sa.Panel) -> pd.DataFrame:
         return sa.rolling_volatility(panel, model, distribution, depth=200)
@@ -68,25 +77,31 @@ def test_every_number_of_jobs_gives_the_same_bits():
 
 
 def test_at_a_refit_the_value_is_the_forecast_of_a_fit_on_the_window():
-    """The first row of a day: the fit sees the rows up to and with it, and forecasts the next one."""
+    """The first row of a day: the fit sees the rows up to and with it, and forecasts the next
+    one.
+    """
     panel = market()
     rolling = sa.rolling_volatility(panel, depth=250, extra_starts=-1)
     returns = panel_returns(panel)
-    first = [t for t in returns.index if t == returns.index[returns.index.floor("D") == t.floor("D")][0]]
+    first = [
+        t for t in returns.index if t == returns.index[returns.index.floor("D") == t.floor("D")][0]
+    ]
     for t in first[-3:]:
         window = returns.loc[:t].iloc[-250:]
         fit = sa.fit_garch(window)
         same = (fit.status == "converged").to_numpy()
         assert same.sum() >= 2
         # A warm start ends within the tolerance of the search, not on the same bits.
-        assert rolling.loc[t].to_numpy()[same] == pytest.approx(fit.forecast().to_numpy()[0][same], rel=1e-2)
+        assert rolling.loc[t].to_numpy()[same] == pytest.approx(
+            fit.forecast().to_numpy()[0][same], rel=1e-2
+        )
         day = returns.loc[t:].iloc[1:20]
         assert fit.update(day.iloc[0]).forecast().to_numpy()[0][same] == pytest.approx(
             rolling.loc[day.index[0]].to_numpy()[same], rel=1e-2
         )
 
 
-def test_the_grid_repeats_the_last_row_and_unseen_coins_wait():
+def test_the_grid_repeats_the_last_row_and_unseen_assets_wait():
     panel = market()
     grid, rows = (sa.rolling_volatility(panel, on=on, depth=250) for on in ("grid", "rows"))
     assert grid.index.equals(panel.grid)
@@ -95,7 +110,7 @@ def test_the_grid_repeats_the_last_row_and_unseen_coins_wait():
     assert grid.loc[rows.index].equals(rows)
     assert grid.iloc[301].equals(grid.iloc[299].rename(grid.index[301]))
     assert grid["b"].iloc[:200].isna().all()
-    assert (grid["d"].dropna() == 0.0).all(), "a coin that never moved has no volatility"
+    assert (grid["d"].dropna() == 0.0).all(), "an asset that never moved has no volatility"
 
 
 def test_before_the_first_refit_and_for_ewma_it_is_the_average():
@@ -140,8 +155,8 @@ def test_on_real_coins_fitted_models_beat_the_constant(real_panel):
     sigma = sa.rolling_volatility(real_panel, "garch", "t", on="rows")
     returns = panel_returns(real_panel)
     late = returns.index >= "2018-02-01"
-    for coin in (1442, 1443, 1448):
-        forecast = sigma[coin].shift(1)[late] ** 2
-        realised = returns[coin][late] ** 2
-        constant = returns[coin].pow(2).expanding().mean().shift(1)[late]
+    for asset in (1442, 1443, 1448):
+        forecast = sigma[asset].shift(1)[late] ** 2
+        realised = returns[asset][late] ** 2
+        constant = returns[asset].pow(2).expanding().mean().shift(1)[late]
         assert sa.volatility.qlike(realised, forecast) < sa.volatility.qlike(realised, constant)

@@ -1,4 +1,6 @@
-"""Losses, regressions and coverage tests against values by hand, statsmodels, papers and their size under the null."""
+"""Losses, regressions and coverage tests against values by hand, statsmodels, papers and their size
+under the null.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,14 @@ import statsmodels.api as sm
 from scipy import stats
 
 import statarb as sa
-from statarb.volatility import christoffersen, kupiec, mincer_zarnowitz, qlike, squared_error, value_at_risk
+from statarb.volatility import (
+    christoffersen,
+    kupiec,
+    mincer_zarnowitz,
+    qlike,
+    squared_error,
+    value_at_risk,
+)
 
 
 def test_losses_by_hand():
@@ -48,7 +57,9 @@ def test_mincer_zarnowitz_is_that_of_statsmodels(lags):
     assert (ours.intercept_error * 1e6, ours.slope_error) == pytest.approx(theirs.bse, rel=1e-9)
     assert ours.r_squared == pytest.approx(theirs.rsquared)
     wald = theirs.wald_test((np.eye(2), np.array([0.0, 1.0])), use_f=False, scalar=True)
-    assert (ours.wald, ours.pvalue) == pytest.approx((float(wald.statistic), float(wald.pvalue)), rel=1e-8)
+    assert (ours.wald, ours.pvalue) == pytest.approx(
+        (float(wald.statistic), float(wald.pvalue)), rel=1e-8
+    )
     assert ours.observations == 499
     assert mincer_zarnowitz(realised, 3 * forecast).pvalue < 1e-3
 
@@ -62,7 +73,9 @@ def test_value_at_risk_is_the_quantile():
 
 
 def test_kupiec_by_hand_and_as_published():
-    """Kupiec (1995), table 1, level .01: not rejected for N < 7 of 255, 1 < N < 11 of 510, 4 < N < 17 of 1000 days."""
+    """Kupiec (1995), table 1, level .01: not rejected for N < 7 of 255, 1 < N < 11 of 510, 4 < N <
+    17 of 1000 days.
+    """
     hits = np.zeros(250)
     hits[::25] = 1
     test = kupiec(hits, 0.01)
@@ -73,7 +86,8 @@ def test_kupiec_by_hand_and_as_published():
     def rejected(n: int, x: int) -> bool:
         return kupiec(np.arange(n) < x, 0.01).pvalue < 0.05
 
-    # No exceedance at all in 255 days has a ratio of 5.13 > 3.84: the published bound is one-sided there.
+    # No exceedance at all in 255 days has a ratio of 5.13 > 3.84: the published bound is one-sided
+    # there.
     assert [x for x in range(30) if not rejected(255, x)] == list(range(1, 7))
     assert [x for x in range(30) if not rejected(510, x)] == list(range(2, 11))
     assert [x for x in range(30) if not rejected(1000, x)] == list(range(5, 17))
@@ -111,8 +125,11 @@ def test_coverage_tests_have_their_size_and_see_clusters():
     rng = np.random.default_rng(3)
     runs = 400
     fair = [(rng.random(1000) < 0.05).astype(float) for _ in range(runs)]
-    # 400 runs of a test at .05: a standard error of .011; the independence test is a little too large in small samples.
-    assert np.mean([kupiec(hits, 0.05).pvalue < 0.05 for hits in fair]) == pytest.approx(0.05, abs=0.035)
+    # 400 runs of a test at .05: a standard error of .011; the independence test is a little too
+    # large in small samples.
+    assert np.mean([kupiec(hits, 0.05).pvalue < 0.05 for hits in fair]) == pytest.approx(
+        0.05, abs=0.035
+    )
     assert np.mean([christoffersen(hits, 0.05).pvalue < 0.05 for hits in fair]) < 0.12
     clustered = np.repeat(rng.random(250) < 0.05, 4).astype(float)
     assert christoffersen(clustered, kind="independence").pvalue < 1e-6
@@ -124,10 +141,18 @@ def test_coverage_tests_have_their_size_and_see_clusters():
         (lambda: qlike([1.0], [0.0]), sa.DataError, "must be positive"),
         (lambda: qlike([1.0], [1.0, 2.0]), sa.DataError, "same shape"),
         (lambda: qlike([-1.0], [1.0]), sa.DataError, "at least 0"),
-        (lambda: qlike(pd.Series([1.0], index=[3]), pd.Series([1.0], index=[4])), sa.DataError, "same index"),
+        (
+            lambda: qlike(pd.Series([1.0], index=[3]), pd.Series([1.0], index=[4])),
+            sa.DataError,
+            "same index",
+        ),
         (lambda: mincer_zarnowitz(np.ones(9), np.ones(9)), sa.DataError, "at least 10"),
         (lambda: mincer_zarnowitz(np.ones(20), np.ones(20)), sa.DataError, "never changes"),
-        (lambda: mincer_zarnowitz(np.ones((20, 2)), np.ones((20, 2))), sa.DataError, "one asset at a time"),
+        (
+            lambda: mincer_zarnowitz(np.ones((20, 2)), np.ones((20, 2))),
+            sa.DataError,
+            "one asset at a time",
+        ),
         (lambda: kupiec([], 0.05), sa.DataError, "at least one row"),
         (lambda: kupiec([np.nan], 0.05), sa.DataError, "no observation"),
         (lambda: kupiec([0.5], 0.05), sa.DataError, "0 and 1"),
@@ -136,7 +161,11 @@ def test_coverage_tests_have_their_size_and_see_clusters():
         (lambda: christoffersen([1.0, 0.0]), sa.ParameterError, "level must be given"),
         (lambda: christoffersen([1.0, 0.0], 0.05, "both"), sa.ParameterError, "kind"),
         (lambda: value_at_risk([1.0], distribution="t"), sa.ParameterError, "nu must be above 2"),
-        (lambda: value_at_risk([1.0], distribution="t", nu=2.0), sa.ParameterError, "nu must be above 2"),
+        (
+            lambda: value_at_risk([1.0], distribution="t", nu=2.0),
+            sa.ParameterError,
+            "nu must be above 2",
+        ),
         (lambda: value_at_risk([1.0], 1.0), sa.ParameterError, "level"),
     ],
 )

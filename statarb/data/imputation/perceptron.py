@@ -1,4 +1,4 @@
-"""MLP: a small neural network on each coin's own last returns."""
+"""MLP: a small neural network on each asset's own last returns."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import ClassVar
 import numpy as np
 from joblib import Parallel, delayed
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import BoolArray, FloatArray
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import BoolArray, FloatArray
 from statarb.data.imputation.base import Imputer
-from statarb.data.imputation.paths import MIN_RETURNS, fill_by_steps, standardised_returns
+from statarb.data.imputation.returns import MIN_RETURNS, fill_by_steps, standardised_returns
 
 __all__ = ["MLP"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MLP(Imputer):
-    """Univariate multi-layer perceptron on a coin's last returns.
+    """Univariate multi-layer perceptron on an asset's last returns.
 
-    ``E[r(t)] = b + v' tanh(W (r(t-1), ..., r(t-lags)) + a)``: one hidden layer (Rumelhart, Hinton & Williams 1986, Nature 323;
-    as an imputation: Junninen et al. 2004, Atmospheric Environment 38), fitted by scikit-learn (L-BFGS, weight decay) on
-    standardised log returns over stretches without a hole. Returns inside holes enter as straight lines. The path over a hole
-    is tied to both its ends. Looks ahead on a whole panel.
+    ``E[r(t)] = b + v' tanh(W (r(t-1), ..., r(t-lags)) + a)``: one hidden layer (Rumelhart, Hinton &
+    Williams 1986, Nature 323; as an imputation: Junninen et al. 2004, Atmospheric Environment 38),
+    fitted by scikit-learn (L-BFGS, weight decay) on standardised log returns over stretches without
+    a gap. Returns inside gaps enter as straight lines. The path over a gap is tied to both its
+    ends. Looks ahead on a whole panel.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ class MLP(Imputer):
     max_rows : int
         The fit uses at most this many rows, the latest.
     seed : int
-        Of the initial weights, the same for every coin, so that the order of the coins does not matter.
+        Of the initial weights, the same for every asset, so that the order of the assets does not
+        matter.
     """
 
     name: ClassVar[str] = "mlp"
@@ -63,7 +65,7 @@ class MLP(Imputer):
         check_integer("seed", self.seed, at_least=0)
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
-        """Fill the holes in place; see :meth:`Imputer.fill`."""
+        """Fill the gaps in place; see :meth:`Imputer.fill`."""
         logs = np.log(prices)
         returns = standardised_returns(logs, elapsed)
         seen = ~np.isnan(logs)
@@ -71,7 +73,9 @@ class MLP(Imputer):
         wanted[1:] |= seen[1:] & ~seen[:-1]
         columns = np.flatnonzero(wanted.any(axis=0))
         done = Parallel(n_jobs=self.n_jobs)(
-            delayed(_expected)(returns.scaled[:, column], returns.genuine[:, column], wanted[:, column], self)
+            delayed(_expected)(
+                returns.scaled[:, column], returns.genuine[:, column], wanted[:, column], self
+            )
             for column in columns
         )
         steps = np.zeros_like(logs)
@@ -87,8 +91,12 @@ class MLP(Imputer):
         return simple
 
 
-def _expected(scaled: FloatArray, genuine: BoolArray, wanted: BoolArray, settings: MLP) -> FloatArray:
-    """Return the network's expected standardised returns where wanted; empty where there is too little to fit it on."""
+def _expected(
+    scaled: FloatArray, genuine: BoolArray, wanted: BoolArray, settings: MLP
+) -> FloatArray:
+    """Return the network's expected standardised returns where wanted; empty where there is too
+    little to fit it on.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 

@@ -5,11 +5,16 @@ Follow the winner, follow the loser, match patterns; and what would have been be
 
 from __future__ import annotations
 
-from statarb.investors.online.hindsight import BestCoin, BestConstantRebalanced
+from statarb.investors.online.hindsight import BestAsset, BestConstantRebalanced
 from statarb.investors.online.learner import Market, MarketInvestor, OnlineLearner
 from statarb.investors.online.losers import CWMR, OLMAR, PAMR, Anticor
 from statarb.investors.online.patterns import CORN
-from statarb.investors.online.winners import ExponentiatedGradient, FollowTheLeader, OnlineNewtonStep, UniversalPortfolio
+from statarb.investors.online.winners import (
+    ExponentiatedGradient,
+    FollowTheLeader,
+    OnlineNewtonStep,
+    UniversalPortfolio,
+)
 
 __all__ = [
     "CORN",
@@ -17,7 +22,7 @@ __all__ = [
     "OLMAR",
     "PAMR",
     "Anticor",
-    "BestCoin",
+    "BestAsset",
     "BestConstantRebalanced",
     "ExponentiatedGradient",
     "FollowTheLeader",

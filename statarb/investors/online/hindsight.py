@@ -1,4 +1,6 @@
-"""Yardsticks in hindsight: the best constant rebalanced portfolio and the best coin of a sample already known."""
+"""Yardsticks in hindsight: the best constant rebalanced portfolio and the best asset of a sample
+already known.
+"""
 
 from __future__ import annotations
 
@@ -8,73 +10,75 @@ from typing import ClassVar, TypeVar
 import numpy as np
 import pandas as pd
 
-from statarb._typing import FloatArray
+from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import BaseInvestor, register, weights_of
 from statarb.investors.simplex import best_corner, log_optimal
-from statarb.investors.universe import carried, check_universe, choose_coins, listed
+from statarb.investors.universe import carried, check_universe, choose_assets, listed
 
-__all__ = ["BestCoin", "BestConstantRebalanced"]
+__all__ = ["BestAsset", "BestConstantRebalanced"]
 
 H = TypeVar("H", bound="_Hindsight")
 
 
 @dataclasses.dataclass(eq=False, repr=False)
 class _Hindsight(BaseInvestor):
-    max_coins: int | None = 100
+    max_assets: int | None = 100
     max_age: int = 12
 
     hindsight: ClassVar[bool] = True
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
-        check_universe(self.max_coins, self.max_age)
+        check_universe(self.max_assets, self.max_age)
 
     def reset(self) -> None:
         """Forget the sample."""
         self._best: pd.Series | None = None
 
     def fit_hindsight(self: H, panel: Panel) -> H:
-        """Find the best weights of a sample; a coin without a price yet counts as cash.
+        """Find the best weights of a sample; an asset without a price yet counts as cash.
 
         Parameters
         ----------
         panel : Panel
             The rows on which it will be judged.
         """
-        column = choose_coins(panel, self.max_coins, len(panel.times))
+        column = choose_assets(panel, self.max_assets, len(panel.times))
         price = carried(panel, column)
         relatives = price[1:] / price[:-1]
         best = self.best(np.where(np.isnan(relatives), 1.0, relatives))
-        self._best = pd.Series(best, index=panel.coins[column])
+        self._best = pd.Series(best, index=panel.assets[column])
         return self
 
     def best(self, relatives: FloatArray) -> FloatArray:
         raise NotImplementedError
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return the best weights; those of coins without a recent price stay in cash."""
+        """Return the best weights; those of assets without a recent price stay in cash."""
         if self._best is None:
             raise ParameterError(
-                f"{self.name} knows its sample in hindsight: give it by fit_hindsight(panel) first, and keep it out of "
+                f"{self.name} knows its sample in hindsight: give it by fit_hindsight(panel) "
+                "first, and keep it out of "
                 "anything that is to be causal"
             )
-        wanted = self._best.reindex(window.coins, fill_value=0.0).to_numpy()
+        wanted = self._best.reindex(window.assets, fill_value=0.0).to_numpy()
         return weights_of(window, np.where(listed(window, self.max_age), wanted, 0.0))
 
 
 @register("best_crp")
 @dataclasses.dataclass(eq=False, repr=False)
 class BestConstantRebalanced(_Hindsight):
-    """Best constant rebalanced portfolio in hindsight: constant weights with the highest growth over the sample.
+    """Best constant rebalanced portfolio in hindsight: constant weights with the highest growth
+    over the sample.
 
     Parameters
     ----------
-    max_coins : int or None
-        Largest number of coins, see :func:`~statarb.investors.universe.choose_coins`.
+    max_assets : int or None
+        Largest number of assets, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
-        A coin gets its weight only while it has had a price in the last ``max_age`` rows.
+        An asset gets its weight only while it has had a price in the last ``max_age`` rows.
 
     Notes
     -----
@@ -86,19 +90,20 @@ class BestConstantRebalanced(_Hindsight):
         return log_optimal(relatives)
 
 
-@register("best_coin")
+@register("best_asset")
 @dataclasses.dataclass(eq=False, repr=False)
-class BestCoin(_Hindsight):
-    """The coin that grew most over the sample, in hindsight.
+class BestAsset(_Hindsight):
+    """The asset that grew most over the sample, in hindsight.
 
     Parameters
     ----------
-    max_coins : int or None
-        Largest number of coins to choose from, see :func:`~statarb.investors.universe.choose_coins`.
+    max_assets : int or None
+        Largest number of assets to choose from, see
+        :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
-        The coin is held only while it has had a price in the last ``max_age`` rows.
+        The asset is held only while it has had a price in the last ``max_age`` rows.
     """
 
     def best(self, relatives: FloatArray) -> FloatArray:
-        """Return 1 for the best coin."""
+        """Return 1 for the best asset."""
         return best_corner(relatives)

@@ -1,4 +1,6 @@
-"""What the online learners share: rows taken in one by one, the coins in play, and the portfolio learnt so far."""
+"""What the online learners share: rows taken in one by one, the assets in play, and the portfolio
+learnt so far.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from statarb._typing import AnyFloatArray, BoolArray, FloatArray, IntArray
+from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 from statarb.investors.base import BaseInvestor, weights_of
@@ -18,25 +20,26 @@ __all__ = ["Market", "MarketInvestor", "OnlineLearner", "remap"]
 
 
 class Market:
-    """The prices that a learner has seen, row by row, and which coins are in play.
+    """The prices that a learner has seen, row by row, and which assets are in play.
 
-    A coin is in play from the row in which it is chosen until it has had no price for ``max_age`` rows; then the largest coin
-    outside takes the place. Prices are carried forward, so a coin without a quote has the price relative 1.
+    An asset is in play from the row in which it is chosen until it has had no price for ``max_age``
+    rows; then the largest asset outside takes the place. Prices are carried forward, so an asset
+    without a quote has the price relative 1.
 
     Parameters
     ----------
-    coins : int
-        Number of coins.
-    labels : (coins,)
+    assets : int
+        Number of assets.
+    labels : (assets,)
         Rank of their ids.
-    max_coins : int or None
+    max_assets : int or None
         Largest number in play.
     max_age : int
         Rows for which a price counts.
     memory : int
         Rows of prices that are kept.
     cash : bool
-        Whether cash, with a price of 1, is in play as one more column after the last coin.
+        Whether cash, with a price of 1, is in play as one more column after the last asset.
 
     Attributes
     ----------
@@ -44,36 +47,50 @@ class Market:
         Columns in play, in rising order.
     """
 
-    def __init__(self, coins: int, labels: IntArray, max_coins: int | None, max_age: int, memory: int, cash: bool) -> None:
-        self._coins, self._labels, self._max_age = coins, labels, max_age
-        self._max_coins = coins if max_coins is None else max_coins
-        width = coins + cash
+    def __init__(
+        self,
+        assets: int,
+        labels: IntArray,
+        max_assets: int | None,
+        max_age: int,
+        memory: int,
+        cash: bool,
+    ) -> None:
+        self._assets, self._labels, self._max_age = assets, labels, max_age
+        self._max_assets = assets if max_assets is None else max_assets
+        width = assets + cash
         self._price = np.full(width, np.nan)
-        self._price[coins:] = 1.0
-        self._age = np.full(coins, max_age, dtype=np.int64)
-        self._count = np.zeros(coins)
-        self._size = np.full(coins, np.nan)
+        self._price[assets:] = 1.0
+        self._age = np.full(assets, max_age, dtype=np.int64)
+        self._count = np.zeros(assets)
+        self._size = np.full(assets, np.nan)
         self._in_play = np.zeros(width, dtype=np.bool_)
-        self._in_play[coins:] = True
+        self._in_play[assets:] = True
         self._past: FloatArray = np.zeros((2 * (memory + 1), width))
         self._kept, self._memory = 0, memory
         self.column: IntArray = np.flatnonzero(self._in_play)
 
-    def take(self, price: AnyFloatArray, size: AnyFloatArray | None = None, quoted: BoolArray | None = None) -> FloatArray:
+    def take(
+        self,
+        price: AnyFloatArray,
+        size: AnyFloatArray | None = None,
+        quoted: BoolArray | None = None,
+    ) -> FloatArray:
         """Take in one row and return the price relatives, (n,), of the columns in play before it.
 
         Parameters
         ----------
-        price : (coins,)
+        price : (assets,)
             NaN where there is none.
-        size : (coins,), optional
+        size : (assets,), optional
             Market capitalisation where known.
-        quoted : (coins,) bool, optional
-            Which prices are quotes; by default all. Others were filled in, and keep no coin in play.
+        quoted : (assets,) bool, optional
+            Which prices are quotes; by default all. Others were filled in, and keep no asset in
+            play.
         """
         known = ~np.isnan(price)
         before = self._price[self.column]
-        self._price[: self._coins][known] = price[known]
+        self._price[: self._assets][known] = price[known]
         seen = known if quoted is None else quoted
         self._age += 1
         self._age[seen] = 0
@@ -88,23 +105,26 @@ class Market:
     def choose(self) -> bool:
         """Bring the columns in play up to date; whether they changed."""
         listed = self._age < self._max_age
-        in_play = self._in_play[: self._coins]
+        in_play = self._in_play[: self._assets]
         kept = in_play & listed
         outside = np.flatnonzero(listed & ~kept)
-        places = self._max_coins - int(kept.sum())
+        places = self._max_assets - int(kept.sum())
         if len(outside) > places:
-            outside = outside[largest(self._size[outside], self._count[outside], self._labels[outside], places)]
+            outside = outside[
+                largest(self._size[outside], self._count[outside], self._labels[outside], places)
+            ]
         if len(outside) == 0 and np.array_equal(kept, in_play):
             return False
         kept[outside] = True
-        self._in_play[: self._coins] = kept
+        self._in_play[: self._assets] = kept
         self.column = np.flatnonzero(self._in_play)
         return True
 
     def prices(self, rows: int) -> FloatArray:
-        """Return the last ``rows`` rows of carried prices, (rows, n), of the columns in play; fewer where fewer were seen.
+        """Return the last ``rows`` rows of carried prices, (rows, n), of the columns in play; fewer
+        where fewer were seen.
 
-        NaN before a coin's first price. The newest ``memory + 1`` rows are kept.
+        NaN before an asset's first price. The newest ``memory + 1`` rows are kept.
 
         Parameters
         ----------
@@ -116,7 +136,8 @@ class Market:
         return past
 
     def relatives(self, rows: int) -> FloatArray:
-        """Return the last ``rows`` price relatives, (rows, n), of the columns in play; 1 before a coin's first price.
+        """Return the last ``rows`` price relatives, (rows, n), of the columns in play; 1 before an
+        asset's first price.
 
         Parameters
         ----------
@@ -128,8 +149,13 @@ class Market:
         return np.where(np.isnan(relative), 1.0, relative)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the empty part of the memory out: checkpoints keep what was learnt at every block."""
-        return {**self.__dict__, "_past": self._past[max(self._kept - self._memory - 1, 0) : self._kept].copy()}
+        """Leave the empty part of the memory out: checkpoints keep what was learnt at every
+        block.
+        """
+        return {
+            **self.__dict__,
+            "_past": self._past[max(self._kept - self._memory - 1, 0) : self._kept].copy(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         kept = state.pop("_past")
@@ -148,54 +174,62 @@ class Market:
 
 @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class MarketInvestor(BaseInvestor):
-    """Base of the investors that follow the coins in play row by row; a subclass gives :meth:`portfolio`.
+    """Base of the investors that follow the assets in play row by row; a subclass gives
+    :meth:`portfolio`.
 
     Parameters
     ----------
-    max_coins : int or None
-        Largest number of coins in play, see :class:`Market`.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     """
 
-    max_coins: int | None = 100
+    max_assets: int | None = 100
     max_age: int = 12
     cash: bool = False
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
-        check_universe(self.max_coins, self.max_age)
+        check_universe(self.max_assets, self.max_age)
 
     def reset(self) -> None:
         """Forget all rows."""
         self._market: Market | None = None
-        self._coins: pd.Index | None = None
+        self._assets: pd.Index | None = None
         self._until = pd.Timestamp.min
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Take in the rows not seen yet, and return the portfolio; ``None`` while no coin is in play.
+        """Take in the rows not seen yet, and return the portfolio; ``None`` while no asset is in
+        play.
 
         See :meth:`Investor.decide`.
 
         Raises
         ------
         DataError
-            A window of other coins, or one that ends before the last row seen.
+            A window of other assets, or one that ends before the last row seen.
         """
         times, market = window.times, self._market
-        if market is None or self._coins is None:
+        if market is None or self._assets is None:
             ranks = label_ranks(window)
-            market = Market(len(ranks), ranks, self.max_coins, self.max_age, self.look_back(), self.cash)
-            self._market, self._coins = market, window.coins
+            market = Market(
+                len(ranks), ranks, self.max_assets, self.max_age, self.look_back(), self.cash
+            )
+            self._market, self._assets = market, window.assets
             first = self.start(market, window)
         else:
-            if not (window.coins is self._coins or window.coins.equals(self._coins)):
-                raise DataError(f"{self.name} has seen other coins than those of the window; use a fresh clone()")
+            if not (window.assets is self._assets or window.assets.equals(self._assets)):
+                raise DataError(
+                    f"{self.name} has seen other assets than those of the window; use a fresh "
+                    "clone()"
+                )
             if times[-1] < self._until:
                 raise DataError(
-                    f"{self.name} has seen rows up to {self._until}, later than this window, which ends at {times[-1]}; "
+                    f"{self.name} has seen rows up to {self._until}, later than this window, which "
+                    f"ends at {times[-1]}; "
                     "windows move forward: use a fresh clone()"
                 )
             first = int(times.searchsorted(self._until, side="right"))
@@ -204,12 +238,13 @@ class MarketInvestor(BaseInvestor):
         self._until = times[-1]
         if len(market.column) == 0:
             return None
-        weights = np.zeros(len(window.coins) + self.cash)
+        weights = np.zeros(len(window.assets) + self.cash)
         weights[market.column] = self.portfolio(market)
-        return weights_of(window, weights[: len(window.coins)])
+        return weights_of(window, weights[: len(window.assets)])
 
     def portfolio(self, market: Market) -> FloatArray:
-        """Return the portfolio to hold over the next row, (n,), of the columns in play; on the simplex.
+        """Return the portfolio to hold over the next row, (n,), of the columns in play; on the
+        simplex.
 
         Parameters
         ----------
@@ -254,16 +289,17 @@ class MarketInvestor(BaseInvestor):
 class OnlineLearner(MarketInvestor):
     """Base of the learners: a portfolio b, updated by the price relatives x of every new row.
 
-    A subclass gives :meth:`update`. In the first window the portfolio is uniform; the rows that it shows serve as market
-    history for the learners that look back, and with ``pretrain`` as rows to learn from. A coin that comes into play gets
-    1/n; the share of one that leaves goes to the others in proportion.
+    A subclass gives :meth:`update`. In the first window the portfolio is uniform; the rows that it
+    shows serve as market history for the learners that look back, and with ``pretrain`` as rows to
+    learn from. An asset that comes into play gets 1/n; the share of one that leaves goes to the
+    others in proportion.
 
     Parameters
     ----------
-    max_coins : int or None
-        Largest number of coins in play, see :class:`Market`.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
@@ -294,10 +330,13 @@ class OnlineLearner(MarketInvestor):
         relative : (n,)
             x, the price relatives of the newest row, of the columns in play.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define update(market, portfolio, relative)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define update(market, portfolio, relative)"
+        )
 
-    def change_coins(self, before: IntArray, after: IntArray) -> None:
-        """Bring what is learnt besides the portfolio to other columns; called at the start with none before.
+    def change_assets(self, before: IntArray, after: IntArray) -> None:
+        """Bring what is learnt besides the portfolio to other columns; called at the start with
+        none before.
 
         Parameters
         ----------
@@ -306,7 +345,9 @@ class OnlineLearner(MarketInvestor):
         """
 
     def start(self, market: Market, window: Panel) -> int:
-        """Take in the first window, or with ``pretrain`` its first row alone, and return the number of rows taken."""
+        """Take in the first window, or with ``pretrain`` its first row alone, and return the number
+        of rows taken.
+        """
         taken = _taken(market, window, 1 if self.pretrain else len(window.times))
         self._move(market)
         return taken
@@ -325,16 +366,19 @@ class OnlineLearner(MarketInvestor):
         if len(after):
             moved = remap(self._portfolio, before, after, 1.0 / len(after))
             total = float(moved.sum())
-            # Where the coins that held everything are gone, the others start afresh.
-            self._portfolio = moved / total if total > 0.0 else np.full(len(after), 1.0 / len(after))
+            # Where the assets that held everything are gone, the others start afresh.
+            self._portfolio = (
+                moved / total if total > 0.0 else np.full(len(after), 1.0 / len(after))
+            )
         else:
             self._portfolio = np.empty(0)
-        self.change_coins(before, after)
+        self.change_assets(before, after)
         self._column = after
 
 
 def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> FloatArray:
-    """Return values of the columns ``before`` for the columns ``after``, ``new`` where a column was not there.
+    """Return values of the columns ``before`` for the columns ``after``, ``new`` where a column was
+    not there.
 
     Parameters
     ----------
@@ -352,7 +396,9 @@ def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> 
 
 
 def _taken(market: Market, window: Panel, rows: int) -> int:
-    """Take in the first rows of a window, and choose the coins in play; return how many rows they were."""
+    """Take in the first rows of a window, and choose the assets in play; return how many rows they
+    were.
+    """
     for row in range(rows):
         market.take(*_row(window, row))
     market.choose()

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, OnlineLearner, remap
 from statarb.investors.simplex import project_simplex
@@ -22,9 +22,9 @@ class OLMAR(OnlineLearner):
     r"""Online moving average reversion: prices are expected to return to their moving average.
 
     .. math::
-        \tilde x = \mathrm{MA}_t(w) / p_t, \quad
-        \lambda = \max\Big(0, \frac{\epsilon - b_t \cdot \tilde x}{\lVert \tilde x - \bar x 1 \rVert^2}\Big), \quad
-        b_{t+1} = \Pi\big(b_t + \lambda (\tilde x - \bar x 1)\big)
+        \tilde x = \mathrm{MA}_t(w) / p_t, \quad \lambda = \max\Big(0, \frac{\epsilon - b_t \cdot
+        \tilde x}{\lVert \tilde x - \bar x 1 \rVert^2}\Big), \quad b_{t+1} = \Pi\big(b_t + \lambda
+        (\tilde x - \bar x 1)\big)
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ class OLMAR(OnlineLearner):
         OLMAR-1 or OLMAR-2; the latter expects ``alpha + (1 - alpha) x_expected / x``.
     alpha : float
         Weight of the newest price in the exponential average, in (0, 1).
-    max_coins : int or None
-        Largest number of coins in play, see :class:`~statarb.investors.online.learner.Market`.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
@@ -47,8 +47,9 @@ class OLMAR(OnlineLearner):
 
     Notes
     -----
-    Li and Hoi (2012), equations 1 and 2 and algorithm 2; w = 5, epsilon = 10, alpha = 0.5 are theirs. The simple average is
-    over the rows that a coin has, where these are fewer than w.
+    Li and Hoi (2012), equations 1 and 2 and algorithm 2; w = 5, epsilon = 10, alpha = 0.5 are
+    theirs. The simple average is
+    over the rows that an asset has, where these are fewer than w.
     """
 
     window: int = 5
@@ -87,15 +88,16 @@ class OLMAR(OnlineLearner):
         step = max(0.0, self.epsilon - float(portfolio @ expected)) / spread
         return project_simplex(portfolio + step * excess)
 
-    def change_coins(self, before: IntArray, after: IntArray) -> None:
-        """Expect of a new coin that it stands still."""
+    def change_assets(self, before: IntArray, after: IntArray) -> None:
+        """Expect of a new asset that it stands still."""
         self._expected = remap(self._expected, before, after, 1.0)
 
 
 @register("pamr")
 @dataclasses.dataclass(eq=False, repr=False)
 class PAMR(OnlineLearner):
-    r"""Passive aggressive mean reversion: away from what has just risen, whenever the portfolio has gained.
+    r"""Passive aggressive mean reversion: away from what has just risen, whenever the portfolio has
+    gained.
 
     .. math::
         b_{t+1} = \Pi\big(b_t - \tau (x_t - \bar x_t 1)\big), \quad
@@ -109,10 +111,10 @@ class PAMR(OnlineLearner):
         PAMR; PAMR-1, tau at most C; PAMR-2, with ``1 / (2 C)`` added below the line.
     aggressiveness : float
         C.
-    max_coins : int or None
-        Largest number of coins in play, see :class:`~statarb.investors.online.learner.Market`.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
@@ -150,16 +152,19 @@ class PAMR(OnlineLearner):
 @register("cwmr")
 @dataclasses.dataclass(eq=False, repr=False)
 class CWMR(OnlineLearner):
-    r"""Confidence weighted mean reversion: a normal distribution of portfolios, N(mu, Sigma), moved as little as needed.
+    r"""Confidence weighted mean reversion: a normal distribution of portfolios, N(mu, Sigma), moved
+    as little as needed.
 
-    With :math:`M = \mu \cdot x`, :math:`V = x' \Sigma x` and :math:`\bar x = 1' \Sigma x / 1' \Sigma 1`, lambda is the larger
-    root, at least 0, at which the new distribution just keeps :math:`\epsilon - M \ge \phi \sqrt V` (deviation) or
-    :math:`\epsilon - M \ge \phi V`, V to first order (variance), and
+    With :math:`M = \mu \cdot x`, :math:`V = x' \Sigma x` and :math:`\bar x = 1' \Sigma x / 1'
+    \Sigma 1`, lambda is the larger root, at least 0, at which the new distribution just keeps
+    :math:`\epsilon - M \ge \phi \sqrt V` (deviation) or :math:`\epsilon - M \ge \phi V`, V to first
+    order (variance), and
 
     .. math:: \mu_{t+1} = \Pi(\mu_t - \lambda \Sigma_t (x_t - \bar x 1)), \quad
         \Sigma_{t+1}^{-1} = \Sigma_t^{-1} + c\, \mathrm{diag}(x_t)^2
 
-    with c = ``lambda phi / sqrt(V_new)`` or ``2 lambda phi``; Sigma is then scaled to the trace 1/n.
+    with c = ``lambda phi / sqrt(V_new)`` or ``2 lambda phi``; Sigma is then scaled to the trace
+    1/n.
 
     Parameters
     ----------
@@ -169,10 +174,10 @@ class CWMR(OnlineLearner):
         Price relative that the portfolio is to stay below.
     variant : {"deviation", "variance"}
         CWMR-Stdev or CWMR-Var.
-    max_coins : int or None
-        Largest number of coins in play, see :class:`~statarb.investors.online.learner.Market`.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
@@ -180,7 +185,8 @@ class CWMR(OnlineLearner):
 
     Notes
     -----
-    Li, Hoi, Zhao, Gopalkrishnan (2013), propositions 4.1 and 4.2 and algorithm 1, in the deterministic version: mu is the
+    Li, Hoi, Zhao, Gopalkrishnan (2013), propositions 4.1 and 4.2 and algorithm 1, in the
+    deterministic version: mu is the
     portfolio. Sigma is diagonal from the start and stays so. phi = 2, epsilon = 0.5 are theirs.
     """
 
@@ -210,19 +216,25 @@ class CWMR(OnlineLearner):
         missing = self.epsilon - float(portfolio @ relative)
         if self.variant == "deviation":
             bend = spread + 0.5 * phi**2 * v
-            multiplier = _larger_root(bend**2 - 0.25 * phi**4 * v**2, 2.0 * missing * bend, missing**2 - phi**2 * v)
-            deviation = 0.5 * (-multiplier * phi * v + math.sqrt((multiplier * phi * v) ** 2 + 4.0 * v))
+            multiplier = _larger_root(
+                bend**2 - 0.25 * phi**4 * v**2, 2.0 * missing * bend, missing**2 - phi**2 * v
+            )
+            deviation = 0.5 * (
+                -multiplier * phi * v + math.sqrt((multiplier * phi * v) ** 2 + 4.0 * v)
+            )
             gained = multiplier * phi / deviation if deviation > 0.0 else 0.0
         else:
-            multiplier = _larger_root(2.0 * phi * v * spread, 2.0 * phi * v * missing + spread, missing - phi * v)
+            multiplier = _larger_root(
+                2.0 * phi * v * spread, 2.0 * phi * v * missing + spread, missing - phi * v
+            )
             gained = 2.0 * multiplier * phi
         learnt = project_simplex(portfolio - multiplier * variance * (relative - middle))
         variance = variance / (1.0 + variance * gained * relative**2)
         self._variance = variance / (variance.sum() * len(variance))
         return learnt
 
-    def change_coins(self, before: IntArray, after: IntArray) -> None:
-        """Give a new coin the variance of the start, and scale to the trace 1/n."""
+    def change_assets(self, before: IntArray, after: IntArray) -> None:
+        """Give a new asset the variance of the start, and scale to the trace 1/n."""
         if len(after):
             variance = remap(self._variance, before, after, 1.0 / len(after) ** 2)
             self._variance = variance / (variance.sum() * len(after))
@@ -231,21 +243,21 @@ class CWMR(OnlineLearner):
 @register("anticor")
 @dataclasses.dataclass(eq=False, repr=False)
 class Anticor(OnlineLearner):
-    r"""Anticor(w): wealth moves from coins that did well to coins that tend to follow them.
+    r"""Anticor(w): wealth moves from assets that did well to assets that tend to follow them.
 
-    With the log relatives of the last two windows of w rows, ``M_ij`` the correlation of coin i in the earlier with coin j in
-    the later one, and ``mu`` the mean of the later one: where ``mu_i >= mu_j`` and ``M_ij > 0``, coin i owes j the claim
-    ``M_ij + max(0, -M_ii) + max(0, -M_jj)``. Each coin's share, as the newest relatives have left it, is handed on in
-    proportion to the claims.
+    With the log relatives of the last two windows of w rows, ``M_ij`` the correlation of asset i in
+    the earlier with asset j in the later one, and ``mu`` the mean of the later one: where ``mu_i >=
+    mu_j`` and ``M_ij > 0``, asset i owes j the claim ``M_ij + max(0, -M_ii) + max(0, -M_jj)``. Each
+    asset's share, as the newest relatives have left it, is handed on in proportion to the claims.
 
     Parameters
     ----------
     window : int
         w, rows; at least 2.
-    max_coins : int or None
-        Largest number of coins in play: a decision takes about their square in time.
+    max_assets : int or None
+        Largest number of assets in play: a decision takes about their square in time.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
@@ -253,7 +265,8 @@ class Anticor(OnlineLearner):
 
     Notes
     -----
-    Borodin, El-Yaniv, Gogan (2004), figure 1 (algorithm Anticor). Their headline results buy and hold Anticor(2) to
+    Borodin, El-Yaniv, Gogan (2004), figure 1 (algorithm Anticor). Their headline results buy and
+    hold Anticor(2) to
     Anticor(30); this is one of them.
     """
 
@@ -279,7 +292,11 @@ class Anticor(OnlineLearner):
         mean = later.mean(axis=0)
         correlation = _standardised(earlier).T @ _standardised(later)
         reverting = np.maximum(-np.diag(correlation), 0.0)
-        claim = np.where((mean[:, None] >= mean) & (correlation > 0.0), correlation + reverting[:, None] + reverting, 0.0)
+        claim = np.where(
+            (mean[:, None] >= mean) & (correlation > 0.0),
+            correlation + reverting[:, None] + reverting,
+            0.0,
+        )
         np.fill_diagonal(claim, 0.0)
         total = claim.sum(axis=1)
         giving = total > 0.0

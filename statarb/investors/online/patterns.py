@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from statarb._checks import check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_integer, check_number
+from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, MarketInvestor
 from statarb.investors.simplex import log_optimal
@@ -20,9 +20,10 @@ __all__ = ["CORN", "similar_rows"]
 class CORN(MarketInvestor):
     r"""Correlation-driven nonparametric learning, CORN(w, rho).
 
-    The rows after which the market looked as it does now, :math:`C_t = \{i : corr(X_{i-w}^{i-1}, X_{t-w+1}^{t}) \ge \rho\}`
-    (all price relatives of w rows as one vector), give the log-optimal portfolio :math:`\arg\max_b \prod_{i \in C_t} b \cdot
-    x_i`; the uniform one where there are none.
+    The rows after which the market looked as it does now, :math:`C_t = \{i : corr(X_{i-w}^{i-1},
+    X_{t-w+1}^{t}) \ge \rho\}` (all price relatives of w rows as one vector), give the log-optimal
+    portfolio :math:`\arg\max_b \prod_{i \in C_t} b \cdot x_i`; the uniform one where there are
+    none.
 
     Parameters
     ----------
@@ -32,10 +33,10 @@ class CORN(MarketInvestor):
         Least correlation, in [-1, 1].
     lookback : int
         Rows of the past that are searched; the first window already serves.
-    max_coins : int or None
-        Largest number of coins in play, see :class:`~statarb.investors.online.learner.Market`.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
 
@@ -66,7 +67,8 @@ class CORN(MarketInvestor):
 
 
 def similar_rows(relatives: FloatArray, window: int, rho: float) -> IntArray:
-    """Return the rows i whose ``window`` rows before correlate with the last ``window`` rows by at least ``rho``.
+    """Return the rows i whose ``window`` rows before correlate with the last ``window`` rows by at
+    least ``rho``.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Follow the winner: exponentiated gradient, online Newton step, universal portfolio, follow the leader."""
+"""Follow the winner: exponentiated gradient, online Newton step, universal portfolio, follow the
+leader.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ import hashlib
 
 import numpy as np
 
-from statarb._checks import check_choice, check_integer, check_number
-from statarb._typing import FloatArray, IntArray
+from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.typing import FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, MarketInvestor, OnlineLearner, remap
@@ -28,10 +30,10 @@ class ExponentiatedGradient(OnlineLearner):
     ----------
     eta : float
         Learning rate.
-    max_coins : int or None
-        Largest number of coins in play, see :class:`~statarb.investors.online.learner.Market`.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
@@ -65,7 +67,8 @@ class OnlineNewtonStep(OnlineLearner):
         g_t = x_t / (b_t \cdot x_t), \quad A_t = I + \sum_{s \le t} g_s g_s', \quad
         p_t = (1 + 1/\beta) \sum_{s \le t} g_s
 
-    .. math:: b_{t+1} = (1 - \eta) \arg\min_b (b - \delta A_t^{-1} p_t)' A_t (b - \delta A_t^{-1} p_t) + \eta / n
+    .. math:: b_{t+1} = (1 - \eta) \arg\min_b (b - \delta A_t^{-1} p_t)' A_t (b - \delta A_t^{-1}
+    p_t) + \eta / n
 
     Parameters
     ----------
@@ -73,10 +76,10 @@ class OnlineNewtonStep(OnlineLearner):
         Share of the uniform portfolio, in [0, 1].
     beta, delta : float
         Weight of the gradients, and length of the step.
-    max_coins : int or None
-        Largest number of coins in play: a decision takes about their cube in time.
+    max_assets : int or None
+        Largest number of assets in play: a decision takes about their cube in time.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
@@ -84,15 +87,17 @@ class OnlineNewtonStep(OnlineLearner):
 
     Notes
     -----
-    Agarwal, Hazan, Kale, Schapire (2006), figure 1; eta = 0, beta = 1, delta = 1/8 are theirs. The gradients enter as
-    ``d = g - 1``: since weights sum to 1, the ones in ``A`` and ``p`` cancel, and with them what makes A nearly singular. A
-    coin that comes into play is taken to have grown as the portfolio did (d = 0).
+    Agarwal, Hazan, Kale, Schapire (2006), figure 1; eta = 0, beta = 1, delta = 1/8 are theirs. The
+    gradients enter as
+    ``d = g - 1``: since weights sum to 1, the ones in ``A`` and ``p`` cancel, and with them what
+    makes A nearly singular. A
+    asset that comes into play is taken to have grown as the portfolio did (d = 0).
     """
 
     eta: float = 0.0
     beta: float = 1.0
     delta: float = 0.125
-    max_coins: int | None = dataclasses.field(default=50, kw_only=True)
+    max_assets: int | None = dataclasses.field(default=50, kw_only=True)
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
@@ -117,8 +122,8 @@ class OnlineNewtonStep(OnlineLearner):
         nearest = minimise_quadratic(self._second + np.eye(size), pull * self._first, portfolio)
         return (1.0 - self.eta) * nearest + self.eta / size
 
-    def change_coins(self, before: IntArray, after: IntArray) -> None:
-        """Keep the sums of the coins that stay; those of others are 0."""
+    def change_assets(self, before: IntArray, after: IntArray) -> None:
+        """Keep the sums of the assets that stay; those of others are 0."""
         second = np.zeros((len(after), len(after)))
         _, old, fresh = np.intersect1d(before, after, assume_unique=True, return_indices=True)
         second[np.ix_(fresh, fresh)] = self._second[np.ix_(old, old)]
@@ -128,22 +133,26 @@ class OnlineNewtonStep(OnlineLearner):
 @register("universal")
 @dataclasses.dataclass(eq=False, repr=False)
 class UniversalPortfolio(OnlineLearner):
-    r"""Universal portfolio: the average of all constant rebalanced portfolios, weighted by what each has grown to.
+    r"""Universal portfolio: the average of all constant rebalanced portfolios, weighted by what
+    each has grown to.
 
-    .. math:: b_{t+1} = \int b\, S_t(b)\, d\mu(b) \Big/ \int S_t(b)\, d\mu(b), \quad S_t(b) = \prod_{s \le t} b \cdot x_s
+    .. math:: b_{t+1} = \int b\, S_t(b)\, d\mu(b) \Big/ \int S_t(b)\, d\mu(b), \quad S_t(b) =
+    \prod_{s \le t} b \cdot x_s
 
     Parameters
     ----------
     samples : int
         Portfolios drawn for the integrals.
     concentration : float
-        Parameter of the symmetric Dirichlet distribution mu: 1 is uniform, 1/2 that of Cover and Ordentlich (1996).
+        Parameter of the symmetric Dirichlet distribution mu: 1 is uniform, 1/2 that of Cover and
+        Ordentlich (1996).
     seed : int
-        Of the draws. Every coin has draws of its own, so that they do not depend on the other coins or their order.
-    max_coins : int or None
-        Largest number of coins in play, see :class:`~statarb.investors.online.learner.Market`.
+        Of the draws. Every asset has draws of its own, so that they do not depend on the other
+        assets or their order.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
@@ -151,8 +160,9 @@ class UniversalPortfolio(OnlineLearner):
 
     Notes
     -----
-    Cover (1991), equations 1.3 and 1.4. The draws are gamma variables, divided by their sum over the coins in play; when
-    coins come or go, the portfolios change and keep their wealth.
+    Cover (1991), equations 1.3 and 1.4. The draws are gamma variables, divided by their sum over
+    the assets in play; when
+    assets come or go, the portfolios change and keep their wealth.
     """
 
     samples: int = 1000
@@ -186,8 +196,8 @@ class UniversalPortfolio(OnlineLearner):
         learnt: FloatArray = wealth @ self._sampled
         return learnt
 
-    def change_coins(self, before: IntArray, after: IntArray) -> None:
-        """Draw for the coins that are new, and divide by the sum over those in play."""
+    def change_assets(self, before: IntArray, after: IntArray) -> None:
+        """Draw for the assets that are new, and divide by the sum over those in play."""
         gammas = np.empty((self.samples, len(after)))
         for place, column in enumerate(after):
             if int(column) not in self._draws:
@@ -196,8 +206,8 @@ class UniversalPortfolio(OnlineLearner):
         self._sampled = gammas / gammas.sum(axis=1, keepdims=True) if len(after) else gammas
 
     def _draw(self, column: int) -> FloatArray:
-        coins = self._coins
-        label = "cash" if coins is None or column == len(coins) else str(coins[column])
+        assets = self._assets
+        label = "cash" if assets is None or column == len(assets) else str(assets[column])
         name = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "little")
         generator = np.random.default_rng([self.seed, name])
         return generator.gamma(self.concentration, size=self.samples)
@@ -206,26 +216,27 @@ class UniversalPortfolio(OnlineLearner):
 @register("follow_the_leader")
 @dataclasses.dataclass(eq=False, repr=False)
 class FollowTheLeader(MarketInvestor):
-    r"""Follow the leader: the best constant rebalanced portfolio, or the best coin, of the past.
+    r"""Follow the leader: the best constant rebalanced portfolio, or the best asset, of the past.
 
     .. math:: b_{t+1} = \arg\max_b \sum_{s = t - \mathrm{lookback} + 1}^{t} \log(b \cdot x_s)
 
     Parameters
     ----------
-    leader : {"portfolio", "coin"}
-        Whether the maximum is over all portfolios or over the single coins.
+    leader : {"portfolio", "asset"}
+        Whether the maximum is over all portfolios or over the single assets.
     lookback : int
         Rows of the past; the first window already serves.
-    max_coins : int or None
-        Largest number of coins in play, see :class:`~statarb.investors.online.learner.Market`.
+    max_assets : int or None
+        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        A coin is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is in play only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
 
     Notes
     -----
-    The successive constant rebalanced portfolio of Gaivoronski and Stella (2000), equation 7, on a sliding window.
+    The successive constant rebalanced portfolio of Gaivoronski and Stella (2000), equation 7, on a
+    sliding window.
     """
 
     leader: str = "portfolio"
@@ -234,7 +245,7 @@ class FollowTheLeader(MarketInvestor):
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
         super().check()
-        check_choice("leader", self.leader, ("portfolio", "coin"))
+        check_choice("leader", self.leader, ("portfolio", "asset"))
         check_integer("lookback", self.lookback, at_least=1)
 
     def look_back(self) -> int:
@@ -244,4 +255,8 @@ class FollowTheLeader(MarketInvestor):
     def portfolio(self, market: Market) -> FloatArray:
         """Return the leader; the uniform portfolio before a second row."""
         relatives = market.relatives(self.lookback)
-        return best_corner(relatives) if self.leader == "coin" and len(relatives) else log_optimal(relatives)
+        return (
+            best_corner(relatives)
+            if self.leader == "asset" and len(relatives)
+            else log_optimal(relatives)
+        )

@@ -1,0 +1,1 @@
+"""The base that every part rests on: checks, tables, files, time, parameters, compiled kernels."""

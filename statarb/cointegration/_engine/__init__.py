@@ -1,0 +1,1 @@
+"""Compiled kernels of the pair scans and their plain reference."""

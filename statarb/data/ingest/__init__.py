@@ -1,0 +1,1 @@
+"""Files into panels, and panels into files."""

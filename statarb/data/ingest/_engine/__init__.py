@@ -1,0 +1,1 @@
+"""Compiled and plain parsers of quote files."""

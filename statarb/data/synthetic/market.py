@@ -1,0 +1,389 @@
+"""Synthetic market: quotes that behave like the real ones, with planted truths that tests and
+studies can ask for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from statarb._core.checks import check_integer, check_number
+from statarb._core.time import Stamps, as_stamp, as_width
+from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
+from statarb.data.gridding import closed
+from statarb.data.panel import BITCOIN, Panel
+from statarb.data.synthetic._engine.market import (
+    ALPHA,
+    BETA,
+    LEVEL_ONE,
+    NOISE_SHARE,
+    REVERSION,
+    Asset,
+    asset_path,
+    garch_path,
+    row_pattern,
+    stable_path,
+    thin_path,
+)
+from statarb.errors import ParameterError
+
+__all__ = ["simulate_market"]
+
+ASSETS_PER_BLOCK = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """Assets that one stationary combination of log prices ties together: the last one follows the
+    others.
+    """
+
+    name: str
+    hedge_ratios: tuple[float, ...]
+    half_life: float
+    spread_sd: float
+
+
+_GROUPS = (
+    _Group("pair", (1.2,), half_life=36.0, spread_sd=0.012),
+    _Group("triple", (0.7, 0.5), half_life=72.0, spread_sd=0.015),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Market:
+    """What all assets share."""
+
+    rows: IntArray
+    factor: FloatArray
+    volatility: FloatArray
+    root_time: FloatArray
+    stale: BoolArray
+    seed: int
+    degrees: float
+
+
+def simulate_market(
+    assets: int = 1678,
+    days: float = 65.0,
+    seed: int = 0,
+    start: TimeLike = "2018-01-17 11:25",
+    *,
+    step: str = "5min",
+    degrees_of_freedom: float = 4.2,
+    stale_share: float = 0.02,
+) -> Panel:
+    """Simulate a market whose quotes have the regularities, and the defects, of the real ones.
+
+    Parameters
+    ----------
+    assets : int
+        Number of assets. The first 20 are those of level 1, with their ids; the others take the
+        free ids from 1442 upwards. After the 20 come five assets in two cointegrated groups (from
+        25 assets on; from 22 on the pair alone), then liquid assets, and last thin ones, which
+        hardly trade.
+    days : float
+        Length of the grid.
+    seed : int
+        The same seed gives the same panel, bit by bit. Quotes of the first 20 do not depend on how
+        many assets there are.
+    start : time
+        First time of the grid.
+    step : str
+        Step of the grid.
+    degrees_of_freedom : float
+        Of the t distribution of all shocks, above 2.
+    stale_share : float
+        Share of rows in which all assets stand still.
+
+    Returns
+    -------
+    Panel
+        ``price`` (in ticks of 0.01 from 1 USD on and 1e-6 below), ``unrounded`` (market
+        capitalisation in whole USD over circulating supply), ``volume`` and ``market_cap``.
+        ``metadata["planted"]`` lists the groups: ``assets`` (the last one follows the others),
+        ``hedge_ratios``, ``half_life_rows`` and ``spread_sd`` of the log spread.
+        ``metadata["supply"]`` holds the circulating supplies, ``metadata["simulated"]`` the
+        arguments, ``metadata["thin"]`` the ids of thin assets.
+
+    Raises
+    ------
+    ParameterError
+        An argument outside its range.
+
+    Notes
+    -----
+    From row to row a liquid asset moves by ``sqrt(.84) ((1 - d) f_t + d f_{t-1}) + sqrt(.16) e_t``:
+    f is one GARCH(1,1) factor
+    with t shocks for all assets, d the asset's delay (0 to .9), e its own GARCH returns under a
+    volatility that is shared in
+    part with the factor. Steps longer than 5 minutes move with the root of their length. Noise that
+    makes 5 % of the variance
+    of returns is added (the factor is then left with 80 %), stale rows repeat the row before, and
+    the whole is scaled to the
+    asset's standard deviation. Shocks
+    have no drift, so that at strict timing no strategy earns in expectation.
+
+    The stable asset reverts with a half-life of four rows and gives way at once when the factor
+    rises. A thin asset shows its last trade, at the bid or the ask, in ticks of .5 to 3 %. Rows
+    follow the pattern of the real ones: a fifth of the time is missing. One asset in eight (not
+    those of level 1) is listed late, and every asset misses some cells.
+
+    The parameters are fitted by eye to statistics of the real quotes, which the tests hold them
+    against.
+
+    Examples
+    --------
+    >>> panel = simulate_market(assets=25, days=2, seed=1)
+    >>> panel.shape
+    (577, 25)
+    >>> [group["name"] for group in panel.metadata["planted"]]
+    ['pair', 'triple']
+    """
+    assets = check_integer("assets", assets, at_least=1, at_most=1_000_000)
+    days = check_number("days", days, above=0.0, at_most=10_000.0)
+    seed = check_integer("seed", seed, at_least=0)
+    degrees = check_number("degrees_of_freedom", degrees_of_freedom, above=2.0)
+    stale_share = check_number("stale_share", stale_share, at_least=0.0, below=1.0)
+    width = as_width("step", step)
+    times = int(days * 86_400_000_000 / width + 1e-9) + 1
+    if times < 2:
+        raise ParameterError(f"days must be at least one step of {step}, got {days!r}")
+    unit = np.timedelta64(width, "us")
+    first = np.datetime64(int(as_stamp("start", start).astype(np.int64)) // width * width, "us")
+    market = _shared(times, seed, degrees, stale_share)
+    cast, groups = _cast(assets, seed)
+    arrays = _quote(market, cast, groups)
+    order = np.argsort([asset.id for asset in cast], kind="stable")
+    cast = [cast[place] for place in order]
+    ids = pd.Index([asset.id for asset in cast], dtype="int64")
+    grid: Stamps = first + np.arange(times) * unit
+    return Panel(
+        grid,
+        market.rows,
+        ids,
+        closed(arrays),
+        table=pd.DataFrame(
+            {"symbol": [asset.symbol for asset in cast], "name": [asset.name for asset in cast]},
+            index=ids,
+        ),
+        step=unit,
+        numeraire=BITCOIN if BITCOIN in ids else None,
+        metadata={
+            "simulated": {
+                "assets": assets,
+                "days": days,
+                "seed": seed,
+                "start": str(pd.Timestamp(first)),
+                "step": step,
+                "degrees_of_freedom": degrees,
+                "stale_share": stale_share,
+            },
+            "planted": [
+                {
+                    "name": group.name,
+                    "assets": [member.id for member in members],
+                    "hedge_ratios": list(group.hedge_ratios),
+                    "half_life_rows": group.half_life,
+                    "spread_sd": group.spread_sd,
+                }
+                for group, members in groups
+            ],
+            "thin": [asset.id for asset in cast if asset.kind == "thin"],
+            "supply": {str(asset.id): asset.supply for asset in cast},
+        },
+    )
+
+
+def _shared(times: int, seed: int, degrees: float, stale_share: float) -> _Market:
+    rng = np.random.default_rng([seed, 0])
+    rows = row_pattern(rng, times)
+    root_time = np.sqrt(np.diff(rows, prepend=-1).astype(np.float64))
+    factor, volatility = garch_path(_shocks(rng, degrees, len(rows)), ALPHA, BETA)
+    return _Market(
+        rows=rows,
+        factor=factor * root_time,
+        volatility=volatility,
+        root_time=root_time,
+        stale=rng.random(len(rows)) < stale_share,
+        seed=seed,
+        degrees=degrees,
+    )
+
+
+def _shocks(rng: np.random.Generator, degrees: float, count: int) -> FloatArray:
+    """Draw t shocks of variance 1."""
+    return np.asarray(
+        rng.standard_t(degrees, count) * np.sqrt((degrees - 2.0) / degrees), dtype=np.float64
+    )
+
+
+def _cast(assets: int, seed: int) -> tuple[list[Asset], list[tuple[_Group, list[Asset]]]]:
+    """Return the assets in the order in which they come in, and the groups with their members."""
+    cast = list(LEVEL_ONE[:assets])
+    taken = {asset.id for asset in LEVEL_ONE}
+    others = assets - len(cast)
+    planted = 5 if others >= 5 else 2 if others >= 2 else 0
+    # Thin assets come last, so that the rest of the market does not change with their number.
+    thin = max(min(5, others - planted), round(0.45 * (others - planted)))
+    label = BITCOIN
+    for position in range(others):
+        while label in taken:
+            label += 1
+        kind = "thin" if position >= others - thin else "liquid"
+        cast.append(_other(label, kind, seed))
+        label += 1
+    groups: list[tuple[_Group, list[Asset]]] = []
+    place = len(LEVEL_ONE)
+    for group in _GROUPS[: (0, 0, 1, 1, 1, 2)[planted]]:
+        size = len(group.hedge_ratios) + 1
+        groups.append((group, cast[place : place + size]))
+        place += size
+    return cast, groups
+
+
+def _other(label: int, kind: str, seed: int) -> Asset:
+    """Draw an asset beyond those of level 1; it depends on its id alone."""
+    rng = np.random.default_rng([seed, 1, label])
+    level = float(10.0 ** rng.uniform(-2.0, 1.5))
+    capital = float(10.0 ** (rng.uniform(4.5, 6.5) if kind == "thin" else rng.uniform(6.5, 9.0)))
+    return Asset(
+        id=label,
+        symbol=f"S{label}",
+        name=f"Synthetic {label}",
+        level=level,
+        supply=max(1, round(capital / level)),
+        sd=float(rng.uniform(80e-4, 140e-4) if kind == "thin" else rng.uniform(50e-4, 90e-4)),
+        delay=float(rng.uniform(0.0, 0.9)),
+        share=float(rng.uniform(0.1, 0.4) if kind == "thin" else rng.uniform(0.4, 0.8)),
+        kind=kind,
+    )
+
+
+def _quote(
+    market: _Market, cast: list[Asset], groups: list[tuple[_Group, list[Asset]]]
+) -> dict[str, AnyFloatArray]:
+    """Return the fields of all assets, in the order of their ids."""
+    shape = (len(market.rows), len(cast))
+    arrays: dict[str, AnyFloatArray] = {
+        "price": np.empty(shape),
+        "unrounded": np.empty(shape),
+        "volume": np.empty(shape, dtype=np.float32),
+        "market_cap": np.empty(shape, dtype=np.float32),
+    }
+    leaders = {members[-1].id: (group, members[:-1]) for group, members in groups}
+    planted = {member.id for _, members in groups for member in members}
+    order = sorted(cast, key=lambda asset: asset.id)
+    for low in range(0, len(order), ASSETS_PER_BLOCK):
+        block = order[low : low + ASSETS_PER_BLOCK]
+        parts = {
+            name: np.empty((len(block), shape[0]), dtype=values.dtype)
+            for name, values in arrays.items()
+        }
+        for place, asset in enumerate(block):
+            path = _log_price(market, asset)
+            if asset.id in leaders:
+                group, ahead = leaders[asset.id]
+                path = _follow(
+                    market, asset, group, [_log_price(market, leader) for leader in ahead]
+                )
+            fields = _fields(
+                market,
+                asset,
+                path,
+                always=asset.id in planted or any(asset is one for one in LEVEL_ONE),
+            )
+            for name, values in fields.items():
+                parts[name][place] = values
+        for name, part in parts.items():
+            arrays[name][:, low : low + len(block)] = part.T
+    return arrays
+
+
+def _log_price(market: _Market, asset: Asset) -> FloatArray:
+    """Return the log of an asset's price before it is rounded, at every row."""
+    rng = np.random.default_rng([market.seed, 2, asset.id])
+    count = len(market.rows)
+    own, _ = garch_path(_shocks(rng, market.degrees, count), ALPHA, BETA)
+    # Volatility is shared in part: with the square root, calm and wild days are common, their size
+    # is the asset's own.
+    own = own * np.sqrt(market.volatility) * market.root_time
+    own *= np.sqrt(np.mean(market.factor**2) / np.mean(own**2))
+    noise = rng.standard_normal(count)
+    if asset.kind == "stable":
+        path = stable_path(market.factor, own, noise, market.stale, REVERSION, 0.5, 0.7)
+    else:
+        path = asset_path(
+            market.factor, own, noise, market.stale, asset.delay, asset.share, NOISE_SHARE
+        )
+    path = np.log(asset.level) + asset.sd * path
+    if asset.kind == "thin":
+        trades = (rng.random(count) < rng.uniform(0.01, 0.15)) & ~market.stale
+        path = thin_path(path, trades, rng.standard_normal(count), float(rng.uniform(0.005, 0.03)))
+    return np.asarray(path, dtype=np.float64)
+
+
+def _follow(market: _Market, asset: Asset, group: _Group, leaders: list[FloatArray]) -> FloatArray:
+    """Return the log price of the asset that the others of its group tie down, up to a spread that
+    reverts.
+    """
+    rng = np.random.default_rng([market.seed, 3, asset.id])
+    persistence = 0.5 ** (1.0 / group.half_life)
+    shocks = rng.standard_normal(len(market.rows)) * group.spread_sd * np.sqrt(1.0 - persistence**2)
+    spread = np.empty(len(shocks))
+    level = float(rng.standard_normal()) * group.spread_sd
+    for row, shock in enumerate(shocks):
+        if not market.stale[row]:
+            level = persistence * level + float(shock)
+        spread[row] = level
+    tied = sum(
+        ratio * (path - path[0]) for ratio, path in zip(group.hedge_ratios, leaders, strict=True)
+    )
+    return np.asarray(np.log(asset.level) + tied + spread, dtype=np.float64)
+
+
+def _fields(
+    market: _Market, asset: Asset, path: FloatArray, *, always: bool
+) -> dict[str, FloatArray]:
+    """Return what an asset's rows show: quoted and unrounded price, volume, capitalisation; NaN
+    where it has no row.
+    """
+    rng = np.random.default_rng([market.seed, 4, asset.id])
+    count = len(path)
+    exact = np.exp(path)
+    capital = np.maximum(np.rint(exact * asset.supply), 1.0)
+    exact = capital / asset.supply
+    quoted = np.where(
+        exact >= 1.0, np.rint(exact * 100.0) / 100.0, np.maximum(np.rint(exact * 1e6), 1.0) / 1e6
+    )
+    traded = _volume(rng, asset, capital, market)
+    missing = rng.random(count) < (0.0005 if always else 0.01 if asset.kind == "liquid" else 0.05)
+    if not always and rng.random() < 0.125:
+        missing[: int(rng.uniform(0.05, 0.995) * count)] = True
+    missing[-1] = False
+    if always:
+        missing[0] = False
+    fields = {"price": quoted, "unrounded": exact, "volume": traded, "market_cap": capital}
+    for values in fields.values():
+        values[missing] = np.nan
+    return fields
+
+
+def _volume(
+    rng: np.random.Generator, asset: Asset, capital: FloatArray, market: _Market
+) -> FloatArray:
+    """Return the volume of the last 24 hours in USD, in six significant digits; some thin assets
+    have none for a while.
+    """
+    turnover = float(np.exp(rng.normal(np.log(0.002 if asset.kind == "thin" else 0.05), 0.7)))
+    drift = np.cumsum(rng.standard_normal(len(capital))) * 0.01
+    # Known to the hour alone: the exchanges' figures move in jumps.
+    hour = market.rows // 12
+    first = np.searchsorted(hour, hour, side="left")
+    volume = turnover * capital[first] * np.exp(drift - drift[0])[first]
+    if asset.kind == "thin" and rng.random() < 0.2:
+        volume[: int(rng.uniform(0.1, 0.9) * len(volume))] = 0.0
+    digits = 10.0 ** np.maximum(np.floor(np.log10(np.maximum(volume, 1.0))) - 5.0, 0.0)
+    return np.asarray(np.rint(volume / digits) * digits, dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Compiled kernels of the rolling regressions and the small networks."""

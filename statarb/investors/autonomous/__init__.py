@@ -1,0 +1,1 @@
+"""The investor that chooses among investors."""

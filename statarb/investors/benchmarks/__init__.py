@@ -1,0 +1,1 @@
+"""Benchmark investors: fixed rules, classic portfolios and trading rules."""

@@ -1,0 +1,1 @@
+"""Investors that trade on forecasts."""

@@ -1,0 +1,1 @@
+"""Whole tasks in one call: the full pipeline and the forecasting task."""

@@ -1,0 +1,1 @@
+"""Compiled kernels that write and read the portfolio file."""

@@ -1,0 +1,1 @@
+"""Compiled GARCH kernels and their plain reference."""

@@ -1,0 +1,163 @@
+"""Input of returns: read through the one door for tables, and checked to be returns."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from statarb._core.numeric import varies
+from statarb._core.tables import Table, as_numbers, read_table, shown
+from statarb._core.typing import FloatArray
+from statarb.errors import DataError
+
+__all__ = ["aligned_row", "next_label", "read_returns", "read_values", "refuse_prices"]
+
+PRICE_ROWS = 50
+"""Rows from which on a column without a zero or a negative value cannot be one of returns."""
+
+
+def read_values(name: str, table: Any) -> Table:
+    """Read a table time x asset of at least one row; one series becomes one column.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    table : DataFrame, Series or array
+        Of any library; rows with times are put in order of time.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    DataError
+        No row or column, no numbers, a column or a time twice, or an infinite value; says where.
+    """
+    found = read_table(name, table, at_least=0)
+    if found.values.size == 0:
+        raise DataError(
+            f"{name} must be time x asset with at least one row and one column, got the shape "
+            f"{found.values.shape}"
+        )
+    return found
+
+
+def read_returns(name: str, table: Any) -> Table:
+    """Read a table of returns, as :func:`read_values` does, and refuse one of prices.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    table : DataFrame, Series or array
+        Of any library; rows with times are put in order of time.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    DataError
+        As for :func:`read_values`; a column that looks like prices.
+    """
+    found = read_values(name, table)
+    refuse_prices(found)
+    return found
+
+
+def refuse_prices(table: Table) -> None:
+    """Raise :class:`DataError` where a column of a table of returns looks like prices: it varies,
+    and in 50 rows or more no value is zero or negative.
+
+    Parameters
+    ----------
+    table : Table
+        Returns.
+    """
+    seen = ~np.isnan(table.values)
+    positive = (seen.sum(axis=0) >= PRICE_ROWS) & ~(table.values <= 0.0).any(axis=0)
+    prices = np.flatnonzero(positive & varies(table.values))
+    if len(prices):
+        column = table.values[:, prices[0]]
+        raise DataError(
+            f"{table.name} of asset {shown(table.labels[prices[0]])} are never zero or negative "
+            f"(from {np.nanmin(column):g} to {np.nanmax(column):g}), which returns are; of prices, "
+            "take np.log(prices).diff()"
+        )
+
+
+def aligned_row(
+    new_row: Any, assets: pd.Index, label: Hashable | None
+) -> tuple[FloatArray, Hashable | None]:
+    """Return one row of returns as ``(1, assets)``, and its label; NaN for an asset that it does
+    not name.
+
+    Parameters
+    ----------
+    new_row : Series, mapping or (assets,) array
+        Returns by asset.
+    assets : Index
+        Assets that were fitted.
+    label : optional
+        Label of the row; by default the Series' name.
+
+    Returns
+    -------
+    row, label
+
+    Raises
+    ------
+    DataError
+        An asset that is not among ``assets`` or is named twice, an infinite return, or a wrong
+        number of values.
+    """
+    if isinstance(new_row, Mapping):
+        new_row = pd.Series(dict(new_row), dtype=np.float64)
+    if isinstance(new_row, pd.Series):
+        unknown = new_row.index.difference(assets)
+        if len(unknown):
+            raise DataError(
+                f"new_row names the asset {unknown[0]!r}, which is not among the {len(assets)} "
+                "fitted"
+            )
+        if not new_row.index.is_unique:
+            raise DataError(
+                f"new_row names the asset {new_row.index[new_row.index.duplicated()][0]!r} twice"
+            )
+        label = new_row.name if label is None else label
+        new_row = new_row.reindex(assets)
+    row = as_numbers("new_row", new_row).reshape(1, -1)
+    if row.shape[1] != len(assets):
+        raise DataError(
+            f"new_row must have one return for each of the {len(assets)} assets, got {row.shape[1]}"
+        )
+    if np.isinf(row).any():
+        raise DataError(
+            "new_row must be finite, or NaN where missing; the return of asset "
+            f"{shown(assets[int(np.flatnonzero(np.isinf(row[0]))[0])])} is infinite"
+        )
+    return row, label
+
+
+def next_label(index: pd.Index) -> Any:
+    """Return the label one step after the last one: of a time, or of a count.
+
+    Parameters
+    ----------
+    index : Index
+        Labels of the rows.
+
+    Returns
+    -------
+    label
+    """
+    last, before = index[-1], index[-2] if len(index) > 1 else None
+    if isinstance(last, pd.Timestamp):
+        return last + (last - before if isinstance(before, pd.Timestamp) else pd.Timedelta("5min"))
+    return last + 1 if isinstance(last, int | np.integer) else len(index)

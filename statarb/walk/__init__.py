@@ -1,0 +1,7 @@
+"""Walk: one investor through time, many investors in a league."""
+
+from statarb.walk.forward import walk_forward
+from statarb.walk.run import Run
+from statarb.walk.settings import CASE_START, DEPTH, WalkSettings
+
+__all__ = ["CASE_START", "DEPTH", "Run", "WalkSettings", "walk_forward"]
