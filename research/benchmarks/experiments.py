@@ -156,7 +156,9 @@ def read_columns(frame: pl.DataFrame, layout: Any) -> Columns:
     absent = 0 if top is None else int(top) + 1  # type: ignore[call-overload]
     seen = column.unique()
     words = seen.cast(pl.String).fill_null("")
-    times = words.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False).to_physical()
+    times = words.str.to_datetime(
+        "%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False
+    ).to_physical()
     if times.null_count():
         other = words.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
         times = times.fill_null(other.to_physical())
@@ -170,7 +172,9 @@ def read_columns(frame: pl.DataFrame, layout: Any) -> Columns:
     return stamp, coin, numbers, doubtful
 
 
-def second_look(raw: bytes, block: Any, layout: Any, columns: Columns, full: bool, quoted: bool) -> Parsed:
+def second_look(
+    raw: bytes, block: Any, layout: Any, columns: Columns, full: bool, quoted: bool
+) -> Parsed:
     """Settle lines in doubt: blank fields and plain quotes by polars, the rest one by one in Python."""
     stamp, coin, numbers, doubtful = columns
     content, starts = np.frombuffer(raw, dtype=np.uint8), line_starts(raw)
@@ -207,25 +211,35 @@ def second_look(raw: bytes, block: Any, layout: Any, columns: Columns, full: boo
 
 def texts(raw: bytes, starts: np.ndarray, rows: np.ndarray) -> pl.Series:
     bounds = zip(starts[rows].tolist(), starts[rows + 1].tolist(), strict=True)
-    return pl.Series([raw[low:high].rstrip(b"\r\n").translate(_parse._ASCII).decode() for low, high in bounds])
+    return pl.Series(
+        [raw[low:high].rstrip(b"\r\n").translate(_parse._ASCII).decode() for low, high in bounds]
+    )
 
 
-def only_blanks(raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, columns: Columns) -> np.ndarray:
+def only_blanks(
+    raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, columns: Columns
+) -> np.ndarray:
     """Whether all that is no number in a row is blank."""
     stamp, coin, numbers, _ = columns
     fields = texts(raw, starts, rows).str.split_exact(",", layout.width - 1).struct.unnest()
     fine: np.ndarray = (stamp[rows] != NO_STAMP) & (coin[rows] != 0)
     for name, values in numbers.items():
-        word = fields.get_column(f"field_{getattr(layout, name)}").str.strip_chars().str.to_lowercase()
+        word = (
+            fields.get_column(f"field_{getattr(layout, name)}").str.strip_chars().str.to_lowercase()
+        )
         fine &= ~np.isnan(values[rows]) | word.fill_null("").is_in(ABSENT).to_numpy()
     return fine
 
 
-def unquoted(raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, quotes: Any) -> np.ndarray:
+def unquoted(
+    raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, quotes: Any
+) -> np.ndarray:
     """Read lines whose fields are plainly quoted as if they were not; return the lines that are left."""
     text = texts(raw, starts, rows)
     commas = text.str.count_matches(",", literal=True) == layout.width - 1
-    fine = (text.str.contains(PLAINLY_QUOTED) & commas & text.str.contains('"', literal=True)).to_numpy()
+    fine = (
+        text.str.contains(PLAINLY_QUOTED) & commas & text.str.contains('"', literal=True)
+    ).to_numpy()
     if not fine.any():
         return rows
     bare = text.filter(pl.Series(fine)).str.replace_all('"', "", literal=True)
@@ -335,7 +349,10 @@ def messy(rows: int, seed: int) -> bytes:
             f"2018-01-{rng.integers(17, 20)}",
             f"{rng.integers(0, 24):02d}:{5 * rng.integers(0, 12):02d}:00",
         )
-        some = [list(ways) if rng.random() < 0.25 else list(ways[:1]) for ways in (stamps, coins, prices, prices, prices)]
+        some = [
+            list(ways) if rng.random() < 0.25 else list(ways[:1])
+            for ways in (stamps, coins, prices, prices, prices)
+        ]
         way = [ways[rng.integers(len(ways))] for ways in some]
         price = f"{rng.uniform(0.1, 100.0):.4f}"
         fields = [str(number), way[0].format(day, clock), way[1].format(rng.integers(1442, 1462))]
@@ -358,8 +375,13 @@ def messy(rows: int, seed: int) -> bytes:
                 )
             )
         elif odd < 0.02:
-            line = line.replace("note", str(rng.choice(['"a,b"', '"a""b"', 'a"b', "\u00e9", '"open'])))
-        lines.append(line.encode("utf-8" if odd < 0.015 else "latin-1", errors="replace") + (b"\r\n" if odd > 0.9 else b"\n"))
+            line = line.replace(
+                "note", str(rng.choice(['"a,b"', '"a""b"', 'a"b', "\u00e9", '"open']))
+            )
+        lines.append(
+            line.encode("utf-8" if odd < 0.015 else "latin-1", errors="replace")
+            + (b"\r\n" if odd > 0.9 else b"\n")
+        )
     head = b"ID,time,refID_coin,price,marketCap,CirculatingSupply,Volume24h,note,Movement24h\n"
     return head + b"".join(lines)
 
@@ -385,7 +407,9 @@ def ingest(options: argparse.Namespace) -> None:
         for seed in range(20):
             (folder / "messy.csv").write_bytes(messy(4000, seed))
             same_result(folder / "messy.csv", ("polars", "kernel"))
-        print("parity on 20 files of 4000 messy rows: panels, counts and files of rejects are equal")
+        print(
+            "parity on 20 files of 4000 messy rows: panels, counts and files of rejects are equal"
+        )
         cases: list[tuple[str, Path, tuple[str, ...]]] = []
         if options.real:
             plain = folder / "real.csv"
@@ -394,7 +418,9 @@ def ingest(options: argparse.Namespace) -> None:
                 ("real quotes, gzipped", options.real, ("polars", "kernel")),
                 ("real quotes", plain, ("polars", "kernel")),
             ]
-        write_quotes(sa.simulate_market(coins=1678, days=options.few, seed=0), folder / "few", compress=False)
+        write_quotes(
+            sa.simulate_market(coins=1678, days=options.few, seed=0), folder / "few", compress=False
+        )
         few = folder / "few" / "quotes.csv"
         quoted = re.compile(r"([^,\n]+)")
         in_quotes = rewritten(few, folder / "quoted.csv", lambda line: quoted.sub(r'"\1"', line))
@@ -413,13 +439,19 @@ def ingest(options: argparse.Namespace) -> None:
                 ("polars", "kernel"),
             )
         )
-        print("\n| file | rows | MB | reader now, s | polars and Python, s | ratio | kernel and Python, s | ratio |")
+        print(
+            "\n| file | rows | MB | reader now, s | polars and Python, s | ratio | kernel and Python, s | ratio |"
+        )
         print("|---|---|---|---|---|---|---|---|")
         for label, file, others in cases:
             rows = same_result(file, others)
-            ways: dict[str, Callable[[], Any]] = {which: functools.partial(read, which, file) for which in ("now", *others)}
+            ways: dict[str, Callable[[], Any]] = {
+                which: functools.partial(read, which, file) for which in ("now", *others)
+            }
             taken = interleaved(ways, options.repeats)
-            figures = " | ".join(f"{taken[which]:.2f} | {taken[which] / taken['now']:.2f}" for which in others)
+            figures = " | ".join(
+                f"{taken[which]:.2f} | {taken[which] / taken['now']:.2f}" for which in others
+            )
             print(
                 f"| {label} | {rows:,} | {file.stat().st_size / 1e6:.0f} | {taken['now']:.2f} | {figures} |",
                 flush=True,
@@ -463,7 +495,9 @@ def check_row(line: np.ndarray, slack: float) -> tuple[float, int]:
 
 
 @numba.njit(cache=False)
-def turn_and_check(lines: np.ndarray, out: np.ndarray, slack: float, total: np.ndarray, fine: np.ndarray) -> None:
+def turn_and_check(
+    lines: np.ndarray, out: np.ndarray, slack: float, total: np.ndarray, fine: np.ndarray
+) -> None:
     """Turn a matrix as :func:`turn_blocks` does, and check each block of rows while it is near."""
     width, tall = lines.shape
     for low in range(0, tall, 32):
@@ -477,7 +511,9 @@ def turn_and_check(lines: np.ndarray, out: np.ndarray, slack: float, total: np.n
 
 
 @numba.njit(cache=False)
-def compress_rows(values: np.ndarray, columns: np.ndarray, starts: np.ndarray, index: np.ndarray, data: np.ndarray) -> int:
+def compress_rows(
+    values: np.ndarray, columns: np.ndarray, starts: np.ndarray, index: np.ndarray, data: np.ndarray
+) -> int:
     found = 0
     for row in range(values.shape[0]):
         starts[row] = found
@@ -490,7 +526,9 @@ def compress_rows(values: np.ndarray, columns: np.ndarray, starts: np.ndarray, i
 
 
 @numba.njit(cache=False)
-def expand_rows(starts: np.ndarray, index: np.ndarray, data: np.ndarray, place: np.ndarray, out: np.ndarray) -> None:
+def expand_rows(
+    starts: np.ndarray, index: np.ndarray, data: np.ndarray, place: np.ndarray, out: np.ndarray
+) -> None:
     for row in range(len(starts) - 1):
         for k in range(starts[row], starts[row + 1]):
             out[row, place[index[k]]] = data[k]
@@ -514,7 +552,9 @@ def only_compressed(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
     starts = np.empty(len(values) + 1, dtype=np.int64)
     index, data = np.empty(values.size + 1, dtype=np.int64), np.empty(values.size + 1)
     found = compress_rows(values, packed.index, starts, index, data)
-    return Decisions.from_packed(packed.step, packed.kind, kernels.SPARSE, index[:found], starts, data[:found])
+    return Decisions.from_packed(
+        packed.step, packed.kind, kernels.SPARSE, index[:found], starts, data[:found]
+    )
 
 
 def only_rows(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
@@ -524,7 +564,9 @@ def only_rows(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
         return packed
     nothing = np.zeros(len(packed.step) + 1, dtype=np.int64)
     if packed.layout == kernels.COLUMNS:
-        return Decisions.from_packed(packed.step, packed.kind, kernels.ROWS, packed.index, nothing, by_rows(packed))
+        return Decisions.from_packed(
+            packed.step, packed.kind, kernels.ROWS, packed.index, nothing, by_rows(packed)
+        )
     columns = np.flatnonzero(np.bincount(packed.index, minlength=len(panel.coins)))
     place = np.full(len(panel.coins), -1)
     place[columns] = np.arange(len(columns))
@@ -611,10 +653,16 @@ def replay(options: argparse.Namespace) -> None:
             if not value.equals(first):
                 raise SystemExit("the values differ; nothing was timed")
 
-        ways: dict[str, Callable[[], Any]] = {name: lambda way=way: run(way) for name, way in packings.items()}
+        ways: dict[str, Callable[[], Any]] = {
+            name: lambda way=way: run(way) for name, way in packings.items()
+        }
         ways["not moved"] = lambda: run(Decisions.from_frame, lambda *_: None)
         taken = interleaved(ways, options.repeats)
-        figures = " | ".join(f"{1e3 * taken[name]:.1f} | {taken[name] / taken['now']:.2f}" for name in ways if name != "now")
+        figures = " | ".join(
+            f"{1e3 * taken[name]:.1f} | {taken[name] / taken['now']:.2f}"
+            for name in ways
+            if name != "now"
+        )
         print(f"| {label} | {1e3 * taken['now']:.1f} | {figures} |", flush=True)
 
 
@@ -629,7 +677,9 @@ def cut(weights: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def with_daqp(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None, **more: float) -> np.ndarray:
+def with_daqp(
+    matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None, **more: float
+) -> np.ndarray:
     import daqp
 
     size = len(linear)
@@ -637,11 +687,15 @@ def with_daqp(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None, 
     lower[size], sense[size] = 1.0, 5
     if start is not None:
         more["primal_start"] = np.ascontiguousarray(start)  # type: ignore[assignment]
-    found = daqp.solve(np.ascontiguousarray(matrix), -linear, np.ones((1, size)), upper, lower, sense, **more)
+    found = daqp.solve(
+        np.ascontiguousarray(matrix), -linear, np.ones((1, size)), upper, lower, sense, **more
+    )
     return cut(found[0])
 
 
-def with_daqp_proximal(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None) -> np.ndarray:
+def with_daqp_proximal(
+    matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None
+) -> np.ndarray:
     return with_daqp(matrix, linear, None, eps_prox=1e-5, eta_prox=1e-14)
 
 
@@ -652,7 +706,9 @@ def with_piqp(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None) 
     solver = piqp.DenseSolver()
     solver.settings.eps_abs = solver.settings.eps_rel = 1e-13
     ones = np.ones((1, size), order="F")
-    solver.setup(np.asfortranarray(matrix), -linear, ones, np.ones(1), None, None, None, np.zeros(size), None)
+    solver.setup(
+        np.asfortranarray(matrix), -linear, ones, np.ones(1), None, None, None, np.zeros(size), None
+    )
     solver.solve()
     return cut(np.array(solver.result.x))
 
@@ -669,7 +725,9 @@ def with_clarabel(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | No
     upper = sparse.csc_matrix(np.triu(matrix))
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(size)]
     right = np.append(1.0, np.zeros(size))
-    return cut(np.array(clarabel.DefaultSolver(upper, -linear, rows, right, cones, settings).solve().x))
+    return cut(
+        np.array(clarabel.DefaultSolver(upper, -linear, rows, right, cones, settings).solve().x)
+    )
 
 
 def with_nnls(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None) -> np.ndarray:
@@ -680,7 +738,9 @@ def with_nnls(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None) 
         return np.full(len(linear), np.nan)
     values, vectors = np.linalg.eigh(matrix)
     factor = (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    found: np.ndarray = nnls(np.vstack([factor, np.ones(len(linear))]), np.append(np.zeros(len(linear)), 1.0))[0]
+    found: np.ndarray = nnls(
+        np.vstack([factor, np.ones(len(linear))]), np.append(np.zeros(len(linear)), 1.0)
+    )[0]
     return found / found.sum()
 
 
@@ -702,7 +762,9 @@ def gap(matrix: np.ndarray, linear: np.ndarray, weights: np.ndarray) -> float:
     return float((weights @ slope - slope.min()) / max(np.abs(matrix).max(), np.abs(linear).max()))
 
 
-def problems(kind: str, size: int, count: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+def problems(
+    kind: str, size: int, count: int
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
     rng = np.random.default_rng([size, len(kind)])
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]] = []
     second, first, at = np.eye(size), np.zeros(size), np.full(size, 1.0 / size)
@@ -728,7 +790,9 @@ def problems(kind: str, size: int, count: int) -> list[tuple[np.ndarray, np.ndar
 def quadratic(options: argparse.Namespace) -> None:
     print(versions("numpy", "scipy", "daqp", "piqp", "clarabel"))
     names = list(SOLVERS)
-    print("\n| problem | assets | held | " + " | ".join(f"{name}, us | gap" for name in names) + " |")
+    print(
+        "\n| problem | assets | held | " + " | ".join(f"{name}, us | gap" for name in names) + " |"
+    )
     print("|---" * (3 + 2 * len(names)) + "|")
     for kind in ("factors", "noise", "half rank", "Newton step"):
         for size in (20, 50, 100, 200, 300):
@@ -774,7 +838,9 @@ def singular(count: int) -> None:
                         SOLVERS[name](matrix / scale, linear / scale, None),
                     )
                 )
-    print(f"\n| {count} singular problems of 2 to 20 assets | largest gap | above 1e-10 | above 1e-8 |\n|---|---|---|---|")
+    print(
+        f"\n| {count} singular problems of 2 to 20 assets | largest gap | above 1e-10 | above 1e-8 |\n|---|---|---|---|"
+    )
     for name, found in gaps.items():
         worst = np.array(found)
         print(f"| {name} | {worst.max():.0e} | {(worst > 1e-10).sum()} | {(worst > 1e-8).sum()} |")
@@ -790,12 +856,17 @@ def growth() -> None:
         (300, 300, 0.025),
         (30, 20, 0.05),
     ):
-        relatives = [np.exp(np.random.default_rng([rows, size, seed]).standard_t(4, (rows, size)) * width) for seed in range(6)]
+        relatives = [
+            np.exp(np.random.default_rng([rows, size, seed]).standard_t(4, (rows, size)) * width)
+            for seed in range(6)
+        ]
         ways: dict[str, Callable[[], Any]] = {}
         for name in ("ours", "piqp", "daqp, proximal"):
 
             def run(solve: Solver = SOLVERS[name], relatives: list[np.ndarray] = relatives) -> None:
-                inner.minimise_quadratic = lambda matrix, linear, start=None: solve(matrix, linear, start)
+                inner.minimise_quadratic = lambda matrix, linear, start=None: solve(
+                    matrix, linear, start
+                )
                 try:
                     for one in relatives:
                         log_optimal(one)
@@ -804,7 +875,11 @@ def growth() -> None:
 
             ways[name] = run
         taken = interleaved(ways, 5)
-        print(f"| {rows} rows x {size} assets | " + " | ".join(f"{1e3 * taken[name] / 6:.2f}" for name in ways) + " |")
+        print(
+            f"| {rows} rows x {size} assets | "
+            + " | ".join(f"{1e3 * taken[name] / 6:.2f}" for name in ways)
+            + " |"
+        )
 
 
 def main() -> None:
@@ -812,8 +887,12 @@ def main() -> None:
     parser.add_argument("experiment", choices=("ingest", "replay", "quadratic"))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--real", type=Path, help="gzipped file of real quotes, distributed layout")
-    parser.add_argument("--days", type=float, default=65 + (2 * 60 + 35) / 1440, help="days of the simulated file")
-    parser.add_argument("--few", type=float, default=1.0, help="days of the simulated files that are rewritten")
+    parser.add_argument(
+        "--days", type=float, default=65 + (2 * 60 + 35) / 1440, help="days of the simulated file"
+    )
+    parser.add_argument(
+        "--few", type=float, default=1.0, help="days of the simulated files that are rewritten"
+    )
     parser.add_argument("--steps", type=int, default=15_816)
     parser.add_argument("--coins", type=int, default=1678)
     parser.add_argument("--singular", type=int, default=1500)

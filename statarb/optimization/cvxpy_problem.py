@@ -478,7 +478,7 @@ def _tangents(constraints: list[Any], weights: Any) -> CoupledRows | str:
         own, others = np.zeros((count, weights.size)), np.zeros((count, int(places[-1])))
         for variable, jacobian in gradient.items():
             part: Any = jacobian
-            dense = part.toarray() if scipy.sparse.issparse(part) else np.asarray(part)
+            dense = np.asarray(part.toarray() if hasattr(part, "toarray") else part)
             dense = np.reshape(dense, (variable.size, count))
             if variable is weights:
                 own = dense.T

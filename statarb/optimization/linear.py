@@ -212,8 +212,9 @@ def solve_linear(
     if equal.any():
         multipliers[equal] = -size * np.asarray(solved.eqlin.marginals)
     first = 2 if program.min_invested > 0.0 else 1
+    found = np.asarray(solved.x, dtype=np.float64)
     return LinearSolution(
-        weights=np.clip(solved.x[:n] + solved.x[n : 2 * n], program.lower, program.upper),
+        weights=np.clip(found[:n] + found[n : 2 * n], program.lower, program.upper),
         rows=multipliers,
         groups=at_most[first : first + groups] if groups else None,
         floor=float(at_most[first + groups]) if program.return_floor is not None else 0.0,

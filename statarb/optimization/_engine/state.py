@@ -10,7 +10,7 @@ anew.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -231,5 +231,5 @@ def empty_scratch(capacity: int) -> Scratch:
     # rows of one array: neighbours in memory, as they are used together
     work = np.zeros((10 + len(AssetTerms._fields), capacity))
     free, segment = np.zeros((2, capacity), np.int64)
-    terms = AssetTerms(*work[10:])
-    return Scratch(np.zeros((capacity, capacity)), free, segment, *work[:10], terms)
+    rows: list[Any] = [*work[:10], AssetTerms(*work[10:])]
+    return Scratch(np.zeros((capacity, capacity)), free, segment, *rows)
