@@ -359,12 +359,14 @@ def test_another_market_needs_no_parameter() -> None:
     watched = AutonomousInvestor().watch(sa.Panel.from_frame(frame), panel.grid[200])
     assert not watched.failures
     one = sa.Panel.from_frame(frame[["a"]])
-    assert (
-        sa.walk_forward(
-            make_investor("autonomous"), one, rules, start=None, end=panel.grid[40]
-        ).metrics()["failures"]
-        == 0
+    run = sa.walk_forward(
+        make_investor("autonomous"), one, rules, start=panel.grid[130], end=panel.grid[170]
     )
+    assert run.metrics()["failures"] == 0
+    # a walk that never has the rows of a first forecast says so
+    short = sa.walk_forward(make_investor("autonomous"), one, rules, end=panel.grid[40])
+    needed = AutonomousInvestor().min_rows
+    assert f"needs {needed} rows" in " ".join(short.failures["message"])
 
 
 @pytest.mark.parametrize(
