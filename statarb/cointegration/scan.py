@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 from statarb._core.checks import check_choice, check_integer
 from statarb._core.typing import FloatArray, IntArray
@@ -27,7 +28,7 @@ from statarb.cointegration._engine.late_listings import LateListing, late_listin
 from statarb.cointegration._engine.samples import PairBlock, Sample, pair_blocks, tiles
 from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.cointegration.pair_scan import PairScan
-from statarb.cointegration.pvalues import FDR, adjust_pvalues, mackinnon_pvalue
+from statarb.cointegration.pvalues import FDR, mackinnon_pvalue
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["scan_pairs"]
@@ -323,12 +324,15 @@ def _sorted(
         again = np.argsort(pvalue, kind="stable")
         order, pvalue = order[again], pvalue[again]
     tests = int(np.count_nonzero(~np.isnan(pvalue)))
+    adjusted = pvalue.copy()
+    if settings["fdr"] is not None and tests:  # as adjust_pvalues, without its search for NaN
+        adjusted[:tests] = false_discovery_control(pvalue[:tests], method=settings["fdr"])
     return PairScan(
         assets=assets,
         y=y[order].astype(np.int32),
         x=x[order].astype(np.int32),
         pvalue=pvalue,
-        pvalue_adjusted=adjust_pvalues(pvalue, settings["fdr"]),
+        pvalue_adjusted=adjusted,
         settings={
             **settings,
             "tests": tests,

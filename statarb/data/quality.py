@@ -12,6 +12,7 @@ import pandas as pd
 
 from statarb._core.checks import check_integer, check_number, check_panel
 from statarb._core.files import atomic_path, output_folder, write_json
+from statarb._core.spreadsheet import guarded
 from statarb._core.typing import FloatArray, IntArray
 from statarb.data._engine.quality import ASSET_FIGURES, MAX_DECIMALS, asset_figures, market_rows
 from statarb.data.panel import Panel
@@ -102,7 +103,8 @@ class QualityReport:
             ("quality_gaps.csv", self.gaps, False),
         ):
             with atomic_path(target / name) as temporary:
-                frame.to_csv(
+                safe = frame.map(_text).rename(index=_text)
+                safe.to_csv(
                     temporary,
                     index=index,
                     index_label="coinID" if index else None,
@@ -390,3 +392,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, float) and np.isnan(value):
         return "not known"
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _text(cell: object) -> object:
+    """Return a cell as it is written: text so that no spreadsheet runs it."""
+    return guarded(cell) if isinstance(cell, str) else cell

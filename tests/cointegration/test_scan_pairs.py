@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from statsmodels.tsa.stattools import adfuller, coint
 
 import statarb as sa
-from statarb.cointegration import PairScan, log_prices
+from statarb.cointegration import PairScan, adjust_pvalues, log_prices
 from statarb.cointegration._engine.engle_granger import AIC, BIC, FIXED
 from statarb.cointegration._engine.reference import engle_granger_reference
 from statarb.errors import DataError, ParameterError
@@ -313,6 +313,7 @@ def test_best_first_and_adjusted_for_the_tests_made() -> None:
     assert {table["y"][0], table["x"][0]} == {"c0", "c1"}
     assert scan.settings["tests"] == 30
     assert (table["pvalue_adjusted"].dropna() >= made).all()
+    np.testing.assert_array_equal(scan.pvalue_adjusted, adjust_pvalues(scan.pvalue, "by"))
     assert (
         sa.scan_pairs(frame, fdr=None)
         .to_frame()["pvalue_adjusted"]

@@ -242,3 +242,13 @@ def test_known_facts_of_the_real_quotes(real_panel: sa.Panel) -> None:
     assert assets.index[assets["coarse"] > 10.0].tolist() == [1444, 1447, 1474]
     assert assets.loc[1442, "unrounded_gap_bp"] < 1e-4
     assert assets.loc[1451, "unrounded_gap_bp"] > 5.0
+
+
+def test_labels_that_spreadsheets_would_run_are_text(tmp_path):
+    times = pd.date_range("2018-01-25", periods=60, freq="5min")
+    prices = pd.DataFrame(
+        np.linspace(1.0, 2.0, 180).reshape(60, 3), index=times, columns=["=1+1", "@b", "-5"]
+    )
+    sa.quality_report(sa.Panel.from_frame(prices)).save(tmp_path)
+    labels = [line.split(",")[0] for line in (tmp_path / "quality.csv").read_text().splitlines()]
+    assert sorted(labels[1:]) == ["'=1+1", "'@b", "-5"]

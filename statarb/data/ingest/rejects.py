@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from statarb._core.files import atomic_path
+from statarb._core.spreadsheet import guarded
 
 __all__ = ["Reason", "RejectLog", "open_rejects"]
 
@@ -89,7 +90,7 @@ class RejectLog:
         if reason is Reason.STRAY_STAMP and self.first_stray is None:
             self.first_stray = (file, line)
         if self._writer is not None:
-            self._writer.writerow((file, line, reason.label, text))
+            self._writer.writerow((guarded(file), line, reason.label, guarded(text)))
 
     def wants_lines(self, codes: npt.NDArray[np.int8]) -> bool:
         """Whether the lines of these rejects are needed: to be written, or to be named."""
