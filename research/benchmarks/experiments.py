@@ -31,14 +31,14 @@ import numba
 import numpy as np
 import pandas as pd
 import polars as pl
+from statarb.data._lines import NO_STAMP
+from statarb.data._parse import Parsed
+from statarb.data.writers import write_quotes
 
 import statarb as sa
 from statarb.backtest import kernels
 from statarb.backtest.decisions import Decisions
 from statarb.data import _parse, readers
-from statarb.data._lines import NO_STAMP
-from statarb.data._parse import Parsed
-from statarb.data.writers import write_quotes
 from statarb.investors.simplex import log_optimal, minimise_quadratic
 
 

@@ -15,7 +15,9 @@ from arch.bootstrap import MCS, StationaryBootstrap, optimal_block_length
 from scipy import stats
 
 from statarb._core.checks import check_choice, check_integer, check_number
-from statarb._core.typing import FloatArray
+from statarb._core.numeric import FLOOR, varies
+from statarb._core.tables import read_table
+from statarb._core.typing import FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
 
 __all__ = [
@@ -33,6 +35,10 @@ MOST_SPLITS = 20
 """Blocks of the cross-validation beyond which the number of ways to halve them (184,756 for 20) no
 longer fits.
 """
+FEW_TRIALS = 10
+"""Trials below which the variance of their Sharpe ratios is no estimate of luck."""
+STEPS_FOR_BLOCKS = 20
+"""Steps below which a block length cannot be estimated, and a confidence set is refused."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,43 +51,60 @@ class BootstrapScores:
         Scores on each resampled path; all investors live through the same resampled times.
     block : float
         Mean length of the blocks, in steps.
+    estimate : (investors,) Series
+        G on the path itself.
     """
 
     G: pd.DataFrame
     total_return: pd.DataFrame
     block: float
+    estimate: pd.Series
 
     def summary(self, confidence: float = 0.95) -> pd.DataFrame:
-        """Return intervals of G, of the return and of the rank by G, and the probability of being
+        r"""Return intervals of G, of the return and of the rank by G, and the probability of being
         best, one row an investor.
 
         Parameters
         ----------
         confidence : float
-            Probability that an interval is meant to cover; percentile intervals.
+            Probability that an interval is meant to cover.
 
         Returns
         -------
         DataFrame
             Columns ``G_low, G_high, return_low, return_high, rank_low, rank_high, p_best``.
-            Investors that tie for the best share its probability.
+            Intervals of G and of the return are percentiles of the draws. Investors that tie for
+            the best share its probability.
+
+        Notes
+        -----
+        Percentiles of bootstrapped ranks do not cover the true rank where investors are equal or
+        nearly so. The interval of a rank rests on confidence intervals for the differences of one
+        investor to all others that hold together (Mogstad, Romano, Shaikh and Wilhelm 2024, Review
+        of Economic Studies 91, 476-518): for investor j, with the differences studentised by their
+        bootstrap deviation and c the quantile of
+
+        .. math:: \max_k |D^*_{jk} - D_{jk}| / s_{jk},
+
+        the rank is at least 1 plus the number of k with :math:`D_{jk} < -c s_{jk}`, and at most the
+        number of investors less the number with :math:`D_{jk} > c s_{jk}`. Differences are those of
+        an increasing and bounded function of G, which leaves ranks as they are and infinite values
+        of G in play.
         """
         confidence = check_number("confidence", confidence, above=0.0, below=1.0)
         tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
-        rank = self.G.rank(axis=1, method="min", ascending=False)
         best = self.G.eq(self.G.max(axis=1), axis=0)
         parts = {}
-        for name, frame, method in (
-            ("G", self.G, "linear"),
-            ("return", self.total_return, "linear"),
-            ("rank", rank, "nearest"),
-        ):
+        for name, frame in (("G", self.G), ("return", self.total_return)):
             # nothing lies between a number and infinity
-            whole = method == "nearest" or not np.isfinite(frame.to_numpy()).all()
+            whole = not np.isfinite(frame.to_numpy()).all()
             low, high = np.quantile(
                 frame.to_numpy(), tails, axis=0, method="inverted_cdf" if whole else "linear"
             )
             parts[f"{name}_low"], parts[f"{name}_high"] = low, high
+        parts["rank_low"], parts["rank_high"] = _rank_intervals(
+            self.G.to_numpy(), self.estimate.to_numpy(), confidence
+        )
         parts["p_best"] = best.div(best.sum(axis=1), axis=0).mean().to_numpy()
         frame = pd.DataFrame(parts, index=self.G.columns)
         return frame.astype({"rank_low": int, "rank_high": int})
@@ -123,9 +146,9 @@ def bootstrap_scores(
         Fewer than two steps, or a return that is not finite (an insolvent investor has no log
         return).
     """
-    values = _checked(returns)
+    values, names = _checked(returns)
     draws = check_integer("draws", draws, at_least=1)
-    block = block_length(returns) if block is None else check_number("block", block, at_least=1.0)
+    block = _block(values, block)
     sampler = StationaryBootstrap(
         max(1, round(block)), np.arange(len(values)), seed=np.random.default_rng(seed)
     )
@@ -138,9 +161,12 @@ def bootstrap_scores(
         # what matters of a resampled path is how often each step stands in it
         sums[draw] = counts @ both
     scores, total = _score(sums[:, :width], sums[:, width:], len(values)), np.expm1(sums[:, :width])
-    names = returns.columns
+    estimate = _score(values.sum(axis=0), downside.sum(axis=0), len(values))
     return BootstrapScores(
-        pd.DataFrame(scores, columns=names), pd.DataFrame(total, columns=names), float(block)
+        pd.DataFrame(scores, columns=names),
+        pd.DataFrame(total, columns=names),
+        float(block),
+        pd.Series(estimate, index=names),
     )
 
 
@@ -155,13 +181,29 @@ def block_length(returns: pd.DataFrame) -> float:
     ----------
     returns : (steps, investors) DataFrame
         Log returns of the value.
+
+    Returns
+    -------
+    float
+        1 for fewer than 20 steps, which tell nothing about dependence.
     """
-    values = _checked(returns)
+    return _estimated_block(_checked(returns)[0])
+
+
+def _block(values: FloatArray, block: float | None) -> float:
+    """Return a block length that was given, or else the estimated one."""
+    if block is None:
+        return _estimated_block(values)
+    return check_number("block", block, at_least=1.0, at_most=float(len(values)))
+
+
+def _estimated_block(values: FloatArray) -> float:
     found = 1.0
-    for column in values.T:
-        if column.std() > 0.0:
-            length = float(optimal_block_length(column)["stationary"].iloc[0])
-            found = max(found, length if math.isfinite(length) else 1.0)
+    if len(values) < STEPS_FOR_BLOCKS:
+        return found
+    for column in values[:, varies(values, scale=1.0)].T:
+        length = float(optimal_block_length(column)["stationary"].iloc[0])
+        found = max(found, length if math.isfinite(length) else 1.0)
     return min(found, float(len(values)))
 
 
@@ -184,8 +226,8 @@ def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float
     float
         In [0, 1]; NaN where the returns do not vary.
     """
-    values = np.asarray(returns, dtype=np.float64)
-    if len(values) < 2 or not values.std() > 0.0:
+    values = read_table("returns", returns).values[:, 0]
+    if len(values) < 2 or not varies(values, scale=1.0):
         return math.nan
     ratio = float(values.mean() / values.std(ddof=1))
     skewness, kurtosis = float(stats.skew(values)), float(stats.kurtosis(values, fisher=False))
@@ -216,25 +258,42 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
 
     Notes
     -----
+    The variance of the Sharpe ratios of fewer than ten trials is no estimate of what luck does to
+    them: V is then at least 1 / (n - 1), the variance that the Sharpe ratio of n returns without
+    skill has (Lo 2002, Financial Analysts Journal 58(4), 36-52).
+
     V is taken for the luck of the trials. That is right for trials that differ in their parameters;
     where some are ruined by
     fees and others gain for a reason, V is that difference, and the ratio errs far on the side of
     caution.
     """
-    values = _checked(returns)
-    spread = values.std(axis=0, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(spread > 0.0, values.mean(axis=0) / spread, np.nan)
-    tried = ratios[~np.isnan(ratios)]
+    values, names = _checked(returns)
+    moving = varies(values, scale=1.0)
+    tried = values[:, moving].mean(axis=0) / values[:, moving].std(axis=0, ddof=1)
     count = len(tried) + check_integer("others", others, at_least=0)
-    threshold = expected_best_sharpe(float(np.var(tried, ddof=1)), count) if len(tried) > 1 else 0.0
+    luck = 1.0 / (len(values) - 1)
+    variance = float(np.var(tried, ddof=1)) if len(tried) > 1 else luck
+    if len(tried) < FEW_TRIALS:
+        variance = max(variance, luck)
+    threshold = expected_best_sharpe(variance, count) if count > 1 else 0.0
     found = [probabilistic_sharpe_ratio(column, threshold) for column in values.T]
-    return pd.Series(found, index=returns.columns, name="deflated_sharpe")
+    return pd.Series(found, index=names, name="deflated_sharpe")
 
 
 def expected_best_sharpe(variance: float, trials: int) -> float:
     """Expected largest Sharpe ratio of independent trials without skill (Bailey and López de Prado
     2014, equation 1).
+
+    Parameters
+    ----------
+    variance : float
+        Of the trials' Sharpe ratios.
+    trials : int
+        At least 2.
+
+    Returns
+    -------
+    float
     """
     first = stats.norm.ppf(1.0 - 1.0 / trials)
     second = stats.norm.ppf(1.0 - 1.0 / (trials * math.e))
@@ -245,7 +304,7 @@ def probability_of_backtest_overfitting(
     returns: pd.DataFrame, *, splits: int = 16, measure: Literal["sharpe", "G"] = "sharpe"
 ) -> float:
     """Probability that the investor chosen as the best on one half of the blocks is below the
-    median on the other half.
+    median on the other half; at the median counts half.
 
     Combinatorially symmetric cross-validation of Bailey, Borwein, López de Prado and Zhu (2017,
     Journal of Computational Finance 20(4), 39-69).
@@ -263,20 +322,23 @@ def probability_of_backtest_overfitting(
     Returns
     -------
     float
-        Share of the combinations; NaN for fewer than two trials.
+        Share of the combinations: 0.5 for trials without skill, however many, and for copies of
+        one. NaN for fewer than two trials, and where the measure of one is undefined: a Sharpe
+        ratio of returns that do not vary and are not 0, a G of a path that gains and never loses
+        (cash that earns interest).
 
     Raises
     ------
     ParameterError
         ``splits`` odd, below 2, above 20 or above the number of steps, or an unknown measure.
     """
-    values = _checked(returns)
+    values, _ = _checked(returns)
     check_choice("measure", measure, ("sharpe", "G"))
     splits = check_integer("splits", splits, at_least=2, at_most=min(MOST_SPLITS, len(values)))
     if splits % 2:
         raise ParameterError(f"splits must be even, got {splits}")
     trials = values.shape[1]
-    if trials < 2:
+    if trials < 2 or _undefined(values, measure):
         return math.nan
     length = len(values) // splits
     blocks = values[len(values) - splits * length :].reshape(splits, length, trials)
@@ -290,8 +352,17 @@ def probability_of_backtest_overfitting(
     train = score(inside @ first, inside @ second, count)
     test = score((1.0 - inside) @ first, (1.0 - inside) @ second, count)
     best = np.argmax(train, axis=1)
-    rank = stats.rankdata(test, axis=1)[np.arange(len(best)), best] / (trials + 1.0)
-    return float(np.mean(np.log(rank / (1.0 - rank)) <= 0.0))
+    rank = stats.rankdata(test, axis=1)[np.arange(len(best)), best]
+    middle = 0.5 * (trials + 1.0)
+    return float(np.mean((rank < middle) + 0.5 * (rank == middle)))
+
+
+def _undefined(values: FloatArray, measure: str) -> bool:
+    """Whether some trial has no such measure, in whichever half of the steps."""
+    if measure == "G":
+        never_lost = (values >= 0.0).all(axis=0)
+        return bool((never_lost & (values > 0.0).any(axis=0)).any())
+    return bool((~varies(values, scale=1.0) & (np.abs(values).max(axis=0) > FLOOR)).any())
 
 
 def model_confidence_set(
@@ -322,12 +393,27 @@ def model_confidence_set(
     -------
     Series
         P-value by investor; investors with the very same returns get the same one.
+
+    Raises
+    ------
+    DataError
+        Fewer than 20 steps.
+
+    Notes
+    -----
+    Among many equal rivals over few steps the set leaves somebody out more often than its size
+    says. Measured on independent normal returns, 200 samples each: of 10 equals over 30 steps in
+    20 % of the samples at a size of 10 % (12 % at 5 %), of 20 equals over 250 steps in 19 % (9 %).
     """
-    values = _checked(returns)
+    values, names = _checked(returns)
+    if len(values) < STEPS_FOR_BLOCKS:
+        raise DataError(
+            f"a confidence set needs at least {STEPS_FOR_BLOCKS} steps, got {len(values)}"
+        )
+    length = _block(values, block)
     distinct, where = np.unique(values, axis=1, return_inverse=True)
     if distinct.shape[1] == 1:
-        return pd.Series(1.0, index=returns.columns, name="confidence_set_p")
-    length = block_length(returns) if block is None else check_number("block", block, at_least=1.0)
+        return pd.Series(1.0, index=names, name="confidence_set_p")
     test = MCS(
         -distinct,
         size=0.1,
@@ -337,7 +423,35 @@ def model_confidence_set(
     )
     test.compute()
     found = test.pvalues["Pvalue"].sort_index().to_numpy(dtype=np.float64)
-    return pd.Series(found[np.ravel(where)], index=returns.columns, name="confidence_set_p")
+    return pd.Series(found[np.ravel(where)], index=names, name="confidence_set_p")
+
+
+def _rank_intervals(
+    draws: FloatArray, estimate: FloatArray, confidence: float
+) -> tuple[IntArray, IntArray]:
+    """Return the ends of the intervals of the ranks by G; see :meth:`BootstrapScores.summary`."""
+    finite = np.abs(estimate[np.isfinite(estimate)])
+    # increasing and bounded: ranks stay, and infinity is a number; five times the usual size, so
+    # that it is nearly a line where the scores lie
+    size = 5.0 * float(np.median(finite[finite > 0.0])) if (finite > 0.0).any() else 1.0
+    bounded, centre = np.arctan(draws / size), np.arctan(estimate / size)
+    investors = len(estimate)
+    low, high = np.ones(investors, dtype=np.int64), np.full(investors, investors, dtype=np.int64)
+    for one in range(investors):
+        difference = centre[one] - centre
+        moved = bounded[:, [one]] - bounded - difference
+        spread = np.sqrt(np.mean(moved**2, axis=0))
+        uncertain = spread > FLOOR
+        if uncertain.any():
+            largest = np.abs(moved[:, uncertain] / spread[uncertain]).max(axis=1)
+            reach = float(np.quantile(largest, confidence, method="higher")) * spread
+        else:
+            reach = spread
+        # a difference that no draw changes is what it is
+        reach = np.where(uncertain, reach, FLOOR)
+        low[one] += int((difference < -reach).sum())
+        high[one] -= int((difference > reach).sum())
+    return low, high
 
 
 def _psr(ratio: float, benchmark: float, steps: int, skewness: float, kurtosis: float) -> float:
@@ -373,17 +487,16 @@ def _score(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
     return found
 
 
-def _checked(returns: pd.DataFrame) -> FloatArray:
-    if returns.shape[1] == 0:
-        raise DataError("returns must have at least one column, one an investor")
-    values = returns.to_numpy(dtype=np.float64)
+def _checked(returns: pd.DataFrame) -> tuple[FloatArray, pd.Index]:
+    """Return log returns (steps, investors), in order of time, and the investors' names."""
+    table = read_table("returns", returns, infinite=True)
+    values = table.values
     if len(values) < 2:
         raise DataError(f"returns must have at least two steps, got {len(values)}")
     if not np.isfinite(values).all():
         row, column = (int(place[0]) for place in np.nonzero(~np.isfinite(values)))
         raise DataError(
-            f"returns must be finite, got {values[row, column]} at {returns.index[row]} of "
-            f"{returns.columns[column]!r}; "
-            "leave out investors that went bankrupt"
+            f"returns must be finite, got {values[row, column]} at {table.index[row]} of "
+            f"{table.labels[column]!r}; leave out investors that went bankrupt"
         )
-    return values
+    return values, table.labels
