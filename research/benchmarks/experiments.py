@@ -1,13 +1,13 @@
-"""Three experiments, each of which decides whether code of our own may go.
+"""Experiments that decide whether code of our own may go.
 
 (a) ``ingest``: polars alone for the long layouts of quotes, beside the kernel that parses bytes.
-(b) ``replay``: one layout of wanted weights, beside the three that the kernels take.
 (c) ``quadratic``: ``minimise_quadratic`` beside daqp, piqp, clarabel and scipy's nnls.
 
-``OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 POLARS_MAX_THREADS=1 python research/benchmarks/experiments.py
-ingest|replay|quadratic``. Times are of the processor, repeats are interleaved, figures are medians and their ratios within
-one run. What is compared is first shown to give the same. (a) and (b) reach into the package: they are prototypes of what
-might replace its inner parts, and the imports below that begin with an underscore or end in ``kernels`` are such parts.
+``OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 POLARS_MAX_THREADS=1 python
+research/benchmarks/experiments.py ingest|quadratic``. Times are of the processor, repeats
+are interleaved, figures are medians and their ratios within one run. What is compared is first
+shown to give the same. (a) reaches into the package: it is a prototype of what might replace an
+inner part of it. (b), one layout of target weights instead of three, went with the layouts.
 """
 
 from __future__ import annotations
@@ -20,25 +20,22 @@ import importlib.metadata
 import platform
 import re
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
-import pandas as pd
 import polars as pl
 
 import statarb as sa
-from statarb.backtest import kernels
-from statarb.backtest.decisions import Decisions
-from statarb.data import _parse, readers
-from statarb.data._lines import NO_STAMP
-from statarb.data._parse import Parsed
-from statarb.data.writers import write_quotes
+from statarb.data.ingest import readers
+from statarb.data.ingest._engine import parse
+from statarb.data.ingest._engine.fields import split_line
+from statarb.data.ingest._engine.lines import NO_STAMP
+from statarb.data.ingest._engine.parse import Parsed
+from statarb.data.ingest.writers import write_quotes
 from statarb.investors.simplex import log_optimal, minimise_quadratic
 
 
@@ -71,6 +68,7 @@ PLAINLY_QUOTED = r'^(?:[^",]*|"[^",]*")(?:,(?:[^",]*|"[^",]*"))*$'
 YEAR_1 = -62_135_596_800_000_000
 ABSENT = ["", "nan", "null", "none", "na", "n/a"]
 NUMBERS = ("price", "market_cap", "supply", "volume")
+ASCII = bytes(range(128)) + b"?" * 128
 Columns = tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray]
 
 
@@ -92,13 +90,14 @@ def line_starts(raw: bytes) -> np.ndarray:
 
 
 def with_polars(block: Any, layout: Any) -> Parsed:
-    """Parse a block with polars alone; Python reads the lines that stay in doubt. Stands in for ``parse_block``.
+    """Parse a block with polars alone; Python reads the lines that stay in doubt.
 
-    polars gets no quote character, so every line is one row. All lines have the right number of fields if no row runs over
-    and the commas are as many as they should be: this spares counting them line by line.
+    In place of ``parse_block``. polars gets no quote character, so every line is one row. All lines
+    have the right number of fields if no row runs over and the commas are as many as they should
+    be: this spares counting them line by line.
     """
     if layout.name == "matrix":
-        return _parse._parse_carefully(bytes(block), layout)
+        return parse.parse_block(block, layout)
     raw = bytes(block)
     frame = read_frame(raw, layout)
     rows = frame.height
@@ -107,9 +106,10 @@ def with_polars(block: Any, layout: Any) -> Parsed:
     full = frame.get_column("over").null_count() == rows and commas == rows * (layout.width - 1)
     quoted = b'"' in raw
     if full and not quoted and not doubtful.any():
-        quotes = _parse._quotes(stamp, coin, numbers)
+        quotes = parse._quotes(stamp, coin, numbers)
         none = np.empty(0, dtype=np.int64)
-        return Parsed(quotes, np.arange(rows), none, Starts(raw, rows), block)  # type: ignore[arg-type]
+        starts: Any = Starts(raw, rows)
+        return Parsed(quotes, np.arange(rows), none, starts, block)
     return second_look(raw, block, layout, (stamp, coin, numbers, doubtful), full, quoted)
 
 
@@ -133,11 +133,11 @@ def read_frame(raw: bytes, layout: Any) -> pl.DataFrame:
     try:
         return pl.read_csv(raw, **options)
     except pl.exceptions.ComputeError:  # no UTF-8
-        return pl.read_csv(raw.translate(_parse._ASCII), **options)
+        return pl.read_csv(raw.translate(ASCII), **options)
 
 
 def read_columns(frame: pl.DataFrame, layout: Any) -> Columns:
-    """Return stamps, ids, numbers, and which rows hold something that could not be read, or is empty."""
+    """Return stamps, ids, numbers, and which rows hold something empty or not to be read."""
     numbers: dict[str, np.ndarray] = {}
     doubtful = np.zeros(frame.height, dtype=np.bool_)
     for name in NUMBERS:
@@ -156,7 +156,9 @@ def read_columns(frame: pl.DataFrame, layout: Any) -> Columns:
     absent = 0 if top is None else int(top) + 1  # type: ignore[call-overload]
     seen = column.unique()
     words = seen.cast(pl.String).fill_null("")
-    times = words.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False).to_physical()
+    times = words.str.to_datetime(
+        "%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False
+    ).to_physical()
     if times.null_count():
         other = words.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
         times = times.fill_null(other.to_physical())
@@ -170,8 +172,10 @@ def read_columns(frame: pl.DataFrame, layout: Any) -> Columns:
     return stamp, coin, numbers, doubtful
 
 
-def second_look(raw: bytes, block: Any, layout: Any, columns: Columns, full: bool, quoted: bool) -> Parsed:
-    """Settle lines in doubt: blank fields and plain quotes by polars, the rest one by one in Python."""
+def second_look(
+    raw: bytes, block: Any, layout: Any, columns: Columns, full: bool, quoted: bool
+) -> Parsed:
+    """Settle lines in doubt: blank fields and quotes by polars, the rest one by one in Python."""
     stamp, coin, numbers, doubtful = columns
     content, starts = np.frombuffer(raw, dtype=np.uint8), line_starts(raw)
     wrong = np.zeros(len(stamp), dtype=np.bool_)
@@ -181,7 +185,7 @@ def second_look(raw: bytes, block: Any, layout: Any, columns: Columns, full: boo
         wrong |= np.add.reduceat(content == 44, starts[:-1], dtype=np.int64) + 1 != layout.width
     if quoted:
         wrong[np.searchsorted(starts, np.flatnonzero(content == 34), side="right") - 1] = True
-    quotes = _parse._quotes(stamp, coin, numbers)
+    quotes = parse._quotes(stamp, coin, numbers)
     malformed, kept = np.zeros(len(stamp), dtype=np.bool_), np.ones(len(stamp), dtype=np.bool_)
     parsed = Parsed(quotes, np.arange(len(stamp)), np.empty(0, dtype=np.int64), starts, block)
     look, again = np.flatnonzero(doubtful & ~wrong), np.flatnonzero(wrong)
@@ -193,39 +197,49 @@ def second_look(raw: bytes, block: Any, layout: Any, columns: Columns, full: boo
         line = parsed.text(row)
         if not line.strip(" \r\t"):
             kept[row] = False
-        elif line.count('"') % 2 or len(_parse.split_line(line)) != layout.width:
+        elif line.count('"') % 2 or len(split_line(line)) != layout.width:
             kept[row] = False
-            malformed[row] = not _parse._FOOTER.fullmatch(line)
+            malformed[row] = not parse._FOOTER.fullmatch(line)
         else:
             for values in numbers.values():
                 values[row] = np.nan
-            _parse._settle(quotes, row, line, layout)
+            parse._settle(quotes, row, line, layout)
     if not kept.all():
-        quotes = _parse._only(quotes, kept)
+        quotes = parse._only(quotes, kept)
     return Parsed(quotes, np.flatnonzero(kept), np.flatnonzero(malformed), starts, block)
 
 
 def texts(raw: bytes, starts: np.ndarray, rows: np.ndarray) -> pl.Series:
     bounds = zip(starts[rows].tolist(), starts[rows + 1].tolist(), strict=True)
-    return pl.Series([raw[low:high].rstrip(b"\r\n").translate(_parse._ASCII).decode() for low, high in bounds])
+    return pl.Series(
+        [raw[low:high].rstrip(b"\r\n").translate(ASCII).decode() for low, high in bounds]
+    )
 
 
-def only_blanks(raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, columns: Columns) -> np.ndarray:
+def only_blanks(
+    raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, columns: Columns
+) -> np.ndarray:
     """Whether all that is no number in a row is blank."""
     stamp, coin, numbers, _ = columns
     fields = texts(raw, starts, rows).str.split_exact(",", layout.width - 1).struct.unnest()
     fine: np.ndarray = (stamp[rows] != NO_STAMP) & (coin[rows] != 0)
     for name, values in numbers.items():
-        word = fields.get_column(f"field_{getattr(layout, name)}").str.strip_chars().str.to_lowercase()
+        word = (
+            fields.get_column(f"field_{getattr(layout, name)}").str.strip_chars().str.to_lowercase()
+        )
         fine &= ~np.isnan(values[rows]) | word.fill_null("").is_in(ABSENT).to_numpy()
     return fine
 
 
-def unquoted(raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, quotes: Any) -> np.ndarray:
-    """Read lines whose fields are plainly quoted as if they were not; return the lines that are left."""
+def unquoted(
+    raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, quotes: Any
+) -> np.ndarray:
+    """Read lines of plainly quoted fields as if they were not quoted; return those left over."""
     text = texts(raw, starts, rows)
     commas = text.str.count_matches(",", literal=True) == layout.width - 1
-    fine = (text.str.contains(PLAINLY_QUOTED) & commas & text.str.contains('"', literal=True)).to_numpy()
+    fine = (
+        text.str.contains(PLAINLY_QUOTED) & commas & text.str.contains('"', literal=True)
+    ).to_numpy()
     if not fine.any():
         return rows
     bare = text.filter(pl.Series(fine)).str.replace_all('"', "", literal=True)
@@ -242,35 +256,9 @@ def unquoted(raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, quot
     return np.setdiff1d(rows, at)
 
 
-def without_polars(block: Any, layout: Any) -> Parsed:
-    """Parse a block with the kernel, and one by one in Python what it leaves over. Stands in for ``parse_block``."""
-    text = np.frombuffer(block, dtype=np.uint8)
-    count = int(_parse.count_lines(text))
-    starts, stamp, coin, numbers, regular = _parse.read_rows(text, count, _parse._roles(layout))
-    named = {name: numbers[at] for at, name in enumerate(NUMBERS) if getattr(layout, name) >= 0}
-    quotes = _parse._quotes(stamp, coin, named)
-    parsed = Parsed(quotes, np.arange(count), np.empty(0, dtype=np.int64), starts, block)
-    kept, malformed = regular.copy(), np.zeros(count, dtype=np.bool_)
-    for row in np.flatnonzero(~regular).tolist():
-        line = parsed.text(row)
-        if not line.strip(" \r\t"):
-            continue
-        if line.count('"') % 2 or len(_parse.split_line(line)) != layout.width:
-            malformed[row] = not _parse._FOOTER.fullmatch(line)
-            continue
-        kept[row] = True
-        for values in named.values():
-            values[row] = np.nan
-        _parse._settle(quotes, row, line, layout)
-    if not kept.all():
-        quotes = _parse._only(quotes, kept)
-    return Parsed(quotes, np.flatnonzero(kept), np.flatnonzero(malformed), starts, block)
-
-
 PARSERS: dict[str, Callable[[Any, Any], Parsed]] = {
     "now": readers.parse_block,
     "polars": with_polars,
-    "kernel": without_polars,
 }
 
 
@@ -335,7 +323,10 @@ def messy(rows: int, seed: int) -> bytes:
             f"2018-01-{rng.integers(17, 20)}",
             f"{rng.integers(0, 24):02d}:{5 * rng.integers(0, 12):02d}:00",
         )
-        some = [list(ways) if rng.random() < 0.25 else list(ways[:1]) for ways in (stamps, coins, prices, prices, prices)]
+        some = [
+            list(ways) if rng.random() < 0.25 else list(ways[:1])
+            for ways in (stamps, coins, prices, prices, prices)
+        ]
         way = [ways[rng.integers(len(ways))] for ways in some]
         price = f"{rng.uniform(0.1, 100.0):.4f}"
         fields = [str(number), way[0].format(day, clock), way[1].format(rng.integers(1442, 1462))]
@@ -358,8 +349,13 @@ def messy(rows: int, seed: int) -> bytes:
                 )
             )
         elif odd < 0.02:
-            line = line.replace("note", str(rng.choice(['"a,b"', '"a""b"', 'a"b', "\u00e9", '"open'])))
-        lines.append(line.encode("utf-8" if odd < 0.015 else "latin-1", errors="replace") + (b"\r\n" if odd > 0.9 else b"\n"))
+            line = line.replace(
+                "note", str(rng.choice(['"a,b"', '"a""b"', 'a"b', "\u00e9", '"open']))
+            )
+        lines.append(
+            line.encode("utf-8" if odd < 0.015 else "latin-1", errors="replace")
+            + (b"\r\n" if odd > 0.9 else b"\n")
+        )
     head = b"ID,time,refID_coin,price,marketCap,CirculatingSupply,Volume24h,note,Movement24h\n"
     return head + b"".join(lines)
 
@@ -384,238 +380,57 @@ def ingest(options: argparse.Namespace) -> None:
         folder = Path(name)
         for seed in range(20):
             (folder / "messy.csv").write_bytes(messy(4000, seed))
-            same_result(folder / "messy.csv", ("polars", "kernel"))
-        print("parity on 20 files of 4000 messy rows: panels, counts and files of rejects are equal")
-        cases: list[tuple[str, Path, tuple[str, ...]]] = []
+            same_result(folder / "messy.csv", "polars")
+        print(
+            "parity on 20 files of 4000 messy rows: panels, counts and files of rejects are equal"
+        )
+        cases: list[tuple[str, Path]] = []
         if options.real:
             plain = folder / "real.csv"
             plain.write_bytes(gzip.decompress(options.real.read_bytes()))
-            cases += [
-                ("real quotes, gzipped", options.real, ("polars", "kernel")),
-                ("real quotes", plain, ("polars", "kernel")),
-            ]
-        write_quotes(sa.simulate_market(coins=1678, days=options.few, seed=0), folder / "few", compress=False)
+            cases += [("real quotes, gzipped", options.real), ("real quotes", plain)]
+        market = sa.simulate_market(assets=1678, days=options.few, seed=0)
+        write_quotes(market, folder / "few", compress=False)
         few = folder / "few" / "quotes.csv"
         quoted = re.compile(r"([^,\n]+)")
         in_quotes = rewritten(few, folder / "quoted.csv", lambda line: quoted.sub(r'"\1"', line))
-        cases.append(("simulated, all fields quoted", in_quotes, ("polars", "kernel")))
         many_digits = rewritten(few, folder / "long.csv", long_price)
-        cases.append(("simulated, prices of 17 digits", many_digits, ("polars", "kernel")))
-        write_quotes(
-            sa.simulate_market(coins=1678, days=options.days, seed=0),
-            folder / "whole",
-            compress=False,
-        )
-        cases.append(
-            (
-                f"simulated, {options.days:g} days",
-                folder / "whole" / "quotes.csv",
-                ("polars", "kernel"),
-            )
-        )
-        print("\n| file | rows | MB | reader now, s | polars and Python, s | ratio | kernel and Python, s | ratio |")
-        print("|---|---|---|---|---|---|---|---|")
-        for label, file, others in cases:
-            rows = same_result(file, others)
-            ways: dict[str, Callable[[], Any]] = {which: functools.partial(read, which, file) for which in ("now", *others)}
+        cases += [
+            ("simulated, all fields quoted", in_quotes),
+            ("simulated, prices of 17 digits", many_digits),
+        ]
+        if options.days:
+            market = sa.simulate_market(assets=1678, days=options.days, seed=0)
+            write_quotes(market, folder / "whole", compress=False)
+            cases.append((f"simulated, {options.days:g} days", folder / "whole" / "quotes.csv"))
+        print("\n| file | rows | MB | reader now, s | polars and Python, s | ratio |")
+        print("|---|---|---|---|---|---|")
+        for label, file in cases:
+            rows = same_result(file, "polars")
+            ways: dict[str, Callable[[], Any]] = {
+                which: functools.partial(read, which, file) for which in PARSERS
+            }
             taken = interleaved(ways, options.repeats)
-            figures = " | ".join(f"{taken[which]:.2f} | {taken[which] / taken['now']:.2f}" for which in others)
             print(
-                f"| {label} | {rows:,} | {file.stat().st_size / 1e6:.0f} | {taken['now']:.2f} | {figures} |",
+                f"| {label} | {rows:,} | {file.stat().st_size / 1e6:.0f} | {taken['now']:.2f} | "
+                f"{taken['polars']:.2f} | {taken['polars'] / taken['now']:.2f} |",
                 flush=True,
             )
 
 
-def same_result(file: Path, others: tuple[str, ...]) -> int:
-    """Stop where another parser gives another panel, other counts, or another file of rejects; return the rows read."""
+def same_result(file: Path, which: str) -> int:
+    """Stop where another parser gives another panel, other counts, or another file of rejects;
+    return the rows read.
+    """
     with tempfile.TemporaryDirectory() as name:
         target = Path(name) / "rejects.csv"
         panel = read("now", file, target)
         listed = target.read_bytes()
-        for which in others:
-            other = read(which, file, target)
-            alike = panel.equals(other) and panel.metadata["ingest"] == other.metadata["ingest"]
-            if not alike or listed != target.read_bytes():
-                raise SystemExit(f"{which} reads {file.name} otherwise; nothing was timed")
+        other = read(which, file, target)
+        alike = panel.equals(other) and panel.metadata["ingest"] == other.metadata["ingest"]
+        if not alike or listed != target.read_bytes():
+            raise SystemExit(f"{which} reads {file.name} otherwise; nothing was timed")
         return int(panel.metadata["ingest"]["rows_read"])
-
-
-# -- (b) weights ----------------------------------------------------------------------------------
-
-
-@numba.njit(cache=False)
-def turn_blocks(lines: np.ndarray, out: np.ndarray) -> None:
-    """Write a matrix stored by columns, given as (columns, rows), by rows; 32 of them at a time stay in the cache."""
-    width, tall = lines.shape
-    for low in range(0, tall, 32):
-        for column in range(width):
-            for row in range(low, min(low + 32, tall)):
-                out[row, column] = lines[column, row]
-
-
-@numba.njit(cache=False, fastmath={"reassoc"})
-def check_row(line: np.ndarray, slack: float) -> tuple[float, int]:
-    amount, inside = 0.0, 0
-    for k in range(len(line)):
-        amount += line[k]
-        inside += (line[k] >= -slack) & (line[k] <= 1.0 + slack)
-    return amount, inside
-
-
-@numba.njit(cache=False)
-def turn_and_check(lines: np.ndarray, out: np.ndarray, slack: float, total: np.ndarray, fine: np.ndarray) -> None:
-    """Turn a matrix as :func:`turn_blocks` does, and check each block of rows while it is near."""
-    width, tall = lines.shape
-    for low in range(0, tall, 32):
-        high = min(low + 32, tall)
-        for column in range(width):
-            for row in range(low, high):
-                out[row, column] = lines[column, row]
-        for row in range(low, high):
-            total[row], inside = check_row(out[row], slack)
-            fine[row] = inside == width
-
-
-@numba.njit(cache=False)
-def compress_rows(values: np.ndarray, columns: np.ndarray, starts: np.ndarray, index: np.ndarray, data: np.ndarray) -> int:
-    found = 0
-    for row in range(values.shape[0]):
-        starts[row] = found
-        for k in range(values.shape[1]):
-            index[found] = columns[k]
-            data[found] = values[row, k]
-            found += values[row, k] != 0.0
-    starts[values.shape[0]] = found
-    return found
-
-
-@numba.njit(cache=False)
-def expand_rows(starts: np.ndarray, index: np.ndarray, data: np.ndarray, place: np.ndarray, out: np.ndarray) -> None:
-    for row in range(len(starts) - 1):
-        for k in range(starts[row], starts[row + 1]):
-            out[row, place[index[k]]] = data[k]
-
-
-def by_rows(packed: Decisions) -> np.ndarray:
-    tall, width = len(packed.step), len(packed.index)
-    if packed.layout != kernels.COLUMNS:
-        return packed.data.reshape(tall, width)
-    out = np.empty((tall, width))
-    turn_blocks(packed.data.reshape(width, tall), out)
-    return out
-
-
-def only_compressed(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
-    """One layout: weights that are not zero, in compressed rows."""
-    packed = Decisions.from_frame(panel, frame)
-    if packed.layout == kernels.SPARSE:
-        return packed
-    values = by_rows(packed)
-    starts = np.empty(len(values) + 1, dtype=np.int64)
-    index, data = np.empty(values.size + 1, dtype=np.int64), np.empty(values.size + 1)
-    found = compress_rows(values, packed.index, starts, index, data)
-    return Decisions.from_packed(packed.step, packed.kind, kernels.SPARSE, index[:found], starts, data[:found])
-
-
-def only_rows(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
-    """One layout: a matrix by rows of the coins ever wanted."""
-    packed = Decisions.from_frame(panel, frame)
-    if packed.layout == kernels.ROWS:
-        return packed
-    nothing = np.zeros(len(packed.step) + 1, dtype=np.int64)
-    if packed.layout == kernels.COLUMNS:
-        return Decisions.from_packed(packed.step, packed.kind, kernels.ROWS, packed.index, nothing, by_rows(packed))
-    columns = np.flatnonzero(np.bincount(packed.index, minlength=len(panel.coins)))
-    place = np.full(len(panel.coins), -1)
-    place[columns] = np.arange(len(columns))
-    values = np.zeros((len(packed.step), len(columns)))
-    expand_rows(packed.starts, packed.index, packed.data, place, values)
-    return Decisions.from_packed(packed.step, packed.kind, kernels.ROWS, columns, nothing, values)
-
-
-def shared_columns(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
-    """One layout: rows that name where their columns and their weights begin, so that all may share their columns.
-
-    The kernel would take the same slices as it takes of both layouts by rows today; what is measured is that a matrix stored
-    by columns is turned first.
-    """
-    values = frame.to_numpy(dtype=np.float64)
-    if values.flags.c_contiguous or len(values) < 2:
-        return Decisions.from_frame(panel, frame)
-    turned, total = np.empty(values.shape), np.empty(len(values))
-    fine = np.empty(len(values), dtype=np.bool_)
-    turn_and_check(values.T, turned, 1e-9, total, fine)
-    if not (fine & (total <= 1.0 + 1e-9)).all():
-        raise SystemExit("weights that are none; nothing was timed")
-    step = np.searchsorted(panel.grid.to_numpy(), frame.index.to_numpy())
-    kind = np.full(len(step), kernels.DECIDED)
-    columns = panel.columns_of(frame.columns)
-    nothing = np.zeros(len(step) + 1, dtype=np.int64)
-    return Decisions.from_packed(step, kind, kernels.ROWS, columns, nothing, turned)
-
-
-def replay(options: argparse.Namespace) -> None:
-    sys.path.insert(0, str(Path(__file__).parent))
-    from replay import market, some_weights, wide
-
-    print(versions("numpy", "numba", "pandas"))
-    panel = market(options.steps, options.coins)
-    free = sa.TradingRules(capital=1e6, fee=0.0025).without_limits()
-    rng = np.random.default_rng(2)
-    held = np.sort(rng.choice(options.coins, 20, replace=False))
-    dense, narrow = some_weights(panel, np.arange(options.coins)), some_weights(panel, held)
-    values = np.ascontiguousarray(dense.to_numpy())
-    third = values * (rng.random(options.coins) < 1.0 / 3.0)
-    changing = np.zeros(panel.shape)
-    for row in range(options.steps):
-        changing[row, (83 * np.arange(20) + 7 * (row // 50)) % options.coins] = 0.045
-
-    def frame(array: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame(array, index=panel.grid, columns=panel.coins, copy=False)
-
-    cases = {
-        "all coins, stored by columns": dense,
-        "all coins, stored by rows": frame(values),
-        "all coins, every day, by columns": dense.iloc[::288],
-        "a third of the coins, by rows": frame(third),
-        "20 coins, a frame of 20 columns": narrow,
-        "20 coins, a frame of all, by rows": wide(panel, narrow),
-        "20 coins that change, a frame of all": frame(changing),
-    }
-    packings = {
-        "now": Decisions.from_frame,
-        "shared": shared_columns,
-        "compressed": only_compressed,
-        "rows": only_rows,
-    }
-    inner = importlib.import_module("statarb.backtest.replay")
-    few = inner.compact_columns
-    print(f"\n{options.steps} steps x {options.coins} coins\n")
-    heads = ("shared columns", "compressed alone", "rows alone", "few coins not moved together")
-    print("| weights | now, ms | " + " | ".join(f"{head}, ms | ratio" for head in heads) + " |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for label, weights in cases.items():
-        first = sa.replay(panel, weights, free).value
-
-        def run(
-            packing: Any,
-            compact: Any = few,
-            weights: pd.DataFrame = weights,
-            first: pd.Series = first,
-        ) -> None:
-            inner.compact_columns = compact
-            try:
-                value = sa.replay(panel, packing(panel, weights), free).value
-            finally:
-                inner.compact_columns = few
-            if not value.equals(first):
-                raise SystemExit("the values differ; nothing was timed")
-
-        ways: dict[str, Callable[[], Any]] = {name: lambda way=way: run(way) for name, way in packings.items()}
-        ways["not moved"] = lambda: run(Decisions.from_frame, lambda *_: None)
-        taken = interleaved(ways, options.repeats)
-        figures = " | ".join(f"{1e3 * taken[name]:.1f} | {taken[name] / taken['now']:.2f}" for name in ways if name != "now")
-        print(f"| {label} | {1e3 * taken['now']:.1f} | {figures} |", flush=True)
 
 
 # -- (c) quadratic --------------------------------------------------------------------------------
@@ -629,7 +444,9 @@ def cut(weights: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def with_daqp(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None, **more: float) -> np.ndarray:
+def with_daqp(
+    matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None, **more: float
+) -> np.ndarray:
     import daqp
 
     size = len(linear)
@@ -637,11 +454,15 @@ def with_daqp(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None, 
     lower[size], sense[size] = 1.0, 5
     if start is not None:
         more["primal_start"] = np.ascontiguousarray(start)  # type: ignore[assignment]
-    found = daqp.solve(np.ascontiguousarray(matrix), -linear, np.ones((1, size)), upper, lower, sense, **more)
+    found = daqp.solve(
+        np.ascontiguousarray(matrix), -linear, np.ones((1, size)), upper, lower, sense, **more
+    )
     return cut(found[0])
 
 
-def with_daqp_proximal(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None) -> np.ndarray:
+def with_daqp_proximal(
+    matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None
+) -> np.ndarray:
     return with_daqp(matrix, linear, None, eps_prox=1e-5, eta_prox=1e-14)
 
 
@@ -652,7 +473,9 @@ def with_piqp(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None) 
     solver = piqp.DenseSolver()
     solver.settings.eps_abs = solver.settings.eps_rel = 1e-13
     ones = np.ones((1, size), order="F")
-    solver.setup(np.asfortranarray(matrix), -linear, ones, np.ones(1), None, None, None, np.zeros(size), None)
+    solver.setup(
+        np.asfortranarray(matrix), -linear, ones, np.ones(1), None, None, None, np.zeros(size), None
+    )
     solver.solve()
     return cut(np.array(solver.result.x))
 
@@ -669,18 +492,24 @@ def with_clarabel(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | No
     upper = sparse.csc_matrix(np.triu(matrix))
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(size)]
     right = np.append(1.0, np.zeros(size))
-    return cut(np.array(clarabel.DefaultSolver(upper, -linear, rows, right, cones, settings).solve().x))
+    return cut(
+        np.array(clarabel.DefaultSolver(upper, -linear, rows, right, cones, settings).solve().x)
+    )
 
 
 def with_nnls(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None) -> np.ndarray:
-    """Least squares over weights of at least zero; only for problems without a linear part, where scale does not matter."""
+    """Least squares over weights of at least zero; for problems without a linear part alone, where
+    scale does not matter.
+    """
     from scipy.optimize import nnls
 
     if linear.any():
         return np.full(len(linear), np.nan)
     values, vectors = np.linalg.eigh(matrix)
     factor = (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    found: np.ndarray = nnls(np.vstack([factor, np.ones(len(linear))]), np.append(np.zeros(len(linear)), 1.0))[0]
+    found: np.ndarray = nnls(
+        np.vstack([factor, np.ones(len(linear))]), np.append(np.zeros(len(linear)), 1.0)
+    )[0]
     return found / found.sum()
 
 
@@ -695,14 +524,16 @@ SOLVERS: dict[str, Solver] = {
 
 
 def gap(matrix: np.ndarray, linear: np.ndarray, weights: np.ndarray) -> float:
-    """By how much any weights could at most be better, relative to the largest number of the problem."""
+    """By how much any weights could be better, relative to the largest number of the problem."""
     if not np.isfinite(weights).all():
         return np.inf
     slope = matrix @ weights - linear
     return float((weights @ slope - slope.min()) / max(np.abs(matrix).max(), np.abs(linear).max()))
 
 
-def problems(kind: str, size: int, count: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+def problems(
+    kind: str, size: int, count: int
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
     rng = np.random.default_rng([size, len(kind)])
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]] = []
     second, first, at = np.eye(size), np.zeros(size), np.full(size, 1.0 / size)
@@ -728,7 +559,9 @@ def problems(kind: str, size: int, count: int) -> list[tuple[np.ndarray, np.ndar
 def quadratic(options: argparse.Namespace) -> None:
     print(versions("numpy", "scipy", "daqp", "piqp", "clarabel"))
     names = list(SOLVERS)
-    print("\n| problem | assets | held | " + " | ".join(f"{name}, us | gap" for name in names) + " |")
+    print(
+        "\n| problem | assets | held | " + " | ".join(f"{name}, us | gap" for name in names) + " |"
+    )
     print("|---" * (3 + 2 * len(names)) + "|")
     for kind in ("factors", "noise", "half rank", "Newton step"):
         for size in (20, 50, 100, 200, 300):
@@ -753,7 +586,9 @@ def quadratic(options: argparse.Namespace) -> None:
 
 
 def singular(count: int) -> None:
-    """Twins, columns of zeros, few rows, linear parts of any size: the largest gap, and how many are worse than 1e-10."""
+    """Equal columns, columns of zeros, few rows, linear parts of any size: the largest gap, and how
+    many are worse than 1e-10.
+    """
     gaps: dict[str, list[float]] = {name: [] for name in SOLVERS if name != "nnls"}
     for seed in range(count):
         rng = np.random.default_rng(seed)
@@ -774,14 +609,17 @@ def singular(count: int) -> None:
                         SOLVERS[name](matrix / scale, linear / scale, None),
                     )
                 )
-    print(f"\n| {count} singular problems of 2 to 20 assets | largest gap | above 1e-10 | above 1e-8 |\n|---|---|---|---|")
+    print(
+        f"\n| {count} singular problems of 2 to 20 assets | largest gap | above 1e-10 "
+        "| above 1e-8 |\n|---|---|---|---|"
+    )
     for name, found in gaps.items():
         worst = np.array(found)
         print(f"| {name} | {worst.max():.0e} | {(worst > 1e-10).sum()} | {(worst > 1e-8).sum()} |")
 
 
 def growth() -> None:
-    """The log-optimal portfolio, whose Newton steps are such problems, with another solver in its place."""
+    """The log-optimal portfolio, whose Newton steps are such problems, with another solver."""
     inner = importlib.import_module("statarb.investors.simplex")
     print("\n| log-optimal portfolio, ms | ours | piqp | daqp, proximal |\n|---|---|---|---|")
     for rows, size, width in (
@@ -790,12 +628,17 @@ def growth() -> None:
         (300, 300, 0.025),
         (30, 20, 0.05),
     ):
-        relatives = [np.exp(np.random.default_rng([rows, size, seed]).standard_t(4, (rows, size)) * width) for seed in range(6)]
+        relatives = [
+            np.exp(np.random.default_rng([rows, size, seed]).standard_t(4, (rows, size)) * width)
+            for seed in range(6)
+        ]
         ways: dict[str, Callable[[], Any]] = {}
         for name in ("ours", "piqp", "daqp, proximal"):
 
             def run(solve: Solver = SOLVERS[name], relatives: list[np.ndarray] = relatives) -> None:
-                inner.minimise_quadratic = lambda matrix, linear, start=None: solve(matrix, linear, start)
+                inner.minimise_quadratic = lambda matrix, linear, start=None: solve(
+                    matrix, linear, start
+                )
                 try:
                     for one in relatives:
                         log_optimal(one)
@@ -804,21 +647,27 @@ def growth() -> None:
 
             ways[name] = run
         taken = interleaved(ways, 5)
-        print(f"| {rows} rows x {size} assets | " + " | ".join(f"{1e3 * taken[name] / 6:.2f}" for name in ways) + " |")
+        print(
+            f"| {rows} rows x {size} assets | "
+            + " | ".join(f"{1e3 * taken[name] / 6:.2f}" for name in ways)
+            + " |"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("experiment", choices=("ingest", "replay", "quadratic"))
+    parser.add_argument("experiment", choices=("ingest", "quadratic"))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--real", type=Path, help="gzipped file of real quotes, distributed layout")
-    parser.add_argument("--days", type=float, default=65 + (2 * 60 + 35) / 1440, help="days of the simulated file")
-    parser.add_argument("--few", type=float, default=1.0, help="days of the simulated files that are rewritten")
-    parser.add_argument("--steps", type=int, default=15_816)
-    parser.add_argument("--coins", type=int, default=1678)
+    parser.add_argument(
+        "--days", type=float, default=65 + (2 * 60 + 35) / 1440, help="days of the simulated file"
+    )
+    parser.add_argument(
+        "--few", type=float, default=1.0, help="days of the simulated files that are rewritten"
+    )
     parser.add_argument("--singular", type=int, default=1500)
     options = parser.parse_args()
-    {"ingest": ingest, "replay": replay, "quadratic": quadratic}[options.experiment](options)
+    {"ingest": ingest, "quadratic": quadratic}[options.experiment](options)
 
 
 if __name__ == "__main__":
