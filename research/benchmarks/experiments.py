@@ -1,13 +1,13 @@
-"""Three experiments, each of which decides whether code of our own may go.
+"""Experiments that decide whether code of our own may go.
 
 (a) ``ingest``: polars alone for the long layouts of quotes, beside the kernel that parses bytes.
-(b) ``replay``: one layout of wanted weights, beside the three that the kernels take.
 (c) ``quadratic``: ``minimise_quadratic`` beside daqp, piqp, clarabel and scipy's nnls.
 
-``OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 POLARS_MAX_THREADS=1 python research/benchmarks/experiments.py
-ingest|replay|quadratic``. Times are of the processor, repeats are interleaved, figures are medians and their ratios within
-one run. What is compared is first shown to give the same. (a) and (b) reach into the package: they are prototypes of what
-might replace its inner parts, and the imports below that begin with an underscore or end in ``kernels`` are such parts.
+``OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 POLARS_MAX_THREADS=1 python
+research/benchmarks/experiments.py ingest|quadratic``. Times are of the processor, repeats
+are interleaved, figures are medians and their ratios within one run. What is compared is first
+shown to give the same. (a) reaches into the package: it is a prototype of what might replace an
+inner part of it. (b), one layout of target weights instead of three, went with the layouts.
 """
 
 from __future__ import annotations
@@ -20,25 +20,31 @@ import importlib.metadata
 import platform
 import re
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
-import pandas as pd
 import polars as pl
 from statarb.data._lines import NO_STAMP
 from statarb.data._parse import Parsed
 from statarb.data.writers import write_quotes
 
 import statarb as sa
+<<<<<<< HEAD
 from statarb.backtest import kernels
 from statarb.backtest.decisions import Decisions
 from statarb.data import _parse, readers
+=======
+from statarb.data.ingest import readers
+from statarb.data.ingest._engine import parse
+from statarb.data.ingest._engine.fields import split_line
+from statarb.data.ingest._engine.lines import NO_STAMP
+from statarb.data.ingest._engine.parse import Parsed
+from statarb.data.ingest.writers import write_quotes
+>>>>>>> experiments
 from statarb.investors.simplex import log_optimal, minimise_quadratic
 
 
@@ -71,6 +77,7 @@ PLAINLY_QUOTED = r'^(?:[^",]*|"[^",]*")(?:,(?:[^",]*|"[^",]*"))*$'
 YEAR_1 = -62_135_596_800_000_000
 ABSENT = ["", "nan", "null", "none", "na", "n/a"]
 NUMBERS = ("price", "market_cap", "supply", "volume")
+ASCII = bytes(range(128)) + b"?" * 128
 Columns = tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray]
 
 
@@ -92,13 +99,14 @@ def line_starts(raw: bytes) -> np.ndarray:
 
 
 def with_polars(block: Any, layout: Any) -> Parsed:
-    """Parse a block with polars alone; Python reads the lines that stay in doubt. Stands in for ``parse_block``.
+    """Parse a block with polars alone; Python reads the lines that stay in doubt.
 
-    polars gets no quote character, so every line is one row. All lines have the right number of fields if no row runs over
-    and the commas are as many as they should be: this spares counting them line by line.
+    In place of ``parse_block``. polars gets no quote character, so every line is one row. All lines
+    have the right number of fields if no row runs over and the commas are as many as they should
+    be: this spares counting them line by line.
     """
     if layout.name == "matrix":
-        return _parse._parse_carefully(bytes(block), layout)
+        return parse.parse_block(block, layout)
     raw = bytes(block)
     frame = read_frame(raw, layout)
     rows = frame.height
@@ -107,9 +115,10 @@ def with_polars(block: Any, layout: Any) -> Parsed:
     full = frame.get_column("over").null_count() == rows and commas == rows * (layout.width - 1)
     quoted = b'"' in raw
     if full and not quoted and not doubtful.any():
-        quotes = _parse._quotes(stamp, coin, numbers)
+        quotes = parse._quotes(stamp, coin, numbers)
         none = np.empty(0, dtype=np.int64)
-        return Parsed(quotes, np.arange(rows), none, Starts(raw, rows), block)  # type: ignore[arg-type]
+        starts: Any = Starts(raw, rows)
+        return Parsed(quotes, np.arange(rows), none, starts, block)
     return second_look(raw, block, layout, (stamp, coin, numbers, doubtful), full, quoted)
 
 
@@ -133,11 +142,11 @@ def read_frame(raw: bytes, layout: Any) -> pl.DataFrame:
     try:
         return pl.read_csv(raw, **options)
     except pl.exceptions.ComputeError:  # no UTF-8
-        return pl.read_csv(raw.translate(_parse._ASCII), **options)
+        return pl.read_csv(raw.translate(ASCII), **options)
 
 
 def read_columns(frame: pl.DataFrame, layout: Any) -> Columns:
-    """Return stamps, ids, numbers, and which rows hold something that could not be read, or is empty."""
+    """Return stamps, ids, numbers, and which rows hold something empty or not to be read."""
     numbers: dict[str, np.ndarray] = {}
     doubtful = np.zeros(frame.height, dtype=np.bool_)
     for name in NUMBERS:
@@ -175,7 +184,11 @@ def read_columns(frame: pl.DataFrame, layout: Any) -> Columns:
 def second_look(
     raw: bytes, block: Any, layout: Any, columns: Columns, full: bool, quoted: bool
 ) -> Parsed:
+<<<<<<< HEAD
     """Settle lines in doubt: blank fields and plain quotes by polars, the rest one by one in Python."""
+=======
+    """Settle lines in doubt: blank fields and quotes by polars, the rest one by one in Python."""
+>>>>>>> experiments
     stamp, coin, numbers, doubtful = columns
     content, starts = np.frombuffer(raw, dtype=np.uint8), line_starts(raw)
     wrong = np.zeros(len(stamp), dtype=np.bool_)
@@ -185,7 +198,7 @@ def second_look(
         wrong |= np.add.reduceat(content == 44, starts[:-1], dtype=np.int64) + 1 != layout.width
     if quoted:
         wrong[np.searchsorted(starts, np.flatnonzero(content == 34), side="right") - 1] = True
-    quotes = _parse._quotes(stamp, coin, numbers)
+    quotes = parse._quotes(stamp, coin, numbers)
     malformed, kept = np.zeros(len(stamp), dtype=np.bool_), np.ones(len(stamp), dtype=np.bool_)
     parsed = Parsed(quotes, np.arange(len(stamp)), np.empty(0, dtype=np.int64), starts, block)
     look, again = np.flatnonzero(doubtful & ~wrong), np.flatnonzero(wrong)
@@ -197,22 +210,26 @@ def second_look(
         line = parsed.text(row)
         if not line.strip(" \r\t"):
             kept[row] = False
-        elif line.count('"') % 2 or len(_parse.split_line(line)) != layout.width:
+        elif line.count('"') % 2 or len(split_line(line)) != layout.width:
             kept[row] = False
-            malformed[row] = not _parse._FOOTER.fullmatch(line)
+            malformed[row] = not parse._FOOTER.fullmatch(line)
         else:
             for values in numbers.values():
                 values[row] = np.nan
-            _parse._settle(quotes, row, line, layout)
+            parse._settle(quotes, row, line, layout)
     if not kept.all():
-        quotes = _parse._only(quotes, kept)
+        quotes = parse._only(quotes, kept)
     return Parsed(quotes, np.flatnonzero(kept), np.flatnonzero(malformed), starts, block)
 
 
 def texts(raw: bytes, starts: np.ndarray, rows: np.ndarray) -> pl.Series:
     bounds = zip(starts[rows].tolist(), starts[rows + 1].tolist(), strict=True)
     return pl.Series(
+<<<<<<< HEAD
         [raw[low:high].rstrip(b"\r\n").translate(_parse._ASCII).decode() for low, high in bounds]
+=======
+        [raw[low:high].rstrip(b"\r\n").translate(ASCII).decode() for low, high in bounds]
+>>>>>>> experiments
     )
 
 
@@ -234,7 +251,11 @@ def only_blanks(
 def unquoted(
     raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, quotes: Any
 ) -> np.ndarray:
+<<<<<<< HEAD
     """Read lines whose fields are plainly quoted as if they were not; return the lines that are left."""
+=======
+    """Read lines of plainly quoted fields as if they were not quoted; return those left over."""
+>>>>>>> experiments
     text = texts(raw, starts, rows)
     commas = text.str.count_matches(",", literal=True) == layout.width - 1
     fine = (
@@ -256,35 +277,9 @@ def unquoted(
     return np.setdiff1d(rows, at)
 
 
-def without_polars(block: Any, layout: Any) -> Parsed:
-    """Parse a block with the kernel, and one by one in Python what it leaves over. Stands in for ``parse_block``."""
-    text = np.frombuffer(block, dtype=np.uint8)
-    count = int(_parse.count_lines(text))
-    starts, stamp, coin, numbers, regular = _parse.read_rows(text, count, _parse._roles(layout))
-    named = {name: numbers[at] for at, name in enumerate(NUMBERS) if getattr(layout, name) >= 0}
-    quotes = _parse._quotes(stamp, coin, named)
-    parsed = Parsed(quotes, np.arange(count), np.empty(0, dtype=np.int64), starts, block)
-    kept, malformed = regular.copy(), np.zeros(count, dtype=np.bool_)
-    for row in np.flatnonzero(~regular).tolist():
-        line = parsed.text(row)
-        if not line.strip(" \r\t"):
-            continue
-        if line.count('"') % 2 or len(_parse.split_line(line)) != layout.width:
-            malformed[row] = not _parse._FOOTER.fullmatch(line)
-            continue
-        kept[row] = True
-        for values in named.values():
-            values[row] = np.nan
-        _parse._settle(quotes, row, line, layout)
-    if not kept.all():
-        quotes = _parse._only(quotes, kept)
-    return Parsed(quotes, np.flatnonzero(kept), np.flatnonzero(malformed), starts, block)
-
-
 PARSERS: dict[str, Callable[[Any, Any], Parsed]] = {
     "now": readers.parse_block,
     "polars": with_polars,
-    "kernel": without_polars,
 }
 
 
@@ -406,6 +401,7 @@ def ingest(options: argparse.Namespace) -> None:
         folder = Path(name)
         for seed in range(20):
             (folder / "messy.csv").write_bytes(messy(4000, seed))
+<<<<<<< HEAD
             same_result(folder / "messy.csv", ("polars", "kernel"))
         print(
             "parity on 20 files of 4000 messy rows: panels, counts and files of rejects are equal"
@@ -421,11 +417,24 @@ def ingest(options: argparse.Namespace) -> None:
         write_quotes(
             sa.simulate_market(coins=1678, days=options.few, seed=0), folder / "few", compress=False
         )
+=======
+            same_result(folder / "messy.csv", "polars")
+        print(
+            "parity on 20 files of 4000 messy rows: panels, counts and files of rejects are equal"
+        )
+        cases: list[tuple[str, Path]] = []
+        if options.real:
+            plain = folder / "real.csv"
+            plain.write_bytes(gzip.decompress(options.real.read_bytes()))
+            cases += [("real quotes, gzipped", options.real), ("real quotes", plain)]
+        market = sa.simulate_market(assets=1678, days=options.few, seed=0)
+        write_quotes(market, folder / "few", compress=False)
+>>>>>>> experiments
         few = folder / "few" / "quotes.csv"
         quoted = re.compile(r"([^,\n]+)")
         in_quotes = rewritten(few, folder / "quoted.csv", lambda line: quoted.sub(r'"\1"', line))
-        cases.append(("simulated, all fields quoted", in_quotes, ("polars", "kernel")))
         many_digits = rewritten(few, folder / "long.csv", long_price)
+<<<<<<< HEAD
         cases.append(("simulated, prices of 17 digits", many_digits, ("polars", "kernel")))
         write_quotes(
             sa.simulate_market(coins=1678, days=options.days, seed=0),
@@ -452,26 +461,47 @@ def ingest(options: argparse.Namespace) -> None:
             figures = " | ".join(
                 f"{taken[which]:.2f} | {taken[which] / taken['now']:.2f}" for which in others
             )
+=======
+        cases += [
+            ("simulated, all fields quoted", in_quotes),
+            ("simulated, prices of 17 digits", many_digits),
+        ]
+        if options.days:
+            market = sa.simulate_market(assets=1678, days=options.days, seed=0)
+            write_quotes(market, folder / "whole", compress=False)
+            cases.append((f"simulated, {options.days:g} days", folder / "whole" / "quotes.csv"))
+        print("\n| file | rows | MB | reader now, s | polars and Python, s | ratio |")
+        print("|---|---|---|---|---|---|")
+        for label, file in cases:
+            rows = same_result(file, "polars")
+            ways: dict[str, Callable[[], Any]] = {
+                which: functools.partial(read, which, file) for which in PARSERS
+            }
+            taken = interleaved(ways, options.repeats)
+>>>>>>> experiments
             print(
-                f"| {label} | {rows:,} | {file.stat().st_size / 1e6:.0f} | {taken['now']:.2f} | {figures} |",
+                f"| {label} | {rows:,} | {file.stat().st_size / 1e6:.0f} | {taken['now']:.2f} | "
+                f"{taken['polars']:.2f} | {taken['polars'] / taken['now']:.2f} |",
                 flush=True,
             )
 
 
-def same_result(file: Path, others: tuple[str, ...]) -> int:
-    """Stop where another parser gives another panel, other counts, or another file of rejects; return the rows read."""
+def same_result(file: Path, which: str) -> int:
+    """Stop where another parser gives another panel, other counts, or another file of rejects;
+    return the rows read.
+    """
     with tempfile.TemporaryDirectory() as name:
         target = Path(name) / "rejects.csv"
         panel = read("now", file, target)
         listed = target.read_bytes()
-        for which in others:
-            other = read(which, file, target)
-            alike = panel.equals(other) and panel.metadata["ingest"] == other.metadata["ingest"]
-            if not alike or listed != target.read_bytes():
-                raise SystemExit(f"{which} reads {file.name} otherwise; nothing was timed")
+        other = read(which, file, target)
+        alike = panel.equals(other) and panel.metadata["ingest"] == other.metadata["ingest"]
+        if not alike or listed != target.read_bytes():
+            raise SystemExit(f"{which} reads {file.name} otherwise; nothing was timed")
         return int(panel.metadata["ingest"]["rows_read"])
 
 
+<<<<<<< HEAD
 # -- (b) weights ----------------------------------------------------------------------------------
 
 
@@ -666,6 +696,8 @@ def replay(options: argparse.Namespace) -> None:
         print(f"| {label} | {1e3 * taken['now']:.1f} | {figures} |", flush=True)
 
 
+=======
+>>>>>>> experiments
 # -- (c) quadratic --------------------------------------------------------------------------------
 
 Solver = Callable[[np.ndarray, np.ndarray, "np.ndarray | None"], np.ndarray]
@@ -731,7 +763,9 @@ def with_clarabel(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | No
 
 
 def with_nnls(matrix: np.ndarray, linear: np.ndarray, start: np.ndarray | None) -> np.ndarray:
-    """Least squares over weights of at least zero; only for problems without a linear part, where scale does not matter."""
+    """Least squares over weights of at least zero; for problems without a linear part alone, where
+    scale does not matter.
+    """
     from scipy.optimize import nnls
 
     if linear.any():
@@ -755,7 +789,7 @@ SOLVERS: dict[str, Solver] = {
 
 
 def gap(matrix: np.ndarray, linear: np.ndarray, weights: np.ndarray) -> float:
-    """By how much any weights could at most be better, relative to the largest number of the problem."""
+    """By how much any weights could be better, relative to the largest number of the problem."""
     if not np.isfinite(weights).all():
         return np.inf
     slope = matrix @ weights - linear
@@ -817,7 +851,9 @@ def quadratic(options: argparse.Namespace) -> None:
 
 
 def singular(count: int) -> None:
-    """Twins, columns of zeros, few rows, linear parts of any size: the largest gap, and how many are worse than 1e-10."""
+    """Equal columns, columns of zeros, few rows, linear parts of any size: the largest gap, and how
+    many are worse than 1e-10.
+    """
     gaps: dict[str, list[float]] = {name: [] for name in SOLVERS if name != "nnls"}
     for seed in range(count):
         rng = np.random.default_rng(seed)
@@ -839,7 +875,12 @@ def singular(count: int) -> None:
                     )
                 )
     print(
+<<<<<<< HEAD
         f"\n| {count} singular problems of 2 to 20 assets | largest gap | above 1e-10 | above 1e-8 |\n|---|---|---|---|"
+=======
+        f"\n| {count} singular problems of 2 to 20 assets | largest gap | above 1e-10 "
+        "| above 1e-8 |\n|---|---|---|---|"
+>>>>>>> experiments
     )
     for name, found in gaps.items():
         worst = np.array(found)
@@ -847,7 +888,7 @@ def singular(count: int) -> None:
 
 
 def growth() -> None:
-    """The log-optimal portfolio, whose Newton steps are such problems, with another solver in its place."""
+    """The log-optimal portfolio, whose Newton steps are such problems, with another solver."""
     inner = importlib.import_module("statarb.investors.simplex")
     print("\n| log-optimal portfolio, ms | ours | piqp | daqp, proximal |\n|---|---|---|---|")
     for rows, size, width in (
@@ -884,7 +925,7 @@ def growth() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("experiment", choices=("ingest", "replay", "quadratic"))
+    parser.add_argument("experiment", choices=("ingest", "quadratic"))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--real", type=Path, help="gzipped file of real quotes, distributed layout")
     parser.add_argument(
@@ -893,11 +934,14 @@ def main() -> None:
     parser.add_argument(
         "--few", type=float, default=1.0, help="days of the simulated files that are rewritten"
     )
+<<<<<<< HEAD
     parser.add_argument("--steps", type=int, default=15_816)
     parser.add_argument("--coins", type=int, default=1678)
+=======
+>>>>>>> experiments
     parser.add_argument("--singular", type=int, default=1500)
     options = parser.parse_args()
-    {"ingest": ingest, "replay": replay, "quadratic": quadratic}[options.experiment](options)
+    {"ingest": ingest, "quadratic": quadratic}[options.experiment](options)
 
 
 if __name__ == "__main__":

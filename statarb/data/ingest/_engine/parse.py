@@ -187,7 +187,8 @@ def _sift(parsed: Parsed, lines: IntArray, layout: Layout) -> IntArray:
         [line for line in wrong.tolist() if not _FOOTER.fullmatch(parsed.text(line))],
         dtype=np.int64,
     )
-    return lines[good]
+    right: IntArray = lines[good]
+    return right
 
 
 def _joined(block: bytes | memoryview, starts: IntArray, lines: IntArray) -> bytes | memoryview:
