@@ -28,23 +28,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from statarb.data._lines import NO_STAMP
-from statarb.data._parse import Parsed
-from statarb.data.writers import write_quotes
 
 import statarb as sa
-<<<<<<< HEAD
-from statarb.backtest import kernels
-from statarb.backtest.decisions import Decisions
-from statarb.data import _parse, readers
-=======
 from statarb.data.ingest import readers
 from statarb.data.ingest._engine import parse
 from statarb.data.ingest._engine.fields import split_line
 from statarb.data.ingest._engine.lines import NO_STAMP
 from statarb.data.ingest._engine.parse import Parsed
 from statarb.data.ingest.writers import write_quotes
->>>>>>> experiments
 from statarb.investors.simplex import log_optimal, minimise_quadratic
 
 
@@ -184,11 +175,7 @@ def read_columns(frame: pl.DataFrame, layout: Any) -> Columns:
 def second_look(
     raw: bytes, block: Any, layout: Any, columns: Columns, full: bool, quoted: bool
 ) -> Parsed:
-<<<<<<< HEAD
-    """Settle lines in doubt: blank fields and plain quotes by polars, the rest one by one in Python."""
-=======
     """Settle lines in doubt: blank fields and quotes by polars, the rest one by one in Python."""
->>>>>>> experiments
     stamp, coin, numbers, doubtful = columns
     content, starts = np.frombuffer(raw, dtype=np.uint8), line_starts(raw)
     wrong = np.zeros(len(stamp), dtype=np.bool_)
@@ -225,11 +212,7 @@ def second_look(
 def texts(raw: bytes, starts: np.ndarray, rows: np.ndarray) -> pl.Series:
     bounds = zip(starts[rows].tolist(), starts[rows + 1].tolist(), strict=True)
     return pl.Series(
-<<<<<<< HEAD
-        [raw[low:high].rstrip(b"\r\n").translate(_parse._ASCII).decode() for low, high in bounds]
-=======
         [raw[low:high].rstrip(b"\r\n").translate(ASCII).decode() for low, high in bounds]
->>>>>>> experiments
     )
 
 
@@ -251,11 +234,7 @@ def only_blanks(
 def unquoted(
     raw: bytes, starts: np.ndarray, rows: np.ndarray, layout: Any, quotes: Any
 ) -> np.ndarray:
-<<<<<<< HEAD
-    """Read lines whose fields are plainly quoted as if they were not; return the lines that are left."""
-=======
     """Read lines of plainly quoted fields as if they were not quoted; return those left over."""
->>>>>>> experiments
     text = texts(raw, starts, rows)
     commas = text.str.count_matches(",", literal=True) == layout.width - 1
     fine = (
@@ -401,23 +380,6 @@ def ingest(options: argparse.Namespace) -> None:
         folder = Path(name)
         for seed in range(20):
             (folder / "messy.csv").write_bytes(messy(4000, seed))
-<<<<<<< HEAD
-            same_result(folder / "messy.csv", ("polars", "kernel"))
-        print(
-            "parity on 20 files of 4000 messy rows: panels, counts and files of rejects are equal"
-        )
-        cases: list[tuple[str, Path, tuple[str, ...]]] = []
-        if options.real:
-            plain = folder / "real.csv"
-            plain.write_bytes(gzip.decompress(options.real.read_bytes()))
-            cases += [
-                ("real quotes, gzipped", options.real, ("polars", "kernel")),
-                ("real quotes", plain, ("polars", "kernel")),
-            ]
-        write_quotes(
-            sa.simulate_market(coins=1678, days=options.few, seed=0), folder / "few", compress=False
-        )
-=======
             same_result(folder / "messy.csv", "polars")
         print(
             "parity on 20 files of 4000 messy rows: panels, counts and files of rejects are equal"
@@ -429,39 +391,10 @@ def ingest(options: argparse.Namespace) -> None:
             cases += [("real quotes, gzipped", options.real), ("real quotes", plain)]
         market = sa.simulate_market(assets=1678, days=options.few, seed=0)
         write_quotes(market, folder / "few", compress=False)
->>>>>>> experiments
         few = folder / "few" / "quotes.csv"
         quoted = re.compile(r"([^,\n]+)")
         in_quotes = rewritten(few, folder / "quoted.csv", lambda line: quoted.sub(r'"\1"', line))
         many_digits = rewritten(few, folder / "long.csv", long_price)
-<<<<<<< HEAD
-        cases.append(("simulated, prices of 17 digits", many_digits, ("polars", "kernel")))
-        write_quotes(
-            sa.simulate_market(coins=1678, days=options.days, seed=0),
-            folder / "whole",
-            compress=False,
-        )
-        cases.append(
-            (
-                f"simulated, {options.days:g} days",
-                folder / "whole" / "quotes.csv",
-                ("polars", "kernel"),
-            )
-        )
-        print(
-            "\n| file | rows | MB | reader now, s | polars and Python, s | ratio | kernel and Python, s | ratio |"
-        )
-        print("|---|---|---|---|---|---|---|---|")
-        for label, file, others in cases:
-            rows = same_result(file, others)
-            ways: dict[str, Callable[[], Any]] = {
-                which: functools.partial(read, which, file) for which in ("now", *others)
-            }
-            taken = interleaved(ways, options.repeats)
-            figures = " | ".join(
-                f"{taken[which]:.2f} | {taken[which] / taken['now']:.2f}" for which in others
-            )
-=======
         cases += [
             ("simulated, all fields quoted", in_quotes),
             ("simulated, prices of 17 digits", many_digits),
@@ -478,7 +411,6 @@ def ingest(options: argparse.Namespace) -> None:
                 which: functools.partial(read, which, file) for which in PARSERS
             }
             taken = interleaved(ways, options.repeats)
->>>>>>> experiments
             print(
                 f"| {label} | {rows:,} | {file.stat().st_size / 1e6:.0f} | {taken['now']:.2f} | "
                 f"{taken['polars']:.2f} | {taken['polars'] / taken['now']:.2f} |",
@@ -501,203 +433,6 @@ def same_result(file: Path, which: str) -> int:
         return int(panel.metadata["ingest"]["rows_read"])
 
 
-<<<<<<< HEAD
-# -- (b) weights ----------------------------------------------------------------------------------
-
-
-@numba.njit(cache=False)
-def turn_blocks(lines: np.ndarray, out: np.ndarray) -> None:
-    """Write a matrix stored by columns, given as (columns, rows), by rows; 32 of them at a time stay in the cache."""
-    width, tall = lines.shape
-    for low in range(0, tall, 32):
-        for column in range(width):
-            for row in range(low, min(low + 32, tall)):
-                out[row, column] = lines[column, row]
-
-
-@numba.njit(cache=False, fastmath={"reassoc"})
-def check_row(line: np.ndarray, slack: float) -> tuple[float, int]:
-    amount, inside = 0.0, 0
-    for k in range(len(line)):
-        amount += line[k]
-        inside += (line[k] >= -slack) & (line[k] <= 1.0 + slack)
-    return amount, inside
-
-
-@numba.njit(cache=False)
-def turn_and_check(
-    lines: np.ndarray, out: np.ndarray, slack: float, total: np.ndarray, fine: np.ndarray
-) -> None:
-    """Turn a matrix as :func:`turn_blocks` does, and check each block of rows while it is near."""
-    width, tall = lines.shape
-    for low in range(0, tall, 32):
-        high = min(low + 32, tall)
-        for column in range(width):
-            for row in range(low, high):
-                out[row, column] = lines[column, row]
-        for row in range(low, high):
-            total[row], inside = check_row(out[row], slack)
-            fine[row] = inside == width
-
-
-@numba.njit(cache=False)
-def compress_rows(
-    values: np.ndarray, columns: np.ndarray, starts: np.ndarray, index: np.ndarray, data: np.ndarray
-) -> int:
-    found = 0
-    for row in range(values.shape[0]):
-        starts[row] = found
-        for k in range(values.shape[1]):
-            index[found] = columns[k]
-            data[found] = values[row, k]
-            found += values[row, k] != 0.0
-    starts[values.shape[0]] = found
-    return found
-
-
-@numba.njit(cache=False)
-def expand_rows(
-    starts: np.ndarray, index: np.ndarray, data: np.ndarray, place: np.ndarray, out: np.ndarray
-) -> None:
-    for row in range(len(starts) - 1):
-        for k in range(starts[row], starts[row + 1]):
-            out[row, place[index[k]]] = data[k]
-
-
-def by_rows(packed: Decisions) -> np.ndarray:
-    tall, width = len(packed.step), len(packed.index)
-    if packed.layout != kernels.COLUMNS:
-        return packed.data.reshape(tall, width)
-    out = np.empty((tall, width))
-    turn_blocks(packed.data.reshape(width, tall), out)
-    return out
-
-
-def only_compressed(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
-    """One layout: weights that are not zero, in compressed rows."""
-    packed = Decisions.from_frame(panel, frame)
-    if packed.layout == kernels.SPARSE:
-        return packed
-    values = by_rows(packed)
-    starts = np.empty(len(values) + 1, dtype=np.int64)
-    index, data = np.empty(values.size + 1, dtype=np.int64), np.empty(values.size + 1)
-    found = compress_rows(values, packed.index, starts, index, data)
-    return Decisions.from_packed(
-        packed.step, packed.kind, kernels.SPARSE, index[:found], starts, data[:found]
-    )
-
-
-def only_rows(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
-    """One layout: a matrix by rows of the coins ever wanted."""
-    packed = Decisions.from_frame(panel, frame)
-    if packed.layout == kernels.ROWS:
-        return packed
-    nothing = np.zeros(len(packed.step) + 1, dtype=np.int64)
-    if packed.layout == kernels.COLUMNS:
-        return Decisions.from_packed(
-            packed.step, packed.kind, kernels.ROWS, packed.index, nothing, by_rows(packed)
-        )
-    columns = np.flatnonzero(np.bincount(packed.index, minlength=len(panel.coins)))
-    place = np.full(len(panel.coins), -1)
-    place[columns] = np.arange(len(columns))
-    values = np.zeros((len(packed.step), len(columns)))
-    expand_rows(packed.starts, packed.index, packed.data, place, values)
-    return Decisions.from_packed(packed.step, packed.kind, kernels.ROWS, columns, nothing, values)
-
-
-def shared_columns(panel: sa.Panel, frame: pd.DataFrame) -> Decisions:
-    """One layout: rows that name where their columns and their weights begin, so that all may share their columns.
-
-    The kernel would take the same slices as it takes of both layouts by rows today; what is measured is that a matrix stored
-    by columns is turned first.
-    """
-    values = frame.to_numpy(dtype=np.float64)
-    if values.flags.c_contiguous or len(values) < 2:
-        return Decisions.from_frame(panel, frame)
-    turned, total = np.empty(values.shape), np.empty(len(values))
-    fine = np.empty(len(values), dtype=np.bool_)
-    turn_and_check(values.T, turned, 1e-9, total, fine)
-    if not (fine & (total <= 1.0 + 1e-9)).all():
-        raise SystemExit("weights that are none; nothing was timed")
-    step = np.searchsorted(panel.grid.to_numpy(), frame.index.to_numpy())
-    kind = np.full(len(step), kernels.DECIDED)
-    columns = panel.columns_of(frame.columns)
-    nothing = np.zeros(len(step) + 1, dtype=np.int64)
-    return Decisions.from_packed(step, kind, kernels.ROWS, columns, nothing, turned)
-
-
-def replay(options: argparse.Namespace) -> None:
-    sys.path.insert(0, str(Path(__file__).parent))
-    from replay import market, some_weights, wide
-
-    print(versions("numpy", "numba", "pandas"))
-    panel = market(options.steps, options.coins)
-    free = sa.TradingRules(capital=1e6, fee=0.0025).without_limits()
-    rng = np.random.default_rng(2)
-    held = np.sort(rng.choice(options.coins, 20, replace=False))
-    dense, narrow = some_weights(panel, np.arange(options.coins)), some_weights(panel, held)
-    values = np.ascontiguousarray(dense.to_numpy())
-    third = values * (rng.random(options.coins) < 1.0 / 3.0)
-    changing = np.zeros(panel.shape)
-    for row in range(options.steps):
-        changing[row, (83 * np.arange(20) + 7 * (row // 50)) % options.coins] = 0.045
-
-    def frame(array: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame(array, index=panel.grid, columns=panel.coins, copy=False)
-
-    cases = {
-        "all coins, stored by columns": dense,
-        "all coins, stored by rows": frame(values),
-        "all coins, every day, by columns": dense.iloc[::288],
-        "a third of the coins, by rows": frame(third),
-        "20 coins, a frame of 20 columns": narrow,
-        "20 coins, a frame of all, by rows": wide(panel, narrow),
-        "20 coins that change, a frame of all": frame(changing),
-    }
-    packings = {
-        "now": Decisions.from_frame,
-        "shared": shared_columns,
-        "compressed": only_compressed,
-        "rows": only_rows,
-    }
-    inner = importlib.import_module("statarb.backtest.replay")
-    few = inner.compact_columns
-    print(f"\n{options.steps} steps x {options.coins} coins\n")
-    heads = ("shared columns", "compressed alone", "rows alone", "few coins not moved together")
-    print("| weights | now, ms | " + " | ".join(f"{head}, ms | ratio" for head in heads) + " |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for label, weights in cases.items():
-        first = sa.replay(panel, weights, free).value
-
-        def run(
-            packing: Any,
-            compact: Any = few,
-            weights: pd.DataFrame = weights,
-            first: pd.Series = first,
-        ) -> None:
-            inner.compact_columns = compact
-            try:
-                value = sa.replay(panel, packing(panel, weights), free).value
-            finally:
-                inner.compact_columns = few
-            if not value.equals(first):
-                raise SystemExit("the values differ; nothing was timed")
-
-        ways: dict[str, Callable[[], Any]] = {
-            name: lambda way=way: run(way) for name, way in packings.items()
-        }
-        ways["not moved"] = lambda: run(Decisions.from_frame, lambda *_: None)
-        taken = interleaved(ways, options.repeats)
-        figures = " | ".join(
-            f"{1e3 * taken[name]:.1f} | {taken[name] / taken['now']:.2f}"
-            for name in ways
-            if name != "now"
-        )
-        print(f"| {label} | {1e3 * taken['now']:.1f} | {figures} |", flush=True)
-
-
-=======
->>>>>>> experiments
 # -- (c) quadratic --------------------------------------------------------------------------------
 
 Solver = Callable[[np.ndarray, np.ndarray, "np.ndarray | None"], np.ndarray]
@@ -875,12 +610,8 @@ def singular(count: int) -> None:
                     )
                 )
     print(
-<<<<<<< HEAD
-        f"\n| {count} singular problems of 2 to 20 assets | largest gap | above 1e-10 | above 1e-8 |\n|---|---|---|---|"
-=======
         f"\n| {count} singular problems of 2 to 20 assets | largest gap | above 1e-10 "
         "| above 1e-8 |\n|---|---|---|---|"
->>>>>>> experiments
     )
     for name, found in gaps.items():
         worst = np.array(found)
@@ -934,11 +665,6 @@ def main() -> None:
     parser.add_argument(
         "--few", type=float, default=1.0, help="days of the simulated files that are rewritten"
     )
-<<<<<<< HEAD
-    parser.add_argument("--steps", type=int, default=15_816)
-    parser.add_argument("--coins", type=int, default=1678)
-=======
->>>>>>> experiments
     parser.add_argument("--singular", type=int, default=1500)
     options = parser.parse_args()
     {"ingest": ingest, "quadratic": quadratic}[options.experiment](options)
