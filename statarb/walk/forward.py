@@ -318,8 +318,8 @@ class _Walk:
     def decided(self, name: str) -> Decided:
         """Pack what was decided."""
         filled = [len(column) for _, column, _ in self.targets]
-        failures = self.failures + self._never_decided()
-        grid = self.panel.grid
+        failures = sorted(self.failures + self._never_decided())
+        times = self.panel.grid[[step for step, _, _ in failures]].tolist()
         return Decided(
             investor=name,
             decision_lag=self.lag,
@@ -332,7 +332,8 @@ class _Walk:
             data=np.concatenate([np.empty(0), *(weights for _, _, weights in self.targets)]),
             seconds=np.array(self.seconds),
             failures=tuple(
-                (grid[step], reason, message) for step, reason, message in sorted(failures)
+                (time, reason, message)
+                for time, (_, reason, message) in zip(times, failures, strict=True)
             ),
             hindsight=bool(getattr(self.agent, "hindsight", False)),
             reasons=tuple(reasons_of(self.agent).items()),
