@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CASE", "DAYS", "DEPTH", "START", "STEP", "STEPS"]
+__all__ = ["CASE", "DAYS", "DEPTH", "FEE", "START", "STEP", "STEPS"]
 
 START: Final = "2018-01-25"
 """First decision, 00:00 UTC."""
@@ -16,5 +16,7 @@ STEPS: Final = 288
 """Steps of a test day."""
 DEPTH: Final = 2016
 """Largest number of observations in a window: seven days."""
+FEE: Final = 0.0025
+"""Fee, as a share of the turnover."""
 CASE: Final = "case"
 """Word for the case's start and numeraire where a panel holds them, else the panel's own."""

@@ -7,6 +7,7 @@ from typing import Literal, Self
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.params import Parameters
 from statarb._core.time import as_stamp
@@ -272,7 +273,7 @@ class PairsSignal(Parameters):
         start: TimeLike | None = None,
         end: TimeLike | None = None,
         *,
-        depth: int = 2016,
+        depth: int = DEPTH,
     ) -> pd.DataFrame:
         """Return the expected log returns at every row, with a scan at the first one and every
         ``scan_every`` rows after it.

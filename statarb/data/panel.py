@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer
 from statarb._core.tables import check_labels
 from statarb._core.time import Stamps, as_stamp, as_zone, step_text, usual_step, with_zone
@@ -510,7 +511,7 @@ class Panel:
             self._grid[low:high], self._rows[low_row:high_row] - low, low_row, high_row, None
         )
 
-    def window(self, t: TimeLike, depth: int | None = 2016) -> Panel:
+    def window(self, t: TimeLike, depth: int | None = DEPTH) -> Panel:
         """Return what is known at ``t``: the last ``depth`` rows up to and with ``t``, as read-only
         views.
 

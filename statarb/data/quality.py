@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_number, check_panel
 from statarb._core.files import atomic_path, output_folder, write_json
 from statarb._core.spreadsheet import guarded
@@ -20,7 +21,7 @@ from statarb.data.panel import Panel
 __all__ = ["QualityReport", "quality_report"]
 
 ASSETS_PER_BLOCK = 64
-LONGEST_COUNTED = 2016
+LONGEST_COUNTED = DEPTH
 FEW_QUOTES = 0.5
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer
 from statarb._core.tables import as_numbers
 from statarb._core.typing import BoolArray, FloatArray, IntArray
@@ -47,7 +48,7 @@ def forecast_rows(
     rows: IntArray,
     fits: IntArray | None = None,
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
 ) -> BlockResult:
     """Forecast from each of these rows, looking at nothing after it.
 

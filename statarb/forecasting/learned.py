@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.numeric import varies
 from statarb._core.typing import BoolArray, FloatArray, IntArray
@@ -502,7 +503,7 @@ class SVR(LearnedForecaster):
         cost: float = 0.05,
         tube: float = 0.3,
         width: float | None = 0.01,
-        max_rows: int = 2016,
+        max_rows: int = DEPTH,
         lags: int = 2,
         horizon: int = 1,
         scale_rows: int | None = 72,

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_panel
 from statarb._core.params import Parameters
 from statarb._core.typing import FloatArray, IntArray
@@ -66,7 +67,7 @@ class PanelEstimator(Parameters):
     0.01
     """
 
-    def __init__(self, forecaster: Any, panel: Panel, depth: int = 2016) -> None:
+    def __init__(self, forecaster: Any, panel: Panel, depth: int = DEPTH) -> None:
         check_panel(panel)
         self.forecaster = forecaster
         self.panel = panel

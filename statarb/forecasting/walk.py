@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_jobs, check_panel
 from statarb._core.progress import track
 from statarb._core.time import as_stamp
@@ -64,7 +65,7 @@ def forecast_walk(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     refit_every: int = 1,
     n_jobs: int = 1,
     progress: bool = False,
@@ -125,7 +126,7 @@ def run_forecasts(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     refit_every: int = 1,
     n_jobs: int = 1,
     progress: bool = False,

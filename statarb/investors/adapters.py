@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer
 from statarb._core.params import fresh_copy
 from statarb.data.panel import Panel
@@ -147,7 +148,7 @@ class EstimatorInvestor(PeriodicInvestor):
 
     estimator: Any
     label: str
-    lookback: int = 2016
+    lookback: int = DEPTH
     every: int | str = 288
     max_assets: int | None = 100
     max_age: int = 12
@@ -219,7 +220,7 @@ def from_skfolio(
     estimator: Any,
     name: str | None = None,
     *,
-    lookback: int = 2016,
+    lookback: int = DEPTH,
     every: int | str = 288,
     max_assets: int | None = 100,
     max_age: int = 12,

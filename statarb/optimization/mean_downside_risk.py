@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import FEE
 from statarb._core.checks import check_choice, check_number
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
@@ -134,7 +135,7 @@ class MeanDownsideRisk:
     """
 
     risk_aversion: float = 1.0
-    fee: float = 0.0025
+    fee: float = FEE
     max_weight: ByAsset | None = None
     objective: Objective = "utility"
     minimum_acceptable_return: float = 0.0

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.time import Stamps
 from statarb._core.typing import FloatArray, IntArray
@@ -35,7 +36,7 @@ def rolling_volatility(
     model: Literal["garch", "gjr", "ewma"] | ArchForecaster = "garch",
     distribution: Literal["normal", "t"] = "normal",
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     refit_every: str | pd.Timedelta = "1D",
     extra_starts: int = 1,
     decay: float = EWMA_DECAY,

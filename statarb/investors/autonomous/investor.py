@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_number
 from statarb._core.time import as_stamp
 from statarb._core.typing import FloatArray, TimeLike
@@ -226,7 +227,7 @@ class AutonomousInvestor(SignalDriven):
         start: TimeLike | None = None,
         end: TimeLike | None = None,
         *,
-        depth: int = 2016,
+        depth: int = DEPTH,
         rules: TradingRules | None = None,
         decision_lag: int = 1,
     ) -> AutonomousInvestor:

@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_number
 from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
@@ -96,7 +97,7 @@ class EqualWeight(Rebalanced):
 class _RiskBased(PeriodicInvestor):
     """Base of the portfolios that rest on the covariance of the window alone."""
 
-    lookback: int = 2016
+    lookback: int = DEPTH
     every: int | str = 288
     shrink: bool = True
     max_assets: int | None = 100
@@ -259,7 +260,7 @@ class VolatilityTarget(PeriodicInvestor):
 
     target: float = 0.02
     half_life: float = 144.0
-    lookback: int = 2016
+    lookback: int = DEPTH
     every: int | str = 12
     max_assets: int | None = 100
     max_age: int = 12
