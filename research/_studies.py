@@ -1,5 +1,5 @@
 """What the studies of level 2 share: the market, forecasts made once for many walks, tables of
-twins, figures, the printout.
+tables by lag, figures, the printout.
 
 A study is a function of a :class:`Market` that returns an :class:`Outcome`; :func:`run_study` does
 the rest.
@@ -278,8 +278,8 @@ def scored(trials: Trials, draws: int, seed: int) -> pd.DataFrame:
     )
 
 
-def twins(scores: pd.DataFrame, setting: str) -> pd.DataFrame:
-    """Set every figure at lag 0 beside its twin at lag 1.
+def by_lag(scores: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Set every figure at lag 0 beside that at lag 1.
 
     Parameters
     ----------
@@ -348,7 +348,7 @@ def verdict(best: pd.Series) -> str:
 # -- figures ---------------------------------------------------------------------------------------
 
 
-def twin_figure(
+def lag_figure(
     scores: pd.DataFrame, label: str, *, log: bool = False, linear_below: float | None = None
 ) -> Figure:
     """Draw G with its interval against a setting, lag 1 and lag 0 side by side, each on its own

@@ -20,14 +20,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _studies import LAGS, START, Market, Outcome, run_study, scored, twin_figure, twins
+from _studies import LAGS, START, Market, Outcome, by_lag, lag_figure, run_study, scored
 
 import statarb as sa
 from statarb.investors import BaseInvestor, make_investor
+from statarb.rules import Context
 
 BENEFITS = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)
 QUICK = (0.0, 1.0, 5.0)
-A_ASSET = 2
+PER_ASSET = 2
 KNOWS, HOLDS = "knows the calendar", "holds all assets"
 
 
@@ -40,22 +41,16 @@ class Collector(BaseInvestor):
     ----------
     calendar : DataFrame
         Columns ``time, asset, benefit`` (USD per unit), in order of time, known beforehand.
-    fee : float
-        Share of turnover.
     ahead : int
         Steps before an event from which on the asset is bought; each may add one order.
-    decision_lag : int
-        Steps from the last row that is seen to the trade; the walk sets it.
     """
 
     calendar: Any
-    fee: float = 0.0025
     ahead: int = 3
-    decision_lag: int = 1
 
-    def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series:
+    def decide(self, window: sa.Panel, holdings: pd.Series, context: Context) -> pd.Series:
         """Return equal weights of the assets that are worth holding over the next steps."""
-        trade = window.now + self.decision_lag * window.step
+        trade = context.time
         first, last = self.calendar["time"].searchsorted(
             [trade, trade + self.ahead * window.step], side="right"
         )
@@ -64,15 +59,16 @@ class Collector(BaseInvestor):
         coming = self.calendar.iloc[first:last]
         price = pd.Series(window.last_known("price")[-1], index=window.assets)
         worth = coming[
-            coming["benefit"].to_numpy() > 2.0 * self.fee * price[coming["asset"]].to_numpy()
+            coming["benefit"].to_numpy()
+            > 2.0 * context.rules.fee * price[coming["asset"]].to_numpy()
         ]
         chosen = worth["asset"].unique()
         return pd.Series(1.0 / max(len(chosen), 1), index=chosen)
 
 
 def planted(panel: sa.Panel, share: float, seed: int) -> pd.DataFrame:
-    """Return a calendar of ``A_ASSET`` events an asset, at times drawn at random, worth ``share``
-    of the price a day before.
+    """Return a calendar of ``PER_ASSET`` events per asset, at random times, worth ``share`` of the
+    price a day before.
 
     The price at the event itself would not do: the benefit would tell, at the price of now, where
     the price is going.
@@ -91,7 +87,7 @@ def planted(panel: sa.Panel, share: float, seed: int) -> pd.DataFrame:
             & ~np.isnan(known[announced, column])
         )
         places = np.flatnonzero(usable)
-        for place in np.sort(rng.choice(places, min(A_ASSET, len(places)), replace=False)):
+        for place in np.sort(rng.choice(places, min(PER_ASSET, len(places)), replace=False)):
             rows.append((times[place], asset, "airdrop", share * known[announced[place], column]))
     return pd.DataFrame(rows, columns=["time", "asset", "kind", "benefit"]).sort_values(
         "time", ignore_index=True
@@ -103,7 +99,9 @@ def study(market: Market) -> Outcome:
     panel = market.panel
     rules = sa.TradingRules()
     holder = {
-        lag: sa.walk_forward(make_investor("equal_weight_hold"), panel, rules, decision_lag=lag)
+        lag: sa.walk_forward(
+            make_investor("equal_weight_hold"), panel, rules, start=START, decision_lag=lag
+        )
         for lag in LAGS
     }
     trials = {}
@@ -111,15 +109,15 @@ def study(market: Market) -> Outcome:
         events = planted(panel, benefit / 100.0, market.seed)
         for lag in LAGS:
             knows = sa.walk_forward(
-                Collector(events, rules.fee), panel, rules, decision_lag=lag, progress=True
+                Collector(events), panel, rules, start=START, decision_lag=lag, progress=True
             )
             for name, run in ((KNOWS, knows), (HOLDS, holder[lag])):
                 account = sa.replay(
-                    panel, run.wanted, rules, start=run.replay.value.index[0], events=events
+                    panel, run.targets, rules, start=run.replay.value.index[0], events=events
                 )
                 trials[benefit, name, lag] = account.value
     scores = scored(trials, market.draws, market.seed)
-    table = twins(scores, "benefit, %")
+    table = by_lag(scores, "benefit, %")
     table["benefit, %"] = table["benefit, %"].map("{:g}".format)
     finding = (
         f"At lag 1 {_gains(scores, 1)}, and at lag 0 {_gains(scores, 0)}; one who holds all assets "
@@ -127,7 +125,7 @@ def study(market: Market) -> Outcome:
     )
     return Outcome(
         {"Benefit of an event": table},
-        twin_figure(scores, "benefit of an event, % of the price"),
+        lag_figure(scores, "benefit of an event, % of the price"),
         finding,
     )
 

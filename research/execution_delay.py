@@ -2,8 +2,8 @@
 stale-quote effect.
 
 Three investors: ``lead_lag`` that does not know of its delay, so that the same forecasts are traded
-ever later; the same one asked for the return from its trade on; and ``stat_arb``, which trusts a
-forecast as far as it has come true from the trade on. Run from the repository's root:
+ever later; the same one asked for the return from its trade on; and ``stat_arb``, which shrinks a
+forecast by its track record from the trade on. Run from the repository's root:
 
     python research/execution_delay.py                       # the real quotes, see
     STATARB_CASE_DATA in research/README.md python research/execution_delay.py --market synthetic
@@ -16,6 +16,7 @@ import pandas as pd
 from _studies import (
     COLOURS,
     MUTED,
+    START,
     Forecasts,
     Market,
     Outcome,
@@ -35,7 +36,7 @@ from statarb.investors import StatArb
 
 DELAYS = (0, 1, 2, 3, 4)
 QUICK = (0, 1, 4)
-UNAWARE, AWARE, PROVEN = "lead_lag, unaware", "lead_lag, aware", "stat_arb"
+UNAWARE, AWARE, SHRUNK = "lead_lag, unaware", "lead_lag, aware", "stat_arb"
 
 
 def study(market: Market) -> Outcome:
@@ -47,11 +48,11 @@ def study(market: Market) -> Outcome:
         investors = {
             UNAWARE: Recalled(forecasts=forecasts.over(1)),
             AWARE: Recalled(forecasts=forecasts.from_the_trade(1, delay)),
-            PROVEN: StatArb(),
+            SHRUNK: StatArb(),
         }
         for name, investor in investors.items():
             trials[delay, name, delay] = sa.walk_forward(
-                investor, panel, decision_lag=delay, progress=True
+                investor, panel, start=START, decision_lag=delay, progress=True
             ).replay.value
     scores = scored(trials, market.draws, market.seed).sort_values("setting", kind="stable")
     at = scores.set_index(["investor", "setting"])
@@ -78,7 +79,7 @@ def study(market: Market) -> Outcome:
 
 
 def _table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Delays in rows, so that every figure at 0 stands above those with a delay; return, G and
+    """Delays in rows, figures at 0 above those with a delay; return, G and
     interval by investor.
     """
     parts = {}

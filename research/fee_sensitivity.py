@@ -13,14 +13,15 @@ from __future__ import annotations
 import pandas as pd
 from _studies import (
     LAGS,
+    START,
     Forecasts,
     Market,
     Outcome,
     Recalled,
+    by_lag,
+    lag_figure,
     run_study,
     scored,
-    twin_figure,
-    twins,
 )
 
 import statarb as sa
@@ -43,18 +44,17 @@ def study(market: Market) -> Outcome:
                 trader = Recalled(
                     entry=band,
                     exit=EXIT * band,
-                    fee=fee,
                     forecasts=forecasts.from_the_trade(1, lag),
                 )
                 trials[100.0 * fee, how, lag] = sa.walk_forward(
-                    trader, panel, rules, decision_lag=lag, progress=True
+                    trader, panel, rules, start=START, decision_lag=lag, progress=True
                 ).replay.value
     scores = scored(trials, market.draws, market.seed)
-    table = twins(scores, "fee, %")
+    table = by_lag(scores, "fee, %")
     table["fee, %"] = table["fee, %"].map("{:g}".format)
     finding = f"At lag 0 {_limit(scores, 0)}; at lag 1 {_limit(scores, 1)}."
     return Outcome(
-        {"Fee": table}, twin_figure(scores, "fee, % of turnover", linear_below=100.0), finding
+        {"Fee": table}, lag_figure(scores, "fee, % of turnover", linear_below=100.0), finding
     )
 
 

@@ -1,9 +1,9 @@
 """Would the winner by G also win by return alone? Ranks every registered investor both ways, with
 and without the delay.
 
-Investors in hindsight are no rivals and are left out. Kendall's tau-b of the two rankings, the
-winners and the ranks stand beside intervals of the stationary bootstrap, in which all investors
-live through the same resampled times. Run from the repository's root:
+Benchmarks in hindsight are left out. Kendall's tau-b of the two rankings, the winners and the ranks
+are shown with intervals of the stationary bootstrap, in which all investors share the resampled
+times. Run from the repository's root:
 
     python research/g_versus_return.py                       # the real quotes, see
     STATARB_CASE_DATA in research/README.md python research/g_versus_return.py --market synthetic
@@ -13,7 +13,19 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from _studies import COLOURS, INK, LAGS, MUTED, Market, Outcome, interval, percent, plain, run_study
+from _studies import (
+    COLOURS,
+    INK,
+    LAGS,
+    MUTED,
+    START,
+    Market,
+    Outcome,
+    interval,
+    percent,
+    plain,
+    run_study,
+)
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import stats
@@ -40,6 +52,7 @@ def study(market: Market) -> Outcome:
     found = run_league(
         market.settings(rivals, QUICK),
         market.panel,
+        start=START,
         decision_lags=LAGS,
         draws=market.draws,
         seed=market.seed,

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 from _studies import (
     LAGS,
+    START,
     Forecasts,
     Market,
     Outcome,
     Recalled,
     best_of,
+    by_lag,
+    lag_figure,
     plain,
     run_study,
     scored,
-    twin_figure,
-    twins,
     verdict,
 )
 
@@ -30,11 +31,11 @@ from statarb.investors import Throttled
 
 HORIZONS = (1, 2, 3, 6, 12, 24, 72, 144, 288)
 QUICK = (1, 6, 48)
-EVERY_L, EVERY_STEP = "asked every L steps", "asked at every step"
+EVERY_L, EVERY_STEP = "asked every L rows", "asked at every row"
 
 
 def study(market: Market) -> Outcome:
-    """Walk each horizon at both lags, once asked every L steps, once at every step."""
+    """Walk each horizon at both lags, once asked every L rows, once at every row."""
     panel = market.panel
     forecasts = Forecasts(panel)
     trials = {}
@@ -46,7 +47,7 @@ def study(market: Market) -> Outcome:
                     trials[span, how, lag] = trials[span, EVERY_L, lag]
                 else:
                     trials[span, how, lag] = sa.walk_forward(
-                        investor, panel, decision_lag=lag, progress=True
+                        investor, panel, start=START, decision_lag=lag, progress=True
                     ).replay.value
     scores = scored(trials, market.draws, market.seed)
     now, late = best_of(scores, 0), best_of(scores, 1)
@@ -56,8 +57,8 @@ def study(market: Market) -> Outcome:
         f"at lag 1 it is L = {late['setting']} ({late['investor']}), with a G of "
         f"{plain(late['G'])}, {verdict(late)}."
     )
-    figure = twin_figure(scores, "horizon L, steps of 5 minutes", log=True)
-    return Outcome({"Horizon L": twins(scores, "L")}, figure, finding)
+    figure = lag_figure(scores, "horizon L, steps of 5 minutes", log=True)
+    return Outcome({"Horizon L": by_lag(scores, "L")}, figure, finding)
 
 
 if __name__ == "__main__":

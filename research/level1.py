@@ -1,5 +1,5 @@
-"""Level 1 on the real coins: the best method, the hard assets, what preparation brings, what is odd
-in the data.
+"""The case's forecasting task on the real quotes: the best method, the hard assets, the effect of
+each step of preparation, anomalies of the data.
 
     STATARB_CASE_DATA=FOLDER python research/level1.py [--quick | --all]
 
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 import statarb as sa
+import statarb.investors  # registers garch_ridge
 from statarb.forecasting import (
     CrossAssetRidge,
     DirectionShaped,
@@ -46,9 +47,9 @@ QUICK = (
     "hannan_rissanen_ridge",
     "linear_ensemble",
     "innovation_ensemble",
-    "default",
+    "case_default",
 )
-LEARNED = ("garch_ridge", "mlp", "stacked_ensemble", "boosting", "ensemble")
+LEARNED = ("garch_ridge", "mlp", "case_stacked", "boosting", "ensemble")
 SLOW = ("arima", "svr")
 
 
@@ -85,7 +86,7 @@ def league(
 
 
 def variants(panel: sa.Panel) -> pd.DataFrame:
-    """What each step of the preparation brings to the ridge."""
+    """Effect of each step of the preparation on the ridge."""
     choices = {
         "quoted prices, lag 1, returns as they are": CrossAssetRidge(
             1, field="price", scale_rows=None, clip=None, skip_stale=False
@@ -94,7 +95,7 @@ def variants(panel: sa.Panel) -> pd.DataFrame:
         "+ unrounded prices": CrossAssetRidge(2, scale_rows=None, clip=None, skip_stale=False),
         "+ returns in units of their recent size": CrossAssetRidge(2, clip=None, skip_stale=False),
         "+ clipped at 3": CrossAssetRidge(2, skip_stale=False),
-        "+ stale rows passed over": CrossAssetRidge(2),
+        "+ stale rows skipped": CrossAssetRidge(2),
         "+ shrunk towards common moves": ReducedRankRidge(),
     }
     rows = []
@@ -108,6 +109,16 @@ def variants(panel: sa.Panel) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def share_of_moves(price: pd.DataFrame, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.Series:
+    """Share of an asset's neighbouring quotes of a block that differ, in percent: the directional
+    symmetry of a forecast that is always right.
+    """
+    inside = price.loc[span[0] : span[1]]
+    return pd.Series(
+        {asset: 100.0 * (inside[asset].dropna().diff().iloc[1:] != 0.0).mean() for asset in inside}
+    )
+
+
 def by_asset(panel: sa.Panel, forecast: pd.DataFrame) -> pd.DataFrame:
     """Scores of each asset beside what makes it hard."""
     spans = blocks(panel)
@@ -115,7 +126,7 @@ def by_asset(panel: sa.Panel, forecast: pd.DataFrame) -> pd.DataFrame:
     simple = forecast_score(
         panel.price, run_forecasts(LastValue(), panel, START).forecasts, spans, 0.0
     )
-    price = panel.price[panel.price.index >= START].dropna(how="all")
+    moved = pd.concat([share_of_moves(panel.price, span) for span in spans], axis=1).mean(axis=1)
     table = pd.DataFrame(
         {
             "symbol": panel.table["symbol"],
@@ -125,8 +136,8 @@ def by_asset(panel: sa.Panel, forecast: pd.DataFrame) -> pd.DataFrame:
     )
     table["M last value"] = simple.mape.mean(axis=1)
     table["better by %"] = 100.0 * (1.0 - table["M"] / table["M last value"])
-    table["flat %"] = 100.0 * (price.diff().iloc[1:] == 0.0).mean()
-    table["D possible"] = 100.0 - table["flat %"]
+    table["flat %"] = 100.0 - moved
+    table["D possible"] = moved
     table["hit rate of moves %"] = 100.0 * table["D"] / table["D possible"]
     return table.sort_values("hit rate of moves %")
 
@@ -141,7 +152,7 @@ def anomalies(panel: sa.Panel) -> list[str]:
     high, low = max(own, key=lambda asset: own[asset]), min(own, key=lambda asset: own[asset])
     return [
         f"{100.0 * (1.0 - len(panel.times) / len(panel.grid)):.1f} % of the grid has no row; the "
-        f"longest hole lasts {longest}",
+        f"longest gap lasts {longest}",
         f"{100.0 * (1.0 - past.fresh[1:].mean()):.1f} % of rows repeat the row before for every "
         "asset",
         f"lag 1 autocorrelation of returns from {own[low]:.2f} ({panel.table['symbol'][low]}) to "
@@ -206,9 +217,9 @@ def answers(
         f"{-second.behind_best:.2f} behind, the 95 % interval of the difference "
         f"[{second.behind_low:.2f}, "
         f"{second.behind_high:.2f}].",
-        "Hardest assets. By the share of their moves whose direction is met: "
+        "Hardest assets. By the share of their moves whose direction was forecast: "
         f"{named(assets.index[:3], rate)}; "
-        f"easiest: {named(assets.index[-3:], rate)}. Quotes that stand still always miss: "
+        f"easiest: {named(assets.index[-3:], rate)}. Unchanged quotes always count as misses: "
         f"{named(assets['flat %'].nlargest(3).index, 'flat %')}.",
         "Anomalies. " + "; ".join(anomalies(panel)) + ".",
     ]

@@ -1,5 +1,5 @@
-"""Figures of PyPortfolioOpt and skfolio that the tests of the optimizer compare with; prints them
-as Python.
+"""Figures of PyPortfolioOpt and skfolio that the tests of the optimizer compare with, printed as
+Python.
 
 The data are the monthly factor returns of French's library that ship with arch (market, size,
 value), and cash-like bills, in parts of one. Needs the extra ``bench``: python
@@ -16,7 +16,7 @@ TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
 
 
 def returns() -> pd.DataFrame:
-    return frenchdata.load()[["Mkt-RF", "SMB", "HML"]] / 100.0
+    return frenchdata.load()[["Mkt-RF", "SMB", "HML"]].reset_index(drop=True) / 100.0
 
 
 def main() -> None:

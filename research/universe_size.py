@@ -22,11 +22,11 @@ from _studies import (
     Outcome,
     Recalled,
     best_of,
+    by_lag,
+    lag_figure,
     plain,
     run_study,
     scored,
-    twin_figure,
-    twins,
     verdict,
 )
 
@@ -66,7 +66,7 @@ def study(market: Market) -> Outcome:
                 expected = forecasts.from_the_trade(1, lag)[chosen.assets]
                 trader = Recalled(cap=max(0.1, 1.0 / size), forecasts=expected)
                 trials[size, how, lag] = sa.walk_forward(
-                    trader, chosen, decision_lag=lag, progress=True
+                    trader, chosen, start=START, decision_lag=lag, progress=True
                 ).replay.value
     scores = scored(trials, market.draws, market.seed)
     now, late = best_of(scores, 0), best_of(scores, 1)
@@ -77,7 +77,7 @@ def study(market: Market) -> Outcome:
         f"{plain(late['G'])}, {verdict(late)}."
     )
     return Outcome(
-        {"Number of assets": twins(scores, "assets")}, twin_figure(scores, "assets traded"), finding
+        {"Number of assets": by_lag(scores, "assets")}, lag_figure(scores, "assets traded"), finding
     )
 
 

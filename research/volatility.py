@@ -26,7 +26,6 @@ from statarb.volatility import (
     christoffersen,
     kupiec,
     mincer_zarnowitz,
-    panel_returns,
     qlike,
     squared_error,
     value_at_risk,
@@ -44,6 +43,11 @@ def market() -> tuple[str, sa.Panel]:
     if quotes.is_file():
         return "20 real coins", sa.read_quotes(quotes, coins=folder / "CSVData_coin.csv")
     return "synthetic market", sa.simulate_market(assets=20, days=40, seed=0)
+
+
+def panel_returns(panel: sa.Panel) -> pd.DataFrame:
+    """Each asset's log return from its last quote, rows x assets."""
+    return pd.DataFrame(panel.log_returns(), index=panel.times, columns=panel.assets)
 
 
 def constant(panel: sa.Panel) -> pd.DataFrame:

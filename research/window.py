@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from _studies import (
     LAGS,
+    START,
     Forecasts,
     Market,
     Outcome,
     Recalled,
     best_of,
+    by_lag,
+    lag_figure,
     plain,
     run_study,
     scored,
-    twin_figure,
-    twins,
     verdict,
 )
 
@@ -46,6 +47,7 @@ def study(market: Market) -> Outcome:
                 run = sa.walk_forward(
                     Recalled(forecasts=expected[lag]),
                     panel,
+                    start=START,
                     depth=depth,
                     decision_lag=lag,
                     progress=True,
@@ -59,7 +61,7 @@ def study(market: Market) -> Outcome:
         f"at lag 1 it is D = {late['setting']} ({late['investor']}), with a G of "
         f"{plain(late['G'])}, {verdict(late)}."
     )
-    return Outcome({"Window D": twins(scores, "D")}, twin_figure(scores, "window D, rows"), finding)
+    return Outcome({"Window D": by_lag(scores, "D")}, lag_figure(scores, "window D, rows"), finding)
 
 
 if __name__ == "__main__":

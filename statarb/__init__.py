@@ -1,4 +1,4 @@
-"""Statistical arbitrage research on large universes of 5-minute quotes.
+"""Statistical arbitrage research on large universes of assets.
 
 Usual import: ``import statarb as sa``. Names are loaded when they are first used, so that importing
 is quick.
@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from statarb.data.selection import select_assets as select_assets
     from statarb.data.synthetic.market import simulate_market as simulate_market
     from statarb.errors import DataError as DataError
+    from statarb.errors import DataWarning as DataWarning
     from statarb.errors import InfeasibleError as InfeasibleError
     from statarb.errors import LookAheadError as LookAheadError
     from statarb.errors import ParameterError as ParameterError
     from statarb.forecasting.walk import forecast_walk as forecast_walk
     from statarb.forecasting.walk import run_forecasts as run_forecasts
+    from statarb.investors.grid import parameter_grid as parameter_grid
     from statarb.optimization import MeanDownsideRisk as MeanDownsideRisk
     from statarb.optimization import RollingMeanDownsideRisk as RollingMeanDownsideRisk
     from statarb.optimization import batch_solve as batch_solve
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
 from statarb._core.version import __version__
 
 _PUBLIC = {
-    "errors": ("DataError", "InfeasibleError", "LookAheadError", "ParameterError"),
+    "errors": ("DataError", "DataWarning", "InfeasibleError", "LookAheadError", "ParameterError"),
     "rules": ("TradingRules",),
     "data.panel": ("Panel",),
     "data.ingest.readers": ("read_quotes", "read_coins"),

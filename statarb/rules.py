@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from statarb._core.case import FEE
 from statarb._core.checks import check_number
 from statarb.errors import ParameterError
 
@@ -51,7 +52,7 @@ class TradingRules:
     """
 
     capital: float = 10_000.0
-    fee: float = 0.0025
+    fee: float = FEE
     min_order: float = 0.001
     max_order: float = 0.5
     numeraire: Hashable | None = 1442

@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument(
         "--missing",
         action="store_true",
-        help="also scan the quotes with their holes: every pair has its own rows",
+        help="also scan the quotes with their gaps: every pair has its own rows",
     )
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # statsmodels warns of collinear pairs
@@ -157,13 +157,13 @@ def main() -> None:
     ]
     rows.append(johansen(late, 1, options.pairs, options.repeats))
     if options.missing:
-        holes = pd.DataFrame(np.log(window.array("unrounded")), columns=window.assets)
-        share = 100 * holes.isna().to_numpy().mean()
+        gaps = pd.DataFrame(np.log(window.array("unrounded")), columns=window.assets)
+        share = 100 * gaps.isna().to_numpy().mean()
         print(
             f"(the last row: not carried forward, {share:.1f} % of the cells missing, each pair on "
             "its own rows)\n"
         )
-        rows.append(engle_granger(holes, "aic", 12, options.pairs, 1))
+        rows.append(engle_granger(gaps, "aic", 12, options.pairs, 1))
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f"))
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "statsmodels"))
     print(f"{platform.python_implementation()} {platform.python_version()}, {packages}")

@@ -28,7 +28,13 @@ from statarb.forecasting import (
     ReducedRankRidge,
     forecast_rows,
 )
-from statarb.forecasting._engine.rolling import ANCHOR, RollingMoments, rolling_ridge
+from statarb.forecasting._engine.rolling import (
+    ANCHOR,
+    RollingMoments,
+    Rows,
+    Span,
+    rolling_ridge,
+)
 
 DEPTH = 2016
 
@@ -66,10 +72,10 @@ def ridge() -> None:
     panel = market(20, DEPTH + 2500)
     model = CrossAssetRidge()
     design = model._design(panel)
-    used = design.usable[:, None]
-    x, y = design.shared * used, design.target * used
-    own = np.zeros((len(x), 0))
+    rows = design.training_rows
+    x, y, own = rows.shared, rows.target, rows.own
     count = DEPTH - design.first - 1
+    span = Span(count, design.first, ANCHOR)
     ends = np.arange(DEPTH, DEPTH + 2000)
 
     def refit(end: int) -> np.ndarray:
@@ -79,9 +85,7 @@ def ridge() -> None:
         return np.asarray(fitted.coef_ / size)
 
     def rolled(steps: np.ndarray) -> np.ndarray:
-        return rolling_ridge(
-            x, own, 0, y, x[steps], own[steps], steps, count, design.first, model.alpha, ANCHOR
-        )[1].T
+        return rolling_ridge(rows, 0, x[steps], own[steps], steps, span, model.alpha).shared.T
 
     worst = max(
         np.abs(rolled(ends[: k + 1]) - refit(int(ends[k]))).max() for k in (0, 100, 700, 1999)
@@ -99,11 +103,11 @@ def ridge() -> None:
         f"ridge of 20 assets, 40 lags, window {DEPTH}: rolling {1e3 * a:.1f} us a step, "
         f"scikit-learn refit {1e3 * b:.0f} us: x{b / a:.0f}"
     )
-    rows = np.arange(DEPTH, DEPTH + 2000)
+    steps = np.arange(DEPTH, DEPTH + 2000)
     for forecaster in (CrossAssetRidge(), ReducedRankRidge()):
         whole = median_ms(
-            lambda forecaster=forecaster: forecast_rows(forecaster, panel, rows), 3
-        ) / len(rows)
+            lambda forecaster=forecaster: forecast_rows(forecaster, panel, steps), 3
+        ) / len(steps)
         print(
             f"{type(forecaster).__name__}: whole forecast of 20 assets, features included, "
             f"{1e3 * whole:.0f} us a step"
@@ -160,12 +164,11 @@ def universe() -> None:
     panel = market(1678, DEPTH + 40)
     model = CrossAssetRidge()
     design = model._design(panel)
-    used = design.usable[:, None]
-    parts = (design.shared * used, design.own * used, design.own_lags, design.target * used)
-    moments = RollingMoments(*parts, DEPTH - design.first - 1, design.first)
+    parts: Rows = design.training_rows
+    span = Span(DEPTH - design.first - 1, design.first, ANCHOR)
+    moments = RollingMoments(parts, design.own_lags, span)
     end = DEPTH
     moments.before(end)
-    rows = np.arange(DEPTH, DEPTH + 1)
 
     def step() -> None:
         nonlocal end
@@ -174,16 +177,12 @@ def universe() -> None:
 
     update = median_ms(step, 21)
     rows = np.arange(DEPTH + 1, DEPTH + 31)
-    arguments = (*parts, design.shared[rows], design.own[rows])
+    asked, asked_own = design.shared[rows], design.own[rows]
 
     def block(steps: int) -> float:
         began = time.thread_time()
-        rolling_ridge(
-            *arguments[:4],
-            *(part[:steps] for part in arguments[4:]),
-            rows[:steps],
-            *(DEPTH - design.first - 1, design.first, 0.1, ANCHOR),
-        )
+        ends = rows[:steps]
+        rolling_ridge(parts, design.own_lags, asked[:steps], asked_own[:steps], ends, span, 0.1)
         return 1e3 * (time.thread_time() - began)
 
     block(1)

@@ -1,9 +1,10 @@
 """Time of one decision of every investor, at 1678 assets and windows of 2016 rows.
 
 Prints two sets of figures for each, in milliseconds: with the assets that it follows by default,
-and with all of them in play. The first decision is apart: a learner then takes in the whole window.
-Before timing it checks that the answers are portfolios, that the learners give the same when
-windows are skipped, and that the minimum variance is that of skfolio where skfolio is installed.
+and with all of them active. The first decision is listed apart: a learner then reads the whole
+window. Before timing it checks that the answers are portfolios, that the learners give the same
+when windows are skipped, and that the minimum variance is that of skfolio where skfolio is
+installed.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def market(assets: int, rows: int, seed: int = 0) -> sa.Panel:
 
 
 def variants(name: str) -> list[BaseInvestor]:
-    """Return the investor as it is by default and with all assets in play, deciding at every
-    step.
+    """Return the investor as it is by default and with all assets active, deciding at
+    every row.
     """
     plain = make_investor(name)
     params = plain.get_params(deep=False)
@@ -69,14 +70,14 @@ def milliseconds(
     for stamp in panel.times[-decisions - 1 :]:
         window = panel.window(stamp, DEPTH)
         start = time.perf_counter()
-        wanted = investor.decide(window, held)
+        targets = investor.decide(window, held)
         taken.append(time.perf_counter() - start)
-        if wanted is not None:
-            values = wanted.to_numpy()
+        if targets is not None:
+            values = targets.to_numpy()
             assert np.isfinite(values).all(), investor.name
             assert values.min(initial=0.0) >= 0.0, investor.name
             assert values.sum() <= 1.0 + 1e-9, investor.name
-            held = wanted.reindex(panel.assets, fill_value=0.0)
+            held = targets.reindex(panel.assets, fill_value=0.0)
     return 1e3 * taken[0], 1e3 * float(np.median(taken[1:])), 1e3 * max(taken[1:])
 
 

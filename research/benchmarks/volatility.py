@@ -30,7 +30,6 @@ from statarb.volatility.estimation import (
     OMEGA_SHARE,
     STALE_SHARE,
     box_of,
-    least_variance,
     prepare,
 )
 
@@ -90,16 +89,17 @@ def sixteen_starts(values: np.ndarray, model: str, distribution: str) -> list[np
     flags = (1 if model == "gjr" else None, 1 if distribution == "t" else None)
     usable = np.flatnonzero(data.status == 0)
     task = np.repeat(usable, 16)
-    arrays = (data.values, data.first, data.count, data.backcast)
-    points, _, _ = kernels.fit_lanes(*arrays, task, np.tile(start, (len(usable), 1)), box, *flags)
-    points, loss, _ = kernels.fit_lanes(*arrays, task, points, box, *flags)
+    arrays = data.arrays
+    points = np.tile(start, (len(usable), 1))
+    first = kernels.fit_lanes(arrays, task, points, box, *flags)
+    points, loss, _, _ = kernels.fit_lanes(arrays, task, first.point, box, *flags)
     below = box_of(model, distribution, OMEGA_LEAST)
-    deep, lower, _ = kernels.fit_lanes(*arrays, task, points, below, *flags)
-    sound = (least_variance(*arrays, task, deep) >= OMEGA_SHARE) | (
+    deep = kernels.fit_lanes(arrays, task, points, below, *flags)
+    sound = (kernels.variance_levels(arrays, task, deep.point).least >= OMEGA_SHARE) | (
         data.unchanged[task] <= STALE_SHARE
     )
-    sound &= lower < loss
-    points[sound], loss[sound] = deep[sound], lower[sound]
+    sound &= deep.loss < loss
+    points[sound], loss[sound] = deep.point[sound], deep.loss[sound]
     best = loss.reshape(-1, 16).argmin(axis=1)
     found: list[np.ndarray] = [np.zeros(0)] * values.shape[1]
     for k, asset in enumerate(usable):
@@ -127,7 +127,7 @@ def quality(values: np.ndarray, model: str, distribution: str) -> tuple[pd.DataF
     starts = sixteen_starts(values, model, distribution)
     rows, parity = [], 0.0
     for j in range(values.shape[1]):
-        if fit.status[j] not in ("converged", "omega floor", "not converged"):
+        if fit.params.loc[j].isna().any():
             continue
         x = values[~np.isnan(values[:, j]), j]
         am = of_arch(x, model, distribution)
@@ -236,7 +236,7 @@ def main() -> None:
     parser.add_argument("--timed", type=int, default=60, help="windows on which arch is timed")
     chosen = parser.parse_args()
     name, panel = market()
-    returns = sa.volatility.panel_returns(panel)
+    returns = pd.DataFrame(panel.log_returns(), index=panel.times, columns=panel.assets)
     values = windows(returns, chosen.every)
     print(
         f"{name}: {values.shape[1]} windows of {DEPTH} rows; "

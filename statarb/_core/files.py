@@ -13,7 +13,7 @@ from typing import Any
 
 from statarb.errors import DataError
 
-__all__ = ["atomic_path", "output_folder", "write_json", "write_text"]
+__all__ = ["atomic_path", "json_text", "output_folder", "write_json", "write_text"]
 
 
 @contextmanager
@@ -89,7 +89,14 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write ``content`` as indented JSON (numbers that JSON has no word for become ``null``), whole
     or not at all.
     """
-    write_text(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Return ``content`` as indented JSON; numbers that JSON has no word for become ``null`` (NaN)
+    or text (infinity).
+    """
+    return json.dumps(_plain(content), indent=2, allow_nan=False) + "\n"
 
 
 def _plain(content: Any) -> Any:

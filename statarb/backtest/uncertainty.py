@@ -1,4 +1,6 @@
-"""Inference for rankings: bootstrap of G and of ranks, and corrections for many trials."""
+"""How sure a ranking is: bootstrap of G and of the ranks, and what a search over many investors
+does to the best of them.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ from arch.bootstrap import MCS, StationaryBootstrap, optimal_block_length
 from scipy import stats
 
 from statarb._core.checks import check_choice, check_integer, check_number
-from statarb._core.numeric import FLOOR, ranks, varies
+from statarb._core.numeric import FLOOR, varies
 from statarb._core.tables import read_table
-from statarb._core.typing import FloatArray
+from statarb._core.typing import FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
 
 __all__ = [
@@ -29,14 +31,14 @@ __all__ = [
 ]
 
 EULER = 0.5772156649015329
-LEAST_BLOCKS = 3
-"""Blocks that a path must have room for on average: with one, every draw is the path itself."""
-LEAST_STEPS = 16
-"""Steps from which a block length can be estimated."""
 MOST_SPLITS = 20
 """Blocks of the cross-validation beyond which the number of ways to halve them (184,756 for 20) no
 longer fits.
 """
+FEW_TRIALS = 10
+"""Trials below which the variance of their Sharpe ratios is no estimate of luck."""
+STEPS_FOR_BLOCKS = 20
+"""Steps below which a block length cannot be estimated, and a confidence set is refused."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,50 +48,48 @@ class BootstrapScores:
     Parameters
     ----------
     G, total_return : (draws, investors) DataFrame
-        Scores on each resampled path; the same resampled times for all investors.
-    estimate : (investors,) Series
-        G on the path itself.
+        Scores on each resampled path; all investors live through the same resampled times.
     block : float
         Mean length of the blocks, in steps.
+    estimate : (investors,) Series
+        G on the path itself.
     """
 
     G: pd.DataFrame
     total_return: pd.DataFrame
-    estimate: pd.Series
     block: float
+    estimate: pd.Series
 
     def summary(self, confidence: float = 0.95) -> pd.DataFrame:
         r"""Return intervals of G, of the return and of the rank by G, and the probability of being
-        best, by investor.
+        best, one row an investor.
 
         Parameters
         ----------
         confidence : float
-            Probability that an interval is meant to cover. Those of G and of the return are
-            percentile intervals. That of the rank is a confidence interval for the rank of the true
-            G, among ties the best of theirs: see Notes.
+            Probability that an interval is meant to cover.
 
         Returns
         -------
         DataFrame
             Columns ``G_low, G_high, return_low, return_high, rank_low, rank_high, p_best``.
-            Investors that tie for the best share its probability.
+            Intervals of G and of the return are percentiles of the draws. Investors that tie for
+            the best share its probability.
 
         Notes
         -----
-        The percentile bootstrap of ranks does not cover under ties and near ties (Hall and Miller
-        2009, Annals of Statistics 37, 3929-3959; Xie, Singh and Zhang 2009, Journal of the American
-        Statistical Association 104, 775-788). The interval of investor j is that of Mogstad,
-        Romano, Shaikh and Wilhelm (2024, Review of Economic Studies 91, 476-518), marginal form:
-        with simultaneous two-sided intervals for the differences of j to all others,
+        Percentiles of bootstrapped ranks do not cover the true rank where investors are equal or
+        nearly so. The interval of a rank rests on confidence intervals for the differences of one
+        investor to all others that hold together (Mogstad, Romano, Shaikh and Wilhelm 2024, Review
+        of Economic Studies 91, 476-518): for investor j, with the differences studentised by their
+        bootstrap deviation and c the quantile of
 
-        .. math:: |G_j - G_k| > c\, s_{jk}, \quad
-                  c = q_{1-a}\left(\max_k |D^*_{jk} - D_{jk}| / s_{jk}\right),
+        .. math:: \max_k |D^*_{jk} - D_{jk}| / s_{jk},
 
-        its rank lies between 1 plus the number of those above it beyond doubt, and the number of
-        all less those below it beyond doubt. D is a difference of G, D* its bootstrap draws, s
-        their standard deviation. G is scaled by the hyperbolic arc sine first, which leaves ranks
-        as they are and tames its heavy tails.
+        the rank is at least 1 plus the number of k with :math:`D_{jk} < -c s_{jk}`, and at most the
+        number of investors less the number with :math:`D_{jk} > c s_{jk}`. Differences are those of
+        an increasing and bounded function of G, which leaves ranks as they are and infinite values
+        of G in play.
         """
         confidence = check_number("confidence", confidence, above=0.0, below=1.0)
         tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
@@ -103,40 +103,11 @@ class BootstrapScores:
             )
             parts[f"{name}_low"], parts[f"{name}_high"] = low, high
         parts["rank_low"], parts["rank_high"] = _rank_intervals(
-            np.arcsinh(self.estimate.to_numpy()), np.arcsinh(self.G.to_numpy()), confidence
+            self.G.to_numpy(), self.estimate.to_numpy(), confidence
         )
         parts["p_best"] = best.div(best.sum(axis=1), axis=0).mean().to_numpy()
         frame = pd.DataFrame(parts, index=self.G.columns)
         return frame.astype({"rank_low": int, "rank_high": int})
-
-
-def _rank_intervals(
-    estimate: FloatArray, draws: FloatArray, confidence: float
-) -> tuple[FloatArray, FloatArray]:
-    """Confidence intervals of ranks (1 is the largest) from estimates, (investors,), and their
-    bootstrap draws, (draws, investors).
-    """
-    count = len(estimate)
-    low, high = np.ones(count), np.full(count, float(count))
-    for j in range(count):
-        with np.errstate(invalid="ignore"):
-            difference = estimate[j] - estimate
-            drawn = draws[:, [j]] - draws
-        # infinite scores on both sides do not differ
-        difference = np.where(np.isnan(difference), 0.0, difference)
-        drawn = np.where(np.isnan(drawn), 0.0, drawn)
-        with np.errstate(invalid="ignore"):
-            spread = drawn.std(axis=0, ddof=1) if len(drawn) > 1 else np.full(count, np.nan)
-        usable = np.isfinite(spread) & (spread > 0.0) & np.isfinite(difference)
-        sure = ~usable & np.isfinite(drawn).all(axis=0) & (spread == 0.0) & (difference != 0.0)
-        critical = 0.0
-        if usable.any():
-            off = np.abs(drawn[:, usable] - difference[usable]) / spread[usable]
-            critical = float(np.quantile(off.max(axis=1), confidence, method="higher"))
-        beyond = sure | (usable & (np.abs(difference) > critical * np.where(usable, spread, 0.0)))
-        low[j] += np.count_nonzero(beyond & (difference < 0.0))
-        high[j] -= np.count_nonzero(beyond & (difference > 0.0))
-    return low, high
 
 
 def bootstrap_scores(
@@ -159,8 +130,8 @@ def bootstrap_scores(
     draws : int
         Number of resampled paths.
     block : float, optional
-        Mean length of a block, in steps, at most a third of them; by default see
-        :func:`block_length`.
+        Mean length of a block, in steps; by default the largest over the investors of the length
+        that Politis and White (2004) find best for the mean.
     seed : int or Generator
         Of the resampling.
 
@@ -174,8 +145,6 @@ def bootstrap_scores(
     DataError
         Fewer than two steps, or a return that is not finite (an insolvent investor has no log
         return).
-    ParameterError
-        A block so long that there is nothing to resample.
     """
     values, names = _checked(returns)
     draws = check_integer("draws", draws, at_least=1)
@@ -189,21 +158,21 @@ def bootstrap_scores(
     sums = np.empty((draws, 2 * width))
     for draw in range(draws):
         counts = np.bincount(sampler.update_indices(), minlength=len(values)).astype(np.float64)
-        # a resampled path matters only by how often it holds each step
+        # what matters of a resampled path is how often each step stands in it
         sums[draw] = counts @ both
     scores, total = _score(sums[:, :width], sums[:, width:], len(values)), np.expm1(sums[:, :width])
-    own = _score(values.sum(axis=0), downside.sum(axis=0), len(values))
+    estimate = _score(values.sum(axis=0), downside.sum(axis=0), len(values))
     return BootstrapScores(
         pd.DataFrame(scores, columns=names),
         pd.DataFrame(total, columns=names),
-        pd.Series(own, index=names, name="G"),
         float(block),
+        pd.Series(estimate, index=names),
     )
 
 
 def block_length(returns: pd.DataFrame) -> float:
     """Mean block length for the stationary bootstrap, in steps: the largest that any of the
-    investors needs, at least 1 and at most a third of the steps; 1 below 16 steps.
+    investors asks for, at least 1.
 
     Politis and White (2004, Econometric Reviews 23, 53-70), with the correction of Patton, Politis
     and White (2009).
@@ -216,55 +185,39 @@ def block_length(returns: pd.DataFrame) -> float:
     Returns
     -------
     float
-        In steps.
-
-    Raises
-    ------
-    DataError
-        Fewer than two steps, or a return that is not finite.
+        1 for fewer than 20 steps, which tell nothing about dependence.
     """
-    return _block_length(_checked(returns)[0])
-
-
-def _block_length(values: FloatArray) -> float:
-    longest = max(1.0, len(values) / LEAST_BLOCKS)
-    found = 1.0
-    # the estimate needs some autocorrelations: below that, steps are resampled one by one
-    if len(values) < LEAST_STEPS:
-        return found
-    for column, moves in zip(values.T, varies(values, scale=1.0), strict=True):
-        if moves:
-            length = float(optimal_block_length(column)["stationary"].iloc[0])
-            found = max(found, length if math.isfinite(length) else 1.0)
-    return min(found, longest)
+    return _estimated_block(_checked(returns)[0])
 
 
 def _block(values: FloatArray, block: float | None) -> float:
-    """Return the mean length of a block: the one given, where it leaves something to resample."""
+    """Return a block length that was given, or else the estimated one."""
     if block is None:
-        return _block_length(values)
-    longest = max(1.0, len(values) / LEAST_BLOCKS)
-    if check_number("block", block, at_least=1.0) > longest:
-        raise ParameterError(
-            f"block must be at most {longest:g}, a third of the {len(values)} steps, or hardly "
-            f"anything is resampled; got {block:g}"
-        )
-    return float(block)
+        return _estimated_block(values)
+    return check_number("block", block, at_least=1.0, at_most=float(len(values)))
+
+
+def _estimated_block(values: FloatArray) -> float:
+    found = 1.0
+    if len(values) < STEPS_FOR_BLOCKS:
+        return found
+    for column in values[:, varies(values, scale=1.0)].T:
+        length = float(optimal_block_length(column)["stationary"].iloc[0])
+        found = max(found, length if math.isfinite(length) else 1.0)
+    return min(found, float(len(values)))
 
 
 def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float = 0.0) -> float:
-    r"""Probability that the true Sharpe ratio exceeds a benchmark, given skewness, kurtosis and
+    """Probability that the true Sharpe ratio exceeds a benchmark, given skewness, kurtosis and
     length of the track record.
 
     Bailey and López de Prado (2012, Journal of Risk 15(2)):
-
-    .. math:: \Phi\left(\frac{(SR - SR^*) \sqrt{n - 1}}
-              {\sqrt{1 - g_3 SR + (g_4 - 1) SR^2 / 4}}\right)
+    ``Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1)/4 SR^2))``.
 
     Parameters
     ----------
     returns : (steps,)
-        Returns per step; all Sharpe ratios here are per step, not per year.
+        Returns a step; all Sharpe ratios here are a step, not a year.
     benchmark : float
         ``SR*``.
 
@@ -273,7 +226,7 @@ def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float
     float
         In [0, 1]; NaN where the returns do not vary.
     """
-    values = np.asarray(returns, dtype=np.float64)
+    values = read_table("returns", returns).values[:, 0]
     if len(values) < 2 or not varies(values, scale=1.0):
         return math.nan
     ratio = float(values.mean() / values.std(ddof=1))
@@ -292,7 +245,7 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
     Parameters
     ----------
     returns : (steps, trials) DataFrame
-        Returns per step of every investor that was tried, not of the best alone.
+        Returns a step of every investor that was tried, not of the best alone.
     others : int
         Trials that left no returns here (bankrupt, or tried elsewhere) and count all the same. N is
         their number and that of the columns whose returns vary; trials that resemble each other
@@ -305,20 +258,23 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
 
     Notes
     -----
-    V is taken for the luck of the trials, and is at least ``1 / (n - 1)``, the variance of the
-    Sharpe ratio of n returns without skill (Lo 2002, Financial Analysts Journal 58(4), 36-52): a
-    single survivor, or trials that resemble each other, are deflated for all that were tried. That
-    is right for trials that differ in their parameters; where some are ruined by fees and others
-    gain for a reason, V is that difference, and the ratio errs far on the side of caution.
+    The variance of the Sharpe ratios of fewer than ten trials is no estimate of what luck does to
+    them: V is then at least 1 / (n - 1), the variance that the Sharpe ratio of n returns without
+    skill has (Lo 2002, Financial Analysts Journal 58(4), 36-52).
+
+    V is taken for the luck of the trials. That is right for trials that differ in their parameters;
+    where some are ruined by
+    fees and others gain for a reason, V is that difference, and the ratio errs far on the side of
+    caution.
     """
     values, names = _checked(returns)
-    moves = varies(values, scale=1.0)
-    spread = np.where(moves, values.std(axis=0, ddof=1), 1.0)
-    tried = (values.mean(axis=0) / spread)[moves]
+    moving = varies(values, scale=1.0)
+    tried = values[:, moving].mean(axis=0) / values[:, moving].std(axis=0, ddof=1)
     count = len(tried) + check_integer("others", others, at_least=0)
-    # what a few trials happen to show may be far below the variance of a ratio without skill
-    by_chance = 1.0 / (len(values) - 1)
-    variance = max(float(np.var(tried, ddof=1)), by_chance) if len(tried) > 1 else by_chance
+    luck = 1.0 / (len(values) - 1)
+    variance = float(np.var(tried, ddof=1)) if len(tried) > 1 else luck
+    if len(tried) < FEW_TRIALS:
+        variance = max(variance, luck)
     threshold = expected_best_sharpe(variance, count) if count > 1 else 0.0
     found = [probabilistic_sharpe_ratio(column, threshold) for column in values.T]
     return pd.Series(found, index=names, name="deflated_sharpe")
@@ -327,6 +283,17 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
 def expected_best_sharpe(variance: float, trials: int) -> float:
     """Expected largest Sharpe ratio of independent trials without skill (Bailey and López de Prado
     2014, equation 1).
+
+    Parameters
+    ----------
+    variance : float
+        Of the trials' Sharpe ratios.
+    trials : int
+        At least 2.
+
+    Returns
+    -------
+    float
     """
     first = stats.norm.ppf(1.0 - 1.0 / trials)
     second = stats.norm.ppf(1.0 - 1.0 / (trials * math.e))
@@ -337,7 +304,7 @@ def probability_of_backtest_overfitting(
     returns: pd.DataFrame, *, splits: int = 16, measure: Literal["sharpe", "G"] = "sharpe"
 ) -> float:
     """Probability that the investor chosen as the best on one half of the blocks is below the
-    median on the other half.
+    median on the other half; at the median counts half.
 
     Combinatorially symmetric cross-validation of Bailey, Borwein, López de Prado and Zhu (2017,
     Journal of Computational Finance 20(4), 39-69).
@@ -345,7 +312,7 @@ def probability_of_backtest_overfitting(
     Parameters
     ----------
     returns : (steps, trials) DataFrame
-        Returns per step of every investor that was tried; log returns where the measure is G.
+        Returns a step of every investor that was tried; log returns where the measure is G.
     splits : int
         Even number of blocks of equal length into which the steps are cut; a rest at the beginning
         is left out.
@@ -355,12 +322,10 @@ def probability_of_backtest_overfitting(
     Returns
     -------
     float
-        Share of the combinations, in which a rank at the median counts half; investors that tie for
-        the best are chosen with equal probability, and share their rank. On pure noise it is 0.5 on
-        average, for every number of trials. NaN for fewer than two trials, and where the measure of
-        the best is undefined in every combination (no variation at all, an infinite G because
-        nothing is ever lost, as with cash that earns interest): combinations without a number for
-        the best are left out.
+        Share of the combinations: 0.5 for trials without skill, however many, and for copies of
+        one. NaN for fewer than two trials, and where the measure of one is undefined: a Sharpe
+        ratio of returns that do not vary and are not 0, a G of a path that gains and never loses
+        (cash that earns interest).
 
     Raises
     ------
@@ -373,7 +338,7 @@ def probability_of_backtest_overfitting(
     if splits % 2:
         raise ParameterError(f"splits must be even, got {splits}")
     trials = values.shape[1]
-    if trials < 2:
+    if trials < 2 or _undefined(values, measure):
         return math.nan
     length = len(values) // splits
     blocks = values[len(values) - splits * length :].reshape(splits, length, trials)
@@ -386,20 +351,18 @@ def probability_of_backtest_overfitting(
     score = _sharpe if measure == "sharpe" else _score
     train = score(inside @ first, inside @ second, count)
     test = score((1.0 - inside) @ first, (1.0 - inside) @ second, count)
-    # An infinite score is no measure of skill: where it is the best, nothing is chosen by it.
-    top = train.max(axis=1)
-    defined = np.isfinite(top)
-    if measure == "sharpe":
-        # of a constant; beside trials that vary it is 0, what cash earns for nothing
-        defined &= bool(varies(values, scale=1.0).any())
-    if not defined.any():
-        return math.nan
-    train, test, top = train[defined], test[defined], top[defined]
-    best = np.abs(train - top[:, None]) <= FLOOR * np.abs(top)[:, None]
-    rounded = np.array([ranks(row, best="smallest", method="average") for row in test])
-    share = rounded / (trials + 1.0)
-    below = np.where(np.abs(share - 0.5) <= FLOOR, 0.5, (share < 0.5).astype(np.float64))
-    return float(np.mean((below * best).sum(axis=1) / best.sum(axis=1)))
+    best = np.argmax(train, axis=1)
+    rank = stats.rankdata(test, axis=1)[np.arange(len(best)), best]
+    middle = 0.5 * (trials + 1.0)
+    return float(np.mean((rank < middle) + 0.5 * (rank == middle)))
+
+
+def _undefined(values: FloatArray, measure: str) -> bool:
+    """Whether some trial has no such measure, in whichever half of the steps."""
+    if measure == "G":
+        never_lost = (values >= 0.0).all(axis=0)
+        return bool((never_lost & (values > 0.0).any(axis=0)).any())
+    return bool((~varies(values, scale=1.0) & (np.abs(values).max(axis=0) > FLOOR)).any())
 
 
 def model_confidence_set(
@@ -410,7 +373,7 @@ def model_confidence_set(
     seed: int | np.random.Generator = 0,
 ) -> pd.Series:
     """P-values of the model confidence set: the investors that cannot be told from the best have
-    one above the size of the test.
+    one above the size wanted.
 
     Hansen, Lunde and Nason (2011, Econometrica 79, 453-497), on the losses ``-log return``, through
     arch.
@@ -431,18 +394,26 @@ def model_confidence_set(
     Series
         P-value by investor; investors with the very same returns get the same one.
 
+    Raises
+    ------
+    DataError
+        Fewer than 20 steps.
+
     Notes
     -----
-    On few steps the test leaves out too many: of 20 investors that are all alike, at least one has
-    a p-value below 0.1 in 17 % of samples of 60 steps, and in 10 % of samples of 600 steps (60
-    samples each, returns independent over time); with 2,000 draws in place of 500
-    it is 15 % for 60 steps.
+    Among many equal rivals over few steps the set leaves somebody out more often than its size
+    says. Measured on independent normal returns, 200 samples each: of 10 equals over 30 steps in
+    20 % of the samples at a size of 10 % (12 % at 5 %), of 20 equals over 250 steps in 19 % (9 %).
     """
     values, names = _checked(returns)
+    if len(values) < STEPS_FOR_BLOCKS:
+        raise DataError(
+            f"a confidence set needs at least {STEPS_FOR_BLOCKS} steps, got {len(values)}"
+        )
+    length = _block(values, block)
     distinct, where = np.unique(values, axis=1, return_inverse=True)
     if distinct.shape[1] == 1:
         return pd.Series(1.0, index=names, name="confidence_set_p")
-    length = _block(values, block)
     test = MCS(
         -distinct,
         size=0.1,
@@ -455,6 +426,34 @@ def model_confidence_set(
     return pd.Series(found[np.ravel(where)], index=names, name="confidence_set_p")
 
 
+def _rank_intervals(
+    draws: FloatArray, estimate: FloatArray, confidence: float
+) -> tuple[IntArray, IntArray]:
+    """Return the ends of the intervals of the ranks by G; see :meth:`BootstrapScores.summary`."""
+    finite = np.abs(estimate[np.isfinite(estimate)])
+    # increasing and bounded: ranks stay, and infinity is a number; five times the usual size, so
+    # that it is nearly a line where the scores lie
+    size = 5.0 * float(np.median(finite[finite > 0.0])) if (finite > 0.0).any() else 1.0
+    bounded, centre = np.arctan(draws / size), np.arctan(estimate / size)
+    investors = len(estimate)
+    low, high = np.ones(investors, dtype=np.int64), np.full(investors, investors, dtype=np.int64)
+    for one in range(investors):
+        difference = centre[one] - centre
+        moved = bounded[:, [one]] - bounded - difference
+        spread = np.sqrt(np.mean(moved**2, axis=0))
+        uncertain = spread > FLOOR
+        if uncertain.any():
+            largest = np.abs(moved[:, uncertain] / spread[uncertain]).max(axis=1)
+            reach = float(np.quantile(largest, confidence, method="higher")) * spread
+        else:
+            reach = spread
+        # a difference that no draw changes is what it is
+        reach = np.where(uncertain, reach, FLOOR)
+        low[one] += int((difference < -reach).sum())
+        high[one] -= int((difference > reach).sum())
+    return low, high
+
+
 def _psr(ratio: float, benchmark: float, steps: int, skewness: float, kurtosis: float) -> float:
     spread = math.sqrt(max(1.0 - skewness * ratio + (kurtosis - 1.0) / 4.0 * ratio**2, 0.0))
     return (
@@ -465,15 +464,14 @@ def _psr(ratio: float, benchmark: float, steps: int, skewness: float, kurtosis: 
 
 
 def _sharpe(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
-    """Sharpe ratio per step from sums; 0 where nothing varies (an investor in cash earns nothing
-    for nothing).
+    """Sharpe ratio a step from sums; 0 where nothing varies (an investor in cash earns nothing for
+    nothing).
     """
     mean = total / count
     spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    # A difference of squares keeps half the digits: what rounding leaves of a spread of zero.
-    floor = math.sqrt(FLOOR) * np.sqrt(np.maximum(squares / count, 0.0))
-    moves = spread > floor
-    found: FloatArray = np.where(moves, mean / np.where(moves, spread, 1.0), 0.0)
+    # what rounding leaves of a spread of zero
+    floor = 1e-12 * np.sqrt(np.maximum(squares / count, 0.0))
+    found: FloatArray = np.where(spread > floor, mean / np.where(spread > floor, spread, 1.0), 0.0)
     return found
 
 
@@ -490,15 +488,15 @@ def _score(total: FloatArray, squares: FloatArray, count: int) -> FloatArray:
 
 
 def _checked(returns: pd.DataFrame) -> tuple[FloatArray, pd.Index]:
-    """Return finite returns, (steps, investors), and the names of the investors."""
-    table = read_table("returns", returns, infinite=True, cash=True)
+    """Return log returns (steps, investors), in order of time, and the investors' names."""
+    table = read_table("returns", returns, infinite=True)
     values = table.values
     if len(values) < 2:
         raise DataError(f"returns must have at least two steps, got {len(values)}")
     if not np.isfinite(values).all():
         row, column = (int(place[0]) for place in np.nonzero(~np.isfinite(values)))
         raise DataError(
-            f"returns must be finite, got {values[row, column]} {table.place(row, column)}; "
-            "leave out investors that went bankrupt"
+            f"returns must be finite, got {values[row, column]} at {table.index[row]} of "
+            f"{table.labels[column]!r}; leave out investors that went bankrupt"
         )
     return values, table.labels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 import traceback
@@ -11,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from statarb.cli.options import parameters_of
+from statarb._core.case import DEPTH
+from statarb.cli import options
+from statarb.cli.objects import load_object
 from statarb.errors import DataError, LookAheadError, ParameterError
 
 
@@ -43,7 +44,7 @@ def check(
         typer.Option(
             "--depth", min=1, metavar="ROWS", help="Most observations that a window may hold."
         ),
-    ] = 2016,
+    ] = DEPTH,
     seed: Annotated[int, typer.Option("--seed", help="Of the cuts and changes.")] = 0,
     any_order: Annotated[
         bool,
@@ -54,6 +55,7 @@ def check(
     knows_dates: Annotated[
         bool, typer.Option("--knows-dates", help="It may depend on the date, as with a calendar.")
     ] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Check that a class looks at nothing ahead and keeps its contract; exit code 2, and why, where
     it does not.
@@ -61,7 +63,7 @@ def check(
     from statarb.data.panel import Panel
     from statarb.testing import check_forecaster, check_imputer, check_investor
 
-    subject = made(target, parameters_of(settings or []))
+    subject = load_object(target, options.parameters_of(settings or []))
     panel = None if data is None else Panel.load(data)
     tolerance = 1e-6 if any_order else None
     try:
@@ -104,7 +106,8 @@ def check(
         if isinstance(error, AssertionError):
             raise DataError(str(error)) from error
         raise  # a fault of the check itself
-    typer.echo(str(report))
+    facts = {"target": target, "passed": True, "report": str(report)}
+    options.show(str(report), facts, as_json)
 
 
 def _place(subject: Any, error: Exception) -> str | None:
@@ -115,53 +118,3 @@ def _place(subject: Any, error: Exception) -> str | None:
     files = {getattr(sys.modules.get(owner.__module__), "__file__", None) for owner in owners}
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     return f"{Path(own[-1].filename).name}, line {own[-1].lineno}" if own else None
-
-
-def made(target: str, parameters: dict[str, Any]) -> Any:
-    """Import ``module:name`` and make an object of it where it is a class; the working folder is
-    searched too.
-
-    Raises
-    ------
-    ParameterError
-        No such module or name, a class that cannot be made with these arguments.
-    """
-    module, colon, name = target.rpartition(":")
-    if not colon or not module or not name:
-        raise ParameterError(f"target must be given as MODULE:CLASS, got {target!r}")
-    path = Path(module)
-    if path.suffix == ".py":
-        if not path.is_file():
-            raise ParameterError(f"no such file: {path}; give MODULE:CLASS or FILE.py:CLASS")
-        folder, module = path.resolve().parent, path.stem
-    else:
-        folder = Path.cwd()
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    try:
-        found = importlib.import_module(module)
-    except MemoryError:
-        raise
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # the boundary to other people's code, which runs when it is imported
-        raise ParameterError(
-            f"module {module!r} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-    if not hasattr(found, name):
-        raise ParameterError(f"module {module!r} has no {name!r}")
-    subject = getattr(found, name)
-    if not isinstance(subject, type):
-        if parameters:
-            raise ParameterError(f"--set is for classes; {target} is an object or a function")
-        return subject
-    try:
-        return subject(**parameters)
-    except MemoryError:
-        raise
-    except (Exception, SystemExit) as error:  # the boundary to other people's code: its constructor
-        raise ParameterError(
-            f"{target} cannot be made: {type(error).__name__}: {error}; give its arguments with "
-            "--set name=value"
-        ) from error

@@ -1,6 +1,4 @@
-"""`statarb forecast`: level 1, one-step forecasts of the test days, scored and written as the
-competition wants.
-"""
+"""`statarb forecast`: one-step forecasts of the test days, scored, in the competition's format."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from statarb._core.case import DEPTH
 from statarb.cli import options
 
 
@@ -19,7 +18,7 @@ def forecast(
         typer.Option(
             "--model",
             metavar="NAME",
-            help="Registered name, or 'all' for a league; default: the best, shaped.",
+            help="Registered name, or 'all' for a league; by default case_default, or default.",
         ),
     ] = None,
     days: Annotated[
@@ -30,20 +29,15 @@ def forecast(
             help="Test days; default: the competition's that lie in the data.",
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A parameter of the model; may be repeated."
-        ),
-    ] = None,
+    settings: options.Settings = None,
     shaped: Annotated[
         bool | None,
         typer.Option(
             "--shaped/--raw",
-            help="Which forecasts the files hold; default: shaped for the default model alone.",
+            help="Which forecasts the files hold; default: shaped for models named case_... alone.",
         ),
     ] = None,
-    depth: options.Depth = 2016,
+    depth: options.Depth = DEPTH,
     refit_every: Annotated[
         int | None,
         typer.Option(
@@ -54,23 +48,21 @@ def forecast(
     ] = None,
     n_jobs: options.Jobs = 1,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap of the league.")] = 0,
+    as_json: options.Json = False,
 ) -> None:
-    """Forecast the test days one step ahead, score them, and write the files of level 1."""
+    """Forecast the test days one step ahead, score them, and write the competition's files."""
     from statarb.data.panel import Panel
-    from statarb.pipelines.level1 import write_level1
+    from statarb.pipelines.level1 import ForecastTask, write_forecast_task
 
-    place, summary = write_level1(
-        Panel.load(market),
-        out,
+    named = None if days is None else [day.strip() for day in days.split(",") if day.strip()]
+    task = ForecastTask(
         model=model,
-        days=None if days is None else [day.strip() for day in days.split(",") if day.strip()],
         parameters=options.parameters_of(settings or []),
         shaped=shaped,
+        days=named,
         depth=depth,
         refit_every=refit_every,
-        n_jobs=n_jobs,
         seed=seed,
-        progress=True,
     )
-    typer.echo(summary)
-    typer.echo(f"written to {place}")
+    done = write_forecast_task(Panel.load(market), out, task, n_jobs=n_jobs, progress=True)
+    options.show(f"{done.text}\nwritten to {out}", done.facts, as_json)

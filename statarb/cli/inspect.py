@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from statarb.cli.options import Market
+from statarb.cli import options
 
 
 def inspect(
-    market: Market,
+    market: options.Market,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Folder for quality.csv, quality.png and quality.html; made where it is absent.",
+            help="Folder for tables, figure and page of the report; made where it is absent.",
         ),
     ] = None,
     outlier_z: Annotated[
         float,
         typer.Option("--outlier-z", help="Modified z-score above which a return is an outlier."),
     ] = 10.0,
+    as_json: options.Json = False,
 ) -> None:
-    """Report coverage, holes, ticks, still and outlying quotes of every asset, and of the
+    """Report coverage, gaps, ticks, unchanged and outlying quotes of every asset, and of the
     market.
     """
     from statarb._core.files import output_folder
@@ -34,12 +35,21 @@ def inspect(
     from statarb.report.quality_page import write_quality_page
 
     folder = None if out is None else output_folder(out)
-    report = quality_report(Panel.load(market), outlier_z=outlier_z)
-    typer.echo(str(report))
-    if folder is not None:
-        report.save(folder)
-        write_quality_page(report, folder, title=f"Quality of the quotes in {market.name}")
-        typer.echo(
-            f"written to {folder}: quality.csv, quality_holes.csv, quality_market.json, "
-            "quality.png, quality.html"
-        )
+    with options.busy("inspecting quotes"):
+        report = quality_report(Panel.load(market), outlier_z=outlier_z)
+        text = str(report)
+        facts: dict[str, Any] = {
+            "market": {name: _plain(value) for name, value in report.market.items()}
+        }
+        if folder is not None:
+            report.save(folder)
+            write_quality_page(report, folder, title=f"Quality of the quotes in {market.name}")
+            names = sorted(path.name for path in folder.glob("quality*"))
+            text += f"\nwritten to {folder}: {', '.join(names)}"
+            facts["folder"] = str(folder)
+    options.show(text, facts, as_json)
+
+
+def _plain(value: Any) -> Any:
+    """Return a figure as JSON can hold it: times and spans as text."""
+    return value if isinstance(value, (bool, int, float)) or hasattr(value, "item") else str(value)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from statarb._core.case import CASE, DEPTH
 from statarb.cli import options
 from statarb.cli.options import RULES
 
@@ -14,7 +15,11 @@ def invest(
     market: options.Market,
     investor: Annotated[
         str,
-        typer.Option("--investor", metavar="NAME", help="Registered name, for example lead_lag."),
+        typer.Option(
+            "--investor",
+            metavar="NAME|FILE.py:CLASS",
+            help="Registered name, for example lead_lag, or a class of your own.",
+        ),
     ],
     out: options.Out,
     decision_lag: Annotated[
@@ -24,50 +29,47 @@ def invest(
             help="1: decided before the price at which it trades is known; 0: with that price.",
         ),
     ] = 1,
-    start: options.Start = "2018-01-25",
+    start: options.Start = CASE,
     end: options.End = None,
-    depth: options.Depth = 2016,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A parameter of the investor; may be repeated."
-        ),
-    ] = None,
+    depth: options.Depth = DEPTH,
+    settings: options.Settings = None,
     capital: options.Capital = RULES.capital,
     fee: options.Fee = RULES.fee,
     min_order: options.MinOrder = None,
     max_order: options.MaxOrder = None,
-    numeraire: options.Numeraire = str(RULES.numeraire),
+    numeraire: options.Numeraire = CASE,
     n_jobs: options.Jobs = 1,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Keep a checkpoint in DIR, and go on from the one that is there."
-        ),
-    ] = False,
+    resume: options.Resume = False,
+    as_json: options.Json = False,
 ) -> None:
     """Run one investor through time under the rules, and write what it earned."""
-    from statarb._core.files import output_folder
+    from statarb.cli.objects import load_investor
     from statarb.data.panel import Panel
-    from statarb.investors import make_investor
+    from statarb.results.case import case_start, rules_for
+    from statarb.results.folder import claimed
     from statarb.results.run_files import write_run
+    from statarb.results.schema import CHECKPOINT, RUN
     from statarb.walk import walk_forward
 
-    rules = options.rules_of(capital, fee, min_order, max_order, numeraire)
-    chosen = make_investor(investor, **options.parameters_of(settings or []))
+    chosen = load_investor(investor, options.parameters_of(settings or []))
     panel = Panel.load(market)
-    folder = output_folder(out)  # before the hours that a walk may take
-    run = walk_forward(
-        chosen,
-        panel,
-        rules,
-        start=options.start_of(start),
-        end=end,
-        depth=depth,
-        decision_lag=decision_lag,
-        n_jobs=n_jobs,
-        checkpoint=folder / "checkpoint" if resume else None,
-        progress=True,
-    )
-    write_run(run, folder, panel)
-    typer.echo(f"{run.summary()}\nwritten to {folder}")
+    words = options.rules_of(capital, fee, min_order, max_order, numeraire)
+    rules, limits = rules_for(panel, words)
+    first, said = case_start(panel, options.start_of(start))
+    with claimed(out, RUN) as folder:  # before the hours that a walk may take
+        run = walk_forward(
+            chosen,
+            panel,
+            rules,
+            start=first,
+            end=end,
+            depth=depth,
+            decision_lag=decision_lag,
+            n_jobs=n_jobs,
+            checkpoint=folder / CHECKPOINT if resume else None,
+            progress=True,
+        )
+        write_run(run, folder, panel)
+    lines = [said, limits, run.summary(), f"written to {folder}"]
+    facts = {**run.metrics(), "folder": str(folder)}
+    options.show("\n".join(line for line in lines if line), facts, as_json)

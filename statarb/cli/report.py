@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from statarb.cli import options
+
 
 def report(
     folder: Annotated[
@@ -20,10 +22,13 @@ def report(
         Path | None,
         typer.Option("--out", metavar="FILE", help="The page; default: report.html in DIR."),
     ] = None,
+    as_json: options.Json = False,
 ) -> None:
     """Write report.html: scores, rankings, curves, weights, orders and failures of what lies in
     DIR, on one page.
     """
     from statarb.report import write_report
 
-    typer.echo(f"written to {write_report(folder, out)}")
+    with options.busy("drawing the report"):
+        page = write_report(folder, out)
+    options.show(f"written to {page}", {"page": str(page)}, as_json)

@@ -1,19 +1,15 @@
 """Cointegrated pairs and baskets, and their spreads."""
 
-from statarb.cointegration.hedge import (
-    Hedge,
-    KalmanHedge,
-    hedge_ratio,
-    kalman_hedge_ratio,
-    rolling_hedge_ratio,
-)
+from statarb.cointegration.hedge import Hedge, hedge_ratio, rolling_hedge_ratio
 from statarb.cointegration.inputs import log_prices
-from statarb.cointegration.johansen import JohansenResult, JohansenScan, johansen, scan_johansen
+from statarb.cointegration.johansen_scan import JohansenScan, scan_johansen
+from statarb.cointegration.johansen_test import JohansenResult, johansen
+from statarb.cointegration.kalman_hedge import KalmanHedge, kalman_hedge_ratio
 from statarb.cointegration.ornstein_uhlenbeck import OrnsteinUhlenbeck, Thresholds, fit_ou
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.pairs import PairsSignal
-from statarb.cointegration.phillips_ouliaris import phillips_ouliaris
 from statarb.cointegration.pvalues import adjust_pvalues, mackinnon_pvalue
+from statarb.cointegration.residual_tests import EngleGranger, engle_granger, phillips_ouliaris
 from statarb.cointegration.scan import scan_pairs
 from statarb.cointegration.selection import (
     PrincipalResiduals,
@@ -25,6 +21,7 @@ from statarb.cointegration.selection import (
 from statarb.cointegration.spreads import Spread, hurst_exponent, variance_ratio
 
 __all__ = [
+    "EngleGranger",
     "Hedge",
     "JohansenResult",
     "JohansenScan",
@@ -39,6 +36,7 @@ __all__ = [
     "cluster_pairs",
     "correlation_pairs",
     "distance_pairs",
+    "engle_granger",
     "fit_ou",
     "hedge_ratio",
     "hurst_exponent",

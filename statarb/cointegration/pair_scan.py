@@ -1,8 +1,9 @@
-"""PairScan: the tests of many pairs, best first, as arrays."""
+"""Results of a scan of pairs, best first, as arrays."""
 
 from __future__ import annotations
 
 import dataclasses
+import html
 import os
 from collections.abc import Hashable
 from typing import Any
@@ -14,7 +15,7 @@ import pandas as pd
 from statarb._core.checks import check_integer
 from statarb._core.files import atomic_path
 from statarb._core.typing import BoolArray, FloatArray
-from statarb.cointegration._engine.kernels import OK, STATUS
+from statarb.cointegration._engine.engle_granger import OK, STATUS
 from statarb.errors import ParameterError
 
 __all__ = ["PairScan"]
@@ -30,15 +31,17 @@ COLUMNS = (
     "half_life",
     "correlation",
 )
+SHOWN = 20
+"""Tests of a scan that are printed."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class PairScan:
     """Engle-Granger tests of ordered pairs, sorted by p-value; arrays of one length, about 60 bytes
-    a test.
+    per test.
 
-    Made by :func:`statarb.scan_pairs`. Tests that could not be made stand last, with NaN, lag -1
-    and a status.
+    Made by :func:`statarb.scan_pairs`. Tests that could not be made come last, with NaN, lag -1 and
+    a status. Printed, it shows its first tests as a table.
 
     Parameters
     ----------
@@ -101,18 +104,52 @@ class PairScan:
         arrays = {name: getattr(self, name)[key] for name in (*COLUMNS, "observations", "status")}
         return dataclasses.replace(self, **arrays)
 
-    def __repr__(self) -> str:
+    def _summary(self) -> str:
         words = ", ".join(
             f"{count} {name}" for name, count in self.status_counts().items() if count
         )
         return f"PairScan({len(self)} tests of {len(self.assets)} assets: {words})"
 
+    def _rest(self) -> str:
+        return f"... {len(self) - SHOWN:,} more" if len(self) > SHOWN else ""
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return f"PairScan(0 tests of {len(self.assets)} assets)"
+        table = self.to_frame(SHOWN).to_string(float_format="{:.4g}".format)
+        return "\n".join(filter(None, (self._summary(), table, self._rest())))
+
+    def _repr_html_(self) -> str:
+        """Return the first tests as a table for notebooks."""
+        table = self.to_frame(SHOWN).to_html(float_format="{:.4g}".format)
+        return f"<p>{html.escape(self._summary())}</p>{table}<p>{self._rest()}</p>"
+
     def head(self, count: int = 10) -> PairScan:
-        """Return the first ``count`` tests."""
+        """Return the first tests.
+
+        Parameters
+        ----------
+        count : int
+            Number of tests.
+
+        Returns
+        -------
+        PairScan
+        """
         return self[: check_integer("count", count, at_least=0)]
 
     def pair(self, y: Hashable, x: Hashable) -> pd.Series:
         """Return one test.
+
+        Parameters
+        ----------
+        y, x : label
+            Explained and explaining asset.
+
+        Returns
+        -------
+        Series
+            The columns of :meth:`to_frame` with details.
 
         Raises
         ------
@@ -144,7 +181,17 @@ class PairScan:
         half_life, hedge_ratio, correlation : (low, high), optional
             Smallest and largest value, both included.
         one_direction : bool
-            Keeps of ``y, x`` and ``x, y`` the better one alone.
+            Whether to keep of ``y, x`` and ``x, y`` the better one alone.
+
+        Returns
+        -------
+        PairScan
+            In the same order.
+
+        Raises
+        ------
+        ParameterError
+            Bounds in the wrong order.
         """
         keep = self.status == OK
         for name, bound in (("pvalue", pvalue), ("pvalue_adjusted", pvalue_adjusted)):
@@ -181,15 +228,18 @@ class PairScan:
     def to_frame(self, limit: int | None = None, *, details: bool = False) -> pd.DataFrame:
         """Return a table, best first.
 
-        The columns are ``y, x, hedge_ratio, tau, pvalue, pvalue_adjusted, lag, half_life,
-        correlation``.
-
         Parameters
         ----------
         limit : int, optional
             Number of tests, from the best on; by default all.
         details : bool
-            Adds the columns ``observations`` and ``status``, the latter in words.
+            Whether to add the columns ``observations`` and ``status``, the latter in words.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``y, x, hedge_ratio, tau, pvalue, pvalue_adjusted, lag, half_life,
+            correlation``; ``y`` and ``x`` are labels.
         """
         part = self if limit is None else self.head(limit)
         columns: dict[str, Any] = {name: getattr(part, name) for name in COLUMNS}
@@ -202,6 +252,11 @@ class PairScan:
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the table with its details to a Parquet file, whole or not at all; label columns
         are dictionaries.
+
+        Parameters
+        ----------
+        path : path
+            File; replaced where it exists.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -1,31 +1,32 @@
-"""PairsSignal: expected returns of assets from the reversion of cointegrated pairs, known at every
-step.
-"""
+"""Forecaster from cointegrated pairs: expected returns of assets from the reversion of spreads."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.params import Parameters
+from statarb._core.time import as_stamp
 from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.scan import scan_pairs
+from statarb.data.fill import last_known
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["PairsSignal"]
 
 
-class PairsSignal:
-    """Scan for pairs, keep those that survive, and expect their spreads to revert.
+class PairsSignal(Parameters):
+    r"""Forecaster of the reversion of cointegrated pairs.
 
-    A forecaster: :meth:`fit` scans a window, :meth:`predict` gives the expected log return of each
-    asset from the pairs kept. :meth:`walk` does both through time, with a scan every ``scan_every``
-    rows. Where no pair survives there is no forecast.
+    :meth:`fit` scans a window and keeps the pairs that pass, :meth:`predict` gives the expected log
+    return of each asset from the pairs kept. :meth:`walk` does both through time, with a scan every
+    ``scan_every`` rows. Where no pair passes there is no forecast.
 
     Parameters
     ----------
@@ -34,9 +35,9 @@ class PairsSignal:
     scan_every : int
         Rows from one scan to the next in :meth:`walk`.
     lags : {"aic", "bic"} or int
-        Of the tests (:func:`statarb.scan_pairs`).
+        Lagged differences of the tests (:func:`statarb.scan_pairs`).
     max_lags : int
-        Of the tests.
+        Most lags that a criterion may choose.
     fdr : {"bh", "by", None}
         Adjustment for the number of tests.
     level : float
@@ -52,14 +53,14 @@ class PairsSignal:
 
     Notes
     -----
-    Prices are carried forward within the window, so that late listings alone shorten the sample of
-    a pair. For each pair kept,
-    log y is regressed on log x, the residual's autoregression b and the slope of each leg's next
-    return on the residual
-    (:class:`Spread`, ``adjustment``) are fitted on the window. A leg's expected return over h rows
-    is
-    ``adjustment deviation (1 - b^h) / (1 - b)``; an asset's forecast is the mean over the pairs
-    that it is part of.
+    Prices are carried forward within the window, so that only late listings shorten the sample of a
+    pair. For each pair kept, log y is regressed on log x; the residual's autoregression b and the
+    slope :math:`\alpha` of each leg's next return on the residual s (:class:`Spread`,
+    ``adjustment``) are fitted on the window. A leg's expected return over h rows is
+
+    .. math:: \alpha\, s\, (1 - b^h) / (1 - b) ,
+
+    and an asset's forecast is the mean over the pairs that it is part of.
 
     The window's last row is known: a forecast at t uses rows up to t.
     """
@@ -98,26 +99,6 @@ class PairsSignal:
         self.min_observed = check_number("min_observed", min_observed, above=0.0, at_most=1.0)
         self.field = check_choice("field", field, ("price", "unrounded"))
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the settings by name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change settings by name; they are checked as in the constructor."""
-        for name in params:
-            check_choice("parameter of PairsSignal", name, self.get_params())
-        self.__init__(**{**self.get_params(), **params})  # type: ignore[misc]
-        return self
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        shown = [
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value != defaults[name].default
-        ]
-        return f"PairsSignal({', '.join(shown)})"
-
     @property
     def min_rows(self) -> int:
         """Rows that a window must have at least, to fit."""
@@ -127,6 +108,16 @@ class PairsSignal:
     def fit(self, window: Panel) -> Self:
         """Scan a window. Afterwards ``pairs_`` holds the tests of the pairs kept and ``scan_size_``
         the number of tests made.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends at the row that forecasts may know.
+
+        Returns
+        -------
+        PairsSignal
+            Itself.
 
         Raises
         ------
@@ -141,7 +132,7 @@ class PairsSignal:
         self.assets_ = window.assets
         watched = np.flatnonzero(window.observed_array.mean(axis=0) >= self.min_observed)
         self.scan_size_ = 0
-        self._keep(None, watched, np.empty((rows, 0)))
+        self._fit_pairs(None, watched, np.empty((rows, 0)))
         if len(watched) >= 2:
             levels = np.log(window.last_known(self.field)[:, watched])
             overlap = max(self.min_rows, min(100, rows))
@@ -150,10 +141,10 @@ class PairsSignal:
             kept = scan.filter(
                 pvalue_adjusted=self.level, half_life=self.half_life, one_direction=True
             )
-            self._keep(kept.head(self.max_pairs), watched, levels)
+            self._fit_pairs(kept.head(self.max_pairs), watched, levels)
         return self
 
-    def _keep(self, scan: PairScan | None, watched: IntArray, levels: FloatArray) -> None:
+    def _fit_pairs(self, scan: PairScan | None, watched: IntArray, levels: FloatArray) -> None:
         """Fit what a forecast needs of each pair: relation, decay, and which leg moves."""
         table = (
             []
@@ -193,8 +184,17 @@ class PairsSignal:
         self.failed_ = np.zeros(len(self.assets_), dtype=np.bool_)
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the expected log return by asset over the horizon, from its last known price; NaN
-        = in no pair.
+        """Return the expected log return by asset over the horizon, from its last known price.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends at the row that forecasts may know; of the assets that were fitted.
+
+        Returns
+        -------
+        Series
+            By asset; NaN for an asset in no pair.
 
         Raises
         ------
@@ -212,12 +212,9 @@ class PairsSignal:
                 "PairsSignal predicts for the assets that it was fitted on; fit and predict on "
                 "windows of one panel"
             )
-        price = window.array(self.field)
-        last = np.full(price.shape[1], np.nan)
-        for column in np.union1d(self._y, self._x):
-            quoted = np.flatnonzero(~np.isnan(price[:, column]))
-            if len(quoted):
-                last[column] = price[quoted[-1], column]
+        last = np.full(len(self.assets_), np.nan)
+        used = np.union1d(self._y, self._x)
+        last[used] = last_known(window.array(self.field)[:, used], window.places)[-1]
         return pd.Series(
             self._expected(np.log(last)[None])[0], index=window.assets, name="expected_return"
         )
@@ -259,17 +256,13 @@ class PairsSignal:
         """
         rows, fits = np.asarray(rows, dtype=np.int64), np.asarray(fits, dtype=np.int64)
         price = panel.array(self.field)
-        seen = np.where(np.isnan(price), -1, np.arange(len(price))[:, None])
-        np.maximum.accumulate(seen, axis=0, out=seen)
-        seen = seen[rows]
-        known = np.take_along_axis(price, np.maximum(seen, 0), axis=0).astype(np.float64)
-        known[(seen < 0) | (seen <= rows[:, None] - depth)] = np.nan
+        # a window of ``depth`` rows knows prices that are at most ``depth - 1`` rows old
+        known = last_known(price, np.arange(len(price)), max_age=depth - 1)[rows]
         levels = np.log(known)
         forecasts = np.full(levels.shape, np.nan)
-        stamps = panel.times
-        model = type(self)(**self.get_params())
+        model = self.clone()
         for fit in np.unique(fits):
-            model.fit(panel.window(stamps[fit], depth))
+            model.fit(panel.window(panel.times_array[fit], depth))
             part = fits == fit
             forecasts[part] = model._expected(levels[part])
         return forecasts, np.zeros(forecasts.shape, dtype=np.bool_)
@@ -280,7 +273,7 @@ class PairsSignal:
         start: TimeLike | None = None,
         end: TimeLike | None = None,
         *,
-        depth: int = 2016,
+        depth: int = DEPTH,
     ) -> pd.DataFrame:
         """Return the expected log returns at every row, with a scan at the first one and every
         ``scan_every`` rows after it.
@@ -305,21 +298,26 @@ class PairsSignal:
             No row in between, or too few before ``start``.
         """
         depth = check_integer("depth", depth, at_least=self.min_rows)
-        stamps = panel.times
+        stamps = panel.times_array
         first = (
             min(depth, len(stamps)) - 1
             if start is None
-            else int(stamps.searchsorted(_naive(start), side="left"))
+            else int(np.searchsorted(stamps, as_stamp("start", start), side="left"))
         )
-        last = len(stamps) if end is None else int(stamps.searchsorted(_naive(end), side="right"))
+        last = (
+            len(stamps)
+            if end is None
+            else int(np.searchsorted(stamps, as_stamp("end", end), side="right"))
+        )
         if first >= last:
             raise DataError(
-                f"no row from {start} to {end}; the panel has rows from {stamps[0]} to {stamps[-1]}"
+                f"no row from {start} to {end}; the panel has rows from {panel.times[0]} to "
+                f"{panel.times[-1]}"
             )
         rows = np.arange(first, last, dtype=np.int64)
         fits = rows - (rows - first) % self.scan_every
         forecasts, _ = self.forecast_block(panel, rows, fits, depth)
-        return pd.DataFrame(forecasts, index=stamps[rows], columns=panel.assets)
+        return pd.DataFrame(forecasts, index=panel.times[rows], columns=panel.assets)
 
 
 def _fitted(y: FloatArray, x: FloatArray, hedge: float) -> tuple[float, float, float, float]:
@@ -333,8 +331,3 @@ def _fitted(y: FloatArray, x: FloatArray, hedge: float) -> tuple[float, float, f
     square = before @ before
     move_y, move_x = float(before @ np.diff(y) / square), float(before @ np.diff(x) / square)
     return float(spread.mean()), 1.0 + move_y - hedge * move_x, move_y, move_x
-
-
-def _naive(time: TimeLike) -> pd.Timestamp:
-    stamp = pd.Timestamp(time)
-    return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo is not None else stamp

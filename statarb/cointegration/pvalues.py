@@ -1,4 +1,4 @@
-"""From statistics to p-values, and from many p-values to few discoveries."""
+"""P-values of unit root tests, and their adjustment for the number of tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.special import ndtr
+from scipy.stats import false_discovery_control
 from statsmodels.tsa import adfvalues
 
 from statarb._core.checks import check_choice, check_integer
@@ -18,7 +19,7 @@ FDR = Literal["bh", "by"]
 
 
 def mackinnon_pvalue(tau: FloatArray, *, trend: str = "c", variables: int = 2) -> FloatArray:
-    """Asymptotic p-values of Dickey-Fuller and Engle-Granger statistics.
+    r"""Asymptotic p-values of Dickey-Fuller and Engle-Granger statistics.
 
     Parameters
     ----------
@@ -34,13 +35,20 @@ def mackinnon_pvalue(tau: FloatArray, *, trend: str = "c", variables: int = 2) -
     array of the shape of ``tau``
         NaN where ``tau`` is NaN.
 
+    Raises
+    ------
+    ParameterError
+        Another trend, or a number of variables outside 1 to 6.
+
     Notes
     -----
     Response surface of MacKinnon (1994), J. Bus. Econ. Stat. 12, 167-176, tables 3 and 4, with the
-    coefficients that
-    statsmodels carries. It was simulated for p from about .0001 to .9999: a p near 1e-8 is an
-    extrapolation and says "very
-    small", not how small. Beyond the range of the surface p is exactly 0 or 1.
+    coefficients that statsmodels carries:
+
+    .. math:: p = \Phi(\beta_0 + \beta_1 \tau + \beta_2 \tau^2 + \beta_3 \tau^3) .
+
+    It was simulated for p from about .0001 to .9999: a p near 1e-8 is an extrapolation and says
+    "very small", not how small. Beyond the range of the surface p is exactly 0 or 1.
     """
     check_choice("trend", trend, ("n", "c", "ct", "ctt"))
     place = check_integer("variables", variables, at_least=1, at_most=6) - 1
@@ -57,8 +65,10 @@ def mackinnon_pvalue(tau: FloatArray, *, trend: str = "c", variables: int = 2) -
 
 
 def adjust_pvalues(pvalues: FloatArray, method: FDR | None = "bh") -> FloatArray:
-    """Adjust p-values for the number of tests, so that those below q hold at most a share q of
-    false discoveries.
+    """Adjust p-values for the number of tests; :func:`scipy.stats.false_discovery_control` behind.
+
+    Among the tests whose adjusted p-value is at most q, a share of at most q is expected to be
+    false.
 
     Parameters
     ----------
@@ -73,7 +83,15 @@ def adjust_pvalues(pvalues: FloatArray, method: FDR | None = "bh") -> FloatArray
     Returns
     -------
     (tests,)
-        Smallest rate of false discoveries at which each test is a discovery.
+        Smallest rate of false discoveries at which each test is a discovery; NaN where there was
+        no test.
+
+    Raises
+    ------
+    DataError
+        More than one dimension, or a number outside [0, 1].
+    ParameterError
+        Another method.
 
     Examples
     --------
@@ -87,22 +105,8 @@ def adjust_pvalues(pvalues: FloatArray, method: FDR | None = "bh") -> FloatArray
         raise DataError(f"pvalues must have one dimension, got the shape {values.shape}")
     if np.any((values < 0.0) | (values > 1.0)):
         raise DataError("pvalues must lie in [0, 1], or be NaN")
-    order = np.argsort(values, kind="stable")  # NaN last
-    adjusted = np.full(len(values), np.nan)
-    adjusted[order] = adjust_sorted(values[order], method)
-    return adjusted
-
-
-def adjust_sorted(pvalues: FloatArray, method: FDR | None) -> FloatArray:
-    """Adjust p-values that are sorted already, NaN last."""
-    if method is None:
-        return pvalues.copy()
-    tests = int(np.count_nonzero(~np.isnan(pvalues)))
-    adjusted = pvalues.copy()
-    if tests == 0:
-        return adjusted
-    rank = np.arange(1, tests + 1, dtype=np.float64)
-    factor = tests * (np.sum(1.0 / rank) if method == "by" else 1.0)
-    scaled = pvalues[:tests] * factor / rank
-    adjusted[:tests] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    adjusted = values.copy()
+    made = ~np.isnan(values)
+    if method is not None and made.any():
+        adjusted[made] = false_discovery_control(values[made], method=method)
     return adjusted

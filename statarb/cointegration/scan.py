@@ -1,4 +1,4 @@
-"""Engle-Granger tests of every ordered pair of assets, from Gram matrices."""
+"""Scan of all pairs by the test of Engle and Granger, from shared Gram matrices."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 from statarb._core.checks import check_choice, check_integer
 from statarb._core.typing import FloatArray, IntArray
-from statarb.cointegration._engine.kernels import (
+from statarb.cointegration._engine.engle_granger import (
     AIC,
     BIC,
     FIXED,
-    OVERLAP,
     RECOMPUTE,
+    LagRule,
+    ScanResults,
     scan_block,
     scan_list,
 )
-from statarb.cointegration._engine.late_listings import LateListings, late_assets, late_pairs
-from statarb.cointegration._engine.samples import Rectangle, Sample, rectangles, tiles
+from statarb.cointegration._engine.late_listings import LateListing, late_listings, late_pairs
+from statarb.cointegration._engine.samples import PairBlock, Sample, pair_blocks, tiles
 from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.cointegration.pair_scan import PairScan
-from statarb.cointegration.pvalues import FDR, adjust_sorted, mackinnon_pvalue
+from statarb.cointegration.pvalues import FDR, mackinnon_pvalue
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["scan_pairs"]
@@ -45,12 +48,10 @@ def scan_pairs(
     pairs: Iterable[tuple[Hashable, Hashable]] | None = None,
     n_jobs: int = 1,
 ) -> PairScan:
-    """Test every ordered pair of assets for cointegration, exactly, at a few microseconds a test.
+    r"""Test every ordered pair of assets for cointegration, at a few microseconds per test.
 
-    Each test is that of Engle and Granger (1987): log y is regressed on a constant and log x, and
-    the residual tested for a unit root by an augmented Dickey-Fuller regression without constant.
-    The statistics are those of statsmodels' ``coint``, to rounding; they come from moments that all
-    pairs share.
+    Each test is that of Engle and Granger (1987). The statistics are those of statsmodels'
+    ``coint``, to rounding; they come from moments that all pairs share.
 
     Parameters
     ----------
@@ -73,10 +74,11 @@ def scan_pairs(
         observations". By default 100, or all rows where there are fewer. At least ``2 * max_lags +
         4``.
     tile : int
-        Assets a side of the tiles that are worked on at a time; moments take ``8 (lags + 2)
+        Assets per side of the tiles that are worked on at a time; moments take ``8 (lags + 2)
         tile^2`` bytes.
     trend : {"c", "ct", "ctt"}
-        What the first regression holds beside x: a constant, and a line, and a parabola.
+        Deterministic terms of the first regression: a constant; a constant and a line; a constant,
+        a line and a parabola.
     pairs : iterable of (asset, asset), optional
         Unordered pairs to test, both ways; by default all. The adjustment counts the tests made.
     n_jobs : int
@@ -90,24 +92,36 @@ def scan_pairs(
     Raises
     ------
     DataError
-        Infinite values, labels that stand twice, fewer than two assets, fewer rows than the lags
-        need.
+        Infinite values, duplicated labels, rows that are not in order of time, fewer than two
+        assets, fewer rows than the lags need.
     ParameterError
         An option that does not exist.
 
+    Warns
+    -----
+    UserWarning
+        Levels that look like prices: above 50, and never negative.
+
     Notes
     -----
+    The test of y on x regresses log y on a constant and log x, and then the differences of the
+    residual e on its lagged level and p lagged differences, without a constant:
+
+    .. math::
+
+        \Delta e_t = \rho\, e_{t-1} + \sum_{k=1}^{p} \gamma_k\, \Delta e_{t-k} + u_t ,
+
+    with the t-ratio of rho as its statistic.
+
     A pair is tested on the rows at which both assets have a price; a missing row is left out, the
-    row before it is lag 1. Assets
-    with the same rows share their Gram matrices, as does a late listing with those listed before
-    it. Pairs in which nearly
-    all variance cancels (less than 1e-4 remains in the residual, or in its differences) are
-    computed from the residual itself.
+    row before it is lag 1. Assets with the same rows share their Gram matrices, as does a late
+    listing with those listed before it. Pairs in which nearly all variance cancels (less than 1e-4
+    remains in the residual, or in its differences) are computed from the residual itself.
 
     The two directions of a pair are two tests; the smaller p-value of both rejects more often than
-    its level says. Clusters of volatility make all tests of this kind reject too often, in the far
-    tail most of all, and so do the discoveries among many: ``research/cointegration.py`` measures
-    it. A pair is worth belief when a later sample shows it again.
+    its level says. Clusters of volatility make all tests of this kind reject too often, most of all
+    in the far tail, and so do the discoveries among many: ``research/cointegration.py`` measures
+    it. A pair deserves attention when a later sample shows it again.
 
     References
     ----------
@@ -117,190 +131,137 @@ def scan_pairs(
     cointegration tests, J. Bus. Econ.
     Stat. 12, 167-176.
     """
-    most, criterion = _lag_rule(lags, max_lags)
+    rule = _lag_rule(lags, max_lags)
     degree = TRENDS[check_choice("trend", trend, TRENDS)]
     check_choice("fdr", fdr, ("bh", "by", None))
     tile = check_integer("tile", tile, at_least=1)
     n_jobs = check_integer("n_jobs", n_jobs, at_least=1)
     levels, assets, _ = as_levels(log_prices)
-    overlap = _overlap(min_overlap, most, levels.shape[1])
-    scan = _Scan(levels, most, criterion, degree, overlap)
+    overlap = _overlap(min_overlap, rule.max_lags, levels.shape[1])
+    scan = _Scan(levels, rule, degree, overlap)
     if pairs is None:
         scan.run_all(tile, n_jobs)
         y, x = np.nonzero(~np.eye(len(assets), dtype=np.bool_))
-        columns = {name: values[y, x] for name, values in scan.results.items()}
+        results = scan.results.at(y, x)
     else:
         first, second = _named_pairs(pairs, assets)
         y, x = np.concatenate([first, second]), np.concatenate([second, first])
-        columns = scan.listed(y, x)
-    settings = {"lags": lags, "max_lags": most, "fdr": fdr, "min_overlap": overlap, "trend": trend}
-    return _sorted(assets, y, x, columns, fdr, trend, settings)
+        results = scan.test_pairs(y, x)
+    settings = {
+        "lags": lags,
+        "max_lags": rule.max_lags,
+        "fdr": fdr,
+        "min_overlap": overlap,
+        "trend": trend,
+    }
+    return _sorted(assets, y, x, results, settings)
 
 
 class _Scan:
     """Results of one scan as matrices, assets x assets, filled block by block at [y, x]."""
 
-    def __init__(
-        self, levels: FloatArray, max_lags: int, criterion: int, degree: int, overlap: int
-    ) -> None:
+    def __init__(self, levels: FloatArray, rule: LagRule, degree: int, overlap: int) -> None:
         self.levels = levels
-        self.max_lags = max_lags
-        self.criterion = criterion
+        self.rule = rule
         self.degree = degree
         self.overlap = overlap
-        shape = (len(levels), len(levels))
-        self.results: dict[str, Any] = {
-            name: np.full(shape, np.nan)
-            for name in ("tau", "hedge_ratio", "half_life", "correlation")
-        }
-        self.results["lag"] = np.full(shape, -1, dtype=np.int16)
-        self.results["status"] = np.full(shape, OVERLAP, dtype=np.int8)
-        self.results["observations"] = np.zeros(shape, dtype=np.int32)
+        self.results = ScanResults.empty((len(levels), len(levels)))
 
     def run_all(self, tile: int, n_jobs: int) -> None:
         """Test all pairs: those that share samples by Gram matrices, the others one by one."""
         observed = ~np.isnan(self.levels)
-        suffix, late = late_assets(observed)
+        suffix, late = late_listings(observed)
         if self.degree > 0:
-            late[:] = False  # a trend starts anew with every sample
+            late[:] = False  # a trend is fitted anew on every sample
         rows = observed.sum(axis=1).astype(np.int32)
-        self.results["observations"][np.ix_(suffix, suffix)] = np.minimum.outer(
+        self.results.observations[np.ix_(suffix, suffix)] = np.minimum.outer(
             rows[suffix], rows[suffix]
         )
-        blocks, rest = rectangles(observed, self.overlap, suffix, late)
-        for pairs in late_pairs(self.levels, suffix, late, self.max_lags, self.overlap, tile):
-            self._late(pairs)
+        blocks, rest = pair_blocks(observed, self.overlap, suffix, late)
+        for listing in late_pairs(
+            self.levels,
+            suffix,
+            late,
+            max_lags=self.rule.max_lags,
+            overlap=self.overlap,
+            tile=tile,
+        ):
+            self._test_late_listing(listing)
         with ThreadPoolExecutor(n_jobs) as pool:
             for block in blocks:
                 first = self._sample(block.rows, block.first)
                 second = first if block.second is None else self._sample(block.rows, block.second)
-                list(
-                    pool.map(lambda job: self._block(*job), _tile_pairs(block, first, second, tile))
-                )
-        again = np.nonzero(self.results["status"] == RECOMPUTE)
-        self._put(again[0].astype(np.int64), again[1].astype(np.int64))
+                tasks = [(first, second, *pair) for pair in _tile_pairs(block, tile)]
+                list(pool.map(lambda task: self._test_tiles(*task), tasks))
+        again = np.nonzero(self.results.status == RECOMPUTE)
+        self._test_one_by_one(again[0].astype(np.int64), again[1].astype(np.int64))
         for one, other in rest:
             y, x = (side.ravel() for side in np.meshgrid(one, other, indexing="ij"))
             if one is not other:
                 y, x = np.concatenate([y, x]), np.concatenate([x, y])
-            self._put(y[y != x], x[y != x])
+            self._test_one_by_one(y[y != x], x[y != x])
 
-    def listed(self, y: IntArray, x: IntArray) -> dict[str, Any]:
+    def test_pairs(self, y: IntArray, x: IntArray) -> ScanResults:
         """Test pairs one by one, from their residuals."""
-        count = len(y)
-        out: dict[str, Any] = {
-            name: np.empty(count) for name in ("tau", "hedge_ratio", "half_life", "correlation")
-        }
-        out["lag"] = np.empty(count, dtype=np.int16)
-        out["status"] = np.empty(count, dtype=np.int8)
-        out["observations"] = np.empty(count, dtype=np.int32)
-        scan_list(
-            self.levels,
-            y,
-            x,
-            self.degree,
-            self.overlap,
-            self.max_lags,
-            self.criterion,
-            *out.values(),
-        )
-        return out
+        results = ScanResults.empty((len(y),))
+        scan_list(self.levels, y, x, self.degree, self.overlap, self.rule, results)
+        return results
 
-    def _put(self, y: IntArray, x: IntArray) -> None:
-        for name, values in self.listed(y, x).items():
-            self.results[name][y, x] = values
+    def _test_one_by_one(self, y: IntArray, x: IntArray) -> None:
+        self.results.store(y, x, self.test_pairs(y, x))
 
     def _sample(self, rows: IntArray, assets: IntArray) -> Sample:
         part = self.levels[assets]
         return Sample(
-            part if len(rows) == part.shape[1] else part[:, rows], self.max_lags, self.degree
+            part if len(rows) == part.shape[1] else part[:, rows],
+            assets,
+            self.rule.max_lags,
+            self.degree,
         )
 
-    def _block(
-        self,
-        first: Sample,
-        second: Sample,
-        i: slice,
-        j: slice,
-        assets_i: IntArray,
-        assets_j: IntArray,
-    ) -> None:
-        gram, cross, correlation = first.cross_moments(second, i, j)
-        rows = first.levels.shape[1]
-        scan_block(
-            gram,
-            cross,
-            first.squares[i],
-            second.squares[j],
-            np.ascontiguousarray(first.autocovariance[:, i]),
-            np.ascontiguousarray(second.autocovariance[:, j]),
-            np.ascontiguousarray(first.head[:, i]),
-            np.ascontiguousarray(second.head[:, j]),
-            np.ascontiguousarray(first.tail[:, i]),
-            np.ascontiguousarray(second.tail[:, j]),
-            assets_i,
-            assets_j,
-            first is second and i == j,
-            rows,
-            self.max_lags,
-            self.criterion,
-            *(self.results[name] for name in ("tau", "hedge_ratio", "half_life", "lag", "status")),
-        )
-        self._note(assets_i, assets_j, correlation, rows)
+    def _test_tiles(self, first: Sample, second: Sample, i: slice, j: slice) -> None:
+        pairs, correlation = first.pairs_with(second, i, j)
+        own, other = first.part(i), second.part(j)
+        same = first is second and i == j
+        scan_block(pairs, own, other, same, first.rows, self.rule, self.results)
+        self._describe_pairs(own.asset, other.asset, correlation, first.rows)
 
-    def _late(self, pairs: LateListings) -> None:
-        (square, acov, head, tail), (squares, acovs, heads, tails) = pairs.own, pairs.other
-        scan_block(
-            pairs.gram,
-            pairs.cross,
-            square,
-            squares,
-            acov,
-            acovs,
-            head,
-            heads,
-            tail,
-            tails,
-            pairs.asset,
-            pairs.others,
-            False,
-            pairs.rows,
-            self.max_lags,
-            self.criterion,
-            *(self.results[name] for name in ("tau", "hedge_ratio", "half_life", "lag", "status")),
-        )
-        self._note(pairs.asset, pairs.others, pairs.correlation[None], pairs.rows)
+    def _test_late_listing(self, listing: LateListing) -> None:
+        own, others, rows = listing.own, listing.others, listing.rows
+        scan_block(listing.pairs, own, others, False, rows, self.rule, self.results)
+        self._describe_pairs(own.asset, others.asset, listing.correlation, rows)
 
-    def _note(
+    def _describe_pairs(
         self, assets_i: IntArray, assets_j: IntArray, correlation: FloatArray, rows: int
     ) -> None:
-        for name, values in (
-            ("correlation", correlation),
-            ("observations", np.full(correlation.shape, rows)),
+        """Write what both directions of a pair share."""
+        matrix: npt.NDArray[Any]
+        for matrix, values in (
+            (self.results.correlation, correlation),
+            (self.results.observations, np.full(correlation.shape, rows)),
         ):
-            self.results[name][np.ix_(assets_i, assets_j)] = values
-            self.results[name][np.ix_(assets_j, assets_i)] = values.T
+            matrix[np.ix_(assets_i, assets_j)] = values
+            matrix[np.ix_(assets_j, assets_i)] = values.T
 
 
-def _tile_pairs(
-    block: Rectangle, first: Sample, second: Sample, tile: int
-) -> list[tuple[Any, ...]]:
+def _tile_pairs(block: PairBlock, tile: int) -> list[tuple[slice, slice]]:
+    """Tiles that together hold every pair of the block once."""
     other = block.first if block.second is None else block.second
     return [
-        (first, second, i, j, block.first[i], other[j])
+        (i, j)
         for i in tiles(len(block.first), tile)
         for j in tiles(len(other), tile)
         if block.second is not None or j.start >= i.start
     ]
 
 
-def _lag_rule(lags: Any, max_lags: int) -> tuple[int, int]:
+def _lag_rule(lags: Any, max_lags: int) -> LagRule:
     """Return the most lags, and the criterion that chooses among them."""
     if isinstance(lags, str):
         criterion = {"aic": AIC, "bic": BIC}[check_choice("lags", lags, ("aic", "bic"))]
-        return check_integer("max_lags", max_lags, at_least=0, at_most=100), criterion
+        return LagRule(check_integer("max_lags", max_lags, at_least=0, at_most=100), criterion)
     try:
-        return check_integer("lags", lags, at_least=0, at_most=100), FIXED
+        return LagRule(check_integer("lags", lags, at_least=0, at_most=100), FIXED)
     except ParameterError:
         raise ParameterError(
             f"lags must be 'aic', 'bic' or an integer from 0 to 100, got {lags!r}"
@@ -329,11 +290,11 @@ def _named_pairs(
     pairs: Iterable[tuple[Hashable, Hashable]], assets: pd.Index
 ) -> tuple[IntArray, IntArray]:
     """Return the positions of the assets of unordered pairs, each pair once."""
-    wanted = [tuple(pair) for pair in pairs]
-    for pair in wanted:
+    named = [tuple(pair) for pair in pairs]
+    for pair in named:
         if len(pair) != 2:
             raise ParameterError(f"pairs must hold tuples of two assets, got {pair!r}")
-    names = [name for pair in wanted for name in pair]
+    names = [name for pair in named for name in pair]
     if not names:
         raise ParameterError("pairs must hold at least one pair, got none")
     place = assets.get_indexer(pd.Index(names)).astype(np.int64)
@@ -345,7 +306,7 @@ def _named_pairs(
     sides = place.reshape(-1, 2)
     if (sides[:, 0] == sides[:, 1]).any():
         raise ParameterError(
-            f"pairs holds {wanted[int(np.flatnonzero(sides[:, 0] == sides[:, 1])[0])]!r}: an asset "
+            f"pairs holds {named[int(np.flatnonzero(sides[:, 0] == sides[:, 1])[0])]!r}: an asset "
             "with itself"
         )
     unique = np.unique(np.sort(sides, axis=1), axis=0)
@@ -353,34 +314,31 @@ def _named_pairs(
 
 
 def _sorted(
-    assets: pd.Index,
-    y: Any,
-    x: Any,
-    columns: dict[str, Any],
-    fdr: FDR | None,
-    trend: str,
-    settings: dict[str, Any],
+    assets: pd.Index, y: Any, x: Any, results: ScanResults, settings: dict[str, Any]
 ) -> PairScan:
     """Sort by p-value, ties by statistic and then by position; adjust."""
-    order = _order(columns["tau"])
-    pvalue = mackinnon_pvalue(columns["tau"][order], trend=trend)
+    order = _order(results.tau)
+    pvalue = mackinnon_pvalue(results.tau[order], trend=settings["trend"])
     # the surface has a step of 1e-4 where its halves meet
     if np.any(np.diff(pvalue[: np.count_nonzero(~np.isnan(pvalue))]) < 0.0):
         again = np.argsort(pvalue, kind="stable")
         order, pvalue = order[again], pvalue[again]
     tests = int(np.count_nonzero(~np.isnan(pvalue)))
+    adjusted = pvalue.copy()
+    if settings["fdr"] is not None and tests:  # as adjust_pvalues, without its search for NaN
+        adjusted[:tests] = false_discovery_control(pvalue[:tests], method=settings["fdr"])
     return PairScan(
         assets=assets,
         y=y[order].astype(np.int32),
         x=x[order].astype(np.int32),
         pvalue=pvalue,
-        pvalue_adjusted=adjust_sorted(pvalue, fdr),
+        pvalue_adjusted=adjusted,
         settings={
             **settings,
             "tests": tests,
             "expected_by_chance_at_5_percent": math.floor(0.05 * tests),
         },
-        **{name: values[order] for name, values in columns.items()},
+        **{name: values[order] for name, values in results._asdict().items()},
     )
 
 

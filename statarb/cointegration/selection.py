@@ -1,4 +1,4 @@
-"""Candidates without a test of cointegration: distance, correlation, residuals of principal
+"""Selection of candidate pairs without a test: distance, correlation, residuals of principal
 components, clusters.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer
-from statarb._core.typing import FloatArray, IntArray
+from statarb._core.numeric import FLOOR, varies
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.cointegration.inputs import LogPrices, as_levels
 from statarb.errors import DataError, ParameterError
 
@@ -43,11 +44,21 @@ def distance_pairs(log_prices: LogPrices, count: int | None = None) -> pd.DataFr
         first one, over the rows that have both. NaN, last, where there are fewer than two such
         rows.
 
+    Raises
+    ------
+    DataError
+        No table of numbers, infinite values, duplicated labels or times.
+
+    Warns
+    -----
+    UserWarning
+        Levels that look like prices: above 50, and never negative.
+
     Notes
     -----
-    Gatev, Goetzmann and Rouwenhorst (2006), Rev. Financ. Stud. 19, 797-827. The distance is not
-    free of the moment at which
-    prices are set to 1, and close prices need not revert: a candidate, not a finding.
+    Gatev, Goetzmann and Rouwenhorst (2006), Rev. Financ. Stud. 19, 797-827. The distance depends on
+    the moment at which prices are set to 1, and close prices need not revert: a candidate, not a
+    finding.
     """
     levels, assets, _ = as_levels(log_prices)
     seen = ~np.isnan(levels)
@@ -82,6 +93,17 @@ def correlation_pairs(
     DataFrame
         Columns ``y, x, correlation``; over the rows that have both returns. NaN, last, where an
         asset does not move.
+
+    Raises
+    ------
+    DataError
+        Fewer rows than ``steps + 3``, no table of numbers, infinite values, duplicated labels or
+        times.
+
+    Warns
+    -----
+    UserWarning
+        Levels that look like prices: above 50, and never negative.
     """
     steps = check_integer("steps", steps, at_least=1)
     levels, assets, _ = as_levels(log_prices)
@@ -92,6 +114,8 @@ def correlation_pairs(
         )
     returns = levels[:, steps:] - levels[:, :-steps]
     seen = ~np.isnan(returns)
+    # a return is made of levels: its rounding is theirs
+    rounding = FLOOR * np.nanmax(np.abs(np.where(np.isnan(levels), 0.0, levels)), axis=1)
     mask = seen.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         centred = np.where(
@@ -104,7 +128,8 @@ def correlation_pairs(
         mean = centred @ mask.T / shared  # of the row asset, where both are seen
         variance = centred**2 @ mask.T / shared - mean**2
         covariance = centred @ centred.T / shared - mean * mean.T
-        moves = (variance > 1e-12 * np.diag(variance)[:, None]) & (shared >= 3.0)
+        least = np.maximum(1e-12 * np.diag(variance), rounding**2)
+        moves: BoolArray = (variance > least[:, None]) & (shared >= 3.0)
         correlation = np.where(moves & moves.T, covariance / np.sqrt(variance * variance.T), np.nan)
     return _ranked(assets, -correlation, "correlation", count, sign=-1.0)
 
@@ -122,8 +147,7 @@ def _ranked(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PrincipalResiduals:
-    """What is left of each asset's returns after the principal components, summed up and fitted as
-    a reverting process.
+    """Residual returns after the principal components, summed up and fitted as reverting processes.
 
     Parameters
     ----------
@@ -136,7 +160,7 @@ class PrincipalResiduals:
     scores : DataFrame
         By asset: ``s_score`` (deviation of the summed residual from its mean, in long-run standard
         deviations), ``half_life`` (in steps), ``mean``, ``sd``, ``autoregression``, ``explained``
-        (share of the variance that factors explain). NaN for a asset with a missing price or
+        (share of the variance that factors explain). NaN for an asset with a missing price or
         without moves, and ``s_score`` where the sum does not revert.
     """
 
@@ -146,8 +170,18 @@ class PrincipalResiduals:
     scores: pd.DataFrame
 
     def expected_return(self, steps: int = 1) -> pd.Series:
-        """Expected log return of each asset beyond its factors' over the next ``steps``; NaN where
-        its sum does not revert.
+        r"""Expected log return of each asset beyond its factors' over the next ``steps``.
+
+        Parameters
+        ----------
+        steps : int
+            Horizon.
+
+        Returns
+        -------
+        Series
+            :math:`(b^h - 1)\,s\,\sigma` for the s-score s, the autoregression b and h steps; NaN
+            where the sum of an asset's residuals does not revert.
         """
         steps = check_integer("steps", steps, at_least=1)
         table = self.scores
@@ -157,7 +191,7 @@ class PrincipalResiduals:
 
 
 def principal_residuals(log_prices: LogPrices, factors: int = 3) -> PrincipalResiduals:
-    """Split returns into principal components and residuals, and score the residuals.
+    r"""Split returns into principal components and residuals, and score the residuals.
 
     Parameters
     ----------
@@ -166,31 +200,38 @@ def principal_residuals(log_prices: LogPrices, factors: int = 3) -> PrincipalRes
     factors : int
         Eigenportfolios.
 
+    Returns
+    -------
+    PrincipalResiduals
+
     Raises
     ------
     DataError
         Fewer than ``factors + 1`` complete assets that move, or fewer than ``factors + 10`` rows.
 
+    Warns
+    -----
+    UserWarning
+        Levels that look like prices: above 50, and never negative.
+
     Notes
     -----
     Avellaneda and Lee (2010), Quant. Finance 10, 761-782: eigenportfolios of the correlation matrix
-    hold each asset in
-    proportion to its loading over its volatility; each asset's returns are regressed on them; the
-    running sum of the residuals,
-    which ends at 0, is a first-order autoregression with coefficient b and mean m, and the s-score
-    is ``-m / sd`` (appendix).
+    hold each asset in proportion to its loading over its volatility; each asset's returns are
+    regressed on them; the running sum of the residuals, which ends at 0, is a first-order
+    autoregression with coefficient b, mean m and long-run standard deviation sigma, and the s-score
+    is (appendix)
+
+    .. math:: s = -m / \sigma .
     """
     factors = check_integer("factors", factors, at_least=1)
     levels, assets, times = as_levels(log_prices)
     returns = np.diff(levels, axis=1).T
-    usable = np.flatnonzero(
-        ~np.isnan(returns).any(axis=0) & (np.ptp(np.nan_to_num(returns), axis=0) > 0.0)
-    )
+    usable = _complete_and_moving(levels)
     if len(usable) <= factors or len(returns) < factors + 10:
         raise DataError(
             f"{factors} factors need more than {factors} assets without missing prices that move "
-            f"and {factors + 10} returns, "
-            f"got {len(usable)} assets and {len(returns)} returns"
+            f"and {factors + 10} returns, got {len(usable)} assets and {len(returns)} returns"
         )
     part = returns[:, usable]
     sd = part.std(axis=0)
@@ -216,6 +257,14 @@ def principal_residuals(log_prices: LogPrices, factors: int = 3) -> PrincipalRes
     return PrincipalResiduals(
         loadings, pd.DataFrame(portfolio, index=times[1:], columns=labels), frame, scores
     )
+
+
+def _complete_and_moving(levels: FloatArray) -> IntArray:
+    """Positions of the assets without a missing price whose returns vary by more than rounding."""
+    complete: BoolArray = np.asarray(~np.isnan(levels).any(axis=1))
+    returns = np.diff(np.where(complete[:, None], levels, 0.0), axis=1).T
+    largest = np.abs(np.where(complete[:, None], levels, 0.0)).max(axis=1, initial=0.0)
+    return np.flatnonzero(complete & varies(returns, scale=largest)).astype(np.int64)
 
 
 def _scored(rest: FloatArray, returns: FloatArray) -> FloatArray:
@@ -270,6 +319,18 @@ def cluster_pairs(
     pairs : list of (asset, asset)
         All pairs within groups.
 
+    Raises
+    ------
+    DataError
+        No table of numbers, infinite values, duplicated labels or times.
+    ParameterError
+        Fewer complete assets that move than ``components`` and ``min_size`` need, another method.
+
+    Warns
+    -----
+    UserWarning
+        Levels that look like prices: above 50, and never negative.
+
     Notes
     -----
     Sarmento and Horta (2020), Expert Syst. Appl. 158, 113490.
@@ -279,9 +340,7 @@ def cluster_pairs(
     min_size = check_integer("min_size", min_size, at_least=2)
     levels, assets, _ = as_levels(log_prices)
     returns = np.diff(levels, axis=1)
-    usable = np.flatnonzero(
-        ~np.isnan(returns).any(axis=1) & (np.ptp(np.nan_to_num(returns), axis=1) > 0.0)
-    )
+    usable = _complete_and_moving(levels)
     if len(usable) < max(components, min_size) + 1:
         raise ParameterError(
             f"components={components} and min_size={min_size} need more complete assets that move "

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer
 from statarb._core.tables import check_labels
 from statarb._core.time import Stamps, as_stamp, as_zone, step_text, usual_step, with_zone
@@ -31,7 +32,7 @@ class Panel:
     A panel has a *grid* of times, and *rows*: those times of the grid at which at least one asset
     has a price. Only rows are stored, as float64 arrays, time x asset, C order, read-only. The
     frames (:attr:`price` and its like) show the whole grid, with NaN where nothing was observed;
-    the arrays (:meth:`array`) show the rows alone. After a hole the last row is lag 1.
+    the arrays (:meth:`array`) show the rows alone. After a gap the last row is lag 1.
 
     A *window* of a panel is a panel too: read-only views of at most ``depth`` rows, nothing after
     its end (:meth:`window`). The grid of a window is its rows; it has all columns of the panel, and
@@ -354,7 +355,17 @@ class Panel:
         return self._observed if self._observed is not None else ~np.isnan(self._arrays["price"])
 
     def field(self, name: str) -> pd.DataFrame:
-        """Return one field on the grid, grid x asset; NaN where missing.
+        """Return one field on the grid.
+
+        Parameters
+        ----------
+        name : str
+            One of :attr:`fields`.
+
+        Returns
+        -------
+        DataFrame, grid x asset
+            NaN where missing.
 
         Raises
         ------
@@ -364,8 +375,17 @@ class Panel:
         return self._on_grid(self.array(name), np.nan)
 
     def array(self, name: str = "price") -> AnyFloatArray:
-        """Return one field as stored, rows x assets, read-only; ``unrounded`` is the price where a
-        panel has none.
+        """Return one field as stored.
+
+        Parameters
+        ----------
+        name : str
+            One of :attr:`fields`; ``unrounded`` is the price where a panel has none.
+
+        Returns
+        -------
+        (rows, assets)
+            Read-only; NaN where missing.
 
         Raises
         ------
@@ -454,6 +474,15 @@ class Panel:
     def between(self, start: TimeLike | None = None, end: TimeLike | None = None) -> Panel:
         """Return the panel from ``start`` to ``end``, both included, as views.
 
+        Parameters
+        ----------
+        start, end : time, optional
+            By default the first and the last time of the grid; naive times are UTC.
+
+        Returns
+        -------
+        Panel
+
         Raises
         ------
         ParameterError
@@ -482,7 +511,7 @@ class Panel:
             self._grid[low:high], self._rows[low_row:high_row] - low, low_row, high_row, None
         )
 
-    def window(self, t: TimeLike, depth: int | None = 2016) -> Panel:
+    def window(self, t: TimeLike, depth: int | None = DEPTH) -> Panel:
         """Return what is known at ``t``: the last ``depth`` rows up to and with ``t``, as read-only
         views.
 
@@ -494,6 +523,11 @@ class Panel:
         depth : int or None
             Largest number of rows (times at which something was quoted); ``None`` gives all of the
             past.
+
+        Returns
+        -------
+        Panel
+            A window: it knows nothing after ``t``.
 
         Raises
         ------
@@ -510,14 +544,32 @@ class Panel:
         return self._window(stamp, depth)
 
     def row_slice(self, first: int, last: int) -> Panel:
-        """Return the rows ``first`` to ``last - 1`` (positions in :attr:`times`) as a window that
-        ends at the last of them.
+        """Return some rows as a window that ends at the last of them.
+
+        Parameters
+        ----------
+        first, last : int
+            Positions in :attr:`times`: the rows ``first`` to ``last - 1``.
+
+        Returns
+        -------
+        Panel
         """
         return self._part(self._stamps[first:last], None, first, last, self._stamps[last - 1])
 
     def select(self, assets: Iterable[Hashable]) -> Panel:
         """Return the panel with these assets alone, in this order. Rows in which none of them has a
         price are no rows.
+
+        Parameters
+        ----------
+        assets : iterable of labels
+            Each once.
+
+        Returns
+        -------
+        Panel
+            Its columns in the order of ``assets``.
 
         Raises
         ------
@@ -555,6 +607,16 @@ class Panel:
 
     def columns_of(self, assets: Sequence[Hashable] | pd.Index) -> IntArray:
         """Return the positions of assets in the columns.
+
+        Parameters
+        ----------
+        assets : sequence of labels
+            In any order.
+
+        Returns
+        -------
+        (n,) int64
+            Positions in :attr:`assets`.
 
         Raises
         ------
@@ -601,6 +663,10 @@ class Panel:
         metadata : mapping, optional
             Entries that are added to the panel's own.
 
+        Returns
+        -------
+        Panel
+
         Raises
         ------
         DataError
@@ -642,6 +708,10 @@ class Panel:
             Any step; strictly increasing times.
         max_age : str or Timedelta, optional
             Oldest value that still counts; by default a value counts until the next one.
+
+        Returns
+        -------
+        Panel
 
         Raises
         ------
@@ -837,7 +907,17 @@ class Panel:
         return columns
 
     def equals(self, other: object) -> bool:
-        """Whether ``other`` is a panel with the same grid, assets, arrays and mask, bit for bit."""
+        """Whether ``other`` is a panel with the same grid, assets, arrays and mask, bit for bit.
+
+        Parameters
+        ----------
+        other : object
+            Anything.
+
+        Returns
+        -------
+        bool
+        """
         return (
             isinstance(other, Panel)
             and np.array_equal(self._grid, other._grid)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_number, check_panel
 from statarb._core.files import atomic_path, output_folder, write_json
+from statarb._core.spreadsheet import guarded
 from statarb._core.typing import FloatArray, IntArray
 from statarb.data._engine.quality import ASSET_FIGURES, MAX_DECIMALS, asset_figures, market_rows
 from statarb.data.panel import Panel
@@ -19,7 +21,7 @@ from statarb.data.panel import Panel
 __all__ = ["QualityReport", "quality_report"]
 
 ASSETS_PER_BLOCK = 64
-LONGEST_COUNTED = 2016
+LONGEST_COUNTED = DEPTH
 FEW_QUOTES = 0.5
 
 
@@ -38,11 +40,11 @@ class QualityReport:
     steps : DataFrame
         Distances between neighbouring rows: ``steps``, ``minutes``, ``count``, ``share`` (percent),
         most common first.
-    holes : DataFrame
+    gaps : DataFrame
         Times without any quote: ``after`` and ``until`` (the rows around it), ``steps`` missing,
         ``hours``; longest first.
-    hole_lengths : Series
-        Number of holes of single assets by their length in steps; the last one counts the longer
+    gap_lengths : Series
+        Number of gaps of single assets by their length in steps; the last one counts the longer
         ones too.
     coverage : DataFrame
         Share of cells quoted, in percent, stretch of time (its start) x asset: the coverage map.
@@ -54,7 +56,7 @@ class QualityReport:
     - ``symbol``, ``name``; ``quotes``, ``coverage`` (percent of the grid), ``coverage_listed``
       (percent of the grid from the first to the last quote), ``first``, ``last``;
     - ``late``, ``ended``: no quote in the first (last) day of the panel;
-    - ``longest_hole`` in steps, between two quotes, and ``hole_after``, the quote before it;
+    - ``longest_gap`` in steps, between two quotes, and ``gap_after``, the quote before it;
     - ``unchanged``: percent of quotes equal to the one before; ``longest_still``: most such quotes
       in a row;
     - ``stale_snapshots``: quotes of the asset in rows in which all assets stand still;
@@ -81,8 +83,8 @@ class QualityReport:
     market: pd.Series
     times: pd.DataFrame
     steps: pd.DataFrame
-    holes: pd.DataFrame
-    hole_lengths: pd.Series
+    gaps: pd.DataFrame
+    gap_lengths: pd.Series
     coverage: pd.DataFrame
 
     def __repr__(self) -> str:
@@ -93,16 +95,17 @@ class QualityReport:
         )
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write ``quality.csv`` (a row an asset), ``quality_holes.csv`` and
+        """Write ``quality.csv`` (a row an asset), ``quality_gaps.csv`` and
         ``quality_market.json``; return the folder.
         """
         target = output_folder(folder)
         for name, frame, index in (
             ("quality.csv", self.assets, True),
-            ("quality_holes.csv", self.holes, False),
+            ("quality_gaps.csv", self.gaps, False),
         ):
             with atomic_path(target / name) as temporary:
-                frame.to_csv(
+                safe = frame.map(_text).rename(index=_text)
+                safe.to_csv(
                     temporary,
                     index=index,
                     index_label="coinID" if index else None,
@@ -173,18 +176,18 @@ def quality_report(
     times = pd.DataFrame({"assets": 0, "stale": False}, index=panel.grid)
     times.iloc[panel._rows, 0] = counts
     times.iloc[panel._rows, 1] = stale
-    holes = _holes(panel, cells)
+    gaps = _gaps(panel, cells)
     steps = _steps(panel, cells)
     known = lengths[1:]
     reach = int(np.flatnonzero(known)[-1]) + 1 if known.any() else 0
     return QualityReport(
         assets=assets,
-        market=_market(panel, assets, counts, stale, holes),
+        market=_market(panel, assets, counts, stale, gaps),
         times=times,
         steps=steps,
-        holes=holes,
-        hole_lengths=pd.Series(
-            known[:reach], index=pd.RangeIndex(1, reach + 1, name="steps"), name="holes"
+        gaps=gaps,
+        gap_lengths=pd.Series(
+            known[:reach], index=pd.RangeIndex(1, reach + 1, name="steps"), name="gaps"
         ),
         coverage=pd.DataFrame(100.0 * covered / width[:, None], index=starts, columns=panel.assets),
     )
@@ -212,7 +215,7 @@ def _coin_table(panel: Panel, figures: pd.DataFrame, stale: Any) -> pd.DataFrame
     stamps = np.append(panel._stamps, np.datetime64("NaT", "us"))
     rows = {
         name: figures[name].fillna(-1).to_numpy().astype(np.int64)
-        for name in ("first", "last", "hole_after")
+        for name in ("first", "last", "gap_after")
     }
     first, last = stamps[rows["first"]], stamps[rows["last"]]
     quotes = figures["quotes"].to_numpy()
@@ -240,8 +243,8 @@ def _coin_table(panel: Panel, figures: pd.DataFrame, stale: Any) -> pd.DataFrame
             "last": last,
             "late": late,
             "ended": ended,
-            "longest_hole": figures["longest_hole"].to_numpy().astype(np.int64),
-            "hole_after": stamps[rows["hole_after"]],
+            "longest_gap": figures["longest_gap"].to_numpy().astype(np.int64),
+            "gap_after": stamps[rows["gap_after"]],
             "unchanged": 100.0 * figures["unchanged"],
             "longest_still": figures["longest_still"],
             "stale_snapshots": observed[stale].sum(axis=0),
@@ -324,7 +327,7 @@ def _flags(table: pd.DataFrame) -> list[str]:
     return [", ".join(names[row]) for row in held]
 
 
-def _holes(panel: Panel, cells: IntArray) -> pd.DataFrame:
+def _gaps(panel: Panel, cells: IntArray) -> pd.DataFrame:
     missing = np.diff(cells) - 1
     where = np.flatnonzero(missing > 0)
     where = where[np.argsort(-missing[where], kind="stable")]
@@ -354,7 +357,7 @@ def _steps(panel: Panel, cells: IntArray) -> pd.DataFrame:
 
 
 def _market(
-    panel: Panel, assets: pd.DataFrame, counts: IntArray, stale: Any, holes: pd.DataFrame
+    panel: Panel, assets: pd.DataFrame, counts: IntArray, stale: Any, gaps: pd.DataFrame
 ) -> pd.Series:
     rows, size = len(panel.times), len(panel.grid)
     figures: dict[str, Any] = {
@@ -365,7 +368,7 @@ def _market(
         "times of the grid": size,
         "times with a quote": rows,
         "times without a quote, %": 100.0 * (size - rows) / size,
-        "longest hole in hours": float(holes["hours"].max()) if len(holes) else 0.0,
+        "longest gap in hours": float(gaps["hours"].max()) if len(gaps) else 0.0,
         "cells with a quote, %": 100.0 * float(counts.sum()) / (size * len(panel.assets)),
         "stale snapshots": int(stale.sum()),
         "stale snapshots, % of rows": 100.0 * float(stale.sum()) / rows,
@@ -390,3 +393,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, float) and np.isnan(value):
         return "not known"
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _text(cell: object) -> object:
+    """Return a cell as it is written: text so that no spreadsheet runs it."""
+    return guarded(cell) if isinstance(cell, str) else cell

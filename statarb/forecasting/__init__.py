@@ -1,4 +1,8 @@
-"""Forecasters: expected returns, one step ahead and more."""
+"""Forecasters: expected returns, one step ahead and more.
+
+Importing the package registers every forecaster of the library; see :func:`make_forecaster`. Those
+that need another tool as well are registered by ``statarb.investors``.
+"""
 
 from statarb.forecasting.base import (
     BaseForecaster,
@@ -11,17 +15,19 @@ from statarb.forecasting.base import (
 from statarb.forecasting.blocks import BlockResult, forecast_rows
 from statarb.forecasting.direction import StackedDirection
 from statarb.forecasting.econometric import (
-    VECM,
     Arima,
     Autoregression,
     ExponentialSmoothing,
     VectorAutoregression,
 )
-from statarb.forecasting.ensemble import Ensemble, Selector, default_forecaster
+from statarb.forecasting.ensemble import Ensemble, Selector, case_forecaster, default_forecaster
+from statarb.forecasting.error_correction import VECM
+from statarb.forecasting.features import LEADERS, ReturnFeatures
 from statarb.forecasting.innovations import HannanRissanenRidge
 from statarb.forecasting.learned import MLP, SVR, GradientBoosting
-from statarb.forecasting.linear import LEADERS, CrossAssetRidge, Drift, LastValue, ReducedRankRidge
+from statarb.forecasting.linear import CrossAssetRidge, Drift, LastValue, ReducedRankRidge
 from statarb.forecasting.scores import ForecastScore, directional_symmetry, forecast_score, mape
+from statarb.forecasting.search import PanelEstimator
 from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
 from statarb.forecasting.walk import ForecastRun, forecast_walk, run_forecasts
 
@@ -45,11 +51,14 @@ __all__ = [
     "GradientBoosting",
     "HannanRissanenRidge",
     "LastValue",
+    "PanelEstimator",
     "ReducedRankRidge",
+    "ReturnFeatures",
     "RoundedToTick",
     "Selector",
     "StackedDirection",
     "VectorAutoregression",
+    "case_forecaster",
     "clone",
     "default_forecaster",
     "directional_symmetry",

@@ -1,19 +1,14 @@
-"""What a forecaster is: the protocol, parameters and copies, and the names under which the
-library's own are known.
-"""
+"""Forecasters: protocol, base class, and the names under which they are known."""
 
 from __future__ import annotations
 
-import copy
-import importlib
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Protocol, Self, TypeVar, cast, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from statarb._core.checks import check_choice
+from statarb._core.params import Parameters, Registry, fresh_copy
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
@@ -33,38 +28,16 @@ F = TypeVar("F")
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-_REGISTRY: dict[str, tuple[str, str]] = {
-    "last_value": ("statarb.forecasting.linear", "LastValue"),
-    "drift": ("statarb.forecasting.linear", "Drift"),
-    "ridge": ("statarb.forecasting.linear", "CrossAssetRidge"),
-    "reduced_rank_ridge": ("statarb.forecasting.linear", "ReducedRankRidge"),
-    "hannan_rissanen_ridge": ("statarb.forecasting.innovations", "HannanRissanenRidge"),
-    "stacked_direction": ("statarb.forecasting.direction", "StackedDirection"),
-    "boosting": ("statarb.forecasting.learned", "GradientBoosting"),
-    "mlp": ("statarb.forecasting.learned", "MLP"),
-    "svr": ("statarb.forecasting.learned", "SVR"),
-    "default": ("statarb.forecasting.ensemble", "default_forecaster"),
-    "linear_ensemble": ("statarb.forecasting.ensemble", "linear_ensemble"),
-    "innovation_ensemble": ("statarb.forecasting.ensemble", "innovation_ensemble"),
-    "stacked_ensemble": ("statarb.forecasting.ensemble", "stacked_ensemble"),
-    "ensemble": ("statarb.forecasting.ensemble", "full_ensemble"),
-    "ar": ("statarb.forecasting.econometric", "Autoregression"),
-    "arima": ("statarb.forecasting.econometric", "Arima"),
-    "exponential_smoothing": ("statarb.forecasting.econometric", "ExponentialSmoothing"),
-    "var": ("statarb.forecasting.econometric", "VectorAutoregression"),
-    "vecm": ("statarb.forecasting.econometric", "VECM"),
-    "garch_ridge": ("statarb.investors.stat_arb.garch_forecasts", "GarchStandardised"),
-}
-"""Where each name lives: module and class, imported when the name is first asked for. What needs
-another tool beside this one lives above both.
+FORECASTERS = Registry("forecaster")
+"""Registered names, and what makes a forecaster of each. A class registers itself when its module
+is imported: ``statarb.forecasting`` holds those that need no other tool, ``statarb.investors`` adds
+those that do.
 """
-
-_FACTORIES: dict[str, Callable[..., Any]] = {}
 
 
 @runtime_checkable
 class Forecaster(Protocol):
-    """What every forecaster offers; any object with these two methods serves.
+    """Protocol of a forecaster: any object with these two methods is one.
 
     A window is a read-only panel that ends where the forecaster may look. Its rows are the times at
     which something was quoted, and its last row is lag 1, however long ago
@@ -72,7 +45,18 @@ class Forecaster(Protocol):
     """
 
     def fit(self, window: Panel) -> Self:
-        """Estimate the model on a window, and return the forecaster itself."""
+        """Estimate the model on a window, and return the forecaster itself.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+        """
         ...
 
     def predict(self, window: Panel) -> pd.Series:
@@ -80,13 +64,24 @@ class Forecaster(Protocol):
         price; NaN = no forecast.
 
         The window may end later than the one of :meth:`fit`.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         ...
 
 
 @runtime_checkable
 class BlockForecaster(Protocol):
-    """What a forecaster may offer beside, to forecast a stretch of rows at once; the answers are
+    """Optional method of a forecaster that forecasts a stretch of rows at once; the answers are
     those of fit and predict.
     """
 
@@ -112,86 +107,30 @@ class BlockForecaster(Protocol):
         forecasts : (steps, assets)
             Expected log returns, NaN = no forecast.
         failed : (steps, assets)
-            Where the model could not be estimated and the last value stands in for it.
+            Where the model could not be estimated and the forecast is the last value.
         """
         ...
 
 
-class BaseForecaster:
-    """Base of the library's forecasters: parameters stand in the constructor, and only there.
+class BaseForecaster(Parameters):
+    """Base of the library's forecasters: parameters are the arguments of the constructor.
 
     A subclass stores every argument of its constructor under the argument's own name, checks it,
     and keeps what it learns in attributes that end in an underscore.
     """
 
     refit_every: int = 1
-    """Steps between fits that are worth their time, where nobody says otherwise."""
+    """Steps between fits that are worth their time, unless the caller says otherwise."""
 
     failed_: BoolArray
-    """Assets whose model could not be estimated at the last fit: the last value stands in, and the
-    walk counts it.
+    """Assets whose model could not be estimated at the last fit: their forecast is the last value,
+    and the walk counts it.
     """
-
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        return list(inspect.signature(cls).parameters)
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name; with ``deep`` those of nested forecasters too, as
-        ``outer__inner``.
-        """
-        params: dict[str, Any] = {}
-        for name in self._parameter_names():
-            value = getattr(self, name)
-            params[name] = value
-            if deep and isinstance(value, BaseForecaster):
-                params.update(
-                    {f"{name}__{key}": inner for key, inner in value.get_params().items()}
-                )
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by name (``outer__inner`` reaches into a nested forecaster); they are
-        checked as in the constructor.
-
-        Raises
-        ------
-        ParameterError
-            A name that the forecaster does not have, or a value that its constructor refuses.
-        """
-        own = {name: getattr(self, name) for name in self._parameter_names()}
-        nested: dict[str, dict[str, Any]] = {}
-        for name, value in params.items():
-            head, _, tail = name.partition("__")
-            check_choice(f"parameter of {type(self).__name__}", head, own)
-            if tail:
-                nested.setdefault(head, {})[tail] = value
-            else:
-                own[head] = value
-        for head, inner in nested.items():
-            if not isinstance(own[head], BaseForecaster):
-                raise ParameterError(
-                    f"{head} of {type(self).__name__} holds no forecaster, so it has no "
-                    f"{next(iter(inner))!r}"
-                )
-            own[head] = clone(own[head]).set_params(**inner)
-        self.__init__(**own)  # type: ignore[misc]
-        return self
 
     @property
     def min_rows(self) -> int:
         """Rows that a window must have at least, to fit and to predict."""
         return 1
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        shown = [
-            f"{name}={value!r}"
-            for name, value in self.get_params(deep=False).items()
-            if defaults[name].default is inspect.Parameter.empty
-            or not _same(value, defaults[name].default)
-        ]
-        return f"{type(self).__name__}({', '.join(shown)})"
 
     def _require_rows(self, rows: int) -> None:
         if rows < self.min_rows:
@@ -210,12 +149,11 @@ class BaseForecaster:
         if not window.assets.equals(assets):
             raise DataError(
                 f"{type(self).__name__} was fitted on {len(assets)} assets and is asked for "
-                f"{len(window.assets)} others; "
-                "fit and predict on windows of one panel"
+                f"{len(window.assets)} others; fit and predict on windows of one panel"
             )
 
     def _series(self, window: Panel, values: FloatArray) -> pd.Series:
-        """Label a forecast, and take it away from assets without a quote in the window."""
+        """Label a forecast, and blank it for assets without a quote in the window."""
         seen = (~np.isnan(window.array("price"))).any(axis=0)
         return pd.Series(
             np.where(seen, values, np.nan), index=window.assets, name="expected_return"
@@ -223,28 +161,18 @@ class BaseForecaster:
 
 
 def clone(forecaster: F) -> F:
-    """Return an unfitted copy with the same parameters; an object without ``get_params`` is copied
-    as it is.
+    """Return an unfitted copy with the same parameters.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        One without ``get_params`` is copied as it is.
+
+    Returns
+    -------
+    Forecaster
     """
-    get = getattr(forecaster, "get_params", None)
-    if get is None:
-        return copy.deepcopy(forecaster)
-    params = {name: _clone_value(value) for name, value in get(deep=False).items()}
-    return type(forecaster)(**params)
-
-
-def _clone_value(value: Any) -> Any:
-    if isinstance(value, BaseForecaster):
-        return clone(value)
-    if isinstance(value, (list, tuple)):
-        return type(value)(_clone_value(item) for item in value)
-    return value
-
-
-def _same(value: Any, default: Any) -> bool:
-    return value is default or (
-        isinstance(value, (str, int, float, tuple, list)) and bool(value == default)
-    )
+    return cast(F, fresh_copy(forecaster))
 
 
 def register(name: str) -> Callable[[C], C]:
@@ -255,39 +183,42 @@ def register(name: str) -> Callable[[C], C]:
     name : str
         What :func:`make_forecaster` and the command line call it.
 
+    Returns
+    -------
+    callable
+        Decorator of a class, or of a function that returns a forecaster.
+
     Raises
     ------
     ParameterError
         The name is taken by another class.
     """
-
-    def add(factory: C) -> C:
-        home = (factory.__module__, factory.__qualname__)
-        if _REGISTRY.setdefault(name, home) != home:
-            raise ParameterError(
-                f"name must be new, got {name!r}, which is registered for "
-                f"{'.'.join(_REGISTRY[name])}"
-            )
-        _FACTORIES[name] = factory
-        return factory
-
-    return add
+    return FORECASTERS.register(name)
 
 
 def forecaster_names() -> list[str]:
-    """Return the names that :func:`make_forecaster` knows."""
-    return sorted(_REGISTRY)
+    """Return the names that :func:`make_forecaster` knows, sorted.
+
+    Returns
+    -------
+    list of str
+    """
+    return FORECASTERS.names()
 
 
 def make_forecaster(name: str, **params: Any) -> Forecaster:
-    """Return one of the library's forecasters by name.
+    """Return a registered forecaster.
 
     Parameters
     ----------
     name : str
         One of :func:`forecaster_names`.
     **params
-        Passed on to its constructor.
+        Parameters of its constructor.
+
+    Returns
+    -------
+    Forecaster
 
     Raises
     ------
@@ -299,15 +230,7 @@ def make_forecaster(name: str, **params: Any) -> Forecaster:
     >>> make_forecaster("drift")
     Drift()
     """
-    module, attribute = _REGISTRY[check_choice("forecaster", name, forecaster_names())]
-    factory = _FACTORIES.get(name) or getattr(importlib.import_module(module), attribute)
-    accepted = inspect.signature(factory).parameters
-    if params and not accepted:
-        raise ParameterError(f"{name!r} takes no parameters, got {next(iter(params))!r}")
-    if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted.values()):
-        for given in params:
-            check_choice(f"parameter of {name!r}", given, list(accepted))
-    return cast(Forecaster, factory(**params))
+    return cast(Forecaster, FORECASTERS.make(name, **params))
 
 
 def as_forecaster(forecaster: Any) -> Forecaster:
@@ -317,6 +240,10 @@ def as_forecaster(forecaster: Any) -> Forecaster:
     ----------
     forecaster : Forecaster or str
         An object with ``fit`` and ``predict``, or one of :func:`forecaster_names`.
+
+    Returns
+    -------
+    Forecaster
 
     Raises
     ------
@@ -339,12 +266,3 @@ def as_forecaster(forecaster: Any) -> Forecaster:
             f"forecaster must have fit(window) and predict(window), got {forecaster!r}"
         )
     return cast(Forecaster, forecaster)
-
-
-def names_of(forecasters: Iterable[object]) -> list[str]:
-    """Return a readable, unique name for each forecaster."""
-    names: list[str] = []
-    for forecaster in forecasters:
-        name = str(getattr(forecaster, "name", None) or type(forecaster).__name__)
-        names.append(name if name not in names else f"{name} {names.count(name) + 1}")
-    return names

@@ -1,6 +1,4 @@
-"""Whether one forecaster is better than another: block-bootstrap intervals and the Diebold-Mariano
-test.
-"""
+"""Comparison of forecasters: block-bootstrap intervals and the Diebold-Mariano test."""
 
 from __future__ import annotations
 
@@ -12,9 +10,21 @@ import pandas as pd
 from scipy import stats
 
 from statarb._core.checks import check_integer, check_number
+from statarb._core.numeric import varies
+from statarb._core.tables import Table, as_numbers
+from statarb._core.time import usual_step
 from statarb._core.typing import FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting.scores import ForecastScore, Period, dispersion, forecast_score
+from statarb.forecasting.scores import (
+    ForecastScore,
+    Period,
+    dispersion,
+    forecast_score,
+    known_mean,
+    matched,
+    read_prices,
+    span_of,
+)
 
 __all__ = [
     "DieboldMariano",
@@ -30,15 +40,15 @@ __all__ = [
 class DieboldMariano:
     """Result of a Diebold-Mariano test.
 
-    Attributes
+    Parameters
     ----------
     difference : float
         Mean loss of the first forecast less that of the second; negative where the first is better.
     statistic : float
         Difference over its standard error, with the small-sample correction.
     p_value : float
-        Two-sided, from Student's t with n - 1 degrees of freedom. NaN where the losses never
-        differ.
+        Two-sided, from Student's t with n - 1 degrees of freedom. NaN where the differences of the
+        losses do not vary.
     count : int
         Number of losses compared, n.
     """
@@ -52,7 +62,7 @@ class DieboldMariano:
 def diebold_mariano(
     first: FloatArray, second: FloatArray, *, horizon: int = 1, lags: int | None = None
 ) -> DieboldMariano:
-    """Test whether two forecasts have the same expected loss.
+    r"""Test whether two forecasts have the same expected loss.
 
     Parameters
     ----------
@@ -62,24 +72,35 @@ def diebold_mariano(
     horizon : int
         Steps ahead h that were forecast.
     lags : int, optional
-        Autocovariances of the loss differences that the standard error takes in, weighted by
-        Bartlett; by default the h - 1 unweighted ones of the original test, which for one step
+        Autocovariances of the loss differences that enter the standard error, with Bartlett's
+        weights; by default the h - 1 unweighted ones of the original test, which for one step
         ahead is none.
+
+    Returns
+    -------
+    DieboldMariano
 
     Raises
     ------
     DataError
-        Losses of different lengths, or fewer than three to compare.
+        Losses of different lengths, or fewer than three (or h + 1) to compare.
+    ParameterError
+        ``lags`` of as many steps as there are losses, or more.
 
     Notes
     -----
     F. X. Diebold, R. S. Mariano (1995), Journal of Business & Economic Statistics 13, 253-263;
-    small-sample correction
-    sqrt((n + 1 - 2h + h (h - 1) / n) / n) and Student's t: D. Harvey, S. Leybourne, P. Newbold
-    (1997), International Journal
-    of Forecasting 13, 281-291, equations 8 and 9. Where the unweighted estimate of the variance is
-    not positive, Bartlett's
-    weights are used (W. K. Newey, K. D. West 1987, Econometrica 55, 703-708).
+    small-sample correction and Student's t: D. Harvey, S. Leybourne, P. Newbold (1997),
+    International Journal of Forecasting 13, 281-291, equations 8 and 9:
+
+    .. math::
+
+        \sqrt{\frac{n + 1 - 2h + h (h - 1) / n}{n}} \;
+        \frac{\bar d}{\sqrt{\hat\omega^2 / n}}
+
+    with the mean of the n differences of losses and their long-run variance. Where the unweighted
+    estimate of that variance is not positive, Bartlett's weights are used (W. K. Newey, K. D. West
+    1987, Econometrica 55, 703-708).
 
     Examples
     --------
@@ -88,7 +109,7 @@ def diebold_mariano(
     -3.0
     """
     horizon = check_integer("horizon", horizon, at_least=1)
-    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    first, second = as_numbers("first", first), as_numbers("second", second)
     if first.ndim != 1 or first.shape != second.shape:
         raise DataError(
             f"first and second must be losses of the same steps, got shapes {first.shape} and "
@@ -106,11 +127,11 @@ def diebold_mariano(
     most = (
         horizon - 1 if lags is None else check_integer("lags", lags, at_least=0, at_most=count - 1)
     )
-    variance = _long_run_variance(difference - mean, most, bartlett=lags is not None)
-    if variance <= 0.0:
-        variance = _long_run_variance(difference - mean, most, bartlett=True)
-    if variance <= 0.0:
+    if not varies(difference, scale=max(np.nanmax(np.abs(first)), np.nanmax(np.abs(second)))):
         return DieboldMariano(mean, float("nan"), float("nan"), count)
+    variance = _long_run_variance(difference, most, bartlett=lags is not None)
+    if variance <= 0.0:
+        variance = _long_run_variance(difference, most, bartlett=True)
     correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
     statistic = float(mean / np.sqrt(variance / count) * np.sqrt(max(correction, 0.0)))
     return DieboldMariano(
@@ -118,12 +139,16 @@ def diebold_mariano(
     )
 
 
-def _long_run_variance(centred: FloatArray, lags: int, *, bartlett: bool) -> float:
-    total = float(centred @ centred)
-    for lag in range(1, lags + 1):
-        weight = 1.0 - lag / (lags + 1.0) if bartlett else 1.0
-        total += 2.0 * weight * float(centred[lag:] @ centred[:-lag])
-    return total / len(centred)
+def _long_run_variance(values: FloatArray, lags: int, *, bartlett: bool) -> float:
+    """Long-run variance from ``lags`` autocovariances, weighted by Bartlett or not at all."""
+    if bartlett:
+        from arch.covariance.kernel import Bartlett
+
+        return float(np.squeeze(Bartlett(values, bandwidth=lags, force_int=True).cov.long_run))
+    from statsmodels.tsa.stattools import acovf
+
+    covariances = acovf(values, nlag=lags, fft=False)
+    return float(covariances[0] + 2.0 * covariances[1:].sum())
 
 
 def losses_of(actual: pd.DataFrame, forecast: pd.DataFrame) -> pd.Series:
@@ -138,15 +163,22 @@ def losses_of(actual: pd.DataFrame, forecast: pd.DataFrame) -> pd.Series:
     Returns
     -------
     Series
-        NaN where no asset is scored.
+        By time, in order; NaN where no asset is scored.
+
+    Raises
+    ------
+    DataError
+        Tables without times, or with a time twice.
+    ParameterError
+        An asset of ``forecast`` that ``actual`` does not have.
     """
-    truth = actual[forecast.columns]
-    error = 100.0 * (truth - forecast.reindex(truth.index)).abs() / truth
-    return error.mean(axis=1)
+    truth, guess = matched(read_prices("actual", actual), read_prices("forecast", forecast))
+    error = 100.0 * np.abs(truth.values - guess) / truth.values
+    return truth.frame(error).mean(axis=1)
 
 
 def block_draws(count: int, draws: int, *, block: int = 1, seed: int = 0) -> IntArray:
-    """Positions of a moving-block bootstrap of ``count`` periods, (draws, count).
+    """Positions of a circular block bootstrap of ``count`` periods, (draws, count).
 
     Parameters
     ----------
@@ -155,20 +187,39 @@ def block_draws(count: int, draws: int, *, block: int = 1, seed: int = 0) -> Int
     draws : int
         Resamples.
     block : int
-        Neighbouring periods that are drawn together; blocks run over the end to the start
-        (circular).
+        Neighbouring periods that are drawn together; blocks continue from the end to the start
+        (circular). At most half of the periods, so that there is something to resample.
     seed : int
         Of the draws.
 
+    Returns
+    -------
+    (draws, count) int64
+
+    Raises
+    ------
+    ParameterError
+        A block longer than half of the periods, or a number out of range.
+
     Notes
     -----
-    Circular block bootstrap: D. N. Politis, J. P. Romano (1992), in Exploring the Limits of
-    Bootstrap, 263-270.
+    D. N. Politis, J. P. Romano (1992), in Exploring the Limits of Bootstrap, 263-270; drawn by
+    ``arch.bootstrap.CircularBlockBootstrap``.
     """
+    from arch.bootstrap import CircularBlockBootstrap
+
+    count = check_integer("count", count, at_least=1)
+    draws = check_integer("draws", draws, at_least=1)
     block = check_integer("block", block, at_least=1)
-    starts = np.random.default_rng(seed).integers(0, count, (draws, -(-count // block)))
-    positions = (starts[:, :, None] + np.arange(block)) % count
-    return np.asarray(positions.reshape(draws, -1)[:, :count], dtype=np.int64)
+    if block > max(1, count // 2):
+        raise ParameterError(
+            f"block must be at most {max(1, count // 2)}, half of the {count} periods, got "
+            f"{block}: longer blocks leave nothing to resample"
+        )
+    source = CircularBlockBootstrap(
+        block, np.arange(count), seed=np.random.default_rng(check_integer("seed", seed, at_least=0))
+    )
+    return np.array([data[0] for data, _ in source.bootstrap(draws)], dtype=np.int64)
 
 
 def score_interval(
@@ -186,7 +237,7 @@ def score_interval(
     Parameters
     ----------
     score, best : ForecastScore
-        Of the same assets and periods.
+        Of the same assets and periods, with the same weights.
     draws, block, seed
         As for :func:`block_draws`.
     level : float
@@ -197,7 +248,14 @@ def score_interval(
     difference, low, high : float
         Z of ``score`` less Z of ``best``, and percentiles of the same over resampled periods. Whole
         periods are drawn, all assets at once, so that what moves all assets in a period stays
-        together. NaN where fewer than two periods are scored.
+        together. The bounds are NaN where fewer than two periods are scored.
+
+    Raises
+    ------
+    DataError
+        Scores of other assets or periods.
+    ParameterError
+        Scores with other weights; a ``block`` longer than half of the periods.
     """
     level = check_number("level", level, above=0.0, below=1.0)
     count = score.mape.shape[1]
@@ -205,6 +263,10 @@ def score_interval(
         raise DataError(
             f"scores of the same assets and periods are needed, got {score.mape.shape} and "
             f"{best.mape.shape}"
+        )
+    if score.weights != best.weights:
+        raise ParameterError(
+            f"score and best must have the same weights, got {score.weights} and {best.weights}"
         )
     if count < 2:
         return score.Z - best.Z, float("nan"), float("nan")
@@ -214,15 +276,20 @@ def score_interval(
     ):
         drawn.append(_resampled(score, places) - _resampled(best, places))
     tail = 100.0 * (1.0 - level) / 2.0
-    low, high = np.nanpercentile(drawn, [tail, 100.0 - tail])
+    known = np.array(drawn)[np.isfinite(drawn)]
+    if len(known) == 0:
+        return score.Z - best.Z, float("nan"), float("nan")
+    low, high = np.percentile(known, [tail, 100.0 - tail])
     return score.Z - best.Z, float(low), float(high)
 
 
 def _resampled(score: ForecastScore, places: IntArray) -> float:
+    """Z of the periods drawn, with the score's own weights; NaN where nothing of them is scored."""
     error = score.mape.to_numpy()[:, places]
-    spread = dispersion(error)
     direction = score.directional_symmetry.to_numpy()[:, places]
-    return float(np.nanmean(direction) - np.nanmean(error) - np.nanmean(spread) - score.U)
+    m, d, r = (known_mean(part) for part in (error, direction, dispersion(error)))
+    weighted = (w * part for w, part in zip(score.weights, (d, m, r, score.U), strict=True) if w)
+    return float(sum(weighted))
 
 
 def compare_forecasts(
@@ -257,11 +324,11 @@ def compare_forecasts(
     Returns
     -------
     DataFrame
-        A row a forecaster, best Z first (D - M - U where a single period leaves no R, and so no Z):
-        ``model, Z, M, D, R, U``, ``behind_best, behind_low, behind_high`` (difference in Z from the
-        best, with its 95 % interval), ``dm_difference, dm_statistic, dm_p_value`` (mean absolute
-        percentage error against the benchmark; Bartlett standard error over a day's steps, since
-        losses cluster).
+        One row per forecaster, best Z first (D - M - U where a single period leaves no R, and so no
+        Z): ``model, Z, M, D, R, U``; ``behind_best, behind_low, behind_high`` (difference in Z from
+        the best, with its 95 % interval); ``dm_difference, dm_statistic, dm_p_value`` (mean
+        absolute percentage error against the benchmark; Bartlett standard error over a day's steps,
+        since losses cluster; NaN where fewer than three steps are scored).
 
     Raises
     ------
@@ -276,14 +343,19 @@ def compare_forecasts(
         name: forecast_score(actual, one, periods, seconds[name]) for name, one in forecasts.items()
     }
     order = sorted(scores, key=lambda name: (-_rank_by(scores[name]), name))
-    scored = _within(actual, periods)
+    truth = read_prices("actual", actual)
+    day = max(int(np.timedelta64(1, "D") // usual_step(np.asarray(truth.stamps))), 1)
+    scored = _within(truth, periods)
     reference = losses_of(scored, forecasts[benchmark]).to_numpy()
     table = []
     for name in order:
         score = scores[name]
         behind = score_interval(score, scores[order[0]], draws=draws, block=block, seed=seed)
         losses = losses_of(scored, forecasts[name]).to_numpy()
-        test = diebold_mariano(losses, reference, lags=min(287, max(len(losses) // 4, 0)))
+        common = int(np.isfinite(losses - reference).sum())
+        test = DieboldMariano(float("nan"), float("nan"), float("nan"), common)
+        if common >= 3:
+            test = diebold_mariano(losses, reference, lags=min(day - 1, common // 4))
         table.append(
             {
                 "model": name,
@@ -303,19 +375,11 @@ def _rank_by(score: ForecastScore) -> float:
     return value if np.isfinite(value) else -np.inf
 
 
-def _within(actual: pd.DataFrame, periods: Sequence[Period]) -> pd.DataFrame:
+def _within(actual: Table, periods: Sequence[Period]) -> pd.DataFrame:
     """Rows of the periods alone; a period given by its start is a day."""
-    kept = np.zeros(len(actual), dtype=np.bool_)
+    stamps = np.asarray(actual.stamps)
+    kept = np.zeros(len(stamps), dtype=np.bool_)
     for period in periods:
-        first, last = (
-            period
-            if isinstance(period, tuple)
-            else (period, pd.Timestamp(period) + pd.Timedelta("1D"))
-        )
-        inside = (actual.index >= pd.Timestamp(first)) & (
-            (actual.index <= pd.Timestamp(last))
-            if isinstance(period, tuple)
-            else (actual.index < pd.Timestamp(last))
-        )
-        kept |= np.asarray(inside)
-    return actual.loc[kept]
+        low, high = span_of(period, stamps, "1D")
+        kept[low:high] = True
+    return actual.frame().loc[kept]

@@ -1,4 +1,4 @@
-"""Which way the quote goes: small networks that correct the odds of a linear forecast."""
+"""Direction classifier: small networks that correct the log odds of a linear forecast."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scipy.special import expit
 from statarb._core.checks import check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.forecasting._engine.networks import Networks, train_networks
+from statarb.forecasting.base import register
 from statarb.forecasting.innovations import HannanRissanenRidge, second_pass
 from statarb.forecasting.lags import Design
 from statarb.forecasting.learned import DIGITS, moves_of_quotes
@@ -20,7 +21,7 @@ from statarb.forecasting.linear import ReducedRankRidge
 __all__ = ["StackedDirection"]
 
 _LARGEST_ODDS = 4.0
-"""Log odds that the linear forecast gives at most: one forecast of many standard deviations is no
+"""Largest log odds of the linear forecast: one forecast of many standard deviations is no
 certainty.
 """
 
@@ -30,7 +31,7 @@ _LEAST_SHARE, _MOST_BEFORE = 5, 300
 
 @dataclasses.dataclass(frozen=True)
 class _Stack:
-    """A trained model: linear coefficients of both passes, log odds a unit of the linear forecast,
+    """Trained model: linear coefficients of both passes, log odds per unit of the linear forecast,
     and networks.
     """
 
@@ -40,17 +41,19 @@ class _Stack:
     networks: Networks
 
 
+@register("stacked_direction")
 class StackedDirection(HannanRissanenRidge):
-    """Which way the quote goes, from a linear forecast and a bag of small networks that correct it.
+    """Direction of the quote's next move, from a linear forecast and a bag of small networks that
+    correct it.
 
     The linear forecast of :class:`HannanRissanenRidge`, with the distance of the unrounded price
     from the quote, times one number for all assets gives the log odds of a rise to start from.
-    Networks with one hidden layer and one output an asset are trained on what it misses, by the
+    Networks with one hidden layer and one output per asset are trained on its errors, by the
     logistic loss over quotes that moved; the mean of the bag is added.
 
     In training, the odds to start from are those of linear forecasts made in order of time, each
-    stretch of the window from coefficients of the rows before it: the networks correct a forecast
-    as wrong as it will be tomorrow.
+    stretch of the window from coefficients of the rows before it: the networks see the errors of
+    genuine forecasts.
 
     Parameters
     ----------
@@ -59,17 +62,17 @@ class StackedDirection(HannanRissanenRidge):
         decay.
     seed : int
         Of all that is drawn.
-    scale_rows, rank, alpha, own_alpha, rest_alpha, lags, horizon, clip, leaders, field, fields,
-    scale_field, skip_stale
+    scale_rows, rank, alpha, own_alpha, rest_alpha
+        As for :class:`HannanRissanenRidge`.
+    lags, horizon, clip, leaders, field, fields, scale_field, skip_stale
         As for :class:`HannanRissanenRidge`.
 
     Notes
     -----
     The answer is the expected sign of the quote's move, 2 p - 1, times the usual size of a move:
-    use it for directions
-    (``DirectionShaped(forecaster, direction=StackedDirection())``), and a ridge for prices. Where
-    no quote of the window moved,
-    or all went one way, the last value stands in, and is counted.
+    use it for directions (``DirectionShaped(forecaster, direction=StackedDirection())``), and a
+    ridge for prices. Where no quote of the window moved, or all moved in one direction, the
+    forecast is the last value, and is counted as such.
 
     Stacking: D. H. Wolpert (1992), Neural Networks 5, 241-259. Mean of networks that differ by
     their seed: L. K. Hansen, P. Salamon (1990), IEEE Transactions on Pattern Analysis and Machine
@@ -167,7 +170,7 @@ def _gap(design: Design, rows: IntArray) -> FloatArray:
 
 
 def _log_odds(away: FloatArray, moved: FloatArray) -> float:
-    """Log odds of a rise a unit of forecast: logistic regression without a constant, by Newton's
+    """Log odds of a rise per unit of forecast: logistic regression without a constant, by Newton's
     method.
     """
     signed = np.clip(away, -9.0, 9.0) * moved

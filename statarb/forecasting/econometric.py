@@ -1,12 +1,10 @@
-"""Econometric forecasters: autoregression, ARIMA, exponential smoothing, vector autoregression,
-error correction.
-"""
+"""Econometric forecasters: autoregression, ARIMA, exponential smoothing, vector autoregression."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -14,17 +12,14 @@ from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import varies
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import CARRY, carried, known_prices, moves, quote_gap
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.base import BaseForecaster, register
+from statarb.forecasting.features import CARRY, moves, quote_gap
 
-__all__ = ["VECM", "Arima", "Autoregression", "ExponentialSmoothing", "VectorAutoregression"]
-
-_LARGEST_GROUP = 12
-"""Johansen's critical values are tabulated for so many series."""
+__all__ = ["Arima", "Autoregression", "ExponentialSmoothing", "VectorAutoregression"]
 
 _SCALE_ROWS = 72
 _FIRST = CARRY + _SCALE_ROWS - 1
@@ -44,6 +39,16 @@ class ReturnModel(BaseForecaster):
     def fit(self, window: Panel) -> Self:
         """Estimate the model on the window.
 
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+
         Raises
         ------
         DataError
@@ -57,6 +62,17 @@ class ReturnModel(BaseForecaster):
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         self._require_rows(len(window.times))
@@ -68,6 +84,16 @@ class ReturnModel(BaseForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
         returns = self._returns(panel)
@@ -102,6 +128,7 @@ class ReturnModel(BaseForecaster):
         raise NotImplementedError
 
 
+@register("ar")
 class Autoregression(ReturnModel):
     """Every asset's next return from its own last ones: AR(p) with a constant, by least squares.
 
@@ -155,6 +182,7 @@ class Autoregression(ReturnModel):
         return total
 
 
+@register("arima")
 class Arima(ReturnModel):
     """Every asset's log price as ARIMA(p, 1, q) with drift, the order chosen by AIC.
 
@@ -171,14 +199,13 @@ class Arima(ReturnModel):
     Attributes
     ----------
     orders_ : list of (p, q) or None
-        Order of each asset; ``None`` where no order converged: the last value stands in, and is
-        counted.
+        Order of each asset; ``None`` where no order converged: the forecast is the last value, and
+        is counted as such.
 
     Notes
     -----
     H. Akaike (1974), IEEE Transactions on Automatic Control 19, 716-723. The drift is the mean
-    return; orders are compared on
-    returns without it, at equal numbers of observations.
+    return; orders are compared on returns without it, at equal numbers of observations.
     """
 
     def __init__(
@@ -209,11 +236,12 @@ class Arima(ReturnModel):
         self.orders_: list[tuple[int, int] | None] = [None] * assets
         self.ar_: list[FloatArray] = [np.zeros(0)] * assets
         self.ma_: list[FloatArray] = [np.zeros(0)] * assets
+        moving = varies(returns, scale=1.0)
         for asset in range(assets):
             values = returns[:, asset] - self.mean_[asset]
             size = values.std()
-            if size <= 1e-12:
-                # A price that stands still needs no model.
+            if not moving[asset]:
+                # A price that does not change needs no model.
                 self.orders_[asset] = (0, 0)
                 continue
             best = np.inf
@@ -257,16 +285,17 @@ def _arma(values: FloatArray, p: int, q: int) -> tuple[float, FloatArray, FloatA
     return float(result.aic), np.asarray(result.arparams), np.asarray(result.maparams)
 
 
+@register("exponential_smoothing")
 class ExponentialSmoothing(ReturnModel):
-    """Every asset's log price by simple exponential smoothing; the price is expected to move to the
-    smoothed level.
+    r"""Every asset's log price by simple exponential smoothing; the price is expected to return to
+    the smoothed level.
 
     Parameters
     ----------
     smoothing : float, optional
         Weight of the newest price, in (0, 2); by default the one with the least sum of squared
-        one-step errors in the window. Above 1 the forecast goes on in the direction of the last
-        move: prices that lag the market ask for it.
+        one-step errors in the window. Above 1 the forecast continues in the direction of the last
+        move, as prices that lag the market do.
     horizon, clip, field
         As for :class:`Autoregression`.
 
@@ -276,10 +305,12 @@ class ExponentialSmoothing(ReturnModel):
 
     Notes
     -----
-    In terms of returns: shock e_t = r_t + (1 - a) e_{t-1}, expected return -(1 - a) e_t, for every
-    horizon alike. The range in
-    which the errors are invertible is 0 < a < 2 (R. Hyndman et al. 2008, Forecasting with
-    Exponential Smoothing, ch. 10).
+    In terms of returns, for every horizon alike:
+
+    .. math:: e_t = r_t + (1 - a) e_{t-1}, \qquad E_t r_{t+1} = -(1 - a) e_t
+
+    The range in which the errors are invertible is 0 < a < 2 (R. Hyndman et al. 2008, Forecasting
+    with Exponential Smoothing, ch. 10).
     """
 
     def __init__(
@@ -308,9 +339,10 @@ class ExponentialSmoothing(ReturnModel):
         self.smoothing_ = (
             np.ones(assets) if self.smoothing is None else np.full(assets, self.smoothing)
         )
+        moving = varies(returns, scale=1.0)
         for asset in range(assets):
             size = returns[:, asset].std()
-            if self.smoothing is not None or size <= 1e-12:
+            if self.smoothing is not None or not moving[asset]:
                 continue
             values = returns[:, asset] / size
             found = minimize_scalar(
@@ -332,8 +364,9 @@ def _smoothing_error(smoothing: float, values: FloatArray) -> float:
     return float(np.mean(shocks**2))
 
 
+@register("var")
 class VectorAutoregression(ReturnModel):
-    """Every asset's next return from the last ones of all assets: VAR(p) with a constant, by least
+    r"""Every asset's next return from the last ones of all assets: VAR(p) with a constant, by least
     squares, p by AIC.
 
     Parameters
@@ -351,9 +384,10 @@ class VectorAutoregression(ReturnModel):
 
     Notes
     -----
-    H. Luetkepohl (2005), New Introduction to Multiple Time Series Analysis, section 4.3: AIC(p) =
-    ln det S(p) + 2 p k^2 / n,
-    all orders on the same observations.
+    H. Luetkepohl (2005), New Introduction to Multiple Time Series Analysis, section 4.3; all orders
+    on the same n observations of k assets:
+
+    .. math:: \mathit{AIC}(p) = \ln\det\hat\Sigma(p) + 2 p k^2 / n
     """
 
     def __init__(
@@ -378,12 +412,10 @@ class VectorAutoregression(ReturnModel):
         if rows - self.max_lags <= 2 * (1 + self.max_lags * assets):
             raise DataError(
                 f"VectorAutoregression of {assets} assets and {self.max_lags} lags needs windows "
-                "of more than "
-                f"{2 * (1 + self.max_lags * assets) + self.max_lags + _FIRST} rows, got "
-                f"{rows + _FIRST}; "
-                "use fewer assets or lags, or CrossAssetRidge"
+                f"of more than {2 * (1 + self.max_lags * assets) + self.max_lags + _FIRST} rows, "
+                f"got {rows + _FIRST}; use fewer assets or lags, or CrossAssetRidge"
             )
-        moving = returns.std(axis=0) > 1e-12
+        moving = varies(returns, scale=1.0)
         values = returns[self.max_lags :]
         best = np.inf
         for order in range(1, self.max_lags + 1):
@@ -404,146 +436,3 @@ class VectorAutoregression(ReturnModel):
             total += ahead
             past = [ahead, *past[:-1]]
         return total
-
-
-class VECM(BaseForecaster):
-    """A cointegrated group by a vector error correction model: its prices return to what binds
-    them.
-
-    Estimated with statsmodels (maximum likelihood, constant inside the relations). Assets outside
-    the group are expected to stay as they are.
-
-    Parameters
-    ----------
-    group : sequence of labels, optional
-        At most 12 assets. By default all assets of a panel of at most 12, else the first six of
-        :data:`LEADERS` that it has.
-    rank : int, optional
-        Number of relations; by default by Johansen's trace test at 5 %. Rank 0 leaves an
-        autoregression of returns.
-    lags : int
-        Lags of returns.
-    horizon, field
-        As for :class:`Autoregression`.
-
-    Attributes
-    ----------
-    rank_ : int
-
-    Notes
-    -----
-    S. Johansen (1995), Likelihood-Based Inference in Cointegrated Vector Autoregressive Models.
-    """
-
-    refit_every = 288
-
-    def __init__(
-        self,
-        group: Sequence[Hashable] | None = None,
-        rank: int | None = None,
-        lags: int = 1,
-        horizon: int = 1,
-        field: str = "unrounded",
-    ) -> None:
-        if group is not None and not 2 <= len(group) <= _LARGEST_GROUP:
-            raise ParameterError(
-                f"group must name from 2 to {_LARGEST_GROUP} assets, got {len(group)}"
-            )
-        self.group = group
-        self.rank = None if rank is None else check_integer("rank", rank, at_least=0)
-        self.lags = check_integer("lags", lags, at_least=1)
-        self.horizon = check_integer("horizon", horizon, at_least=1)
-        self.field = check_choice("field", field, ("unrounded", "price"))
-
-    @property
-    def min_rows(self) -> int:
-        """Rows that a window must have at least."""
-        return 60 + self.lags
-
-    def fit(self, window: Panel) -> Self:
-        """Estimate the model on the group's log prices, holes filled with the last price.
-
-        Raises
-        ------
-        DataError
-            Fewer rows than :attr:`min_rows`.
-        ParameterError
-            An asset of the group that the panel does not have.
-        """
-        from statsmodels.tsa.vector_ar.vecm import VECM as VecmModel
-        from statsmodels.tsa.vector_ar.vecm import select_coint_rank
-
-        self._require_rows(len(window.times))
-        self.assets_ = window.assets
-        self.failed_ = np.zeros(len(window.assets), dtype=np.bool_)
-        logs = self._logs(window)
-        columns = self._columns(window)
-        # An asset that was listed inside the window, or that stands still, binds nothing.
-        columns = columns[
-            np.isfinite(logs[:, columns]).all(axis=0) & (np.ptp(logs[:, columns], axis=0) > 1e-9)
-        ]
-        self.columns_ = columns
-        self.rank_ = 0
-        if len(columns) < 2:
-            self.columns_ = columns[:0]
-            return self
-        values = logs[:, columns]
-        try:
-            rank = self.rank
-            if rank is None:
-                rank = int(
-                    select_coint_rank(values, 0, self.lags, method="trace", signif=0.05).rank
-                )
-            self.rank_ = min(rank, len(columns) - 1)
-            fitted = VecmModel(
-                values, k_ar_diff=self.lags, coint_rank=self.rank_, deterministic="ci"
-            ).fit()
-            self._keep(fitted)
-        except np.linalg.LinAlgError:
-            # Collinear prices: nothing can be estimated, the last value stands in and is counted.
-            self.failed_[columns] = True
-            self.columns_ = columns[:0]
-        return self
-
-    def predict(self, window: Panel) -> pd.Series:
-        """Return expected log returns over the horizon, from the last quoted price of each
-        asset.
-        """
-        self._require_fitted(window)
-        logs = self._logs(window)
-        quoted = np.log(known_prices(window)[-1])
-        answer = np.zeros(len(window.assets))
-        if len(self.columns_):
-            values = logs[-self.lags - 1 :, self.columns_]
-            level, changes = values[-1], list(np.diff(values, axis=0)[::-1])
-            for _ in range(self.horizon):
-                error = self.beta_.T @ level + self.constant_
-                ahead = self.alpha_ @ error + self.gamma_ @ np.concatenate(changes)
-                level, changes = level + ahead, [ahead, *changes[:-1]]
-            answer[self.columns_] = level - quoted[self.columns_]
-        return self._series(window, answer)
-
-    def _keep(self, fitted: Any) -> None:
-        self.alpha_ = np.asarray(fitted.alpha, dtype=np.float64)
-        self.beta_ = np.asarray(fitted.beta, dtype=np.float64)
-        self.gamma_ = np.asarray(fitted.gamma, dtype=np.float64)
-        self.constant_ = np.asarray(fitted.const_coint, dtype=np.float64).ravel()
-        if not all(
-            np.isfinite(part).all()
-            for part in (self.alpha_, self.beta_, self.gamma_, self.constant_)
-        ):
-            raise np.linalg.LinAlgError("the error correction model has no finite estimate")
-
-    def _logs(self, window: Panel) -> FloatArray:
-        price = np.asarray(window.array("price"), dtype=np.float64)
-        fine = np.asarray(window.array(self.field), dtype=np.float64)
-        return carried(np.log(np.where(np.isnan(fine) | np.isnan(price), price, fine)))
-
-    def _columns(self, window: Panel) -> np.ndarray[Any, np.dtype[np.int64]]:
-        if self.group is not None:
-            return window.columns_of(list(self.group))
-        if len(window.assets) <= _LARGEST_GROUP:
-            return np.arange(len(window.assets), dtype=np.int64)
-        named = window.assets.get_indexer(pd.Index(LEADERS))
-        named = named[named >= 0][:6]
-        return named.astype(np.int64) if len(named) > 1 else np.arange(6, dtype=np.int64)

@@ -1,6 +1,4 @@
-"""Ensembles: the mean of several forecasters, weights from past errors, and a selector that picks
-by past score.
-"""
+"""Ensembles of forecasters: mean, weights by past errors, and selection by past score."""
 
 from __future__ import annotations
 
@@ -14,18 +12,24 @@ from statarb._core.checks import check_choice, check_integer
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.base import BaseForecaster, Forecaster, as_forecaster, clone
+from statarb.forecasting.base import BaseForecaster, Forecaster, as_forecaster, clone, register
 from statarb.forecasting.blocks import forecast_rows
+from statarb.forecasting.direction import StackedDirection
 from statarb.forecasting.features import known_prices
+from statarb.forecasting.innovations import HannanRissanenRidge
+from statarb.forecasting.learned import MLP, GradientBoosting
+from statarb.forecasting.linear import ReducedRankRidge
+from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
 
 __all__ = [
     "Ensemble",
     "Selector",
+    "case_forecaster",
+    "case_stacked_forecaster",
     "default_forecaster",
     "full_ensemble",
     "innovation_ensemble",
     "linear_ensemble",
-    "stacked_ensemble",
 ]
 
 _LARGEST_LOSS = 4.0
@@ -35,7 +39,7 @@ needs.
 
 
 class Ensemble(BaseForecaster):
-    """Weighted mean of the forecasts of several members.
+    r"""Weighted mean of the forecasts of several members.
 
     Parameters
     ----------
@@ -57,19 +61,21 @@ class Ensemble(BaseForecaster):
     Notes
     -----
     Exponentially weighted average forecaster: N. Cesa-Bianchi, G. Lugosi (2006), Prediction,
-    Learning, and Games, section 2.1:
-    w_m proportional to exp(-eta L_m), L_m the sum of losses in [0, 1], eta = sqrt(8 ln(M) / n) for
-    M members and n rounds.
+    Learning, and Games, section 2.1; with L_m the sum of losses in [0, 1] of M members over n
+    rounds
+
+    .. math:: w_m \propto e^{-\eta L_m}, \qquad \eta = \sqrt{8 \ln M / n}
+
     An asset that a member does not forecast is averaged over the others.
     """
 
     def __init__(
         self, members: Sequence[Forecaster | str], weights: str = "equal", validation: int = 288
     ) -> None:
-        self.members = _members(members)
+        self.members = members
         self.weights = check_choice("weights", weights, ("equal", "online"))
         self.validation = check_integer("validation", validation, at_least=2)
-        _require_one_horizon(self.members)
+        self._forecasters = _forecasters(members)
 
     @property
     def _holds_out(self) -> bool:
@@ -78,22 +84,34 @@ class Ensemble(BaseForecaster):
     @property
     def horizon(self) -> int:
         """Rows ahead, of all members."""
-        return int(getattr(self.members[0], "horizon", 1))
+        return int(getattr(self._forecasters[0], "horizon", 1))
 
     @property
     def refit_every(self) -> int:  # type: ignore[override]
-        """Steps between fits that the slowest member asks for; a day where weights are learnt."""
-        most = max(int(getattr(member, "refit_every", 1)) for member in self.members)
+        """Steps between fits that the slowest member asks for; at least a day of 5-minute steps
+        where weights are learnt.
+        """
+        most = max(int(getattr(member, "refit_every", 1)) for member in self._forecasters)
         return max(most, 288) if self._holds_out else most
 
     @property
     def min_rows(self) -> int:
         """Rows that a window must have at least."""
-        most = max(int(getattr(member, "min_rows", 1)) for member in self.members)
+        most = max(int(getattr(member, "min_rows", 1)) for member in self._forecasters)
         return most + (self.validation if self._holds_out else 0)
 
     def fit(self, window: Panel) -> Self:
         """Weigh the members by their errors in the window's last rows, and fit them on all of it.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
 
         Raises
         ------
@@ -104,7 +122,7 @@ class Ensemble(BaseForecaster):
         self._require_rows(rows)
         self.assets_ = window.assets
         self.weights_ = self._weigh(window, rows - 1, rows)
-        self.members_ = [clone(member).fit(window) for member in self.members]
+        self.members_ = [clone(member).fit(window) for member in self._forecasters]
         failures = [getattr(member, "failed_", np.False_) for member in self.members_]
         self.failed_ = np.logical_and.reduce(
             [np.broadcast_to(one, (len(window.assets),)) for one in failures]
@@ -112,7 +130,19 @@ class Ensemble(BaseForecaster):
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the weighted mean of the members' expected log returns."""
+        """Return the weighted mean of the members' expected log returns.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         answers = [
             member.predict(window).reindex(window.assets).to_numpy(dtype=np.float64)
@@ -125,9 +155,21 @@ class Ensemble(BaseForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
-        done = [forecast_rows(member, panel, rows, fits, depth=depth) for member in self.members]
+        done = [
+            forecast_rows(member, panel, rows, fits, depth=depth) for member in self._forecasters
+        ]
         answers = np.stack([one.forecasts for one in done])
         forecasts = np.empty(answers.shape[1:])
         equal = None if self._holds_out else self._weigh(panel, int(fits[-1]), depth)
@@ -139,22 +181,22 @@ class Ensemble(BaseForecaster):
 
     def _weigh(self, panel: Panel, last: int, depth: int) -> FloatArray:
         """Weights (members, assets) from the window that ends at row ``last``."""
-        count, assets = len(self.members), len(panel.assets)
+        count, assets = len(self._forecasters), len(panel.assets)
         if not self._holds_out:
             return np.full((count, assets), 1.0 / count)
         forecasts, actual = self._past(panel, last, min(depth, last + 1))
         return self._weights_of(forecasts, actual)
 
     def _past(self, panel: Panel, last: int, depth: int) -> tuple[FloatArray, FloatArray]:
-        """What members would have said of the window's last rows (members, rows, assets), and what
-        came (rows, assets).
+        """What members would have forecast for the window's last rows (members, rows, assets), and
+        the realised returns (rows, assets).
         """
         before = last - self.validation
         rows = np.arange(before, last + 1 - self.horizon)
         fits = np.full(len(rows), before)
         part = [
             forecast_rows(one, panel, rows, fits, depth=depth - self.validation).forecasts
-            for one in self.members
+            for one in self._forecasters
         ]
         known = np.log(known_prices(panel, depth=depth))
         actual = known[rows + self.horizon] - known[rows]
@@ -185,10 +227,10 @@ class Selector(Ensemble):
     def __init__(
         self, members: Sequence[Forecaster | str], score: str = "error", validation: int = 288
     ) -> None:
-        self.members = _members(members)
+        self.members = members
         self.score = check_choice("score", score, ("error", "direction"))
         self.validation = check_integer("validation", validation, at_least=2)
-        _require_one_horizon(self.members)
+        self._forecasters = _forecasters(members)
 
     @property
     def _holds_out(self) -> bool:
@@ -220,8 +262,8 @@ def _mixed(answers: FloatArray, weights: FloatArray) -> FloatArray:
     known = ~np.isnan(answers)
     share = np.where(known, weights[:, None, :], 0.0)
     total = share.sum(axis=0)
-    # A selected member without a forecast leaves nothing to average: then all that speak count
-    # alike.
+    # A selected member without a forecast leaves nothing to average: then all others have equal
+    # weights.
     share = np.where((total <= 0.0) & known, 1.0, share)
     total = share.sum(axis=0)
     mixed = (np.where(known, answers, 0.0) * share).sum(axis=0)
@@ -232,31 +274,34 @@ def _quoted(panel: Panel) -> BoolArray:
     return ~np.isnan(panel.array("price"))
 
 
-def _members(members: Sequence[Forecaster | str]) -> tuple[Forecaster, ...]:
+def _forecasters(members: Sequence[Forecaster | str]) -> tuple[Forecaster, ...]:
+    """Return the members as objects; refuse an empty ensemble, and one of several horizons."""
     if isinstance(members, str) or len(members) == 0:
         raise ParameterError(
             f"members must be a sequence of at least one forecaster, got {members!r}"
         )
-    return tuple(as_forecaster(one) for one in members)
-
-
-def _require_one_horizon(members: Sequence[Forecaster]) -> None:
-    horizons = [int(getattr(member, "horizon", 1)) for member in members]
+    found = tuple(as_forecaster(one) for one in members)
+    horizons = [int(getattr(member, "horizon", 1)) for member in found]
     if len(set(horizons)) > 1:
         raise ParameterError(
             f"members must forecast the same number of rows ahead, got horizons {horizons}"
         )
+    return found
 
 
+@register("linear_ensemble")
 def linear_ensemble() -> Forecaster:
-    """Return the mean of three factor ridges that measure the size of moves over 2, 6 and 16 hours
-    of 5-minute rows.
-    """
-    from statarb.forecasting.linear import ReducedRankRidge
+    """Return the mean of three reduced-rank ridges that measure the size of moves over 2, 6 and 16
+    hours of 5-minute rows.
 
+    Returns
+    -------
+    Ensemble
+    """
     return Ensemble([ReducedRankRidge(scale_rows=rows) for rows in (24, 72, 192)])
 
 
+@register("ensemble")
 def full_ensemble(engine: str = "sklearn") -> Forecaster:
     """Return the mean of the linear ensemble's members, the perceptron and both boosted trees.
 
@@ -264,10 +309,11 @@ def full_ensemble(engine: str = "sklearn") -> Forecaster:
     ----------
     engine : {"sklearn", "lightgbm"}
         Library of the trees.
-    """
-    from statarb.forecasting.learned import MLP, GradientBoosting
-    from statarb.forecasting.linear import ReducedRankRidge
 
+    Returns
+    -------
+    Ensemble
+    """
     linear = [ReducedRankRidge(scale_rows=rows) for rows in (24, 72, 192)]
     return Ensemble(
         [
@@ -279,36 +325,57 @@ def full_ensemble(engine: str = "sklearn") -> Forecaster:
     )
 
 
+@register("innovation_ensemble")
 def innovation_ensemble() -> Forecaster:
-    """Return the mean of three innovation ridges that measure the size of moves over 8, 16 and 24
-    hours of 5-minute rows.
-    """
-    from statarb.forecasting.innovations import HannanRissanenRidge
+    """Return the mean of three Hannan-Rissanen ridges that measure the size of moves over 8, 16 and
+    24 hours of 5-minute rows.
 
+    Returns
+    -------
+    Ensemble
+    """
     return Ensemble([HannanRissanenRidge(scale_rows=rows) for rows in (96, 192, 288)])
 
 
-def stacked_ensemble() -> Forecaster:
-    """Return the innovation ensemble, forecasting the quote, shaped by the mean direction of ridges
+@register("default")
+def default_forecaster() -> Forecaster:
+    """Return the library's default: the linear ensemble, rounded to the tick of the quotes.
+
+    Returns
+    -------
+    RoundedToTick
+        Its price forecasts are plain expected quotes; :func:`case_forecaster` is the one whose path
+        is shaped for the case's directional symmetry.
+    """
+    return RoundedToTick(linear_ensemble())
+
+
+@register("case_default")
+def case_forecaster() -> Forecaster:
+    """Return the model of the case's forecasting task: the default forecaster, direction-shaped.
+
+    The shaping gives accuracy for the case's score; elsewhere it only makes errors larger.
+
+    Returns
+    -------
+    DirectionShaped
+    """
+    return DirectionShaped(default_forecaster())
+
+
+@register("case_stacked")
+def case_stacked_forecaster() -> Forecaster:
+    """Return the innovation ensemble, rounded to the tick, shaped by the mean direction of ridges
     and stacked networks.
 
-    Three factor ridges and three stacked directions, on moves measured over 2, 6 and 16 hours of
-    5-minute rows.
-    """
-    from statarb.forecasting.direction import StackedDirection
-    from statarb.forecasting.linear import ReducedRankRidge
-    from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
+    Three reduced-rank ridges and three stacked directions, on moves measured over 2, 6 and 16 hours
+    of 5-minute rows; for the case's score, as :func:`case_forecaster`.
 
+    Returns
+    -------
+    DirectionShaped
+    """
     sizes = (24, 72, 192)
     stacked = [StackedDirection(networks=2, scale_rows=rows) for rows in sizes]
     direction = Ensemble([*stacked, *(ReducedRankRidge(scale_rows=rows) for rows in sizes)])
     return DirectionShaped(RoundedToTick(innovation_ensemble()), direction=direction)
-
-
-def default_forecaster() -> Forecaster:
-    """Return the model of level 1: the linear ensemble, forecasting the quote (its median),
-    direction-shaped.
-    """
-    from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
-
-    return DirectionShaped(RoundedToTick(linear_ensemble()))

@@ -1,6 +1,4 @@
-"""Ridge on the last returns and on what had been forecast for them: the moving-average part of a
-forecast, in two passes.
-"""
+"""Hannan-Rissanen ridge: regression on the last returns and their own forecasts, in two passes."""
 
 from __future__ import annotations
 
@@ -12,23 +10,25 @@ import numpy as np
 
 from statarb._core.checks import check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
-from statarb.forecasting.features import CARRY, lagged
-from statarb.forecasting.lags import Design
+from statarb.forecasting.base import register
+from statarb.forecasting.features import CARRY, ReturnFeatures, lagged
+from statarb.forecasting.lags import Design, LagForecaster
 from statarb.forecasting.learned import LearnedForecaster
 from statarb.forecasting.linear import ReducedRankRidge
 
 __all__ = ["HannanRissanenRidge"]
 
 
+@register("hannan_rissanen_ridge")
 class HannanRissanenRidge(LearnedForecaster):
     """Ridge regression on the last return of every asset and on the forecast that had been made of
     it.
 
-    A quote that averages over the last minutes answers to a shock twice, at once and one row later.
-    Its returns have a moving-average part, and a regression on their lags needs many of them to say
-    so. The last return together with its own forecast says it in one: their difference is the last
-    shock. A :class:`ReducedRankRidge` on lagged returns gives the forecasts (first pass); a second
-    one learns from the last returns and those forecasts.
+    A quote that averages over the last minutes responds to a shock twice, at once and one row
+    later. Its returns have a moving-average part, which a regression on their lags approximates by
+    many of them. The last return together with its own forecast needs one: their difference is the
+    last shock. A :class:`ReducedRankRidge` on lagged returns gives the forecasts (first pass); a
+    second one learns from the last returns and those forecasts.
 
     Parameters
     ----------
@@ -47,11 +47,9 @@ class HannanRissanenRidge(LearnedForecaster):
     Notes
     -----
     Regression on lagged innovations of a long autoregression: E. J. Hannan, J. Rissanen (1982),
-    Biometrika 69, 81-94; here on
-    returns and forecasts, which span the same space, each with a ridge. The first pass forecasts
-    the training rows from
-    coefficients that have seen them; beside some 1900 rows to an effective ten coefficients an
-    asset, it may.
+    Biometrika 69, 81-94; here on returns and forecasts, which span the same space, each with a
+    ridge. The first pass forecasts the training rows from coefficients that were estimated on them:
+    with some 1900 rows to an effective ten coefficients per asset the bias is small.
     """
 
     _own_lags_of = "all"
@@ -73,9 +71,18 @@ class HannanRissanenRidge(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        LagForecaster.__init__(self, ReturnFeatures(*features))
         self.rank = rank
         self.alpha = check_number("alpha", alpha, above=0.0)
         self.own_alpha = check_number("own_alpha", own_alpha, above=0.0)

@@ -1,6 +1,4 @@
-"""What forecasters on lagged returns share: their parameters, their features and targets, and where
-a forecast starts.
-"""
+"""Base of the forecasters on lagged returns: parameters, features and targets."""
 
 from __future__ import annotations
 
@@ -10,30 +8,20 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import pandas as pd
 
-from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
-from statarb.errors import ParameterError
-from statarb.forecasting._engine.rolling import ANCHOR
+from statarb.forecasting._engine.rolling import ANCHOR, Rows, Span
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.features import (
-    CARRY,
+    LEADERS,
+    ReturnFeatures,
     check_fields,
     lagged,
-    moves,
     quote_gap,
     standardised_field,
 )
 
-__all__ = ["LEADERS", "Design", "LagForecaster"]
-
-LEADERS = (
-    *(1442, 1445, 1456, 1446, 1453, 1477, 1452, 1443, 1457, 1451),
-    *(1460, 1448, 1454, 1447, 1449, 1444, 1450, 1474, 1455, 1465),
-)
-"""The twenty assets of level 1, which lead the market; their lags serve every asset of a larger
-universe.
-"""
+__all__ = ["Design", "LagForecaster"]
 
 _MOST_LEADERS = 32
 _LEAST_TRAINING = 20
@@ -48,24 +36,24 @@ class Design:
     shared : (rows, features)
         Features that every asset's model has, known at the row.
     own : (rows, own_lags * assets)
-        Own lags of each asset, lag by lag; no columns where nobody needs them.
+        Own lags of each asset, lag by lag; no columns where no model uses them.
     own_lags : int
-        Own features an asset.
+        Own features per asset.
     target : (rows, assets)
         Return over the next ``horizon`` rows, in units of ``scale``, clipped; 0 where there is none
         yet.
     usable : (rows,) bool
-        Rows to train on: the next row brings news.
+        Rows to train on: some asset moves at the next row.
     scale : (rows, assets)
         What a forecast is multiplied by.
     gap : (rows, assets)
         Log distance of the unrounded price from the quoted one, at the asset's last quote.
     first : int
-        First row whose features are whole; negative where the design was cut off after it.
+        First row whose features are complete; negative where the design was cut off after it.
     leading : (leaders,) int
         Columns of the assets whose lags are shared, in the order of the shared features.
     further : int
-        Shared features that are no lags; they stand last.
+        Shared features that are no lags; they come last.
     """
 
     shared: FloatArray
@@ -81,12 +69,30 @@ class Design:
 
     @property
     def fresh(self) -> BoolArray:
-        """Rows that brought news, as far as the design's rows tell; the first one is taken to."""
+        """Rows at which some asset moved, as far as the design's rows tell; the first one counts as
+        such.
+        """
         fresh: BoolArray = np.append(True, self.usable[:-1])
         return fresh
 
+    @property
+    def training_rows(self) -> Rows:
+        """Features and targets for sums over rows; 0 in rows that are not usable."""
+        used = self.usable[:, None]
+        return Rows(self.shared * used, self.own * used, self.target * used)
+
     def part(self, low: int, high: int) -> Design:
-        """Return rows ``low`` to ``high``, the latter left out."""
+        """Return the rows from ``low`` to before ``high``.
+
+        Parameters
+        ----------
+        low, high : int
+            Rows.
+
+        Returns
+        -------
+        Design
+        """
         return dataclasses.replace(
             self,
             shared=self.shared[low:high],
@@ -99,13 +105,16 @@ class Design:
         )
 
     def in_order(self, order: IntArray) -> Design:
-        """Return the same with the assets in another order, and the leaders among each other as
-        they then stand.
+        """Return the same with the assets, and the leaders among each other, in another order.
 
         Parameters
         ----------
         order : (assets,) int
             Column that comes first, second, ...
+
+        Returns
+        -------
+        Design
         """
         assets = len(order)
         place = np.empty(assets, dtype=np.int64)
@@ -128,41 +137,35 @@ class Design:
 class LagForecaster(BaseForecaster):
     """Base of the forecasters whose features are lagged returns; see
     :class:`~statarb.forecasting.CrossAssetRidge`.
+
+    Parameters
+    ----------
+    features : ReturnFeatures
+        Settings of the features; each becomes an attribute.
     """
+
+    lags: int
+    horizon: int
+    scale_rows: int | None
+    clip: float | None
+    leaders: Sequence[Hashable] | None
+    field: str
+    fields: Sequence[str]
+    scale_field: str | None
+    skip_stale: bool
 
     _own_lags_of: str = "followers"
 
-    def __init__(
-        self,
-        lags: int,
-        horizon: int,
-        scale_rows: int | None,
-        clip: float | None,
-        leaders: Sequence[Hashable] | None,
-        field: str,
-        fields: Sequence[str],
-        scale_field: str | None,
-        skip_stale: bool,
-    ) -> None:
-        self.lags = check_integer("lags", lags, at_least=1, at_most=CARRY - 1)
-        self.horizon = check_integer("horizon", horizon, at_least=1)
-        self.scale_rows = (
-            None if scale_rows is None else check_integer("scale_rows", scale_rows, at_least=2)
+    def __init__(self, features: ReturnFeatures) -> None:
+        for part in dataclasses.fields(features):
+            setattr(self, part.name, getattr(features, part.name))
+
+    @property
+    def features(self) -> ReturnFeatures:
+        """Settings of the features, as one object."""
+        return ReturnFeatures(
+            **{part.name: getattr(self, part.name) for part in dataclasses.fields(ReturnFeatures)}
         )
-        self.clip = None if clip is None else check_number("clip", clip, above=0.0)
-        if leaders is not None and len(leaders) == 0:
-            raise ParameterError(
-                "leaders must name at least one asset, got none; None uses all assets"
-            )
-        self.leaders = leaders
-        self.field = check_choice("field", field, ("unrounded", "price"))
-        if isinstance(fields, str):
-            raise ParameterError(
-                f"fields must be a sequence of names such as ('volume',), got {fields!r}"
-            )
-        self.fields = fields
-        self.scale_field = scale_field
-        self.skip_stale = bool(skip_stale)
 
     @property
     def min_rows(self) -> int:
@@ -172,8 +175,11 @@ class LagForecaster(BaseForecaster):
     @property
     def _first(self) -> int:
         """First row of a window whose features depend on rows of the window alone."""
-        scaling = 0 if self.scale_rows is None else self.scale_rows - 1
-        return CARRY + scaling + (CARRY - 1 if self.skip_stale else self.lags - 1)
+        return self.features.first
+
+    def _span(self, design: Design, depth: int) -> Span:
+        """Rows of a window of ``depth`` rows that a model is trained on."""
+        return Span(depth - self._first - self.horizon, design.first, ANCHOR)
 
     def _tail(self, window: Panel) -> Design:
         """Features of the last row of a window alone (the design's last row)."""
@@ -190,7 +196,7 @@ class LagForecaster(BaseForecaster):
         :func:`~statarb.forecasting.features.rolling_mean` do.
         """
         begin = max(0, int(fits[0]) + 1 - depth - ANCHOR) // ANCHOR * ANCHOR
-        blocks = self.scale_rows or (72 if self.fields else 1)
+        blocks = self.features.block_rows
         start = max(0, begin - self._first - blocks) // blocks * blocks
         whole = self._design(panel.row_slice(start, int(rows[-1]) + 1), depth)
         design = dataclasses.replace(
@@ -199,14 +205,9 @@ class LagForecaster(BaseForecaster):
         return design, begin
 
     def _design(self, panel: Panel, depth: int | None = None) -> Design:
+        features = self.features
         check_fields(panel, self.fields)
-        past = moves(
-            panel,
-            scale_rows=self.scale_rows,
-            clip=self.clip,
-            field=self.field,
-            scale_field=self.scale_field,
-        )
+        past = features.moves(panel)
         leading = self._leading(panel)
         everyone = len(leading) == len(panel.assets)
         fresh = past.fresh if self.skip_stale else None
@@ -218,7 +219,7 @@ class LagForecaster(BaseForecaster):
             )
         ]
         for name in self.fields:
-            shared.append(standardised_field(panel, name, self.scale_rows or 72)[:, leading])
+            shared.append(standardised_field(panel, name, features.field_rows)[:, leading])
         own, own_lags = np.zeros((len(past.scaled), 0)), 0
         if self._own_lags_of == "all" or not everyone:
             followers = past.scaled
@@ -233,7 +234,7 @@ class LagForecaster(BaseForecaster):
             shared=shared[0] if len(shared) == 1 else np.hstack(shared),
             own=own,
             own_lags=own_lags,
-            target=self._target(past.returns, past.scale),
+            target=features.target(past),
             usable=usable,
             scale=past.scale * np.sqrt(self.horizon),
             gap=quote_gap(panel, self.field, depth),
@@ -241,19 +242,6 @@ class LagForecaster(BaseForecaster):
             leading=leading,
             further=len(self.fields) * len(leading),
         )
-
-    def _target(self, returns: FloatArray, scale: FloatArray) -> FloatArray:
-        target = np.zeros_like(returns)
-        ahead = max(len(target) - self.horizon, 0)
-        for step in range(1, self.horizon + 1):
-            target[:ahead] += returns[step : step + ahead]
-        moving = scale > 0.0
-        target = np.where(
-            moving, target / np.where(moving, scale * np.sqrt(self.horizon), 1.0), 0.0
-        )
-        if self.clip is not None:
-            np.clip(target, -self.clip, self.clip, out=target)
-        return target
 
     def _leading(self, panel: Panel) -> IntArray:
         """Columns of the leaders."""

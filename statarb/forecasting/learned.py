@@ -1,4 +1,4 @@
-"""Learned forecasters on the same lags: boosted trees, a multi-layer perceptron, support vector
+"""Learned forecasters on lagged returns: gradient boosting, multi-layer perceptron, support vector
 regression.
 """
 
@@ -11,19 +11,22 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import varies
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.features import quote_gap
+from statarb.forecasting.base import register
+from statarb.forecasting.features import ReturnFeatures, quote_gap
 from statarb.forecasting.lags import Design, LagForecaster
 from statarb.forecasting.linear import ReducedRankRidge
 
 __all__ = ["MLP", "SVR", "GradientBoosting"]
 
 DIGITS = 8
-"""Features are rounded to so many decimals: what differs by the rounding of a sum alone must not
-part two trees.
+"""Decimals of the features: numbers that differ by the rounding of a sum alone must not lead to
+different trees.
 """
 
 
@@ -39,6 +42,16 @@ class LearnedForecaster(LagForecaster):
 
     def fit(self, window: Panel) -> Self:
         """Train on the window.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
 
         Raises
         ------
@@ -58,6 +71,17 @@ class LearnedForecaster(LagForecaster):
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         self._require_rows(len(window.times))
@@ -74,6 +98,16 @@ class LearnedForecaster(LagForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
         order = _by_name(panel.assets)
@@ -130,21 +164,22 @@ def _by_name(assets: pd.Index) -> IntArray:
     return np.argsort(names, kind="stable").astype(np.int64)
 
 
+@register("boosting")
 class GradientBoosting(LearnedForecaster):
     """Gradient-boosted trees, one model for all assets.
 
     Each pair of row and asset is an observation: the asset's own lags, the market's lags and
     dispersion, lag 1 of all leaders, the distance of the unrounded price from the quote, the
-    asset's place in the panel, and the forecast of a :class:`ReducedRankRidge`, which the trees
-    bend where it is not straight. In training that forecast is cross-fitted over five stretches of
+    asset's place in the panel, and the forecast of a :class:`ReducedRankRidge`, to which the trees
+    add what is not linear. In training that forecast is cross-fitted over five stretches of
     the window, so that no observation is forecast from its own target.
 
     Parameters
     ----------
     target : {"return", "direction"}
         What is learnt: the scaled return, or whether the quote rises or falls (rows in which it
-        stands still are left out; the forecast is then the expected sign times the usual size of a
-        move).
+        does not change are left out; the forecast is then the expected sign times the usual size of
+        a move).
     rounds : int
         Trees.
     learning_rate, leaves, min_leaf, subsample : float, int, int, float
@@ -187,9 +222,18 @@ class GradientBoosting(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.target = check_choice("target", target, ("return", "direction"))
         self.rounds = check_integer("rounds", rounds, at_least=1)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0.0, at_most=1.0)
@@ -214,28 +258,27 @@ class GradientBoosting(LearnedForecaster):
             )
         weights = linear.coefficients_of(design, rows)
         features = self._features(design, rows, inside)
-        wanted = design.target[rows].ravel()
-        kept = np.arange(len(wanted))
+        target = design.target[rows].ravel()
+        kept = np.arange(len(target))
         if self.target == "direction":
-            wanted = moves_of_quotes(design, rows, self.horizon).ravel()
-            kept = np.flatnonzero(wanted != 0.0)
+            target = moves_of_quotes(design, rows, self.horizon).ravel()
+            kept = np.flatnonzero(target != 0.0)
         if len(kept) > self.max_samples:
             kept = np.sort(
                 np.random.default_rng(self.seed).choice(kept, self.max_samples, replace=False)
             )
         failed = np.zeros(assets, dtype=np.bool_)
-        wanted = wanted[kept]
+        target = target[kept]
         if self.target == "direction":
-            wanted = (wanted > 0.0).astype(np.float64)
-        if len(kept) == 0 or np.ptp(wanted) == 0.0:
-            # One class, or one value, alone: there is nothing to learn, and the last value stands
-            # in.
+            target = (target > 0.0).astype(np.float64)
+        if len(kept) == 0 or not varies(target):
+            # One class, or one value, alone: nothing to learn, the forecast is the last value.
             return (None, weights), np.ones(assets, dtype=np.bool_)
-        return (self._boosted(features[kept], wanted), weights), failed
+        return (self._boosted(features[kept], target), weights), failed
 
-    def _boosted(self, features: FloatArray, wanted: FloatArray) -> Any:
+    def _boosted(self, features: FloatArray, target: FloatArray) -> Any:
         if self.engine == "lightgbm":
-            return _lightgbm(self, features, wanted)
+            return _lightgbm(self, features, target)
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         kind = (
@@ -253,7 +296,7 @@ class GradientBoosting(LearnedForecaster):
             early_stopping=False,
             random_state=self.seed,
         )
-        return model.fit(features, wanted)
+        return model.fit(features, target)
 
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
         trees, weights = model
@@ -308,7 +351,7 @@ class GradientBoosting(LearnedForecaster):
         return features
 
 
-def _lightgbm(settings: GradientBoosting, features: FloatArray, wanted: FloatArray) -> Any:
+def _lightgbm(settings: GradientBoosting, features: FloatArray, target: FloatArray) -> Any:
     try:
         import lightgbm
     except ImportError as error:
@@ -330,9 +373,10 @@ def _lightgbm(settings: GradientBoosting, features: FloatArray, wanted: FloatArr
         "num_threads": 1,
         "verbosity": -1,
     }
-    return lightgbm.train(options, lightgbm.Dataset(features, label=wanted), settings.rounds)
+    return lightgbm.train(options, lightgbm.Dataset(features, label=target), settings.rounds)
 
 
+@register("mlp")
 class MLP(LearnedForecaster):
     """Multi-layer perceptron: the lags of all leaders in, the next return of every asset out; the
     mean over a few seeds.
@@ -355,8 +399,8 @@ class MLP(LearnedForecaster):
     Notes
     -----
     Trained by Adam (D. P. Kingma, J. Ba, 2015) for a fixed number of passes. A network whose loss
-    is not finite has not
-    converged: the last value stands in for it, and is counted.
+    is not finite has not converged; where all have failed the forecast is the last value, and is
+    counted as such.
     """
 
     def __init__(
@@ -376,9 +420,18 @@ class MLP(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.hidden = tuple(check_integer("hidden", units, at_least=1) for units in hidden)
         self.alpha = check_number("alpha", alpha, at_least=0.0)
         self.epochs = check_integer("epochs", epochs, at_least=1)
@@ -389,7 +442,7 @@ class MLP(LearnedForecaster):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPRegressor
 
-        features, wanted = (
+        features, target = (
             np.round(design.shared[rows], DIGITS),
             np.round(design.target[rows], DIGITS),
         )
@@ -408,10 +461,10 @@ class MLP(LearnedForecaster):
             with warnings.catch_warnings():
                 # The number of passes is a choice, not a failure to converge.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                network.fit(features, wanted if wanted.shape[1] > 1 else wanted.ravel())
+                network.fit(features, target if target.shape[1] > 1 else target.ravel())
             if np.isfinite(network.loss_):
                 networks.append(network)
-        return networks, np.full(wanted.shape[1], not networks)
+        return networks, np.full(target.shape[1], not networks)
 
     def _apply(self, model: Any, design: Design, rows: IntArray) -> FloatArray:
         asked = np.round(design.shared[rows], DIGITS)
@@ -421,6 +474,7 @@ class MLP(LearnedForecaster):
         return total / max(len(model), 1)
 
 
+@register("svr")
 class SVR(LearnedForecaster):
     """Support vector regression of every asset on the lags of all leaders.
 
@@ -440,8 +494,8 @@ class SVR(LearnedForecaster):
     Notes
     -----
     H. Drucker et al. (1997), Advances in Neural Information Processing Systems 9, 155-161. An asset
-    whose optimisation stops at
-    its iteration limit has not converged: the last value stands in for it, and is counted.
+    whose optimisation stops at its iteration limit has not converged: its forecast is the last
+    value, and is counted as such.
     """
 
     def __init__(
@@ -449,7 +503,7 @@ class SVR(LearnedForecaster):
         cost: float = 0.05,
         tube: float = 0.3,
         width: float | None = 0.01,
-        max_rows: int = 2016,
+        max_rows: int = DEPTH,
         lags: int = 2,
         horizon: int = 1,
         scale_rows: int | None = 72,
@@ -460,9 +514,18 @@ class SVR(LearnedForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.cost = check_number("cost", cost, above=0.0)
         self.tube = check_number("tube", tube, at_least=0.0)
         self.width = None if width is None else check_number("width", width, above=0.0)
@@ -473,13 +536,13 @@ class SVR(LearnedForecaster):
         from sklearn.exceptions import ConvergenceWarning
 
         rows = rows[-self.max_rows :]
-        features, wanted = (
+        features, target = (
             np.round(design.shared[rows], DIGITS),
             np.round(design.target[rows], DIGITS),
         )
-        failed = np.zeros(wanted.shape[1], dtype=np.bool_)
+        failed = np.zeros(target.shape[1], dtype=np.bool_)
         machines = []
-        for asset in range(wanted.shape[1]):
+        for asset in range(target.shape[1]):
             kernel = (
                 {"kernel": "linear"}
                 if self.width is None
@@ -487,9 +550,9 @@ class SVR(LearnedForecaster):
             )
             machine = svm.SVR(C=self.cost, epsilon=self.tube, max_iter=200 * len(rows), **kernel)
             with warnings.catch_warnings():
-                # fit_status_ says it too, and is counted.
+                # fit_status_ says the same, and is counted.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                machine.fit(features, wanted[:, asset])
+                machine.fit(features, target[:, asset])
             failed[asset] = machine.fit_status_ != 0
             machines.append(machine)
         return machines, failed

@@ -1,11 +1,9 @@
-"""Linear forecasters: the last value, the drift, and the ridge regression on the lags of all
-assets.
-"""
+"""Linear forecasters: last value, drift, and ridge regressions on the lags of all assets."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -13,24 +11,48 @@ import pandas as pd
 from statarb._core.checks import check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
-from statarb.forecasting._engine.rolling import ANCHOR, RollingMoments, rolling_ridge
-from statarb.forecasting.base import BaseForecaster
-from statarb.forecasting.features import known_prices, quote_gap
-from statarb.forecasting.lags import LEADERS, Design, LagForecaster
+from statarb.forecasting._engine.rolling import Moments, RidgeFit, RollingMoments, rolling_ridge
+from statarb.forecasting.base import BaseForecaster, register
+from statarb.forecasting.features import ReturnFeatures, known_prices, quote_gap
+from statarb.forecasting.lags import Design, LagForecaster
 
-__all__ = ["LEADERS", "CrossAssetRidge", "Drift", "LastValue", "ReducedRankRidge"]
+__all__ = ["CrossAssetRidge", "Drift", "LastValue", "ReducedRankRidge"]
 
 
+@register("last_value")
 class LastValue(BaseForecaster):
     """The price stays as it is: the benchmark that a forecast must beat."""
 
     def fit(self, window: Panel) -> Self:
-        """Learn nothing."""
+        """Learn nothing.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+        """
         self.assets_ = window.assets
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return 0 for every asset that has a quote in the window."""
+        """Return 0 for every asset that has a quote in the window.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         return self._series(window, np.zeros(len(window.assets)))
 
@@ -39,11 +61,22 @@ class LastValue(BaseForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         known = known_prices(panel, depth=depth)[rows]
         return np.where(np.isnan(known), np.nan, 0.0), np.zeros(known.shape, dtype=np.bool_)
 
 
+@register("drift")
 class Drift(BaseForecaster):
     """The mean log return of the window goes on.
 
@@ -57,8 +90,18 @@ class Drift(BaseForecaster):
         self.horizon = check_integer("horizon", horizon, at_least=1)
 
     def fit(self, window: Panel) -> Self:
-        """Take the mean log return a row between each asset's first and last quote of the
+        """Estimate the mean log return per row between each asset's first and last quote of the
         window.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
         """
         price = window.array("price")
         self.assets_ = window.assets
@@ -73,19 +116,31 @@ class Drift(BaseForecaster):
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the drift over the horizon."""
+        """Return the drift over the horizon.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         return self._series(window, self.drift_ * self.horizon)
 
 
+@register("ridge")
 class CrossAssetRidge(LagForecaster):
     """Ridge regression of every asset's next return on the last returns of all assets.
 
-    The workhorse. Each return is divided by the root mean square of the asset's last ``scale_rows``
-    returns, and clipped, so that quiet and wild hours weigh alike and one jump does not decide. The
-    moments of the training window are carried along by adding the newest row and taking the oldest
-    away, so that a walk refits at every row for the price of one update and one small solve
-    (:mod:`statarb.forecasting._engine.rolling`).
+    Each return is divided by the size of the asset's last ``scale_rows`` returns, and clipped, so
+    that quiet and volatile hours have equal weight and one jump does not decide. The moments of the
+    training window are updated by adding the newest row and removing the oldest, so that a walk
+    refits at every row at the cost of one update and one small solve.
 
     Parameters
     ----------
@@ -107,7 +162,7 @@ class CrossAssetRidge(LagForecaster):
         there, else the first 20 columns.
     field : {"unrounded", "price"}
         Price whose returns are used. Quoted prices may hide moves by their rounding. The forecast
-        is always of the quoted price: where the unrounded price stands apart from it, the forecast
+        is always of the quoted price: where the unrounded price differs from it, the forecast
         starts from the unrounded one.
     fields : sequence of str
         Further fields of the panel, as features of the leaders (at the last row, standardised over
@@ -116,8 +171,8 @@ class CrossAssetRidge(LagForecaster):
         Field of the panel that gives the size of returns instead of ``scale_rows``: forecast
         volatilities, for a GARCH-standardised model.
     skip_stale : bool
-        Passes over rows in which no asset moved at all (a snapshot served twice): such a row is no
-        lag, and no model is trained to forecast it.
+        Whether rows are skipped in which no asset moved at all (a duplicated snapshot): such a row
+        is no lag, and no model is trained to forecast it.
 
     Attributes
     ----------
@@ -130,10 +185,8 @@ class CrossAssetRidge(LagForecaster):
     Notes
     -----
     A cell that was not quoted has a return of 0, as a feature and as a target: the last known price
-    did not move. An asset that
-    hardly trades is therefore forecast to move little. Training rows begin some way into the window
-    (:attr:`min_rows`), so that
-    no feature depends on rows before it.
+    did not move. An asset that hardly trades is therefore forecast to move little. Training rows
+    begin some way into the window (:attr:`min_rows`), so that no feature depends on rows before it.
 
     Ridge: A. E. Hoerl, R. W. Kennard (1970), Technometrics 12, 55-67. Lead and lag across assets:
     A. W. Lo, A. C. MacKinlay (1990), Review of Financial Studies 3, 175-205.
@@ -157,13 +210,32 @@ class CrossAssetRidge(LagForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.alpha = check_number("alpha", alpha, at_least=0.0)
 
     def fit(self, window: Panel) -> Self:
         """Estimate the regressions of all assets on the window.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
 
         Raises
         ------
@@ -175,15 +247,26 @@ class CrossAssetRidge(LagForecaster):
         self._require_rows(len(window.times))
         design = self._design(window)
         end = np.array([len(design.target) - self.horizon])
-        _, shared, own = self._solve(design, end, end, len(design.target))
+        fitted = self._solve(design, end, end, len(design.target))
         self.assets_ = window.assets
-        self.coef_ = shared.T
-        self.own_coef_ = own.T
+        self.coef_ = fitted.shared.T
+        self.own_coef_ = fitted.own.T
         return self
 
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         self._require_rows(len(window.times))
@@ -198,36 +281,40 @@ class CrossAssetRidge(LagForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
         design, begin = self._design_of(panel, rows, fits, depth)
         rows = rows - begin
-        answers, _, _ = self._solve(design, rows, fits - begin + 1 - self.horizon, depth)
+        answers = self._solve(design, rows, fits - begin + 1 - self.horizon, depth).forecasts
         forecasts = answers * design.scale[rows] + design.gap[rows]
         return forecasts, np.zeros(forecasts.shape, dtype=np.bool_)
 
-    def _solve(
-        self, design: Design, rows: IntArray, ends: IntArray, depth: int
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        used = design.usable[:, None]
+    def _solve(self, design: Design, rows: IntArray, ends: IntArray, depth: int) -> RidgeFit:
         return rolling_ridge(
-            design.shared * used,
-            design.own * used,
+            design.training_rows,
             design.own_lags,
-            design.target * used,
             design.shared[rows],
             design.own[rows],
             np.asarray(ends, dtype=np.int64),
-            depth - self._first - self.horizon,
-            design.first,
+            self._span(design, depth),
             self.alpha,
-            ANCHOR,
         )
 
 
+@register("reduced_rank_ridge")
 class ReducedRankRidge(LagForecaster):
-    """Three ridge regressions in turn: the common move, each asset's own lags, and what is left in
-    the lags of the others.
+    """Three ridge regressions in turn: a common move of reduced rank, each asset's own lags, and
+    the remainder on the lags of all.
 
     Most of what can be forecast is one or two moves that all assets make, some sooner than others.
     A regression of every asset on the lags of all estimates them as often as there are assets. This
@@ -257,10 +344,10 @@ class ReducedRankRidge(LagForecaster):
     Notes
     -----
     Reduced rank: A. J. Izenman (1975), Journal of Multivariate Analysis 5, 248-264, with a ridge
-    (A. Mukherjee, J. Zhu (2011),
-    Statistical Analysis and Data Mining 4, 612-622): the ridge coefficients B are projected on the
-    first ``rank`` principal
-    axes V of the fitted targets, B V V'.
+    (A. Mukherjee, J. Zhu 2011, Statistical Analysis and Data Mining 4, 612-622): the ridge
+    coefficients B are projected on the first ``rank`` principal axes V of the fitted targets
+
+    .. math:: B V V'
     """
 
     _own_lags_of = "all"
@@ -281,9 +368,18 @@ class ReducedRankRidge(LagForecaster):
         scale_field: str | None = None,
         skip_stale: bool = True,
     ) -> None:
-        super().__init__(
-            lags, horizon, scale_rows, clip, leaders, field, fields, scale_field, skip_stale
+        features = (
+            lags,
+            horizon,
+            scale_rows,
+            clip,
+            leaders,
+            field,
+            fields,
+            scale_field,
+            skip_stale,
         )
+        super().__init__(ReturnFeatures(*features))
         self.rank = check_integer("rank", rank, at_least=1)
         self.alpha = check_number("alpha", alpha, above=0.0)
         self.own_alpha = check_number("own_alpha", own_alpha, above=0.0)
@@ -291,6 +387,16 @@ class ReducedRankRidge(LagForecaster):
 
     def fit(self, window: Panel) -> Self:
         """Estimate the regressions of all assets on the window.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
 
         Raises
         ------
@@ -300,7 +406,7 @@ class ReducedRankRidge(LagForecaster):
         self._require_rows(len(window.times))
         design = self._design(window)
         moments = self._moments(design, len(design.target))
-        shared, own = self._coefficients(*moments.before(len(design.target) - self.horizon))
+        shared, own = self._coefficients(moments.before(len(design.target) - self.horizon))
         self.assets_ = window.assets
         self.coef_ = shared.T
         self.own_coef_ = own.T
@@ -309,6 +415,17 @@ class ReducedRankRidge(LagForecaster):
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon, from the last quoted price of each
         asset.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
         """
         self._require_fitted(window)
         self._require_rows(len(window.times))
@@ -321,6 +438,16 @@ class ReducedRankRidge(LagForecaster):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         self._require_rows(min(depth, int(fits[0]) + 1))
         design, begin = self._design_of(panel, rows, fits, depth)
@@ -331,32 +458,58 @@ class ReducedRankRidge(LagForecaster):
         for step, (row, fit) in enumerate(zip(rows, fits, strict=True)):
             if fit != solved:
                 trained = moments.before(int(fit) + 1 - self.horizon)
-                stages, solved = self._stages(*trained), fit
-            forecasts[step] = _answer_from(design.shared[row], design.own[row], trained[:3], stages)
+                stages, solved = self._stages(trained), fit
+            forecasts[step] = _answer_from(design.shared[row], design.own[row], trained, stages)
         return forecasts * design.scale[rows] + design.gap[rows], np.zeros(
             forecasts.shape, dtype=np.bool_
         )
 
     def coefficients_of(self, design: Design, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return the coefficients of shared and own lags, trained on these rows of a design, in any
-        order.
+        """Return the coefficients of shared and own lags, trained on these rows of a design.
+
+        Parameters
+        ----------
+        design : Design
+            Features and targets.
+        rows : (rows,) int
+            Rows to train on, in any order.
+
+        Returns
+        -------
+        shared, own : (features, assets), (lags, assets)
         """
         shared, own, target = design.shared[rows], design.own[rows], design.target[rows]
         lags, assets = design.own_lags, target.shape[1]
         mine = own.reshape(len(rows), lags, assets)
         return self._coefficients(
-            shared.T @ shared,
-            shared.T @ target,
-            shared.T @ own,
-            np.einsum("rac,rbc->abc", mine, mine),
-            np.einsum("rac,rc->ac", mine, target),
+            Moments(
+                shared=shared.T @ shared,
+                target=shared.T @ target,
+                cross=shared.T @ own,
+                own=np.einsum("rac,rbc->abc", mine, mine),
+                own_target=np.einsum("rac,rc->ac", mine, target),
+            )
         )
 
     @staticmethod
     def scaled_forecasts(
         design: Design, rows: IntArray, shared: FloatArray, own: FloatArray
     ) -> FloatArray:
-        """Return forecasts in units of the design's scale, (rows, assets), of such coefficients."""
+        """Return the forecasts of such coefficients, in units of the design's scale.
+
+        Parameters
+        ----------
+        design : Design
+            Features.
+        rows : (rows,) int
+            Rows to forecast from.
+        shared, own : (features, assets), (lags, assets)
+            Coefficients.
+
+        Returns
+        -------
+        (rows, assets)
+        """
         forecasts: FloatArray = design.shared[rows] @ shared
         assets = shared.shape[1]
         for lag in range(len(own)):
@@ -364,51 +517,28 @@ class ReducedRankRidge(LagForecaster):
         return forecasts
 
     def _moments(self, design: Design, depth: int) -> RollingMoments:
-        used = design.usable[:, None]
-        count = depth - self._first - self.horizon
-        return RollingMoments(
-            design.shared * used,
-            design.own * used,
-            design.own_lags,
-            design.target * used,
-            count,
-            design.first,
-        )
+        return RollingMoments(design.training_rows, design.own_lags, self._span(design, depth))
 
-    def _coefficients(
-        self,
-        shared: FloatArray,
-        target: FloatArray,
-        cross: FloatArray,
-        own: FloatArray,
-        own_target: FloatArray,
-    ) -> tuple[FloatArray, FloatArray]:
+    def _coefficients(self, moments: Moments) -> tuple[FloatArray, FloatArray]:
         """Coefficients of shared (features, assets) and own lags (lags, assets) from the moments of
         the training rows.
         """
-        axes, common, second, last = self._stages(shared, target, cross, own, own_target)
-        first = axes @ common
-        left = target - shared @ first
-        by_asset = cross.reshape(len(shared), *second.shape)
-        for lag in range(len(second)):
-            left -= by_asset[:, lag] * second[lag]
-        third = np.linalg.solve(last, left)
-        return first + third, second
+        stages = self._stages(moments)
+        first = stages.axes @ stages.common
+        left = moments.target - moments.shared @ first
+        by_asset = moments.cross.reshape(len(left), *stages.own.shape)
+        for lag in range(len(stages.own)):
+            left -= by_asset[:, lag] * stages.own[lag]
+        third = np.linalg.solve(stages.matrix, left)
+        return first + third, stages.own
 
-    def _stages(
-        self,
-        shared: FloatArray,
-        target: FloatArray,
-        cross: FloatArray,
-        own: FloatArray,
-        own_target: FloatArray,
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """First regression as axes (features, rank) and common moves (rank, assets), second (lags,
-        assets), matrix of the third.
+    def _stages(self, moments: Moments) -> _Stages:
+        """First and second regression, and the matrix of the third.
 
         The fitted targets enter by their products with each other alone, (features, features);
         nothing of the size of features times assets is solved for.
         """
+        shared, target, cross, own, own_target = moments
         lags, assets = own_target.shape
         squares = np.diag(shared)
         penalty = np.where(squares > 0.0, squares, 1.0) * self._lag_of(len(shared))
@@ -428,12 +558,10 @@ class ReducedRankRidge(LagForecaster):
         small = own.copy()
         for lag in range(lags):
             small[lag, lag] += np.where(own[lag, lag] > 0.0, self.own_alpha * own[lag, lag], 1.0)
-        return (
-            axes,
-            common,
-            _solved_each(small, own_left),
-            shared + np.diag(self.rest_alpha * penalty),
-        )
+        # One small system per asset, stacked.
+        second = np.linalg.solve(small.transpose(2, 0, 1), own_left.T[:, :, None])[:, :, 0].T
+        matrix = shared + np.diag(self.rest_alpha * penalty)
+        return _Stages(axes, common, second, matrix)
 
     def _lag_of(self, features: int) -> FloatArray:
         """Lag of each shared feature; further fields count as lag 1."""
@@ -443,28 +571,27 @@ class ReducedRankRidge(LagForecaster):
         )
 
 
-def _solved_each(matrices: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve a small positive definite system for each asset, (lags, lags, assets) and (lags,
-    assets), by Cholesky's method.
+class _Stages(NamedTuple):
+    """Regressions of a :class:`ReducedRankRidge`.
+
+    Attributes
+    ----------
+    axes, common : (features, rank), (rank, assets)
+        Factors of the coefficients of the first regression.
+    own : (lags, assets)
+        Coefficients of the second regression.
+    matrix : (features, features)
+        Matrix of the third regression.
     """
-    lags = len(matrices)
-    factor = np.zeros_like(matrices)
-    found = right.copy()
-    for i in range(lags):
-        for j in range(i + 1):
-            total = matrices[i, j] - (factor[i, :j] * factor[j, :j]).sum(axis=0)
-            factor[i, j] = np.sqrt(total) if i == j else total / factor[j, j]
-        found[i] = (found[i] - (factor[i, :i] * found[:i]).sum(axis=0)) / factor[i, i]
-    for i in range(lags - 1, -1, -1):
-        found[i] = (found[i] - (factor[i + 1 :, i] * found[i + 1 :]).sum(axis=0)) / factor[i, i]
-    return found
+
+    axes: FloatArray
+    common: FloatArray
+    own: FloatArray
+    matrix: FloatArray
 
 
 def _answer_from(
-    asked: FloatArray,
-    asked_own: FloatArray,
-    moments: tuple[FloatArray, FloatArray, FloatArray],
-    stages: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    asked: FloatArray, asked_own: FloatArray, moments: Moments, stages: _Stages
 ) -> FloatArray:
     """Forecasts (assets,) for the features of one row, without the coefficients of the third
     regression.
@@ -472,11 +599,11 @@ def _answer_from(
     With x the features, it answers ``x'A^-1 left``: ``A^-1 x`` takes one small system, ``A^-1
     left`` one for each asset.
     """
-    shared, target, cross = moments
-    axes, common, second, last = stages
-    turned = np.linalg.solve(last, asked)
-    found: FloatArray = (asked - turned @ shared) @ axes @ common + turned @ target
-    found += ((asked_own - turned @ cross).reshape(second.shape) * second).sum(axis=0)
+    turned = np.linalg.solve(stages.matrix, asked)
+    common = (asked - turned @ moments.shared) @ stages.axes @ stages.common
+    found: FloatArray = common + turned @ moments.target
+    own = (asked_own - turned @ moments.cross).reshape(stages.own.shape)
+    found += (own * stages.own).sum(axis=0)
     return found
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_number
-from statarb._core.time import as_stamp, as_stamps
+from statarb._core.tables import Table, as_numbers, read_table, shown
+from statarb._core.time import Stamps, as_stamp
 from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.errors import DataError, ParameterError
 
@@ -27,11 +28,14 @@ __all__ = [
 TIME_BUDGET = 300.0
 """Seconds between two steps of the competition: T_g."""
 
+WEIGHTS = (1.0, -1.0, -1.0, -1.0)
+"""Weights of D, M, R and U in the competition's Z."""
+
 Period = TimeLike | tuple[TimeLike, TimeLike]
 
 
 def mape(actual: FloatArray, forecast: FloatArray) -> FloatArray:
-    """Mean absolute percentage error of each asset.
+    r"""Mean absolute percentage error of each asset.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ def mape(actual: FloatArray, forecast: FloatArray) -> FloatArray:
     Returns
     -------
     (assets,)
-        ``100 / n * sum |y_t - f_t| / y_t`` over the n scored steps; NaN where no step is scored.
+        Percent; NaN where no step is scored.
 
     Raises
     ------
@@ -51,8 +55,10 @@ def mape(actual: FloatArray, forecast: FloatArray) -> FloatArray:
 
     Notes
     -----
-    The competition's definition (case statement, prediction scoring 1), with nothing added to the
-    divisor.
+    Over the n scored steps, with nothing added to the divisor (case statement, prediction scoring
+    1):
+
+    .. math:: \mathit{MAPE} = \frac{100}{n} \sum_t \frac{|y_t - f_t|}{y_t}
 
     Examples
     --------
@@ -67,7 +73,7 @@ def mape(actual: FloatArray, forecast: FloatArray) -> FloatArray:
 
 
 def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray:
-    """Share of steps whose forecast moves the way the price moves, in percent.
+    r"""Share of steps whose forecast moves the way the price moves, in percent.
 
     Parameters
     ----------
@@ -77,8 +83,7 @@ def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray
     Returns
     -------
     (assets,)
-        ``100 / (n - 1) * #{(y_t - y_{t-1}) (f_t - f_{t-1}) > 0}`` over neighbouring scored steps;
-        NaN where fewer than two steps are scored.
+        Percent of pairs of neighbouring scored steps; NaN where fewer than two steps are scored.
 
     Raises
     ------
@@ -87,9 +92,12 @@ def directional_symmetry(actual: FloatArray, forecast: FloatArray) -> FloatArray
 
     Notes
     -----
+    .. math::
+
+        \mathit{DS} = \frac{100}{n - 1} \sum_t 1\{(y_t - y_{t-1}) (f_t - f_{t-1}) > 0\}
+
     An unchanged price counts as a miss: the competition's definition (case statement, prediction
-    scoring 2). Signs are
-    compared, not products, so that moves of 1e-200 are no miss by underflow.
+    scoring 2). Signs are compared, not products, so that moves of 1e-200 are no miss by underflow.
 
     Examples
     --------
@@ -144,8 +152,7 @@ def dispersion(errors: FloatArray) -> FloatArray:
 def utilisation(
     seconds: Mapping[object, float] | pd.Series | float, *, budget: float = TIME_BUDGET
 ) -> float:
-    """Share of the time between two steps that the forecasts take, in percent: ``U = 100 * sum_c
-    T_c / T_g``.
+    r"""Share of the time between two steps that the forecasts take, in percent.
 
     Parameters
     ----------
@@ -153,6 +160,19 @@ def utilisation(
         Seconds that one forecast of each asset takes, or the sum over all assets.
     budget : float
         Seconds between two steps.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ParameterError
+        A negative time, or a budget that is not positive.
+
+    Notes
+    -----
+    .. math:: U = \frac{100}{T_g} \sum_c T_c
 
     Examples
     --------
@@ -175,10 +195,31 @@ def summary_score(
     spread: float,
     used: float,
     *,
-    weights: tuple[float, float, float, float] = (1.0, -1.0, -1.0, -1.0),
+    weights: tuple[float, float, float, float] = WEIGHTS,
 ) -> float:
-    """Return ``Z``, the weighted sum of D, M, R and U; with the default weights ``Z = D - M - R -
-    U``.
+    r"""Return Z, the weighted sum of D, M, R and U.
+
+    Parameters
+    ----------
+    direction, error, spread, used : float
+        D, M, R and U.
+    weights : four floats
+        Of D, M, R and U.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ParameterError
+        Weights that are not four numbers.
+
+    Notes
+    -----
+    With the default weights
+
+    .. math:: Z = D - M - R - U
     """
     if len(weights) != 4:
         raise ParameterError(f"weights must be four numbers, for D, M, R and U, got {weights!r}")
@@ -190,7 +231,7 @@ def summary_score(
 class ForecastScore:
     """Scores of one forecaster over assets and test periods.
 
-    Attributes
+    Parameters
     ----------
     mape, directional_symmetry : DataFrame
         Percent, asset x period (1, 2, ...); NaN where an asset was not scored in a period.
@@ -205,6 +246,8 @@ class ForecastScore:
         The summary: means of the tables over all scored cells (M, D), of the assets' R, the
         utilisation, and their weighted sum. R, and with it Z, is NaN where no asset is scored in
         two periods.
+    weights : four floats
+        Weights of D, M, R and U in Z.
     """
 
     mape: pd.DataFrame
@@ -217,6 +260,7 @@ class ForecastScore:
     D: float
     R: float
     U: float
+    weights: tuple[float, float, float, float] = WEIGHTS
 
 
 def forecast_score(
@@ -227,7 +271,7 @@ def forecast_score(
     *,
     length: str | pd.Timedelta = "1D",
     budget: float = TIME_BUDGET,
-    weights: tuple[float, float, float, float] = (1.0, -1.0, -1.0, -1.0),
+    weights: tuple[float, float, float, float] = WEIGHTS,
 ) -> ForecastScore:
     """Score price forecasts over test periods: MAPE and DS by asset and period, and the summary Z,
     M, D, R, U.
@@ -252,56 +296,41 @@ def forecast_score(
     weights : four floats
         Weights of D, M, R and U in Z.
 
+    Returns
+    -------
+    ForecastScore
+
     Raises
     ------
     DataError
-        A period without a time of ``actual``; index or prices unfit.
+        A period without a time of ``actual``; tables without times or with a time twice; prices
+        that are not positive.
     ParameterError
         An asset that ``actual`` does not have; a period that ends before it starts; no period.
     """
-    stamps = as_stamps("actual", actual.index)
-    issued = as_stamps("forecast", forecast.index)
-    for name, frame in (("actual", actual), ("forecast", forecast)):
-        if not frame.columns.is_unique:
-            raise DataError(
-                f"{name} has the column {frame.columns[frame.columns.duplicated()].tolist()[0]!r} "
-                "twice"
-            )
-    place = actual.columns.get_indexer(forecast.columns)
-    if (place < 0).any():
-        raise ParameterError(
-            f"asset {forecast.columns.tolist()[int(np.argmax(place < 0))]!r} of forecast is not a "
-            "column of actual"
-        )
+    truth, guess = matched(read_prices("actual", actual), read_prices("forecast", forecast))
     if len(periods) == 0:
         raise ParameterError("periods must name at least one test period, got none")
-    truth = actual.to_numpy(dtype=np.float64)
-    guess = forecast.to_numpy(dtype=np.float64)
-    row_of = np.searchsorted(issued, stamps)
-    found = row_of < len(issued)
-    found[found] = issued[row_of[found]] == stamps[found]
-
-    error, direction = (np.empty((len(place), len(periods))) for _ in range(2))
-    scored, missed = (np.empty((len(place), len(periods)), dtype=np.int64) for _ in range(2))
+    stamps = np.asarray(truth.stamps)
+    shape = (len(truth.labels), len(periods))
+    error, direction = (np.empty(shape) for _ in range(2))
+    scored, missed = (np.empty(shape, dtype=np.int64) for _ in range(2))
     for number, period in enumerate(periods):
-        low, high = _span(period, stamps, length)
+        low, high = span_of(period, stamps, length)
         if low >= high:
             raise DataError(
                 f"periods[{number}] = {period!r} holds no time of actual ({_range(stamps)})"
             )
-        y = truth[low:high, place]
-        f = np.full(y.shape, np.nan)
-        inside = found[low:high]
-        f[inside] = guess[row_of[low:high][inside]]
+        y, f = truth.values[low:high], guess[low:high]
         error[:, number] = mape(y, f)
         direction[:, number] = directional_symmetry(y, f)
         known = ~np.isnan(y)
         scored[:, number] = (known & ~np.isnan(f)).sum(axis=0)
         missed[:, number] = (known & np.isnan(f)).sum(axis=0)
     spread = dispersion(error)
-    m, d, r = _mean(error), _mean(direction), _mean(spread)
+    m, d, r = (known_mean(part) for part in (error, direction, spread))
     u = utilisation(seconds, budget=budget)
-    assets, numbers = forecast.columns, pd.RangeIndex(1, len(periods) + 1, name="period")
+    assets, numbers = truth.labels, pd.RangeIndex(1, len(periods) + 1, name="period")
 
     def table(values: FloatArray | IntArray) -> pd.DataFrame:
         return pd.DataFrame(values, index=assets, columns=numbers)
@@ -317,12 +346,71 @@ def forecast_score(
         D=d,
         R=r,
         U=u,
+        weights=weights,
     )
+
+
+def read_prices(name: str, table: object) -> Table:
+    """Read a table of prices with times, in order of time.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    table : DataFrame
+        Time x asset, of any library.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    DataError
+        No times, a time or a column twice, or something that is no number.
+    """
+    return read_table(name, table, times="required", infinite=True)
+
+
+def matched(actual: Table, forecast: Table) -> tuple[Table, FloatArray]:
+    """Return the actual prices of the assets that are forecast, and the forecasts for their times.
+
+    Parameters
+    ----------
+    actual, forecast : Table
+        Prices, time x asset.
+
+    Returns
+    -------
+    actual : Table
+        With the columns of ``forecast``.
+    forecast : (rows, assets)
+        NaN where there is none for a time.
+
+    Raises
+    ------
+    ParameterError
+        An asset of ``forecast`` that ``actual`` does not have.
+    """
+    place = actual.labels.get_indexer(forecast.labels)
+    if (place < 0).any():
+        raise ParameterError(
+            f"asset {shown(forecast.labels[int(np.argmax(place < 0))])} of forecast is not a "
+            "column of actual"
+        )
+    stamps, issued = np.asarray(actual.stamps), np.asarray(forecast.stamps)
+    row = np.searchsorted(issued, stamps)
+    inside = row < len(issued)
+    inside[inside] = issued[row[inside]] == stamps[inside]
+    guess = np.full((len(stamps), len(place)), np.nan)
+    guess[inside] = forecast.values[row[inside]]
+    chosen = np.ascontiguousarray(actual.values[:, place])
+    return dataclasses.replace(actual, values=chosen, labels=forecast.labels), guess
 
 
 def _scored(actual: FloatArray, forecast: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Check the two arrays, and return them with the mask of the steps that count."""
-    actual, forecast = np.asarray(actual, dtype=np.float64), np.asarray(forecast, dtype=np.float64)
+    actual, forecast = as_numbers("actual", actual), as_numbers("forecast", forecast)
     if actual.ndim != 2 or actual.shape != forecast.shape:
         raise DataError(
             f"actual and forecast must have the same shape (steps, assets), got {actual.shape} and "
@@ -354,13 +442,28 @@ def _ratio(numerator: FloatArray, count: IntArray) -> FloatArray:
     return ratio
 
 
-def _mean(values: FloatArray) -> float:
+def known_mean(values: FloatArray) -> float:
+    """Mean of what is not NaN; NaN where nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
 
 
-def _span(period: Period, stamps: np.ndarray, length: str | pd.Timedelta) -> tuple[int, int]:
-    """Return the rows [low, high) of a period."""
+def span_of(period: Period, stamps: Stamps, length: str | pd.Timedelta) -> tuple[int, int]:
+    """Return the rows [low, high) of a period.
+
+    Parameters
+    ----------
+    period : time or (time, time)
+        As for :func:`forecast_score`.
+    stamps : (rows,) datetime64[us]
+        Times in UTC, in order.
+    length : str or Timedelta
+        Length of a period given by its start.
+
+    Returns
+    -------
+    low, high : int
+    """
     if isinstance(period, tuple):
         first, last = as_stamp("periods", period[0]), as_stamp("periods", period[1])
         if first > last:
@@ -377,7 +480,7 @@ def _span(period: Period, stamps: np.ndarray, length: str | pd.Timedelta) -> tup
     return int(np.searchsorted(stamps, first)), int(np.searchsorted(stamps, stop))
 
 
-def _range(stamps: np.ndarray) -> str:
+def _range(stamps: Stamps) -> str:
     return (
         f"{pd.Timestamp(stamps[0])} to {pd.Timestamp(stamps[-1])}"
         if len(stamps)

@@ -1,5 +1,5 @@
-"""What is done to a forecast after the model: its rounding as a quote, and its direction as the
-competition scores it.
+"""Wrappers around forecasters: rounding to the tick of quotes, and shaping for directional
+symmetry.
 """
 
 from __future__ import annotations
@@ -11,27 +11,19 @@ import pandas as pd
 from scipy.special import ndtr
 
 from statarb._core.checks import check_choice, check_integer, check_number
-from statarb._core.numba import kernel
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
+from statarb.forecasting._engine.shaping import TICK_ROWS, shape_directions, tick_sizes
 from statarb.forecasting.base import BaseForecaster, Forecaster, clone
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.features import known_prices, moves
 
-__all__ = [
-    "DirectionShaped",
-    "RoundedToTick",
-    "shape_directions",
-    "shape_directions_plain",
-    "tick_sizes",
-    "tick_sizes_plain",
-]
+__all__ = ["DirectionShaped", "RoundedToTick", "shape_directions"]
 
 _KEEP = 1e-3
-_TICK_ROWS = 48
-_LEAST_QUOTES = 8
-_FINEST = 1e7
+"""Share of the unrounded forecast that is kept."""
 _BOUNDARIES = 8
+"""Ticks on either side over which the mean quote is summed."""
 
 
 class Wrapper(BaseForecaster):
@@ -50,7 +42,18 @@ class Wrapper(BaseForecaster):
         return int(getattr(self.forecaster, "refit_every", 1))
 
     def fit(self, window: Panel) -> Self:
-        """Fit the inner forecaster."""
+        """Fit the inner forecaster.
+
+        Parameters
+        ----------
+        window : Panel
+            What the forecaster may learn from.
+
+        Returns
+        -------
+        object
+            The forecaster itself.
+        """
         self.assets_ = window.assets
         self.forecaster_ = clone(self.forecaster).fit(window)
         self.failed_ = np.broadcast_to(
@@ -60,19 +63,19 @@ class Wrapper(BaseForecaster):
 
 
 class RoundedToTick(Wrapper):
-    """Forecast what will be quoted: the forecast of another model, put through the rounding of
+    """The quote that is expected: the forecast of another model, rounded to the tick of the
     quotes.
 
     A price of 1.004 in quotes of 0.01 is shown as 1.00, and will be shown so again unless it
-    crosses 1.005. Where the tick is small beside the price's moves nothing changes.
+    crosses 1.005. Where the tick is small against the price's moves nothing changes.
 
     Parameters
     ----------
     forecaster : Forecaster
-        Expected log returns, from the last quoted price to the unrounded one to come.
+        Expected log returns, from the last quoted price to the next unrounded one.
     statistic : {"median", "mean"}
         The median quote is the forecast rounded to the tick; it has the least absolute error, so
-        MAPE asks for it. The mean takes the price to come as normal around the forecast, with the
+        MAPE asks for it. The mean takes the next price as normal around the forecast, with the
         asset's recent standard deviation.
     scale_rows : int
         Rows over which that standard deviation is measured (as the mean absolute return times
@@ -81,10 +84,9 @@ class RoundedToTick(Wrapper):
     Notes
     -----
     The tick of an asset is found in its last 48 rows, among quotes of the same order of magnitude:
-    the decimals that they need.
-    With fewer than eight of them, or more than seven significant digits, nothing is rounded. A
-    thousandth of the unrounded
-    forecast is kept, so that the forecast says which way even where the quote will hardly change.
+    the decimals that they need. With fewer than eight of them, or more than seven significant
+    digits, nothing is rounded. A thousandth of the unrounded forecast is kept, so that the forecast
+    has a direction even where the quote will hardly change.
     """
 
     def __init__(
@@ -95,7 +97,19 @@ class RoundedToTick(Wrapper):
         self.scale_rows = check_integer("scale_rows", scale_rows, at_least=2)
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the expected log return from the last quote to the next."""
+        """Return the expected log return from the last quote to the next.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         inner = self.forecaster_.predict(window).reindex(window.assets).to_numpy(dtype=np.float64)
         tail = window.window(window.now, depth=self._history)
@@ -109,6 +123,16 @@ class RoundedToTick(Wrapper):
     ) -> tuple[FloatArray, BoolArray]:
         """Forecast a stretch of rows at once; see
         :class:`~statarb.forecasting.base.BlockForecaster`.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
         """
         inner = forecast_rows(self.forecaster, panel, rows, fits, depth=depth)
         return self._rounded(
@@ -117,7 +141,7 @@ class RoundedToTick(Wrapper):
 
     @property
     def _history(self) -> int:
-        return self.scale_rows + 24 + _TICK_ROWS
+        return self.scale_rows + 24 + TICK_ROWS
 
     def _rounded(
         self, panel: Panel, rows: IntArray, last: FloatArray, inner: FloatArray
@@ -138,7 +162,7 @@ class RoundedToTick(Wrapper):
             # Moves wider than two ticks: rounding averages out (the first neglected term is below
             # 1e-30 of a tick).
             quote = np.where(spread > 2.0, price, quote)
-        # A quote of nothing is none: below half a tick the unrounded forecast stays.
+        # There is no quote of zero: below half a tick the unrounded forecast stays.
         quote = np.where(quote >= 0.5, quote, price)
         rounded = ((1.0 - _KEEP) * quote + _KEEP * price) * unit
         answer: FloatArray = np.where(coarse, np.log(rounded / np.where(coarse, last, 1.0)), inner)
@@ -154,7 +178,7 @@ class DirectionShaped(Wrapper):
     shaped forecast is f_{t-1} (1 +- nudge) instead.
 
     This trades accuracy for the score: MAPE gets worse, by about a tenth, and directional symmetry
-    better. It says nothing new about the price, and has its use in that competition alone; expected
+    better. It says nothing new about the price, and is of use in that competition alone; expected
     returns (:meth:`predict`) are those of the inner forecaster, and only
     :func:`statarb.forecast_walk`, which knows the path, shapes it.
 
@@ -170,10 +194,9 @@ class DirectionShaped(Wrapper):
     Notes
     -----
     f_{t-1} is the forecast for the asset's last observed cell: neighbouring observed cells are what
-    the score compares. The path
-    comes back to the forecasts where they lie the expected way from it; a direction that hardly
-    ever turns (a drift's) leaves
-    it behind the price for hours.
+    the score compares. The path comes back to the forecasts where they lie in the expected
+    direction from it; a direction that hardly ever changes (a drift's) leaves it behind the price
+    for hours.
     """
 
     def __init__(
@@ -194,124 +217,36 @@ class DirectionShaped(Wrapper):
         return max(super().refit_every, int(getattr(self.direction, "refit_every", 1)))
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return the expected log returns of the inner forecaster."""
+        """Return the expected log returns of the inner forecaster.
+
+        Parameters
+        ----------
+        window : Panel
+            Ends where the forecast may look; it may end later than the one of ``fit``.
+
+        Returns
+        -------
+        Series
+            Expected log return by asset over the horizon; NaN for an asset without a quote in the
+            window.
+        """
         self._require_fitted(window)
         return self.forecaster_.predict(window)
 
     def forecast_block(
         self, panel: Panel, rows: IntArray, fits: IntArray, depth: int
     ) -> tuple[FloatArray, BoolArray]:
-        """Forecast a stretch of rows at once, as the inner forecaster does."""
+        """Forecast a stretch of rows at once, as the inner forecaster does.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`statarb.forecasting.base.BlockForecaster.forecast_block`.
+
+        Returns
+        -------
+        forecasts, failed : (steps, assets)
+            As there.
+        """
         inner = forecast_rows(self.forecaster, panel, rows, fits, depth=depth)
         return inner.forecasts, inner.failed
-
-
-@kernel()
-def shape_directions(
-    forecast: FloatArray, direction: FloatArray, observed: BoolArray, nudge: float
-) -> FloatArray:
-    """Shape a path of price forecasts; see :class:`DirectionShaped`.
-
-    Parameters
-    ----------
-    forecast : (steps, assets)
-        Price forecast for each step; NaN = none.
-    direction : (steps, assets)
-        Its sign is the expected sign of the price's move; 0 and NaN leave the forecast as it is.
-    observed : (steps, assets) bool
-        Whether the step was quoted (known from the next step on).
-    nudge : float
-        Relative step off the forecast before.
-    """
-    shaped = forecast.copy()
-    steps, assets = forecast.shape
-    for asset in range(assets):
-        before = np.nan
-        for step in range(steps):
-            raw = forecast[step, asset]
-            way = np.sign(direction[step, asset])
-            if (
-                not np.isnan(before)
-                and (way > 0.0 or way < 0.0)
-                and not way * (raw - before) > 0.0
-                and not np.isnan(raw)
-            ):
-                shaped[step, asset] = before * (1.0 + way * nudge)
-            if observed[step, asset] and not np.isnan(raw):
-                before = shaped[step, asset]
-    return shaped
-
-
-def shape_directions_plain(
-    forecast: FloatArray, direction: FloatArray, observed: BoolArray, nudge: float
-) -> FloatArray:
-    """Twin of :func:`shape_directions`."""
-    shaped = forecast.copy()
-    before = np.full(forecast.shape[1], np.nan)
-    for step in range(len(forecast)):
-        way = np.nan_to_num(np.sign(direction[step]))
-        wrong = (way != 0.0) & (np.sign(forecast[step] - before) == -way) | (
-            forecast[step] == before
-        ) & (way != 0.0)
-        shaped[step] = np.where(wrong, before * (1.0 + way * nudge), forecast[step])
-        before = np.where(observed[step] & ~np.isnan(forecast[step]), shaped[step], before)
-    return shaped
-
-
-@kernel()
-def tick_sizes(price: FloatArray, rows: IntArray) -> FloatArray:
-    """Step of the quotes at some rows, (rows asked, assets); 0 where it is not known or too fine to
-    matter.
-
-    Parameters
-    ----------
-    price : (rows, assets)
-        Quoted prices; NaN = none.
-    rows : (asked,)
-        Each looks at the 48 rows up to and with it.
-    """
-    ticks = np.zeros((len(rows), price.shape[1]))
-    for place in range(len(rows)):
-        for asset in range(price.shape[1]):
-            order = -1000.0
-            most = 0
-            count = 0
-            fine = False
-            for row in range(rows[place], max(rows[place] - 48, -1), -1):
-                value = price[row, asset]
-                if np.isnan(value) or value <= 0.0:
-                    continue
-                magnitude = np.floor(np.log10(value))
-                if order == -1000.0:
-                    order = magnitude
-                if magnitude != order:
-                    continue
-                count += 1
-                decimals = 0
-                scaled = value
-                while abs(scaled - np.rint(scaled)) > 1e-6 and not fine:
-                    decimals += 1
-                    scaled = value * 10.0**decimals
-                    fine = scaled > 1e7
-                most = max(most, decimals)
-            if count >= 8 and not fine:
-                ticks[place, asset] = 10.0**-most
-    return ticks
-
-
-def tick_sizes_plain(price: FloatArray, rows: IntArray) -> FloatArray:
-    """Twin of :func:`tick_sizes`."""
-    ticks = np.zeros((len(rows), price.shape[1]))
-    for place, row in enumerate(rows):
-        for asset in range(price.shape[1]):
-            quotes = price[max(row - _TICK_ROWS + 1, 0) : row + 1, asset]
-            quotes = quotes[~np.isnan(quotes)]
-            quotes = quotes[np.floor(np.log10(quotes)) == np.floor(np.log10(quotes[-1:]))]
-            for decimals in range(20):
-                scaled = quotes * 10.0**decimals
-                if len(quotes) < _LEAST_QUOTES or (decimals and scaled.max() > _FINEST):
-                    break
-                if (np.abs(scaled - np.rint(scaled)) <= 1e-6).all():
-                    ticks[place, asset] = 10.0**-decimals
-                    break
-    return ticks

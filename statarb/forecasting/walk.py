@@ -1,5 +1,5 @@
-"""Forecasts through time: every step sees the past alone, in blocks side by side, the same for any
-number of workers.
+"""Forecasts through time: every step sees the past alone; blocks of steps run in parallel, with the
+same answers for any number of workers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_jobs, check_panel
 from statarb._core.progress import track
 from statarb._core.time import as_stamp
@@ -35,9 +36,9 @@ neither do the answers.
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ForecastRun:
-    """What a forecaster said through time, and what it took.
+    """Forecasts through time, with times and counts.
 
-    Attributes
+    Parameters
     ----------
     forecasts : DataFrame
         Price forecasts, grid time x asset; the row at t was made with what was known one step
@@ -47,8 +48,8 @@ class ForecastRun:
     seconds : Series
         Time that each step took, for all assets together; in blocks, the mean of its block.
     fallbacks, missing : Series
-        By asset: steps at which the last value stood in for a model that could not be estimated,
-        and steps without a forecast because the asset had no quote in the window.
+        By asset: steps at which the forecast is the last value because the model could not be
+        estimated, and steps without a forecast because the asset had no quote in the window.
     """
 
     forecasts: pd.DataFrame
@@ -61,10 +62,10 @@ class ForecastRun:
 def forecast_walk(
     forecaster: Forecaster | str,
     panel: Panel,
-    start: TimeLike = "2018-01-25",
+    start: TimeLike | None = None,
     end: TimeLike | None = None,
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     refit_every: int = 1,
     n_jobs: int = 1,
     progress: bool = False,
@@ -77,8 +78,9 @@ def forecast_walk(
         Is copied, not changed; or a registered name.
     panel : Panel
         Prices; forecasts are of the quoted price.
-    start, end : time
-        First and last step that is forecast; by default to the end of the grid.
+    start, end : time, optional
+        First and last step that is forecast; by default from the first step whose window is long
+        enough for the forecaster (its ``min_rows``, else one row), to the end of the grid.
     depth : int
         Largest number of observed rows in a window.
     refit_every : int
@@ -99,7 +101,8 @@ def forecast_walk(
     ------
     DataError
         ``start`` outside the panel, or so early that the first window is too short for the
-        forecaster.
+        forecaster; a panel of too few rows; a forecaster whose answers are no Series of log
+        returns.
     ParameterError
         ``refit_every`` or ``depth`` below 1, ``start`` after ``end``, an unknown name, or an object
         that does not forecast.
@@ -120,10 +123,10 @@ def forecast_walk(
 def run_forecasts(
     forecaster: Forecaster | str,
     panel: Panel,
-    start: TimeLike = "2018-01-25",
+    start: TimeLike | None = None,
     end: TimeLike | None = None,
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     refit_every: int = 1,
     n_jobs: int = 1,
     progress: bool = False,
@@ -135,6 +138,10 @@ def run_forecasts(
     forecaster, panel, start, end, depth, refit_every, n_jobs, progress
         As for :func:`forecast_walk`.
 
+    Returns
+    -------
+    ForecastRun
+
     Raises
     ------
     DataError, ParameterError
@@ -145,13 +152,12 @@ def run_forecasts(
     depth = check_integer("depth", depth, at_least=1)
     refit_every = check_integer("refit_every", refit_every, at_least=1)
     n_jobs = check_jobs(n_jobs)
-    steps = _steps(panel, start, end)
+    steps = _steps(panel, _first_step(forecaster, panel) if start is None else start, end)
     rows = np.searchsorted(panel.rows, steps, side="left") - 1
     if rows[0] < 0:
         raise DataError(
             f"nothing was quoted before start={panel.grid[steps[0]]}; the first quote is at "
-            f"{panel.times[0]}, "
-            "and a forecast is made with what was known one step before"
+            f"{panel.times[0]}, and a forecast is made with what was known one step before"
         )
     fits = rows[np.arange(len(rows)) // refit_every * refit_every]
     outer = forecaster if isinstance(forecaster, DirectionShaped) else None
@@ -178,9 +184,21 @@ def run_forecasts(
     )
 
 
+def _first_step(forecaster: Forecaster, panel: Panel) -> TimeLike:
+    """First step of the grid that has a window of the rows that the forecaster needs before it."""
+    needed = max(int(getattr(forecaster, "min_rows", 1)), 1)
+    if len(panel.times) < needed or int(panel.rows[needed - 1]) + 1 >= len(panel.grid):
+        raise DataError(
+            f"{type(forecaster).__name__} needs {needed} rows before its first forecast, and the "
+            f"panel has {len(panel.times)}; give a longer panel, or a forecaster with fewer lags "
+            "or scale_rows"
+        )
+    return panel.grid[int(panel.rows[needed - 1]) + 1]
+
+
 def _steps(panel: Panel, start: TimeLike, end: TimeLike | None) -> IntArray:
     """Positions in the grid of the steps to forecast."""
-    grid = panel.grid.to_numpy()
+    grid = panel.grid_array
     first = as_stamp("start", start)
     last = grid[-1] if end is None else as_stamp("end", end)
     if end is not None and first > last:
@@ -192,8 +210,7 @@ def _steps(panel: Panel, start: TimeLike, end: TimeLike | None) -> IntArray:
     if low >= high:
         raise DataError(
             f"no step from {pd.Timestamp(first)} to {pd.Timestamp(last)} lies in the panel, which "
-            "runs from "
-            f"{panel.grid[0]} to {panel.grid[-1]}"
+            f"runs from {panel.grid[0]} to {panel.grid[-1]}"
         )
     return np.arange(low, high, dtype=np.int64)
 

@@ -1,4 +1,4 @@
-"""Who decides: the wanted weights from a window and the holdings.
+"""Investors: target weights from a window and the holdings.
 
 Importing the package registers every investor of the library; see :func:`make_investor`.
 """
@@ -56,6 +56,7 @@ from statarb.investors.online import (
     OnlineNewtonStep,
     UniversalPortfolio,
 )
+from statarb.investors.stat_arb.garch_forecasts import GarchStandardised
 from statarb.investors.stat_arb.investor import StatArb
 from statarb.investors.stat_arb.lead_lag import LeadLag
 
@@ -79,6 +80,7 @@ __all__ = [
     "ExponentiatedGradient",
     "FollowTheLeader",
     "FunctionInvestor",
+    "GarchStandardised",
     "InverseVolatility",
     "Investor",
     "LeadLag",

@@ -1,5 +1,5 @@
-"""Investors made of other things: a function of one's own, or a portfolio estimator in the manner
-of scikit-learn.
+"""Adapters: investors from a function, from a portfolio estimator, and from another investor at a
+lower frequency.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer
+from statarb._core.params import fresh_copy
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.investors.base import PeriodicInvestor, fresh_copy, weights_of
-from statarb.investors.universe import carried, check_universe, choose_assets
+from statarb.investors.base import PeriodicInvestor, context_of, weights_of
+from statarb.investors.benchmarks.moments import recent_returns
+from statarb.investors.universe import check_universe
+from statarb.rules import Context
 
 __all__ = ["EstimatorInvestor", "FunctionInvestor", "Throttled", "from_function", "from_skfolio"]
 
 ROUNDING = 1e-6
-"""What a solver's weights may miss of their bounds."""
+"""By which a solver's weights may violate their bounds."""
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -34,13 +38,14 @@ class FunctionInvestor(PeriodicInvestor):
         See :func:`from_function`.
     label : str
         Its name.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     """
 
     function: Callable[..., Any]
     label: str
-    every: int = 1
+    every: int | str = 1
 
     @property
     def name(self) -> str:
@@ -53,40 +58,53 @@ class FunctionInvestor(PeriodicInvestor):
         if not callable(self.function):
             raise ParameterError(f"function must be callable, got {type(self.function).__name__}")
 
-    def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return what the function wants."""
-        wanted = (
-            self.function(window, holdings) if _takes_two(self.function) else self.function(window)
-        )
-        if wanted is None or isinstance(wanted, pd.Series):
-            return wanted
-        if isinstance(wanted, Mapping):
-            return pd.Series(dict(wanted), dtype=np.float64)
-        if isinstance(wanted, np.ndarray) and wanted.shape == (len(window.assets),):
-            return pd.Series(wanted, index=window.assets)
+    def weigh(
+        self, window: Panel, holdings: pd.Series, context: Context | None = None
+    ) -> pd.Series | None:
+        """Return the function's target weights; see :meth:`PeriodicInvestor.weigh`.
+
+        Raises
+        ------
+        ParameterError
+            An answer of another kind.
+        """
+        arguments = (window, holdings, context)[: _positions(self.function)]
+        target = self.function(*arguments)
+        if target is None or isinstance(target, pd.Series):
+            return target
+        if isinstance(target, Mapping):
+            return pd.Series(dict(target), dtype=np.float64)
+        if isinstance(target, np.ndarray) and target.shape == (len(window.assets),):
+            return pd.Series(target, index=window.assets)
         raise ParameterError(
             f"{self.name} must return a Series or mapping of weights by asset, an array of one "
-            "weight an asset, or None; "
-            f"got {type(wanted).__name__}"
+            f"weight per asset, or None; got {type(target).__name__}"
         )
 
 
 def from_function(
-    function: Callable[..., Any], name: str | None = None, *, every: int = 1
+    function: Callable[..., Any], name: str | None = None, *, every: int | str = 1
 ) -> FunctionInvestor:
-    """Make an investor of a rule of one's own.
+    """Make an investor from a function.
 
     Parameters
     ----------
     function : callable
-        Takes the window, or the window and the holdings, and returns wanted weights by asset as a
-        Series or mapping, an array of one weight an asset of the window, or ``None`` to keep the
-        holdings. It should answer from its arguments alone. To be run in other processes, it must
-        be defined in a module.
+        Takes the window, or the window and the holdings, or these and the
+        :class:`~statarb.rules.Context`, and returns target weights by asset as a Series or mapping,
+        an array of one weight per asset of the window, or ``None`` to keep the holdings. It should
+        answer from its arguments alone. To be run in other processes, it must be defined in a
+        module.
     name : str, optional
         By default the function's name.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
+
+    Returns
+    -------
+    FunctionInvestor
+        Registered nowhere; hand it to a walk or a league.
 
     Raises
     ------
@@ -119,8 +137,9 @@ class EstimatorInvestor(PeriodicInvestor):
         Its name.
     lookback : int
         Rows of prices that the estimator is shown.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     max_assets : int or None
         Largest number of assets.
     max_age : int
@@ -129,8 +148,8 @@ class EstimatorInvestor(PeriodicInvestor):
 
     estimator: Any
     label: str
-    lookback: int = 2016
-    every: int = 288
+    lookback: int = DEPTH
+    every: int | str = 288
     max_assets: int | None = 100
     max_age: int = 12
 
@@ -138,6 +157,11 @@ class EstimatorInvestor(PeriodicInvestor):
     def name(self) -> str:
         """The label given."""
         return self.label
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have: those of two returns."""
+        return 3
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
@@ -149,18 +173,18 @@ class EstimatorInvestor(PeriodicInvestor):
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
         """Return the weights of the estimator fitted to the window; ``None`` while no asset has a
-        history.
+        history. See :meth:`PeriodicInvestor.weigh`.
         """
-        column = choose_assets(window, self.max_assets, self.max_age)
-        price = carried(window, column, self.lookback)
-        known = ~np.isnan(price[min(self.max_age, len(price)) - 1])
-        column, price = column[known], price[:, known]
-        if len(price) < 3 or len(column) == 0:
+        recent = recent_returns(
+            window, self.lookback, self.max_assets, self.max_age, count_rows=True, least_moves=0.0
+        )
+        column = recent.column
+        if len(recent.synchronous) < 2 or len(column) == 0:
             return None
-        returns = price[1:] / price[:-1] - 1.0
+        times = window.times[-len(recent.returns) :]
         frame = pd.DataFrame(
-            np.where(np.isnan(returns), 0.0, returns),
-            index=window.times[-len(returns) :],
+            np.expm1(recent.synchronous),
+            index=times[recent.row],
             columns=[str(asset) for asset in window.assets[column]],
         )
         from sklearn.base import clone
@@ -196,31 +220,40 @@ def from_skfolio(
     estimator: Any,
     name: str | None = None,
     *,
-    lookback: int = 2016,
-    every: int = 288,
+    lookback: int = DEPTH,
+    every: int | str = 288,
     max_assets: int | None = 100,
     max_age: int = 12,
 ) -> EstimatorInvestor:
-    """Make an investor of a portfolio estimator: of skfolio, or of anything with ``fit(X)`` and
+    """Make an investor from a portfolio estimator: of skfolio, or anything with ``fit(X)`` and
     ``weights_``.
 
     Parameters
     ----------
     estimator : object
         ``fit(X)`` is given simple returns, a DataFrame of times x assets (ids as text) without
-        gaps, and leaves ``weights_``, one a column, at least 0 and at most 1 in sum. A clone is
+        gaps, and leaves ``weights_``, one per column, at least 0 and at most 1 in sum. A clone is
         fitted at every decision.
     name : str, optional
         By default the name of its class.
     lookback : int
         Rows of prices that the estimator is shown.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     max_assets : int or None
         Largest number of assets, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
         An asset needs a price in the last ``max_age`` rows, and one by the first ``max_age`` rows
-        of the lookback; a missing price in between is carried forward (a return of 0).
+        of the lookback. Returns are those between rows by which all of these assets have been
+        quoted again, in log return divided by the root of the rows between
+        (:func:`~statarb.investors.benchmarks.moments.recent_returns`): without missing quotes, the
+        simple returns of the rows.
+
+    Returns
+    -------
+    EstimatorInvestor
+        Registered nowhere; hand it to a walk or a league.
 
     Raises
     ------
@@ -236,31 +269,37 @@ def from_skfolio(
 
 @dataclasses.dataclass(eq=False, repr=False)
 class Throttled(PeriodicInvestor):
-    """Another investor, asked once in ``every`` steps; in between the holdings are kept.
+    """Another investor, asked every ``every`` rows; in between the holdings are kept.
 
-    A learner takes in the rows between all the same: it learns at every row and trades at some.
+    A learner learns from the rows in between all the same, and trades at some.
 
     Parameters
     ----------
     investor : Investor
-        What is asked; a learner of the library, or anything that answers from its window alone.
-    every : int
-        Steps between two decisions, see :class:`~statarb.investors.base.PeriodicInvestor`.
+        A learner of the library, or anything that answers from its window alone.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
 
     Examples
     --------
     >>> from statarb.investors import make_investor
     >>> Throttled(make_investor("eg"), every=288).name
-    'eg every 288'
+    'throttled(eg, every=288)'
     """
 
     investor: Any
-    every: int = 288
+    every: int | str = 288
 
     @property
     def name(self) -> str:
         """Name of the investor, and how often it is asked."""
-        return f"{self.investor.name} every {self.every}"
+        return f"throttled({self.investor.name}, every={self.every})"
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have: those of the investor."""
+        return int(getattr(self.investor, "min_rows", 1))
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
@@ -271,20 +310,28 @@ class Throttled(PeriodicInvestor):
             )
 
     def reset(self) -> None:
-        """Forget what was learnt along a path; so does the investor."""
+        """Discard what was learnt along a path; so does the investor."""
         super().reset()
         self._asked = fresh_copy(self.investor)
 
-    def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return what the investor wants."""
-        wanted: pd.Series | None = self._asked.decide(window, holdings)
-        return wanted
+    def weigh(
+        self, window: Panel, holdings: pd.Series, context: Context | None = None
+    ) -> pd.Series | None:
+        """Return the investor's target weights; see :meth:`PeriodicInvestor.weigh`."""
+        target: pd.Series | None = context_of(context, window).call(
+            self._asked.decide, window, holdings
+        )
+        return target
 
 
-def _takes_two(function: Callable[..., Any]) -> bool:
+def _positions(function: Callable[..., Any]) -> int:
+    """Return how many of window, holdings and context a function takes."""
     parameters = inspect.signature(function).parameters.values()
     places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     needed = [
-        one for one in parameters if one.kind in places and one.default is inspect.Parameter.empty
+        one
+        for one in parameters
+        if one.kind in places
+        and (one.default is inspect.Parameter.empty or one.name in ("holdings", "context"))
     ]
-    return len(needed) >= 2
+    return min(max(len(needed), 1), 3)

@@ -1,5 +1,5 @@
-"""Parameter grids: one investor with every combination of the values given, each under a name that
-says which.
+"""Parameter grids: one investor with every combination of the values given, each with a name of its
+own.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice
+from statarb._core.params import fresh_copy
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.investors.base import BaseInvestor, fresh_copy, make_investor
+from statarb.investors.base import BaseInvestor, make_investor
 
 __all__ = ["RefusedInvestor", "parameter_grid"]
 
 LONGEST = 40
-"""Characters of a value in a name; an object that takes more is called by its class."""
+"""Most characters of a value in a name; a longer one is shown by its class."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RefusedInvestor:
-    """Stands for a point of a grid that its investor refuses: no decision is possible, each fails
-    with the reason.
+    """Placeholder for a point of a grid that its investor refuses: each decision fails with the
+    reason.
 
     Parameters
     ----------
@@ -40,7 +41,23 @@ class RefusedInvestor:
     reason: str
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Raise :class:`~statarb.errors.ParameterError` with the reason."""
+        """Refuse to decide.
+
+        Parameters
+        ----------
+        window, holdings : Panel, Series
+            See :meth:`Investor.decide`.
+
+        Returns
+        -------
+        Series or None
+            Never: it always raises.
+
+        Raises
+        ------
+        ParameterError
+            Always, with the reason.
+        """
         raise ParameterError(self.reason)
 
 
@@ -54,8 +71,8 @@ def parameter_grid(investor: Any, /, **values: Iterable[Any]) -> dict[str, Any]:
         A registered name, or an investor with ``get_params`` and ``set_params`` (every one of the
         library). It is copied.
     **values : iterable
-        Values to try by parameter; those of a part as ``investor__top``. The last one given varies
-        fastest.
+        Values to try by parameter; those of a nested investor as ``investor__top``. The last one
+        given varies fastest.
 
     Returns
     -------
@@ -122,7 +139,7 @@ def _checked(base: Any, values: Mapping[str, Iterable[Any]]) -> dict[str, list[A
 
 
 def _point(base: Any, name: str, chosen: Mapping[str, Any]) -> Any:
-    """Return a copy with the parameters chosen, or what stands for it where they are refused."""
+    """Return a copy with the parameters chosen, or its placeholder where they are refused."""
     try:
         return fresh_copy(base).set_params(
             **{key: fresh_copy(value) for key, value in chosen.items()}
@@ -135,13 +152,13 @@ def _point(base: Any, name: str, chosen: Mapping[str, Any]) -> Any:
 
 
 def _stem(base: Any, lists: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return what all names begin with, and the parameters that the base does not leave at their
-    defaults.
-    """
+    """Return the common start of all names, and the base's parameters that are not defaults."""
     if not isinstance(base, BaseInvestor) or type(base).name is not BaseInvestor.name:
         return str(base.name), []
-    kept = [f"{name}={_label(value)}" for name, value in base._changed() if name not in lists]
-    return base.key or type(base).__name__, kept
+    kept = {name: value for name, value in base.changed_params().items() if name not in lists}
+    return base.key or type(base).__name__, [
+        f"{name}={_label(value)}" for name, value in kept.items()
+    ]
 
 
 def _labels(found: list[Any]) -> list[str]:

@@ -45,9 +45,11 @@ def minimise_quadratic(
     """Return ``argmin 1/2 b'Qb - c'b``, (n,), over the simplex ``b >= 0, sum(b) = 1``.
 
     A primal active-set method, the one of Lawson and Hanson (1974, chapter 23) with the sum as one
-    equation more: exact up to rounding, and quick where few weights are above zero or ``start`` has
-    the right ones. What is returned is certified: by convexity ``b'g - min(g)``, g the gradient, is
-    the most that any weights could be better by.
+    equation more: exact up to rounding, and quick where ``start`` has the right weights above zero.
+    Without one it begins where exchanging all weights at once ends, a primal-dual active-set method
+    (Hintermüller, Ito, Kunisch 2003), which mostly is the answer already. What is returned is
+    certified: by convexity ``b'g - min(g)``, g the gradient, is the most that any weights could be
+    better by.
 
     Parameters
     ----------
@@ -56,7 +58,12 @@ def minimise_quadratic(
     linear : (n,)
         c.
     start : (n,), optional
-        A point of the simplex; by default the best corner.
+        A point of the simplex.
+
+    Returns
+    -------
+    (n,)
+        The weights; where several are as good, some of them.
 
     Raises
     ------
@@ -72,13 +79,14 @@ def minimise_quadratic(
     linear = linear - linear.max()
     scale = max(float(np.abs(matrix).max()), float(np.abs(linear).max()))
     weights = np.zeros(size)
-    if start is None:
-        weights[int(np.argmin(0.5 * np.diag(matrix) - linear))] = 1.0
-    else:
+    weights[int(np.argmin(0.5 * np.diag(matrix) - linear))] = 1.0
+    if start is not None:
         weights[:] = start
     if scale == 0.0:
         return weights
     matrix, linear = matrix / scale, linear / scale
+    if start is None:
+        weights = _exchanged(matrix, linear, weights)
     useless = np.zeros(size, dtype=np.bool_)
     gap = np.inf
     for _ in range(10 * size + 50):
@@ -100,6 +108,39 @@ def minimise_quadratic(
         )
     weights /= weights.sum()
     return weights
+
+
+def _exchanged(matrix: FloatArray, linear: FloatArray, corner: FloatArray) -> FloatArray:
+    """Return a start, the corner where there is no better one: solve for the weights held, let all
+    below zero go, take in all that the gradient says would help, until none changes.
+
+    Nothing proves that this ends, so that it has ten rounds; the caller certifies what it makes of
+    the start.
+    """
+    held = np.ones(len(linear), dtype=np.bool_)
+    found = corner
+    for _ in range(10):
+        column = np.flatnonzero(held)
+        part = matrix[np.ix_(column, column)]
+        part[np.diag_indices(len(column))] += ROUNDING
+        # Of Q b = c + m 1 with sum(b) = 1: b is linear in the multiplier m.
+        right = np.column_stack([linear[column], np.ones(len(column))])
+        try:
+            by_linear, by_one = np.linalg.solve(part, right).T
+        except np.linalg.LinAlgError:
+            # Singular in spite of the ridge: the corner needs no such solution.
+            return corner
+        multiplier = (1.0 - by_linear.sum()) / by_one.sum()
+        found = np.zeros(len(linear))
+        found[column] = by_linear + multiplier * by_one
+        helps = matrix @ found - linear < multiplier - ROUNDING
+        wanted = np.where(held, found > 0.0, helps)
+        if not wanted.any() or (wanted == held).all():
+            break
+        held = wanted
+    found = np.maximum(found, 0.0)
+    total = float(found.sum())
+    return found / total if np.isfinite(total) and total > 0.0 else corner
 
 
 def _on_face(

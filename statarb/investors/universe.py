@@ -1,4 +1,4 @@
-"""Which assets an investor may choose from: those with a recent price, and the largest of them."""
+"""Universe of an investor: the assets with a recent price, and the largest of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from statarb._core.checks import check_integer
 from statarb._core.typing import BoolArray, FloatArray, IntArray
+from statarb.data.fill import last_known
 from statarb.data.panel import Panel
 
 __all__ = [
@@ -19,12 +20,24 @@ __all__ = [
     "largest",
     "last_prices",
     "listed",
+    "quotes",
 ]
 
 
 def check_universe(max_assets: int | None, max_age: int) -> None:
-    """Raise :class:`~statarb.errors.ParameterError` where the two parameters of a universe are out
-    of range.
+    """Check the two parameters of a universe.
+
+    Parameters
+    ----------
+    max_assets : int or None
+        Largest number of assets.
+    max_age : int
+        Rows for which a price counts.
+
+    Raises
+    ------
+    ParameterError
+        One is out of range.
     """
     if max_assets is not None:
         check_integer("max_assets", max_assets, at_least=1)
@@ -32,8 +45,20 @@ def check_universe(max_assets: int | None, max_age: int) -> None:
 
 
 def default_asset(window: Panel, asset: Hashable | None) -> Hashable:
-    """Return ``asset``; where it is ``None``, the panel's numeraire, or the asset with the smallest
-    id where it has none.
+    """Return the asset of an investor in one asset.
+
+    Parameters
+    ----------
+    window : Panel
+        What may be seen.
+    asset : label or None
+        As the user gave it.
+
+    Returns
+    -------
+    label
+        ``asset``; where it is ``None`` the panel's numeraire, or the asset with the smallest label
+        where it has none.
     """
     if asset is not None:
         return asset
@@ -44,25 +69,62 @@ def default_asset(window: Panel, asset: Hashable | None) -> Hashable:
 
 
 def listed(window: Panel, max_age: int) -> BoolArray:
-    """Whether an asset was quoted in the last ``max_age`` rows of a window, (assets,); a price that
-    was filled in is no quote.
-    """
-    if window.imputation is None:
-        return np.asarray((~np.isnan(window.array("price")[-max_age:])).any(axis=0), dtype=np.bool_)
-    return np.asarray(window.observed_array[-max_age:].any(axis=0), dtype=np.bool_)
-
-
-def last_prices(window: Panel, max_age: int, back: int = 0) -> FloatArray:
-    """Return the last known price ``back`` rows before the end of a window, (assets,).
+    """Whether each asset was quoted lately.
 
     Parameters
     ----------
     window : Panel
         What may be seen.
     max_age : int
-        A price counts for so many rows: the row itself and those after it. NaN where there is none.
+        Rows at the end of the window that are looked at.
+
+    Returns
+    -------
+    (assets,) bool
+        A price that was filled in is no quote.
+    """
+    if not window.is_imputed:
+        return np.asarray((~np.isnan(window.array("price")[-max_age:])).any(axis=0), dtype=np.bool_)
+    return np.asarray(window.observed_array[-max_age:].any(axis=0), dtype=np.bool_)
+
+
+def quotes(window: Panel, column: IntArray) -> FloatArray:
+    """Return the quotes of some assets.
+
+    Parameters
+    ----------
+    window : Panel
+        What may be seen.
+    column : (n,)
+        Positions of the assets.
+
+    Returns
+    -------
+    (rows, n)
+        Prices; NaN where there is no quote. A price that was filled in is no quote.
+    """
+    price = np.asarray(window.array("price")[:, column], dtype=np.float64)
+    if not window.is_imputed:
+        return price
+    return np.where(window.observed_array[:, column], price, np.nan)
+
+
+def last_prices(window: Panel, max_age: int, back: int = 0) -> FloatArray:
+    """Return the last known price ``back`` rows before the end of a window.
+
+    Parameters
+    ----------
+    window : Panel
+        What may be seen.
+    max_age : int
+        A price counts for so many rows: the row itself and those after it.
     back : int
-        Rows before the last one. NaN for all assets where the window does not reach back so far.
+        Rows before the last one.
+
+    Returns
+    -------
+    (assets,)
+        NaN where there is none, and for all assets where the window does not reach back so far.
     """
     price = window.array("price")
     end = len(price) - back
@@ -75,8 +137,7 @@ def last_prices(window: Panel, max_age: int, back: int = 0) -> FloatArray:
 
 
 def carried(window: Panel, column: IntArray, rows: int | None = None) -> FloatArray:
-    """Return the last ``rows`` rows of prices of some assets, the last one carried forward; NaN
-    before an asset's first.
+    """Return the last rows of prices of some assets, the last known one carried forward.
 
     Parameters
     ----------
@@ -86,15 +147,14 @@ def carried(window: Panel, column: IntArray, rows: int | None = None) -> FloatAr
         Positions of the assets.
     rows : int, optional
         By default all rows. A price before them is carried into them.
+
+    Returns
+    -------
+    (rows, n)
+        NaN before an asset's first price.
     """
-    price: FloatArray = np.asarray(window.array("price")[:, column], dtype=np.float64)
-    first = 0 if rows is None else max(len(price) - rows, 0)
-    missing = np.isnan(price)
-    if missing.any():
-        source = np.where(missing, 0, np.arange(len(price), dtype=np.int32)[:, None])
-        np.maximum.accumulate(source, axis=0, out=source)
-        return np.take_along_axis(price, source[first:], axis=0)
-    return price[first:]
+    price = window.array("price")[:, column]
+    return last_known(price)[0 if rows is None else max(len(price) - rows, 0) :]
 
 
 def largest(size: FloatArray, count: FloatArray, labels: IntArray, number: int) -> IntArray:
@@ -103,13 +163,19 @@ def largest(size: FloatArray, count: FloatArray, labels: IntArray, number: int) 
     Parameters
     ----------
     size : (n,)
-        Market capitalisation, NaN where not known: the largest first, the unknown last.
+        Market capitalisation, NaN where not known: the largest first, unknown ones last.
     count : (n,)
         Rows with a price: more is better among assets of one size.
     labels : (n,)
-        Rank of the assets' ids: decides what is left, so that the order of the columns does not.
+        Rank of the assets' labels: breaks the remaining ties, so that the order of the columns does
+        not.
     number : int
-        How many.
+        Number of assets.
+
+    Returns
+    -------
+    (number,)
+        Sorted; fewer where there are fewer.
     """
     order = np.lexsort((labels, -count, -np.nan_to_num(size, nan=-1.0)))
     return np.sort(order[:number])
@@ -124,10 +190,15 @@ def choose_assets(window: Panel, max_assets: int | None, max_age: int) -> IntArr
         What may be seen.
     max_assets : int or None
         Largest number: those of the largest market capitalisation where the panel has the field
-        ``market_cap``, else those with the most prices in the window; the smaller id among equals.
-        ``None`` is no limit.
+        ``market_cap``, else those with the most prices in the window; the smaller label among
+        equals. ``None`` is no limit.
     max_age : int
         An asset without a price in the last ``max_age`` rows is not chosen.
+
+    Returns
+    -------
+    (n,)
+        Positions.
     """
     column = np.flatnonzero(listed(window, max_age))
     if max_assets is None or len(column) <= max_assets:
@@ -146,7 +217,18 @@ def choose_assets(window: Panel, max_assets: int | None, max_age: int) -> IntArr
 
 
 def label_ranks(window: Panel) -> IntArray:
-    """Return the rank of every asset's id among the ids of a window, (assets,)."""
+    """Return the rank of every asset's label among the labels of a window.
+
+    Parameters
+    ----------
+    window : Panel
+        Names the assets.
+
+    Returns
+    -------
+    (assets,)
+        From 0.
+    """
     labels = window.assets
     order = np.asarray(
         labels.argsort() if labels.inferred_type != "mixed" else labels.astype(str).argsort()

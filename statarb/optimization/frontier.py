@@ -1,10 +1,10 @@
-"""The efficient frontier, and how a solution answers to lambda."""
+"""The efficient frontier, and the sensitivity of a solution to the risk aversion."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,34 +12,71 @@ import pandas as pd
 from statarb._core.checks import check_integer
 from statarb._core.typing import FloatArray
 from statarb.errors import ParameterError
-from statarb.optimization.certificate import best_linear
 from statarb.optimization.inputs import ByAsset, Scenarios, Vector
-from statarb.optimization.mean_downside_risk import MeanDownsideRisk
-from statarb.optimization.program import Program
-from statarb.optimization.solver import FastSolver
+from statarb.optimization.linear import largest_return
+from statarb.optimization.program import Measure, Program
+from statarb.optimization.solution import Solution
+from statarb.optimization.solve import fast_solver, solve_fast, solve_with_cvxpy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Frontier", "frontier", "sensitivity"]
+__all__ = ["Frontier", "PortfolioProblem", "frontier", "sensitivity"]
+
+AXES: dict[str, str] = {
+    "downside": "downside deviation",
+    "variance": "standard deviation",
+    "cvar": "conditional value at risk",
+    "lpm1": "mean shortfall",
+}
+"""Names of the deviations on the axis of a figure, by measure."""
+
+
+class PortfolioProblem(Protocol):
+    """What is asked of a problem here; :class:`~statarb.optimization.MeanDownsideRisk` has it."""
+
+    @property
+    def objective(self) -> str:
+        """What is optimised."""
+        ...
+
+    def replace(self, **changes: Any) -> PortfolioProblem:
+        """Return the problem with other parameters."""
+        ...
+
+    def program(
+        self,
+        expected_return: Vector,
+        scenarios: pd.DataFrame | FloatArray | Scenarios,
+        previous: Vector | None = None,
+        max_trade: ByAsset | None = None,
+        *,
+        volatility: Vector | None = None,
+    ) -> Program:
+        """Return the problem in checked arrays."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Frontier:
-    """Portfolios with the least downside for their net expected return.
+    """Portfolios with the least risk for their net expected return.
 
     Parameters
     ----------
     table : DataFrame
-        One row a point, by rising risk: ``net_return``, ``downside_deviation``, ``ratio``,
-        ``risk_aversion`` (lambda of the utility problem with this solution), ``invested``, ``held``
-        (number of assets), ``gap`` and ``status``.
+        One row per point, by rising risk: ``net_return``, ``deviation`` (the risk in units of
+        returns: the root of a squared measure), ``downside_deviation``, ``ratio`` (of net return to
+        deviation), ``risk_aversion`` (lambda of the utility problem with this solution),
+        ``invested`` (sum of weights), ``held`` (number of assets), ``gap`` and ``status``.
     weights : DataFrame
         Points x assets.
+    measure : str
+        What risk is.
     """
 
     table: pd.DataFrame
     weights: pd.DataFrame
+    measure: Measure = "downside"
 
     def __repr__(self) -> str:
         """Return the table of the points."""
@@ -49,39 +86,39 @@ class Frontier:
         )
 
     def figure(self, title: str = "Efficient frontier") -> Figure:
-        """Draw net expected return over downside deviation, the largest ratio marked; a matplotlib
-        figure.
+        """Draw net expected return over deviation, the largest ratio marked.
 
         Parameters
         ----------
         title : str
             Above the figure.
+
+        Returns
+        -------
+        matplotlib Figure
         """
         from matplotlib.figure import Figure
 
         drawing = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = drawing.add_subplot()
-        table = self.table
-        axes.plot(
-            100 * table["downside_deviation"],
-            100 * table["net_return"],
-            marker="o",
-            markersize=3,
-            linewidth=1.2,
-        )
-        finite = table["ratio"].where(np.isfinite(table["ratio"]))
+        risk, net = 100 * self.table["deviation"], 100 * self.table["net_return"]
+        axes.plot(risk, net, marker="o", markersize=3, linewidth=1.2)
+        finite = self.table["ratio"].where(np.isfinite(self.table["ratio"]))
         if finite.notna().any():
-            best = table.iloc[int(np.nanargmax(finite))]
+            best = int(np.nanargmax(finite))
             axes.plot(
-                100 * best["downside_deviation"], 100 * best["net_return"], "s", markersize=7,
+                risk.iloc[best],
+                net.iloc[best],
+                "s",
+                markersize=7,
                 fillstyle="none",
                 color="tab:red",
-                label=f"largest ratio, {best['ratio']:.3g}",
-            )  # fmt: skip
+                label=f"largest ratio, {finite.iloc[best]:.3g}",
+            )
             axes.legend(loc="lower right", frameon=False)
         axes.set(
-            xlabel="downside deviation, % a step",
-            ylabel="net expected return, % a step",
+            xlabel=f"{AXES[self.measure]}, % per step",
+            ylabel="net expected return, % per step",
             title=title,
         )
         axes.spines[["top", "right"]].set_visible(False)
@@ -89,7 +126,7 @@ class Frontier:
 
 
 def frontier(
-    problem: MeanDownsideRisk,
+    problem: PortfolioProblem,
     expected_return: Vector,
     scenarios: pd.DataFrame | FloatArray | Scenarios,
     n: int = 25,
@@ -98,15 +135,16 @@ def frontier(
     *,
     volatility: Vector | None = None,
 ) -> Frontier:
-    """Return n portfolios from the least downside to the largest net expected return, evenly spaced
-    in net return.
+    """Return n portfolios from the least risk to the largest net expected return, evenly spaced in
+    net return.
 
     Parameters
     ----------
     problem : MeanDownsideRisk
-        Gives fee, caps and the other constraints; its objective and lambda are not looked at.
+        Gives measure, fee, caps and the other constraints; its objective, floor and lambda are not
+        looked at.
     expected_return, scenarios, previous, max_trade, volatility
-        As in :meth:`MeanDownsideRisk.solve`.
+        As in :meth:`.MeanDownsideRisk.solve`.
     n : int
         Number of points, at least 2.
 
@@ -116,23 +154,21 @@ def frontier(
         Every point certified like any other solution.
     """
     n = check_integer("n", n, at_least=2)
-    base = problem.replace(
-        objective="min_risk",
-        return_floor=-1e300,
-        invested=0.0 if problem.objective != "min_risk" else problem.invested,
-    )
-    table = Scenarios.of(scenarios)
-    program = base.program(expected_return, table, previous, max_trade, volatility=volatility)
+    floored = problem.replace(objective="min_risk", return_floor=0.0)
+    program = floored.program(
+        expected_return, scenarios, previous, max_trade, volatility=volatility
+    ).replace(return_floor=None)
     program.require_feasible()
-    solver = base.fast_solver(program)
-    least = base.solve_program(program.replace(return_floor=-1e300), solver)
-    top, _ = best_linear(program, program.expected_return)
-    # at the least risk there may be several portfolios; the frontier starts at the best of them
+    solve = _solver_of(program)
+    # without fees, which would hold the least risk back where something is held already
+    least = solve(
+        program.without_returns().replace(fee=0.0, fee_in_budget=False, risk_aversion=1.0), None
+    )
+    top = largest_return(program)
     low, high = program.net_return(least.array), program.net_return(top)
-    floors = np.linspace(low, high, n)
     points, start = [], least.array
-    for floor in floors[:-1]:
-        answer = base.solve_program(program.replace(return_floor=float(floor)), solver, start=start)
+    for floor in np.linspace(low, high, n)[:-1]:
+        answer = solve(program.replace(return_floor=float(floor)), start)
         start = answer.array
         points.append(answer)
     rows = [
@@ -140,11 +176,13 @@ def frontier(
     ]
     rows.append(_row(program, top, 0.0, 0.0, "optimal"))
     weights = np.array([*(point.array for point in points), top])
-    return Frontier(pd.DataFrame(rows), pd.DataFrame(weights, columns=program.labels))
+    return Frontier(
+        pd.DataFrame(rows), pd.DataFrame(weights, columns=program.labels), program.measure
+    )
 
 
 def sensitivity(
-    problem: MeanDownsideRisk,
+    problem: PortfolioProblem,
     expected_return: Vector,
     scenarios: pd.DataFrame | FloatArray | Scenarios,
     risk_aversions: Sequence[float] | FloatArray,
@@ -153,51 +191,56 @@ def sensitivity(
     *,
     volatility: Vector | None = None,
 ) -> pd.DataFrame:
-    """Solve the utility problem for many lambdas and say how the solution moves.
+    """Solve the utility problem for many lambdas and return how the solution moves.
 
     Parameters
     ----------
     problem : MeanDownsideRisk
         With ``objective="utility"``; its own lambda is not looked at.
     expected_return, scenarios, previous, max_trade, volatility
-        As in :meth:`MeanDownsideRisk.solve`.
+        As in :meth:`.MeanDownsideRisk.solve`.
     risk_aversions : sequence of float
-        Lambdas.
+        Lambdas, not negative.
 
     Returns
     -------
     DataFrame
-        Indexed by lambda, rising: ``utility``, ``net_return``, ``downside_deviation``,
-        ``invested``, ``held``, ``turnover``, ``moved`` (sum of absolute changes of weights since
-        the row above), ``slope`` (of the utility in lambda, which is minus the downside: the
-        envelope theorem) and ``gap``.
+        Indexed by lambda, rising: ``utility``, ``net_return``, ``deviation`` (risk in units of
+        returns), ``downside_deviation``, ``invested`` (sum of weights), ``held`` (number of
+        assets), ``turnover``, ``moved`` (sum of absolute changes of weights since the row above),
+        ``slope`` (of the utility in lambda, which is minus the risk: the envelope theorem) and
+        ``gap``.
 
     Raises
     ------
     ParameterError
-        Another objective, or no lambda.
+        Another objective, no lambda, or one that is negative or not finite.
     """
     if problem.objective != "utility":
         raise ParameterError(f"sensitivity needs objective='utility', got {problem.objective!r}")
-    lambdas = np.sort(np.asarray(risk_aversions, dtype=np.float64))
+    lambdas = np.sort(np.asarray(risk_aversions, dtype=np.float64).ravel())
     if lambdas.size == 0:
         raise ParameterError("risk_aversions must hold at least one number, got none")
-    table = Scenarios.of(scenarios)
-    solver: FastSolver | None = None
+    if not np.isfinite(lambdas).all() or lambdas[0] < 0.0:
+        raise ParameterError(
+            f"risk_aversions must be finite numbers of at least 0, got {lambdas[0]:g} to "
+            f"{lambdas[-1]:g}"
+        )
+    base = problem.program(expected_return, scenarios, previous, max_trade, volatility=volatility)
+    base.require_feasible()
+    solve = _solver_of(base)
     rows: list[dict[str, Any]] = []
     last: FloatArray | None = None
     for risk_aversion in lambdas:
-        one = problem.replace(risk_aversion=float(risk_aversion))
-        program = one.program(expected_return, table, previous, max_trade, volatility=volatility)
-        program.require_feasible()
-        solver = one.fast_solver(program) if solver is None else solver
-        solution = one.solve_program(program, solver, start=last)
+        program = base.replace(risk_aversion=float(risk_aversion))
+        solution = solve(program, last)
         weights = solution.array
         rows.append(
             {
                 "utility": solution.objective,
                 "net_return": program.net_return(weights),
-                "downside_deviation": float(np.sqrt(solution.risk)),
+                "deviation": program.deviation(weights),
+                "downside_deviation": float(np.sqrt(program.downside(weights))),
                 "invested": float(weights.sum()),
                 "held": int((weights > 0.0).sum()),
                 "turnover": solution.turnover,
@@ -210,11 +253,26 @@ def sensitivity(
     return pd.DataFrame(rows, index=pd.Index(lambdas, name="risk_aversion"))
 
 
+def _solver_of(program: Program) -> Callable[[Program, FloatArray | None], Solution]:
+    """Return how programs with these scenarios are solved: fast for the downside, else by
+    cvxpy.
+    """
+    if program.measure != "downside":
+        return lambda one, start: solve_with_cvxpy(one, "CLARABEL", options=dict(CLARABEL))
+    fast = fast_solver(program)
+    return lambda one, start: solve_fast(one, fast, start=start)
+
+
+CLARABEL: dict[str, Any] = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
+"""Tolerances for the points of a frontier, whose risks near the least one are very small."""
+
+
 def _row(
     program: Program, weights: FloatArray, risk_aversion: float, gap: float, status: str
 ) -> dict[str, Any]:
     return {
         "net_return": program.net_return(weights),
+        "deviation": program.deviation(weights),
         "downside_deviation": float(np.sqrt(program.downside(weights))),
         "ratio": program.ratio(weights),
         "risk_aversion": risk_aversion,

@@ -1,10 +1,9 @@
-"""Arguments of the optimizer: aligned by asset, checked, and turned into arrays, with messages that
-name the asset.
-"""
+"""Arguments of the optimizer: aligned by asset, checked, and turned into arrays."""
 
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Collection, Hashable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -12,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_number
+from statarb._core.numeric import sum_slack
+from statarb._core.tables import as_numbers, read_table, shown
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.errors import DataError, ParameterError
 from statarb.optimization._engine.sliding import transpose_clean
-from statarb.optimization.labels import shown, shown_at
+from statarb.optimization.labels import shown_at
 
 __all__ = [
     "ByAsset",
@@ -24,6 +25,9 @@ __all__ = [
     "Vector",
     "asset_labels",
     "by_asset",
+    "excluded",
+    "groups_of",
+    "held_weights",
     "read_scenarios",
     "row_weights",
 ]
@@ -35,25 +39,41 @@ MissingPolicy = Literal["freeze", "sell", "error"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scenarios:
-    """Scenario returns as the solvers want them.
+    """Scenario returns as the solvers want them; made by :func:`read_scenarios`.
 
     Parameters
     ----------
-    histories : (N, T)
-        One row an asset, C order; 0 where missing.
-    holes : (N,) int
-        Missing scenarios of each asset.
+    scenarios_by_asset : (N, T)
+        One row per asset, C order; 0 where missing.
+    missing : (N,) int
+        Number of missing scenarios of each asset.
     labels : Index or None
         Names of the assets.
+    order : (T,) int or None
+        Where each row stood in the table that was read, if it was not in order of time.
+    index : Index or None
+        Labels of the rows, in order.
     """
 
-    histories: FloatArray
-    holes: IntArray
+    scenarios_by_asset: FloatArray
+    missing: IntArray
     labels: pd.Index | None
+    order: IntArray | None = None
+    index: pd.Index | None = None
 
     @classmethod
     def of(cls, scenarios: pd.DataFrame | FloatArray | Scenarios) -> Scenarios:
-        """Return ``scenarios`` itself, or what :func:`read_scenarios` makes of it."""
+        """Return ``scenarios`` itself, or what :func:`read_scenarios` makes of it.
+
+        Parameters
+        ----------
+        scenarios : (T, N) DataFrame or array, or Scenarios
+            Scenario returns.
+
+        Returns
+        -------
+        Scenarios
+        """
         return scenarios if isinstance(scenarios, Scenarios) else read_scenarios(scenarios)
 
 
@@ -64,23 +84,33 @@ def read_scenarios(scenarios: pd.DataFrame | FloatArray) -> Scenarios:
     Parameters
     ----------
     scenarios : (T, N) DataFrame or array
-        Simple returns, one row a scenario; NaN where an asset has none.
+        Simple returns, one row per scenario; NaN (or NA) where an asset has none. Rows with times
+        are put in order of time.
+
+    Returns
+    -------
+    Scenarios
 
     Raises
     ------
     DataError
-        Not two-dimensional, fewer than two scenarios, no asset, a column twice, an infinite return.
+        Not two-dimensional, fewer than two scenarios, no asset, a duplicated column or time, an
+        infinite return, prices in place of returns.
+
+    Warns
+    -----
+    UserWarning
+        Where no return of any asset is zero or negative in twenty rows or more.
     """
-    labels = scenarios.columns if isinstance(scenarios, pd.DataFrame) else None
-    if labels is not None and not labels.is_unique:
-        raise DataError(
-            f"scenarios has the column {shown(labels[labels.duplicated()][0])} twice; an asset has "
-            "one column"
-        )
-    try:
-        values = np.asarray(scenarios, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"scenarios must hold numbers, scenarios x assets: {error}") from error
+    labels, order, index = None, None, None
+    if isinstance(scenarios, np.ndarray) and scenarios.dtype == np.float64:
+        # not copied: reading is a good part of a solve
+        values: FloatArray = scenarios
+    else:
+        table = read_table("scenarios", scenarios, infinite=True)
+        values = table.values if table.kind in ("frame", "matrix") else table.values[:, 0]
+        if table.kind == "frame":
+            labels, order, index = table.labels, table.order, table.index
     if values.ndim != 2 or values.shape[1] == 0:
         raise DataError(
             "scenarios must be a table, scenarios x assets, with at least one asset, got the "
@@ -90,21 +120,57 @@ def read_scenarios(scenarios: pd.DataFrame | FloatArray) -> Scenarios:
         raise DataError(
             f"scenarios must have at least two rows, got {values.shape[0]}; give a longer window"
         )
-    histories, holes = np.empty(values.shape[::-1]), np.zeros(values.shape[1], np.int64)
-    if transpose_clean(np.ascontiguousarray(values), histories, holes):
+    by_asset_ = np.empty(values.shape[::-1])
+    missing, smallest = np.zeros(values.shape[1], np.int64), np.empty(values.shape[1])
+    if transpose_clean(np.ascontiguousarray(values), by_asset_, missing, smallest):
         row, column = (int(place[0]) for place in np.nonzero(np.isinf(values)))
-        name = shown_at(labels, column)
         raise DataError(
-            f"scenarios must be finite, or NaN where missing; {values[row, column]} stands in row "
-            f"{row}, asset {name}; "
-            "was a price 0?"
+            f"scenarios must be finite, or NaN where missing; got {values[row, column]} in row "
+            f"{row}, asset {shown_at(labels, column)}; was a price 0?"
         )
-    return Scenarios(histories, holes, labels)
+    _refuse_prices(values, smallest, labels)
+    return Scenarios(by_asset_, missing, labels, order, index)
+
+
+def _refuse_prices(values: FloatArray, smallest: FloatArray, labels: pd.Index | None) -> None:
+    """Raise where a column can hardly be returns: never a loss, and a typical gain of half the
+    price or more.
+    """
+    positive = np.flatnonzero((smallest > 0.0) & np.isfinite(smallest))
+    for column in positive:
+        known = values[~np.isnan(values[:, column]), column]
+        if len(known) >= 5 and float(np.median(known)) >= 0.5:
+            raise DataError(
+                f"scenarios must be simple returns, such as 0.01 for 1 %; those of asset "
+                f"{shown_at(labels, int(column))} are never zero or negative, with a median of "
+                f"{float(np.median(known)):.6g}: prices or gross returns? give "
+                "prices.pct_change().iloc[1:], or subtract 1"
+            )
+    if len(positive) == values.shape[1] and len(values) >= 20:
+        warnings.warn(
+            f"none of the {values.size} scenario returns is zero or negative; were prices or gross "
+            "returns given in place of simple returns?",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def asset_labels(expected_return: Any, scenarios: pd.Index | None, assets: int) -> pd.Index | None:
     """Return the assets' labels: the columns of the scenarios, else the index of the expected
     returns, else none.
+
+    Parameters
+    ----------
+    expected_return : Series, mapping or array
+        As in :meth:`.MeanDownsideRisk.solve`.
+    scenarios : Index or None
+        Columns of the scenarios.
+    assets : int
+        N.
+
+    Returns
+    -------
+    Index or None
     """
     if scenarios is not None:
         return scenarios
@@ -131,7 +197,7 @@ def by_asset(
     infinite: bool = False,
     remedy: str = "",
 ) -> FloatArray:
-    """Return one number an asset, aligned by label.
+    """Return one number per asset, aligned by label.
 
     Parameters
     ----------
@@ -152,13 +218,17 @@ def by_asset(
     remedy : str
         What to do about NaN, for the message.
 
+    Returns
+    -------
+    (N,)
+
     Raises
     ------
     DataError
         Labels or lengths that do not match, values not allowed; names the first asset.
     """
     if isinstance(values, Mapping):
-        values = pd.Series(dict(values), dtype=np.float64)
+        values = pd.Series(dict(values), dtype=object)
     if isinstance(values, pd.Series):
         array = _aligned(name, values, labels, assets, default)
     else:
@@ -198,19 +268,101 @@ def by_asset(
     return array
 
 
+def held_weights(previous: Vector | None, labels: pd.Index | None, assets: int) -> FloatArray:
+    """Return the weights held before trading.
+
+    Parameters
+    ----------
+    previous : (N,) Series, mapping or array, optional
+        Shares of the value; nothing is held by default.
+    labels : Index or None
+        The assets.
+    assets : int
+        N.
+
+    Returns
+    -------
+    (N,)
+        Not negative: what is negative by the rounding of its precision is 0.
+
+    Raises
+    ------
+    DataError
+        Negative weights, or a sum above 1, by more than the rounding of the precision that they
+        came in.
+    """
+    if previous is None:
+        return np.zeros(assets)
+    held = by_asset("previous", previous, labels, assets, default=0.0)
+    slack = sum_slack(_precision(previous))
+    if held.min(initial=0.0) < -slack:
+        worst = int(np.argmin(held))
+        raise DataError(
+            f"previous must be a finite number of at least 0 for each asset, got {held[worst]:.6g} "
+            f"of asset {shown_at(labels, worst)}; short positions are not supported"
+        )
+    total = float(held.sum())
+    if total > 1.0 + slack:
+        raise DataError(
+            f"previous sums to {total:.9g}, above 1: weights held are shares of the value before "
+            "trading, the rest of which is cash; divide the value of each position by the value of "
+            "the portfolio"
+        )
+    held = np.maximum(held, 0.0)
+    # a hair above 1 would leave nothing feasible where nothing may be sold
+    return held / total if total > 1.0 + 1e-12 else held
+
+
+def _precision(weights: Any) -> Any:
+    """Return the coarsest type of floats in which weights came in."""
+    if isinstance(weights, Mapping):
+        kinds = {np.dtype(type(each)) for each in weights.values() if isinstance(each, np.floating)}
+        return min(kinds, key=lambda kind: kind.itemsize, default=np.dtype(np.float64))
+    dtype = getattr(weights, "dtype", None)
+    kind = getattr(dtype, "numpy_dtype", dtype)
+    return kind if isinstance(kind, np.dtype) else np.dtype(np.float64)
+
+
 def row_weights(
-    times: int, given: FloatArray | pd.Series[Any] | None, half_life: float | None
+    table: Scenarios, given: FloatArray | pd.Series[Any] | None, half_life: float | None
 ) -> FloatArray:
     """Return scenario probabilities: given ones scaled to 1, exponential ones with this half-life
     in rows, or equal ones.
+
+    Parameters
+    ----------
+    table : Scenarios
+        The scenarios.
+    given : (T,) Series or array, optional
+        A Series with the index of the scenarios is aligned with them; else by position, in the
+        order of the table that was read.
+    half_life : float, optional
+        Rows, the last one newest.
+
+    Returns
+    -------
+    (T,)
+        With a sum of 1.
 
     Raises
     ------
     DataError
         Wrong length, negative, NaN, or all zero.
     """
+    times = table.scenarios_by_asset.shape[1]
     if given is not None:
-        weights = np.array(given, dtype=np.float64)
+        weights = as_numbers("scenario_weights", given)
+        if (
+            isinstance(given, pd.Series)
+            and table.index is not None
+            and table.index.is_unique
+            and len(given) == times
+            and given.index.is_unique
+            and given.index.isin(table.index).all()
+        ):
+            weights = as_numbers("scenario_weights", given.reindex(table.index))
+        elif table.order is not None and weights.shape == (times,):
+            weights = weights[table.order]
         if weights.shape != (times,):
             raise DataError(
                 f"scenario_weights must have one number for each of the {times} scenarios, got "
@@ -234,6 +386,19 @@ def groups_of(
 ) -> tuple[IntArray | None, FloatArray | None]:
     """Return the group of each asset (-1 for none) and the caps, in the order in which ``caps``
     names them.
+
+    Parameters
+    ----------
+    groups, caps : mapping, optional
+        Group of each asset, and the cap of each group.
+    labels : Index or None
+        The assets.
+    assets : int
+        N.
+
+    Returns
+    -------
+    (N,) int or None, (G,) or None
     """
     if groups is None or caps is None:
         if (groups is None) != (caps is None):
@@ -260,7 +425,21 @@ def groups_of(
 
 
 def excluded(exclude: Collection[Hashable], labels: pd.Index | None, assets: int) -> BoolArray:
-    """Return which assets are excluded."""
+    """Return which assets are excluded.
+
+    Parameters
+    ----------
+    exclude : collection of assets
+        By label, or by position where there are no labels.
+    labels : Index or None
+        The assets.
+    assets : int
+        N.
+
+    Returns
+    -------
+    (N,) bool
+    """
     known = pd.Index(range(assets)) if labels is None else labels
     unknown = [asset for asset in exclude if asset not in known]
     if unknown:
@@ -273,23 +452,21 @@ def excluded(exclude: Collection[Hashable], labels: pd.Index | None, assets: int
 def _aligned(
     name: str, values: pd.Series[Any], labels: pd.Index | None, assets: int, default: float | None
 ) -> FloatArray:
-    try:
-        values = values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must hold numbers: {error}") from error
+    """Return a Series in the order of the assets."""
+    numbers = as_numbers(name, values)
     if labels is None:
         if len(values) != assets:
             raise DataError(
                 f"{name} has {len(values)} assets, scenarios has {assets}; give scenarios as a "
                 "DataFrame to align them"
             )
-        return np.array(values, dtype=np.float64)
+        return numbers.copy()
     if values.index is labels or values.index.equals(labels):
-        return np.array(values, dtype=np.float64)
+        return numbers.copy()
     if not values.index.is_unique:
         raise DataError(
-            f"{name} names {shown(values.index[values.index.duplicated()][0])} twice; an asset has "
-            "one value"
+            f"{name} has a duplicated label {shown(values.index[values.index.duplicated()][0])}; "
+            "an asset has one value"
         )
     place = labels.get_indexer(values.index)
     if (place < 0).any():
@@ -299,7 +476,7 @@ def _aligned(
             "their columns are the assets"
         )
     array = np.full(assets, np.nan if default is None else default)
-    array[place] = values.to_numpy()
+    array[place] = numbers
     if default is None and len(values) < assets:
         given = np.zeros(assets, np.bool_)
         given[place] = True

@@ -1,11 +1,8 @@
-"""MeanDownsideRisk: the problem as a user states it; checks, the fast path, and cvxpy where it is
-asked for or needed.
-"""
+r"""MeanDownsideRisk: the problem as a user states it, and the entry to its solvers."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import FEE
 from statarb._core.checks import check_choice, check_number
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
+from statarb.optimization.frontier import Frontier, frontier
 from statarb.optimization.inputs import (
     ByAsset,
     MissingPolicy,
@@ -25,20 +24,20 @@ from statarb.optimization.inputs import (
     by_asset,
     excluded,
     groups_of,
+    held_weights,
     row_weights,
 )
 from statarb.optimization.labels import shown_at
-from statarb.optimization.objectives import Answer, solve_form
+from statarb.optimization.orders import limit_orders, without_small_orders
 from statarb.optimization.program import Measure, Objective, Program
-from statarb.optimization.solution import Solution, Status, made_solution
-from statarb.optimization.solver import FastSolver
+from statarb.optimization.solution import Solution
+from statarb.optimization.solve import fast_solver, solve_fast, solve_with_cvxpy
 from statarb.rules import TradingRules
 
 if TYPE_CHECKING:
     import cvxpy
 
     from statarb.optimization.cvxpy_problem import Constraint
-    from statarb.optimization.frontier import Frontier
 
 __all__ = ["MeanDownsideRisk"]
 
@@ -51,26 +50,30 @@ NO_FORECAST = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MeanDownsideRisk:
-    """A long-only portfolio of expected return, downside risk and fees, with cash that earns
+    r"""A long-only portfolio of expected return, downside risk and fees, with cash that earns
     nothing.
 
-    With weights w of the value before trading, previous weights w0, scenarios r_t of probability
-    p_t and minimum acceptable
-    return m::
+    With weights w of the value before trading, previous weights w0, fee c, scenarios r_t of
+    probability p_t and minimum acceptable return m, let
 
-        downside(w) = sum_t p_t max(0, m - r_t'w)^2
-        net(w)      = mu'w - fee ||w - w0||_1
+    .. math::
 
-        utility     maximise  net(w) - risk_aversion * downside(w)
-        ratio       maximise  (net(w) - m) / sqrt(downside(w))
-        min_risk    minimise  downside(w)  subject to  net(w) >= return_floor
-                    (no floor: minimise  risk_aversion * downside(w) + fee ||w - w0||_1)
+        D(w) = \sum_t p_t \max(0, m - r_t'w)^2, \qquad n(w) = \mu'w - c \lVert w - w_0 \rVert_1.
 
-        over  w >= 0,  w <= max_weight,  |w - w0| <= max_trade,
-              sum of a group <= its cap,  invested <= sum(w) <= 1
+    The objectives are
+
+    .. math::
+
+        \text{utility:} \quad & \max\; n(w) - \lambda D(w) \\
+        \text{ratio:} \quad & \max\; (n(w) - m) / \sqrt{D(w)} \\
+        \text{min\_risk:} \quad & \min\; D(w) \;\text{subject to}\; n(w) \ge \text{floor} \\
+        & \min\; \lambda D(w) + c \lVert w - w_0 \rVert_1 \;\text{where no floor is given}
+
+    over ``w >= 0``, ``w <= max_weight``, ``|w - w0| <= max_trade``, sum of a group at most its cap,
+    and ``min_invested <= sum(w) <= 1``.
 
     Bawa (1975), Fishburn (1977), Markowitz (1959, chapter 9) on the measure; Sortino & van der Meer
-    (1991) on the ratio. :class:`~statarb.optimization.Statement` is the same in cvxpy and is the
+    (1991) on the ratio. :class:`~statarb.optimization.CvxpyProblem` is the same in cvxpy and is the
     specification; the default solver is a fast one of its own, whose every answer is certified by
     its duality gap and replaced by cvxpy's where the gap is too large.
 
@@ -84,11 +87,11 @@ class MeanDownsideRisk:
         Cap on each weight, in [0, 1]; assets that a Series or mapping leaves out have none.
     objective : {"utility", "ratio", "min_risk"}
         What is optimised.
-    mar : float
-        Minimum acceptable return of one scenario.
+    minimum_acceptable_return : float
+        Return of one scenario below which it counts as a loss.
     return_floor : float, optional
         For ``min_risk``: smallest expected return net of fees.
-    invested : float, optional
+    min_invested : float, optional
         Smallest sum of weights, in [0, 1]. By default 1 for the ratio, which cash only dilutes, and
         for the least risk without a floor, which would be cash; else, and with rules, 0.
     groups : mapping or Series, optional
@@ -132,12 +135,12 @@ class MeanDownsideRisk:
     """
 
     risk_aversion: float = 1.0
-    fee: float = 0.0025
+    fee: float = FEE
     max_weight: ByAsset | None = None
     objective: Objective = "utility"
-    mar: float = 0.0
+    minimum_acceptable_return: float = 0.0
     return_floor: float | None = None
-    invested: float | None = None
+    min_invested: float | None = None
     groups: Mapping[Hashable, Hashable] | pd.Series[Any] | None = None
     group_caps: Mapping[Hashable, float] | None = None
     exclude: Collection[Hashable] = ()
@@ -153,12 +156,13 @@ class MeanDownsideRisk:
         check_choice("objective", self.objective, OBJECTIVES)
         check_choice("measure", self.measure, MEASURES)
         check_choice("missing", self.missing, ("error", "freeze", "sell"))
+        fee = self.fee if self.rules is None else self.rules.fee
         numbers = {
             "risk_aversion": check_number("risk_aversion", self.risk_aversion, at_least=0.0),
-            "fee": check_number(
-                "fee", self.fee if self.rules is None else self.rules.fee, at_least=0.0, below=1.0
+            "fee": check_number("fee", fee, at_least=0.0, below=1.0),
+            "minimum_acceptable_return": check_number(
+                "minimum_acceptable_return", self.minimum_acceptable_return
             ),
-            "mar": check_number("mar", self.mar),
             "cvar_level": check_number("cvar_level", self.cvar_level, above=0.0, below=1.0),
         }
         if self.return_floor is not None:
@@ -170,10 +174,10 @@ class MeanDownsideRisk:
                 )
         if self.half_life is not None:
             numbers["half_life"] = check_number("half_life", self.half_life, above=0.0)
-        least = self.invested
-        if least is None:
-            least = 0.0 if self.rules is not None or not self._fills_up else 1.0
-        numbers["invested"] = check_number("invested", least, at_least=0.0, at_most=1.0)
+        if self.min_invested is not None:
+            numbers["min_invested"] = check_number(
+                "min_invested", self.min_invested, at_least=0.0, at_most=1.0
+            )
         if isinstance(self.max_weight, (int, float)):
             numbers["max_weight"] = check_number(
                 "max_weight", self.max_weight, at_least=0.0, at_most=1.0
@@ -192,12 +196,6 @@ class MeanDownsideRisk:
             object.__setattr__(self, name, number)
 
     @property
-    def _fills_up(self) -> bool:
-        return self.objective == "ratio" or (
-            self.objective == "min_risk" and self.return_floor is None
-        )
-
-    @property
     def tolerance(self) -> float:
         """Largest relative duality gap that is accepted from the fast path: 1e-8, for the ratio
         1e-7.
@@ -205,12 +203,32 @@ class MeanDownsideRisk:
         return 1e-7 if self.objective == "ratio" else 1e-8
 
     def replace(self, **changes: Any) -> MeanDownsideRisk:
-        """Return the same problem with the parameters in ``changes`` replaced."""
+        """Return the same problem with other parameters.
+
+        Parameters
+        ----------
+        **changes
+            Parameters by name.
+
+        Returns
+        -------
+        MeanDownsideRisk
+        """
         return dataclasses.replace(self, **changes)
 
     def variable(self, assets: int) -> cvxpy.Variable:
-        """Return the cvxpy variable of the weights of ``assets`` assets, to write further
-        constraints with.
+        """Return the cvxpy variable of the weights, to write further constraints with.
+
+        Parameters
+        ----------
+        assets : int
+            Number of assets.
+
+        Returns
+        -------
+        cvxpy Variable
+            The same one each time. It belongs to this object in this process: a constraint that is
+            sent elsewhere must be a function of the weights.
         """
         import cvxpy
 
@@ -229,8 +247,8 @@ class MeanDownsideRisk:
         *,
         volatility: Vector | None = None,
     ) -> Frontier:
-        """Return n portfolios from the least downside to the largest net expected return:
-        :func:`.efficient.frontier`.
+        """Return n portfolios from the least risk to the largest net expected return:
+        :func:`statarb.optimization.frontier`.
 
         Parameters
         ----------
@@ -238,9 +256,11 @@ class MeanDownsideRisk:
             As in :meth:`solve`.
         n : int
             Number of points, at least 2.
-        """
-        from statarb.optimization.frontier import frontier
 
+        Returns
+        -------
+        Frontier
+        """
         return frontier(
             self, expected_return, scenarios, n, previous, max_trade, volatility=volatility
         )
@@ -272,9 +292,11 @@ class MeanDownsideRisk:
         expected_return : (N,) Series, mapping or array
             Expected simple return of each asset over the horizon.
         scenarios : (T, N) DataFrame or array, or Scenarios
-            Simple returns, one row a scenario, at least two; NaN as ``missing`` says.
+            Simple returns, one row per scenario, at least two; NaN as ``missing`` says. Rows with
+            times are put in order of time.
         previous : (N,) Series, mapping or array, optional
-            Weights held before trading; assets left out, and all by default, are not held.
+            Weights held before trading, shares of the value: not negative, and with a sum of at
+            most 1. Assets left out, and all by default, are not held.
         max_trade : float, Series, mapping or array, optional
             Largest change of each weight.
         scenario_weights : (T,), optional
@@ -294,7 +316,7 @@ class MeanDownsideRisk:
             path.
         constraints : iterable of cvxpy constraints
             Further constraints, or functions of the weights that return them; they go through
-            cvxpy. See :meth:`variable`.
+            cvxpy, and are part of the certificate. See :meth:`variable`.
         **solver_options
             Passed on to cvxpy.
 
@@ -306,16 +328,16 @@ class MeanDownsideRisk:
         Raises
         ------
         DataError
-            Shapes or labels that do not match, NaN or infinite numbers, too few scenarios, a ratio
+            Shapes or labels that do not match, NaN or infinite numbers, too few scenarios, prices
+            in place of returns, doubled times, held weights that sum to more than 1, a ratio
             without a gain.
         InfeasibleError
             No portfolio satisfies the constraints; names the asset.
         """
         began = time.perf_counter()
-        table = Scenarios.of(scenarios)
         program = self.program(
             expected_return,
-            table,
+            Scenarios.of(scenarios),
             previous,
             max_trade,
             scenario_weights=scenario_weights,
@@ -323,7 +345,7 @@ class MeanDownsideRisk:
         )
         smallest = 0.0
         if self.rules is not None:
-            program, smallest = self.limited(program, value, numeraire_price)
+            program, smallest = limit_orders(program, self.rules, value, numeraire_price)
         program.require_feasible()
         first = (
             None
@@ -332,8 +354,12 @@ class MeanDownsideRisk:
         )
         added = list(constraints)
         if solver is not None or added or self.measure != "downside":
-            solution = self._through_cvxpy(
-                program, (solver or "CLARABEL").upper(), added, solver_options
+            solution = solve_with_cvxpy(
+                program,
+                (solver or "CLARABEL").upper(),
+                added,
+                solver_options,
+                self.variable(program.assets),
             )
         else:
             if solver_options:
@@ -341,12 +367,10 @@ class MeanDownsideRisk:
                     f"{next(iter(solver_options))!r} is an option of cvxpy; it needs solver=, such "
                     "as 'CLARABEL'"
                 )
-            fast = self.fast_solver(program)
-            solution = self.solve_program(program, fast, start=first)
+            fast = fast_solver(program)
+            solution = solve_fast(program, fast, start=first)
             if smallest > 0.0:
-                from statarb.optimization.orders import without_small_orders
-
-                solution = without_small_orders(self, program, fast, solution, smallest)
+                solution = without_small_orders(program, fast, solution, smallest)
         return dataclasses.replace(solution, seconds=time.perf_counter() - began)
 
     def program(
@@ -359,8 +383,16 @@ class MeanDownsideRisk:
         scenario_weights: FloatArray | pd.Series[Any] | None = None,
         volatility: Vector | None = None,
     ) -> Program:
-        """Return the problem in checked arrays, as the solvers take it; parameters as in
-        :meth:`solve`.
+        """Return the problem in checked arrays, as the solvers take it.
+
+        Parameters
+        ----------
+        expected_return, scenarios, previous, max_trade, scenario_weights, volatility
+            As in :meth:`solve`.
+
+        Returns
+        -------
+        Program
 
         Raises
         ------
@@ -368,8 +400,43 @@ class MeanDownsideRisk:
             As in :meth:`solve`.
         """
         table = Scenarios.of(scenarios)
-        assets, times = table.histories.shape
+        assets = len(table.scenarios_by_asset)
         labels = asset_labels(expected_return, table.labels, assets)
+        return self.assemble(
+            dataclasses.replace(table, labels=labels),
+            row_weights(table, scenario_weights, self.half_life),
+            expected_return,
+            previous,
+            max_trade,
+            volatility=volatility,
+        )
+
+    def assemble(
+        self,
+        table: Scenarios,
+        probabilities: FloatArray,
+        expected_return: Vector,
+        previous: Vector | None,
+        max_trade: ByAsset | None,
+        *,
+        volatility: Vector | None,
+    ) -> Program:
+        """Return the program of scenarios that are checked and the numbers of one decision.
+
+        Parameters
+        ----------
+        table : Scenarios
+            Scenarios, their missing values, and the assets' labels.
+        probabilities : (T,)
+            Of the scenarios.
+        expected_return, previous, max_trade, volatility
+            As in :meth:`solve`.
+
+        Returns
+        -------
+        Program
+        """
+        assets, labels = len(table.scenarios_by_asset), table.labels
         mu = by_asset(
             "expected_return",
             expected_return,
@@ -378,50 +445,61 @@ class MeanDownsideRisk:
             missing=self.missing != "error",
             remedy=NO_FORECAST,
         )
-        held = np.zeros(assets)
-        if previous is not None:
-            held = by_asset("previous", previous, labels, assets, default=0.0, at_least=0.0)
-        scale = (
-            None
-            if volatility is None
-            else by_asset("volatility", volatility, labels, assets, above=0.0)
-        )
-        return self.assemble(
-            mu, table.histories, held, labels,
-            holes=table.holes,
-            trade=None if max_trade is None else by_asset(
-                "max_trade", max_trade, labels, assets, default=np.inf, at_least=0.0, infinite=True
-            ),
-            probabilities=row_weights(times, scenario_weights, self.half_life),
-            scale=scale,
-        )  # fmt: skip
-
-    def assemble(
-        self,
-        mu: FloatArray,
-        histories: FloatArray,
-        held: FloatArray,
-        labels: pd.Index | None,
-        *,
-        holes: np.ndarray[Any, Any],
-        trade: FloatArray | None,
-        probabilities: FloatArray,
-        scale: FloatArray | None,
-    ) -> Program:
-        """Return the program of arrays that are aligned and checked; ``holes`` counts the missing
-        scenarios of each asset.
-        """
-        assets = len(mu)
-        gone: BoolArray = (holes > 0) | np.isnan(mu)
+        held = held_weights(previous, labels, assets)
+        gone: BoolArray = (table.missing > 0) | np.isnan(mu)
         if self.missing == "error" and gone.any():
             first = int(np.flatnonzero(gone)[0])
-            name = shown_at(labels, first)
             raise DataError(
                 f"{int(gone.sum())} of {assets} assets have missing scenarios or no expected "
-                f"return, first asset {name} "
-                f"({int(holes[first])} scenarios missing); "
+                f"return, first asset {shown_at(labels, first)} "
+                f"({int(table.missing[first])} scenarios missing); "
                 "leave them out, fill them, or choose missing='freeze' or missing='sell'"
             )
+        lower, upper = self._box(held, max_trade, labels)
+        if gone.any():
+            if self.missing == "freeze":
+                lower, upper = np.where(gone, held, lower), np.where(gone, held, upper)
+            else:
+                upper = np.where(gone, lower, upper)
+            mu = np.where(np.isnan(mu), 0.0, mu)
+        member, group_caps = groups_of(self.groups, self.group_caps, labels, assets)
+        return Program(
+            expected_return=mu,
+            scenarios_by_asset=table.scenarios_by_asset,
+            scenario_weights=probabilities,
+            previous=held,
+            lower=lower,
+            upper=upper,
+            risk_aversion=self.risk_aversion,
+            fee=self.fee,
+            minimum_acceptable_return=self.minimum_acceptable_return,
+            min_invested=self._least_invested(),
+            fee_in_budget=self.rules is not None,
+            volatility=None
+            if volatility is None
+            else by_asset("volatility", volatility, labels, assets, above=0.0),
+            group=member,
+            group_caps=group_caps,
+            return_floor=self.return_floor,
+            labels=labels,
+            objective=self.objective,
+            measure=self.measure,
+            cvar_level=self.cvar_level,
+        )
+
+    def _least_invested(self) -> float:
+        if self.min_invested is not None:
+            return self.min_invested
+        fills_up = self.objective == "ratio" or (
+            self.objective == "min_risk" and self.return_floor is None
+        )
+        return 1.0 if fills_up and self.rules is None else 0.0
+
+    def _box(
+        self, held: FloatArray, max_trade: ByAsset | None, labels: pd.Index | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the smallest and the largest weight of each asset."""
+        assets = len(held)
         lower, upper = np.zeros(assets), np.ones(assets)
         if self.max_weight is not None:
             caps = by_asset(
@@ -436,189 +514,9 @@ class MeanDownsideRisk:
             upper = np.minimum(upper, caps)
         if len(self.exclude):
             upper[excluded(self.exclude, labels, assets)] = 0.0
-        if trade is not None:
+        if max_trade is not None:
+            trade = by_asset(
+                "max_trade", max_trade, labels, assets, default=np.inf, at_least=0.0, infinite=True
+            )
             lower, upper = np.maximum(held - trade, 0.0), np.minimum(upper, held + trade)
-        if gone.any():
-            if self.missing == "freeze":
-                lower, upper = np.where(gone, held, lower), np.where(gone, held, upper)
-            else:
-                upper = np.where(gone, lower, upper)
-            mu = np.where(np.isnan(mu), 0.0, mu)
-        member, group_caps = groups_of(self.groups, self.group_caps, labels, assets)
-        if self.objective == "min_risk" and self.return_floor is None:
-            mu = np.zeros(assets)
-        assert self.invested is not None
-        return Program(
-            expected_return=mu,
-            histories=histories,
-            scenario_weights=probabilities,
-            previous=held,
-            lower=lower,
-            upper=upper,
-            risk_aversion=self.risk_aversion,
-            fee=self.fee,
-            mar=self.mar,
-            invested=self.invested,
-            fee_in_budget=self.rules is not None,
-            scale=scale,
-            group=member,
-            group_caps=group_caps,
-            return_floor=self.return_floor,
-            labels=labels,
-        )
-
-    def fast_solver(self, program: Program, *, single: bool = False) -> FastSolver:
-        """Return a solver that holds the program's histories; it can be passed to
-        :meth:`solve_program` again and again.
-        """
-        groups = 0 if program.group_caps is None else len(program.group_caps)
-        return FastSolver(
-            program.histories,
-            program.scenario_weights,
-            single=single,
-            group=program.group,
-            groups=groups,
-        )
-
-    def solve_program(
-        self,
-        program: Program,
-        fast: FastSolver,
-        *,
-        start: FloatArray | None = None,
-        risk_aversion: float | None = None,
-        verify: bool = True,
-    ) -> Solution:
-        """Solve checked arrays on the fast path; an answer that is not certified is replaced by
-        cvxpy's.
-
-        Parameters
-        ----------
-        program : Program
-            A feasible one.
-        fast : FastSolver
-            Of the program's histories.
-        start : (N,), optional
-            Weights to start from.
-        risk_aversion : float, optional
-            For the ratio and the floor: where to look first.
-        verify : bool
-            Compute the certificate anew from the problem alone, in one pass over all scenarios of
-            all assets.
-        """
-        began = time.perf_counter()
-        answer = solve_form(
-            program, self.objective, fast, start=start, risk_aversion=risk_aversion, verify=verify
-        )
-        certificate = answer.certificate
-        if certificate.gap <= self.tolerance and certificate.infeasibility <= 1e-12:
-            status: Status = "degenerate" if answer.reason else "optimal"
-            return self._solution(program, answer, status, answer.reason, began)
-        from statarb.optimization.fallback import solve_fallback
-
-        why = (
-            f"the fast path ended with a gap of {certificate.gap:.1e} and an infeasibility of "
-            f"{certificate.infeasibility:.1e}"
-        )
-        better, name = solve_fallback(program, self.objective, answer)
-        if (
-            better.certificate.gap <= 10.0 * self.tolerance
-            and better.certificate.infeasibility <= 1e-12
-        ):
-            return self._solution(
-                program, better, "fallback", f"{why}; {name} was asked", began, name
-            )
-        return self._solution(
-            program, better, "optimal_inaccurate", f"{why}; {name} did no better", began, name
-        )
-
-    def worth(self, program: Program, weights: FloatArray) -> float:
-        """Return the objective of a portfolio: utility, ratio, or downside."""
-        return self._worth(program.net_return(weights), program.downside(weights))
-
-    def _worth(self, net: float, downside: float) -> float:
-        if self.objective == "utility":
-            return net - self.risk_aversion * downside
-        if self.objective == "min_risk":
-            return downside
-        gain = net - self.mar
-        if downside > 0.0:
-            return gain / math.sqrt(downside)
-        return 0.0 if gain == 0.0 else math.copysign(math.inf, gain)
-
-    def _solution(
-        self,
-        program: Program,
-        answer: Answer,
-        status: Status,
-        reason: str,
-        began: float,
-        solver: str = "fast",
-    ) -> Solution:
-        downside = program.downside(answer.weights) if answer.downside is None else answer.downside
-        worth = self._worth(program.net_return(answer.weights), downside)
-        return made_solution(
-            program,
-            answer.weights,
-            objective=math.inf if self.objective == "ratio" and status == "degenerate" else worth,
-            risk=downside,
-            gap=answer.certificate.gap,
-            status=status,
-            reason=reason,
-            iterations=answer.iterations,
-            seconds=time.perf_counter() - began,
-            risk_aversion=answer.risk_aversion,
-            infeasibility=answer.certificate.infeasibility,
-            solver=solver,
-        )
-
-    def limited(
-        self, program: Program, value: float | None, numeraire_price: float | None
-    ) -> tuple[Program, float]:
-        """Return the program with the rules' largest order in its box, and the smallest order as a
-        weight.
-
-        Parameters
-        ----------
-        program : Program
-            Without order limits.
-        value, numeraire_price : float or None
-            As in :meth:`solve`.
-        """
-        from statarb.optimization.orders import order_limits
-
-        assert self.rules is not None
-        smallest, largest = order_limits(self.rules, value, numeraire_price)
-        if np.isfinite(largest):
-            program = program.replace(
-                lower=np.maximum(program.lower, program.previous - largest),
-                upper=np.minimum(program.upper, program.previous + largest),
-            )
-        return program, smallest
-
-    def _through_cvxpy(
-        self, program: Program, solver: str, added: list[Constraint], options: dict[str, Any]
-    ) -> Solution:
-        from statarb.optimization.fallback import solve_statement
-
-        variable = self.variable(program.assets)
-        answer, status, certified = solve_statement(
-            program, self.objective, self.measure, self.cvar_level, solver, added, options, variable
-        )
-        from statarb.optimization.cvxpy_problem import measure_of
-
-        risk = measure_of(program, answer.weights, self.measure, self.cvar_level)
-        solution = self._solution(
-            program, answer, status, answer.reason, time.perf_counter(), solver
-        )
-        objective = solution.objective
-        if self.measure != "downside":
-            net = program.net_return(answer.weights)
-            root = np.sqrt(risk) if self.measure == "variance" else risk
-            objective = {
-                "utility": net - self.risk_aversion * risk,
-                "ratio": (net - self.mar) / root if root > 0.0 else float("inf"),
-                "min_risk": risk,
-            }[self.objective]
-        gap = solution.gap if certified else float("nan")
-        return dataclasses.replace(solution, risk=risk, objective=float(objective), gap=gap)
+        return lower, upper

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from statarb._core.checks import check_number
 from statarb._core.typing import BoolArray, FloatArray
-from statarb.errors import ParameterError
+from statarb.errors import DataError, InfeasibleError, ParameterError
+from statarb.optimization._engine.fast_solver import FastSolver
 from statarb.optimization.program import Program
 from statarb.optimization.solution import Solution
-from statarb.optimization.solver import FastSolver
+from statarb.optimization.solve import solve_fast
 from statarb.rules import TradingRules
 
-if TYPE_CHECKING:
-    from statarb.optimization.mean_downside_risk import MeanDownsideRisk
+__all__ = ["limit_orders", "order_limits", "small_orders", "without_small_orders"]
 
-__all__ = ["order_limits", "small_orders", "without_small_orders"]
+ROUNDS = 20
+"""Most rounds in which small orders are left out."""
 
 
 def order_limits(
@@ -52,33 +52,69 @@ def order_limits(
             "rules that limit orders need value=, the portfolio's value; or give "
             "rules.without_limits()"
         )
-    unit = 1.0
+    price = 1.0
     if rules.numeraire is not None:
         if numeraire_price is None:
             raise ParameterError(
                 f"rules state order limits in units of {rules.numeraire!r}; give its price as "
                 "numeraire_price="
             )
-        unit = check_number("numeraire_price", numeraire_price, above=0.0)
-    share = unit / check_number("value", value, above=0.0)
+        price = check_number("numeraire_price", numeraire_price, above=0.0)
+    share = price / check_number("value", value, above=0.0)
     return rules.min_order * share, rules.max_order * share
 
 
+def limit_orders(
+    program: Program, rules: TradingRules, value: float | None, numeraire_price: float | None
+) -> tuple[Program, float]:
+    """Return the program with the rules' largest order in its box, and the smallest order as a
+    weight.
+
+    Parameters
+    ----------
+    program : Program
+        Without order limits.
+    rules, value, numeraire_price
+        As in :func:`order_limits`.
+
+    Returns
+    -------
+    program : Program
+        With the box narrowed.
+    smallest : float
+        Smallest order, as a share of the value.
+    """
+    smallest, largest = order_limits(rules, value, numeraire_price)
+    if np.isfinite(largest):
+        program = program.replace(
+            lower=np.maximum(program.lower, program.previous - largest),
+            upper=np.minimum(program.upper, program.previous + largest),
+        )
+    return program, smallest
+
+
 def small_orders(program: Program, weights: FloatArray, smallest: float) -> BoolArray:
-    """Return which orders are below the smallest allowed, or so near that rounding decides,
-    (N,).
+    """Return which orders are below the smallest allowed, or so near that rounding decides.
+
+    Parameters
+    ----------
+    program : Program
+        Gives the weights held.
+    weights : (N,)
+        Target weights.
+    smallest : float
+        Smallest order, as a share of the value.
+
+    Returns
+    -------
+    (N,) bool
     """
     order = np.abs(weights - program.previous)
     return (order > 0.0) & (order < smallest * (1.0 + 1e-9))
 
 
 def without_small_orders(
-    problem: MeanDownsideRisk,
-    program: Program,
-    fast: FastSolver,
-    solution: Solution,
-    smallest: float,
-    rounds: int = 20,
+    program: Program, fast: FastSolver, solution: Solution, smallest: float
 ) -> Solution:
     """Leave out orders below the smallest allowed and solve again with those assets as they are
     held.
@@ -91,18 +127,14 @@ def without_small_orders(
 
     Parameters
     ----------
-    problem : MeanDownsideRisk
-        Whose objective counts.
     program : Program
         The problem without a smallest order.
     fast : FastSolver
-        Of the program's histories.
+        Of the program's scenarios.
     solution : Solution
         Its solution.
     smallest : float
         Smallest order as a share of the portfolio's value.
-    rounds : int
-        Largest number of rounds of each of the two ways.
 
     Returns
     -------
@@ -110,14 +142,13 @@ def without_small_orders(
         With ``dropped`` and ``objective_lost``. Its ``gap`` is that of the last convex problem;
         against all ways of leaving orders out, ``objective_lost`` bounds the loss.
     """
-    sign = -1.0 if problem.objective == "min_risk" else 1.0
+    sign = -1.0 if program.objective == "min_risk" else 1.0
     if not small_orders(program, solution.array, smallest).any():
         return solution
     candidates = [
         found
         for all_at_once in (True, False)
-        if (found := _drop(problem, program, fast, solution, smallest, rounds, all_at_once))
-        is not None
+        if (found := _drop_small_orders(program, fast, solution, smallest, all_at_once)) is not None
     ]
     if not candidates:
         return dataclasses.replace(
@@ -136,25 +167,20 @@ def without_small_orders(
     )
 
 
-def _drop(
-    problem: MeanDownsideRisk,
-    program: Program,
-    fast: FastSolver,
-    solution: Solution,
-    smallest: float,
-    rounds: int,
-    all_at_once: bool,
+def _drop_small_orders(
+    program: Program, fast: FastSolver, solution: Solution, smallest: float, all_at_once: bool
 ) -> tuple[Solution, BoolArray] | None:
-    from statarb.errors import DataError, InfeasibleError
-
+    """Return a solution without small orders, and the assets left out; ``None`` where there is
+    none.
+    """
     fixed: BoolArray = np.zeros(program.assets, np.bool_)
-    for turn in range(rounds):
+    for turn in range(ROUNDS):
         weights = solution.array
         small = small_orders(program, weights, smallest) & ~fixed
         if not small.any():
             return solution, fixed
         order = np.abs(weights - program.previous)
-        if not all_at_once and turn < rounds // 2:
+        if not all_at_once and turn < ROUNDS // 2:
             small &= order <= float(np.median(order[small]))
         fixed |= small
         held = program.previous
@@ -166,7 +192,7 @@ def _drop(
         )
         try:
             narrowed.require_feasible()
-            solution = problem.solve_program(narrowed, fast, start=np.where(fixed, held, weights))
+            solution = solve_fast(narrowed, fast, start=np.where(fixed, held, weights))
         except (DataError, InfeasibleError):
             return None
     return None

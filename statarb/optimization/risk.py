@@ -1,6 +1,4 @@
-"""Risk of single assets and of a portfolio, with the part that lies between the assets shown
-apart.
-"""
+"""Risk measures of single assets, and the decomposition of a portfolio's risk."""
 
 from __future__ import annotations
 
@@ -13,6 +11,7 @@ import pandas as pd
 import scipy.stats
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.tables import as_numbers, read_table
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 from statarb.optimization.inputs import Vector, by_asset
@@ -51,16 +50,18 @@ def variance(returns: FloatArray) -> FloatArray:
     return _by_column(returns, lambda column: float(np.var(column)))
 
 
-def downside_deviation(returns: FloatArray, mar: float = 0.0) -> FloatArray:
-    """Return the root of the second lower partial moment, ``sqrt(mean(max(0, mar - r)^2))``, of
-    each column; NaN are left out.
+def downside_deviation(returns: FloatArray, minimum_acceptable_return: float = 0.0) -> FloatArray:
+    r"""Return the downside deviation of each column, the root of the second lower partial moment;
+    NaN are left out.
+
+    .. math:: \sqrt{\frac{1}{n} \sum_t \max(0, m - r_t)^2}
 
     Parameters
     ----------
     returns : (times,) or (times, assets)
         Returns.
-    mar : float
-        Minimum acceptable return.
+    minimum_acceptable_return : float
+        m, below which a return counts as a loss.
 
     Returns
     -------
@@ -68,7 +69,10 @@ def downside_deviation(returns: FloatArray, mar: float = 0.0) -> FloatArray:
         Bawa (1975); Fishburn (1977), equation 1 with alpha = 2.
     """
     return _by_column(
-        returns, lambda column: float(np.sqrt(np.mean(np.maximum(mar - column, 0.0) ** 2)))
+        returns,
+        lambda column: float(
+            np.sqrt(np.mean(np.maximum(minimum_acceptable_return - column, 0.0) ** 2))
+        ),
     )
 
 
@@ -169,7 +173,7 @@ def asset_risk(
     returns: pd.DataFrame | FloatArray,
     measure: RiskMeasure = "variance",
     *,
-    mar: float = 0.0,
+    minimum_acceptable_return: float = 0.0,
     level: float = 0.95,
 ) -> pd.Series[Any] | FloatArray:
     """Return the risk of each asset on a window.
@@ -181,7 +185,7 @@ def asset_risk(
     measure : str
         ``variance``, ``downside_deviation``, ``value_at_risk``, ``expected_shortfall`` or
         ``entropy``.
-    mar, level : float
+    minimum_acceptable_return, level : float
         Minimum acceptable return of the downside deviation; confidence of value at risk and
         expected shortfall.
 
@@ -195,11 +199,11 @@ def asset_risk(
         measure,
         ("variance", "downside_deviation", "value_at_risk", "expected_shortfall", "entropy"),
     )
-    values = np.asarray(returns, dtype=np.float64)
+    values = as_numbers("returns", returns)
     if measure == "variance":
         found = variance(values)
     elif measure == "downside_deviation":
-        found = downside_deviation(values, mar)
+        found = downside_deviation(values, minimum_acceptable_return)
     elif measure == "value_at_risk":
         found = value_at_risk(values, level)
     elif measure == "expected_shortfall":
@@ -255,7 +259,7 @@ def portfolio_risk(
     returns: pd.DataFrame | FloatArray,
     measure: Literal["variance", "downside"] = "variance",
     *,
-    mar: float = 0.0,
+    minimum_acceptable_return: float = 0.0,
     form: Literal["own", "average"] = "own",
 ) -> PortfolioRisk:
     """Split a portfolio's risk into a part of the assets by themselves and a part of their pairs.
@@ -264,9 +268,9 @@ def portfolio_risk(
     ``w'Sw``, with
 
     - ``variance``: S the covariance matrix, n in the denominator (Markowitz 1952);
-    - ``downside``: S_ij the mean of (r_i - mar)(r_j - mar) over the scenarios in which the
-      portfolio is below ``mar``, and 0 from the others: the exact second lower partial moment
-      (Markowitz 1959, chapter 9), not an average of pairs.
+    - ``downside``: S_ij the mean of (r_i - m)(r_j - m) over the scenarios in which the portfolio is
+      below the minimum acceptable return m, and 0 from the others: the exact second lower partial
+      moment (Markowitz 1959, chapter 9), not an average of pairs.
 
     ``form="own"``: weighted part ``sum_i w_i^2 S_ii``, and pairs ``w_i w_j S_ij``.
     ``form="average"``: the weighted part is the weighted average of the assets' risks, ``sum_i w_i
@@ -281,7 +285,7 @@ def portfolio_risk(
         Returns of the window, without NaN.
     measure : {"variance", "downside"}
         What risk is.
-    mar : float
+    minimum_acceptable_return : float
         Minimum acceptable return of the downside.
     form : {"own", "average"}
         How the total is split.
@@ -297,27 +301,30 @@ def portfolio_risk(
     """
     check_choice("measure", measure, ("variance", "downside"))
     check_choice("form", form, ("own", "average"))
-    labels = returns.columns if isinstance(returns, pd.DataFrame) else None
-    values = np.asarray(returns, dtype=np.float64)
-    if values.ndim != 2 or len(values) < 2:
+    table = read_table("returns", returns)
+    labels = table.labels if table.kind == "frame" else None
+    values = table.values
+    if table.kind not in ("frame", "matrix") or len(values) < 2:
         raise DataError(
             "returns must be a table of at least two rows, times x assets, got the shape "
-            f"{values.shape}"
+            f"{np.shape(returns)}"
         )
-    if not np.isfinite(values).all():
-        column = int(np.flatnonzero(~np.isfinite(values).all(axis=0))[0])
-        name = shown_at(labels, column)
+    if np.isnan(values).any():
+        column = int(np.flatnonzero(np.isnan(values).any(axis=0))[0])
         raise DataError(
-            f"returns must be finite, first not so is asset {name}; fill its gaps or leave it out"
+            f"returns must be finite; the first asset with missing ones is "
+            f"{shown_at(labels, column)}; fill its gaps or leave it out"
         )
     if labels is None and isinstance(weights, pd.Series):
         labels = weights.index
     w = by_asset("weights", weights, labels, values.shape[1], default=0.0)
     w = np.append(w, 1.0 - w.sum())
     values = np.column_stack([values, np.zeros(len(values))])
-    below = values @ w < mar
+    below = values @ w < minimum_acceptable_return
     centred = (
-        values - values.mean(axis=0) if measure == "variance" else (values - mar) * below[:, None]
+        values - values.mean(axis=0)
+        if measure == "variance"
+        else (values - minimum_acceptable_return) * below[:, None]
     )
     moments = centred.T @ centred / len(values)
     own = np.diag(moments).copy()
@@ -351,7 +358,7 @@ def _tail(n: int, level: float) -> tuple[int, float]:
 
 
 def _by_column(returns: FloatArray, figure: Callable[[FloatArray], float]) -> FloatArray:
-    values = np.asarray(returns, dtype=np.float64)
+    values = as_numbers("returns", returns)
     if values.ndim not in (1, 2):
         raise DataError(
             f"returns must be a column or a table, times x assets, got the shape {values.shape}"

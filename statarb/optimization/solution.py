@@ -1,4 +1,4 @@
-"""Solution: a portfolio, what it costs, and what is proven about it."""
+"""Solution: a portfolio, what it costs, and its certificate."""
 
 from __future__ import annotations
 
@@ -33,15 +33,16 @@ class Solution:
         Utility, ratio, or (``min_risk``) the risk itself.
     gap : float
         Upper bound of the relative distance to the optimal objective, computed from the problem and
-        the weights alone; NaN where none is known (constraints added by the user, other measures).
+        the weights alone; NaN where none could be computed, and ``reason`` says why (constraints
+        with integer variables or of a kind without a gradient).
     status : str
-        ``optimal``: certified (from a cvxpy solver of the caller's choice: gap and infeasibility at
-        most 1e-6, where known). ``optimal_inaccurate``: the gap is above what is asked for, or the
-        chosen solver says so. ``fallback``: the fast path was not certified and cvxpy's answer is
-        given. ``degenerate``: optimal, but not as one would think (an infinite ratio).
-        ``infeasible``: only in batches, where it is not raised; the weights are NaN.
+        ``optimal``: certified (through cvxpy: gap and infeasibility at most 1e-6, where known).
+        ``optimal_inaccurate``: the gap is above what is asked for, or the chosen solver says so.
+        ``fallback``: the fast path was not certified and cvxpy's answer is given. ``degenerate``:
+        optimal, but not as one would think (an infinite ratio). ``infeasible``: only in batches,
+        where it is not raised; the weights are NaN.
     reason : str
-        Why the status is what it is; empty for a plain ``optimal``.
+        What the status rests on; empty for a plain ``optimal``.
     iterations : int
         Newton steps, or the chosen solver's iterations.
     seconds : float
@@ -104,50 +105,52 @@ class Solution:
         return np.sort(self.array[self.array != 0.0])[::-1]
 
 
-def made_solution(
-    program: Program,
-    weights: FloatArray,
-    *,
-    objective: float,
-    risk: float,
-    gap: float,
-    status: Status,
-    reason: str,
-    iterations: int,
-    seconds: float,
-    risk_aversion: float,
-    infeasibility: float,
-    solver: str = "fast",
-    dropped: tuple[Hashable, ...] = (),
-    objective_lost: float = 0.0,
-) -> Solution:
-    """Return the solution with the figures that follow from the weights."""
+def made_solution(program: Program, weights: FloatArray, **known: Any) -> Solution:
+    """Return the solution with the figures that follow from the weights.
+
+    Parameters
+    ----------
+    program : Program
+        The problem.
+    weights : (N,)
+        The portfolio.
+    **known
+        The other fields of :class:`Solution`.
+
+    Returns
+    -------
+    Solution
+    """
     turnover = program.turnover(weights)
     return Solution(
         weights=weights
         if program.labels is None
         else pd.Series(weights, index=program.labels, name="weight"),
         cash=program.cash(weights),
-        objective=objective,
-        gap=gap,
-        status=status,
-        reason=reason,
-        iterations=iterations,
-        seconds=seconds,
         expected_return=float(program.expected_return @ weights),
-        risk=risk,
         fees=program.fee * turnover,
         turnover=turnover,
-        risk_aversion=risk_aversion,
-        infeasibility=infeasibility,
-        solver=solver,
-        dropped=dropped,
-        objective_lost=objective_lost,
+        **known,
     )
 
 
 def infeasible_solution(assets: int, labels: pd.Index | None, reason: str) -> Solution:
-    """Return a solution without a portfolio, for batches."""
+    """Return a solution without a portfolio, for batches.
+
+    Parameters
+    ----------
+    assets : int
+        N.
+    labels : Index or None
+        The assets.
+    reason : str
+        Why there is none.
+
+    Returns
+    -------
+    Solution
+        With the status ``infeasible`` and weights of NaN.
+    """
     weights = np.full(assets, np.nan)
     nan = float("nan")
     return Solution(

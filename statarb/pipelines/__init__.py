@@ -1,1 +1,1 @@
-"""Whole tasks in one call: the full pipeline and the forecasting task."""
+"""Whole tasks in one call: the full pipeline, a league with its files, the forecasting task."""

@@ -1,52 +1,55 @@
-"""The main job: raw quotes in, a league of scored investors, the best one's files and a report
-out.
-"""
+"""Full pipeline: raw quotes in; forecasts, ranked league, the best run's files and report out."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import joblib
 import pandas as pd
 
-from statarb._core.files import output_folder
+from statarb._core.case import CASE, DEPTH, STEPS
 from statarb._core.progress import fraction
 from statarb._core.typing import TimeLike
 from statarb.data.ingest.embedded import embedded_market
 from statarb.data.ingest.readers import ingest_summary, read_quotes
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.investors import INVESTORS
-from statarb.pipelines.level1 import DAYS, write_level1
+from statarb.investors.base import INVESTORS, Investor
+from statarb.pipelines.level1 import ForecastTask, days_inside, write_forecast_task
+from statarb.pipelines.outcome import Outcome
 from statarb.report import write_report
-from statarb.results.forecast_files import STEPS
+from statarb.report.headline import league_table, uncertainty_table
+from statarb.results import schema
+from statarb.results.case import Rules, case_start, is_case, rules_for
+from statarb.results.folder import claimed, sweep
 from statarb.results.league_files import write_league
 from statarb.results.run_files import write_run
-from statarb.rules import TradingRules
 from statarb.walk.league import Grid, League, run_league
 
-__all__ = ["FIRST_LEAGUE", "league_job", "league_text", "run_full"]
+__all__ = ["FIRST_LEAGUE", "on_cluster", "run_full", "run_league_task"]
 
+Files: TypeAlias = str | os.PathLike[str]
 FIRST_LEAGUE = ("cash", "buy_and_hold", "equal_weight_hold", "rebalanced", "momentum", "lead_lag")
-"""Registered names of the investors that the main job runs."""
+"""Registered names of the investors that the full pipeline runs."""
 
 
 def run_full(
-    out: str | os.PathLike[str],
+    out: Files,
     *,
-    quotes: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
-    coins: str | os.PathLike[str] | None = None,
-    rules: TradingRules | None = None,
-    start: TimeLike | None = "2018-01-25",
+    quotes: Files | Sequence[Files] | None = None,
+    coins: Files | None = None,
+    rules: Rules | None = None,
+    start: TimeLike | None = CASE,
     end: TimeLike | None = None,
-    depth: int = 2016,
+    depth: int = DEPTH,
     investors: Sequence[str] = FIRST_LEAGUE,
     n_jobs: int = -1,
     progress: bool = False,
-) -> str:
+) -> Outcome:
     """Ingest quotes, forecast the test days, run every investor at decision lags 1 and 0, rank
     them, and write the results.
 
@@ -56,86 +59,109 @@ def run_full(
         Folder; gets ``market.parquet``, ``rejects.csv``, the files of the league (``league.csv``;
         see :func:`statarb.results.league_files.write_league`), those of the best investor by G at
         lag 1 (see :func:`statarb.results.run_files.write_run`), ``report.html``, and in the folder
-        ``forecast`` the files of level 1 (:func:`statarb.pipelines.level1.write_level1`): the
-        default forecaster on the competition's days that lie in the data, or else on its last whole
-        day.
+        ``forecast`` the files of the forecasting task
+        (:func:`statarb.pipelines.level1.write_forecast_task`): the default forecaster on the
+        competition's days that lie in the data, or else on its last whole day.
     quotes, coins : path or sequence of paths, optional
         Quote files and coin table, see :func:`statarb.read_quotes`; by default the embedded market.
-    rules : TradingRules, optional
-        By default those of the case.
-    start, end, depth
+    rules : TradingRules or callable, optional
+        Rules, or what makes them of the panel; by default those of the case where the panel holds
+        its numeraire, else without order limits.
+    start : time or None
+        First decision; None for the panel's own; by default the case's where the panel holds its
+        numeraire and that day, else the panel's own.
+    end, depth
         See :func:`statarb.walk_forward`.
     investors : sequence of str
         Registered names.
     n_jobs : int
-        Processes; -1 for one a core. The results do not depend on it.
+        Processes; -1 for one per core. The results do not depend on it.
     progress : bool
         Whether to show bars on a terminal.
 
     Returns
     -------
-    str
-        What was read, the league and where the files are, as text for a terminal.
+    Outcome
+        What was read, the league, and where the files are.
+
+    Raises
+    ------
+    DataError
+        Quotes that cannot be read, or a folder that cannot be written to or that another run holds.
     """
-    folder = output_folder(out)
-    if quotes is None:
-        quotes, embedded_coins = embedded_market()
-        coins = embedded_coins if coins is None else coins
-    with fraction("reading quotes", show=progress) as bar:
-        panel = read_quotes(quotes, coins=coins, rejects=folder / "rejects.csv", progress=bar)
-    panel.save(folder / "market.parquet")
-    result = run_league(
-        investors, panel, rules, start=start, end=end, depth=depth, n_jobs=n_jobs, progress=progress
-    )
-    write_league(result, folder, panel)
-    best = result.best(1)
-    write_run(best, folder, panel)
-    level1 = _level1(panel, folder / "forecast", depth, n_jobs, progress)
-    page = write_report(folder)
+    with claimed(out, schema.LEAGUE, schema.RUN) as folder:
+        sweep(folder, schema.MARKET, schema.REJECTS, schema.REPORT)
+        if quotes is None:
+            quotes, embedded_coins = embedded_market()
+            coins = embedded_coins if coins is None else coins
+        with fraction("reading quotes", show=progress) as bar:
+            panel = read_quotes(quotes, coins=coins, rejects=folder / schema.REJECTS, progress=bar)
+        panel.save(folder / schema.MARKET)
+        first, said = case_start(panel, start)
+        rules, said_rules = rules_for(panel, rules)
+        result = run_league(
+            investors,
+            panel,
+            rules,
+            start=first,
+            end=end,
+            depth=depth,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+        write_league(result, folder, panel)
+        best = result.best(1)
+        write_run(best, folder, panel)
+        forecasts = _forecasts(panel, folder / "forecast", depth, n_jobs, progress)
+        page = write_report(folder)
+    notes = "\n".join(line for line in (said, said_rules) if line)
     parts = [
         ingest_summary(panel),
-        level1,
+        forecasts.text,
+        notes,
         league_text(result),
         f"{best.summary()}\nwritten to {folder}\nreport: {page}",
     ]
-    return "\n\n".join(parts)
+    facts = {
+        "folder": str(folder),
+        "report": str(page),
+        "forecasts": forecasts.facts,
+        "best": best.metrics(),
+        **league_facts(result),
+    }
+    return Outcome("\n\n".join(part for part in parts if part), facts)
 
 
-def _level1(panel: Panel, folder: Path, depth: int, n_jobs: int, progress: bool) -> str:
+def _forecasts(panel: Panel, folder: Path, depth: int, n_jobs: int, progress: bool) -> Outcome:
     """Forecast the competition's days that lie in the data, or else its last whole day; say so
     where there is none.
     """
-    first, last = panel.grid[0], panel.grid[-1]
-    length = (STEPS - 1) * panel.step
-    days = [day for day in DAYS if first < pd.Timestamp(day) and pd.Timestamp(day) + length <= last]
+    days = days_inside(panel)
     if not days:
-        days = [str((last - length).floor("D").date())]
+        last = pd.Timestamp(panel.grid_array[-1])
+        days = [str((last - (STEPS - 1) * panel.step).floor("D").date())]
     try:
-        _, summary = write_level1(
-            panel, folder, days=days, depth=depth, n_jobs=n_jobs, progress=progress
-        )
+        task = ForecastTask(days=tuple(days), depth=depth)
+        done = write_forecast_task(panel, folder, task, n_jobs=n_jobs, progress=progress)
     except DataError as error:
-        return f"level 1 left out: {error}"
-    return f"level 1, forecasts of {', '.join(days)}\n{summary}"
+        return Outcome(f"forecasts left out: {error}", {"left_out": str(error)})
+    return Outcome(f"forecasts of {', '.join(days)}\n{done.text}", done.facts)
 
 
-def league_job(
+def run_league_task(
     panel: Panel,
-    out: str | os.PathLike[str],
+    out: Files,
     *,
-    investors: Sequence[str] | None = None,
+    investors: Sequence[Investor | str] | Mapping[str, Any] | None = None,
     grid: Grid | None = None,
     decision_lags: Sequence[int] = (1, 0),
-    rules: TradingRules | None = None,
-    start: TimeLike | None = "2018-01-25",
-    end: TimeLike | None = None,
-    depth: int = 2016,
+    rules: Rules | None = None,
+    span: tuple[TimeLike | None, TimeLike | None] = (CASE, None),
+    depth: int = DEPTH,
     n_jobs: int = -1,
     resume: bool = False,
-    cluster: str | None = None,
-    progress: bool = False,
-) -> str:
-    """Run a league, on this machine or on a Dask cluster, and write its files (``league.csv``).
+) -> Outcome:
+    """Run a league and write its files (``league.csv``); with bars on a terminal.
 
     Parameters
     ----------
@@ -143,61 +169,75 @@ def league_job(
         The market.
     out : path
         Folder for the files, see :func:`statarb.results.league_files.write_league`.
-    investors : sequence of str, optional
-        Registered names; by default all that decide without hindsight, or with a grid those of the
-        grid alone.
-    grid, decision_lags, rules, start, end, depth
+    investors : sequence of Investor or str, or mapping, optional
+        Investors or registered names; by default all registered ones that decide without
+        hindsight, or with a grid those of the grid alone.
+    grid, decision_lags, depth
         See :func:`statarb.walk.league.run_league`.
+    rules, span
+        Rules, first and last decision; by default as in :func:`run_full`.
     n_jobs : int
-        Processes; -1 for one a core, or for all workers of the cluster.
+        Processes; -1 for one per core, or for all workers of a cluster (:func:`on_cluster`).
     resume : bool
         Whether to keep a checkpoint in the folder, and to go on from the one that is there.
-    cluster : str, optional
-        Address of a Dask scheduler, ``tcp://host:port``. Its workers must see this machine's folder
-        for temporary files.
-    progress : bool
-        Whether to show a bar on a terminal.
 
     Returns
     -------
-    str
-        The league as text for a terminal.
+    Outcome
+        The league.
+
+    Raises
+    ------
+    DataError
+        A folder that cannot be written to or that another run holds.
+    """
+    if investors is None:
+        investors = (
+            []
+            if grid
+            else sorted(
+                name for name, made in INVESTORS.items() if not getattr(made, "hindsight", False)
+            )
+        )
+    start, said = case_start(panel, span[0])
+    rules, said_rules = rules_for(panel, rules)
+    with claimed(out, schema.LEAGUE) as folder:
+        result = run_league(
+            investors,
+            panel,
+            rules,
+            grid=grid,
+            decision_lags=decision_lags,
+            start=start,
+            end=span[1],
+            depth=depth,
+            n_jobs=n_jobs,
+            checkpoint=folder / schema.CHECKPOINT if resume else None,
+            progress=True,
+        )
+        write_league(result, folder, panel)
+    lines = [said, said_rules, league_text(result), f"written to {folder / schema.LEAGUE_TABLE}"]
+    return Outcome(
+        "\n".join(line for line in lines if line), {"folder": str(folder), **league_facts(result)}
+    )
+
+
+@contextlib.contextmanager
+def on_cluster(address: str | None) -> Iterator[None]:
+    """Run joblib's tasks on a Dask cluster; on this machine where there is no address.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the scheduler, ``tcp://host:port``. Its workers must see this machine's folder for
+        temporary files.
 
     Raises
     ------
     ParameterError
         The cluster does not answer, or the extra ``cluster`` is not installed.
     """
-    folder = output_folder(out)
-    rivals = (
-        []
-        if grid
-        else sorted(
-            name for name, made in INVESTORS.items() if not getattr(made, "hindsight", False)
-        )
-    )
-    with _backend(cluster):
-        result = run_league(
-            investors or rivals,
-            panel,
-            rules,
-            grid=grid,
-            decision_lags=decision_lags,
-            start=start,
-            end=end,
-            depth=depth,
-            n_jobs=n_jobs,
-            checkpoint=folder / "checkpoint" if resume else None,
-            progress=progress,
-        )
-    write_league(result, folder, panel)
-    return "\n".join([league_text(result), f"written to {folder / 'league.csv'}"])
-
-
-@contextmanager
-def _backend(cluster: str | None) -> Iterator[None]:
-    """Choose joblib's backend: the machine's own, or a Dask cluster."""
-    if cluster is None:
+    if address is None:
         yield
         return
     try:
@@ -207,84 +247,56 @@ def _backend(cluster: str | None) -> Iterator[None]:
             "a cluster needs the extra 'cluster': pip install 'statarb[cluster]'"
         ) from error
     try:
-        client = distributed.Client(cluster, timeout=10)  # type: ignore[no-untyped-call]
+        client = distributed.Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ParameterError(
-            f"no Dask scheduler answers at {cluster!r}: {error}; give tcp://host:port"
+            f"no Dask scheduler answers at {address!r}: {error}; give tcp://host:port"
         ) from error
     with client, joblib.parallel_config("dask"):
         yield
 
 
 def league_text(result: League) -> str:
-    """Render a league as two tables of text, lag 0 beside lag 1: what was earned at which risk and
-    cost, and how sure that is.
+    """Render a league as text: results with lag 0 below lag 1, uncertainty, agreement, failures.
 
     Parameters
     ----------
     result : League
         What :func:`statarb.walk.league.run_league` returned.
+
+    Returns
+    -------
+    str
+        The tables are those of the report.
     """
-    table = result.table
-    rank = {name: table[f"rank_{name}"].astype("string").fillna("-") for name in ("G", "return")}
-    names = table["investor"].where(~table["hindsight"], table["investor"] + " (hindsight)")
-    earned = pd.DataFrame(
-        {
-            "investor": names,
-            "lag": table["decision_lag"],
-            "return": table["total_return"].map("{:+.2%}".format),
-            "G": table["G"].map("{:,.1f}".format),
-            "rank G": rank["G"],
-            "rank return": rank["return"],
-            "downside": table["downside"].map("{:.3%}".format),
-            "drawdown": table["maximum_drawdown"].map("{:.1%}".format),
-            "exposure": table["exposure"].map("{:.0%}".format),
-            "turnover": table["turnover"].map("{:,.0f}".format),
-            "fees": table["fees_paid"].map("{:,.0f}".format),
-            "orders": table["orders"].map("{:,}".format),
-            "dropped": table["orders_dropped"].map("{:,}".format),
-            "failures": table["failures"],
-            "U max %": table["utilisation_max_percent"].map("{:.4f}".format),
-        }
-    )
-    lines = [earned.to_string(index=False)]
-    if "G_low" in table:
-        sure = pd.DataFrame(
-            {"investor": names, "lag": table["decision_lag"], **uncertainty_columns(table)}
-        )
-        lines += ["", sure.to_string(index=False)]
-    lines += ["", *_notes(result)]
-    return "\n".join(lines)
+    first = result.runs[0]
+    currency = schema.CASH if is_case(first.assets, first.step) else ""
+    tables = [league_table(result.table, currency=currency), uncertainty_table(result.table)]
+    return "\n\n".join([*(table.text() for table in tables if table), "\n".join(_notes(result))])
 
 
-def uncertainty_columns(table: pd.DataFrame) -> dict[str, pd.Series]:
-    """Write intervals and probabilities; a dash where there is none (without a rank, or
-    bankrupt).
+def league_facts(result: League) -> dict[str, Any]:
+    """Return a league as plain values: rows of the table, agreement, probability of overfitting.
+
+    Parameters
+    ----------
+    result : League
+        What :func:`statarb.walk.league.run_league` returned.
+
+    Returns
+    -------
+    dict
     """
-    ends = table[["G_low", "G_high", "rank_low", "rank_high"]].itertuples(index=False)
-    written = [
-        ("-", "-") if pd.isna(low) else (f"[{low:,.0f}, {high:,.0f}]", f"{best:.0f} to {worst:.0f}")
-        for low, high, best, worst in ends
-    ]
-    shares = {
-        "P(best)": "p_best",
-        "deflated Sharpe": "deflated_sharpe",
-        "confidence set p": "confidence_set_p",
-    }
+    rows = result.table.astype(object).where(result.table.notna(), None)
     return {
-        "95 % of G": pd.Series([score for score, _ in written], index=table.index),
-        "95 % of rank": pd.Series([rank for _, rank in written], index=table.index),
-        **{
-            title: table[name].map("{:.2f}".format, na_action="ignore").fillna("-")
-            for title, name in shares.items()
-        },
+        "league": [{str(key): row[key] for key in row} for row in rows.to_dict("records")],
+        "kendall_tau": result.agreement().to_dict(),
+        "overfitting": result.overfitting.to_dict(),
     }
 
 
 def _notes(result: League) -> list[str]:
-    """Say what the ranks agree on, how likely the best was luck, what failed, and what lag 0
-    means.
-    """
+    """State agreement of the rankings, probability of overfitting, failures, and what lag 0 is."""
     table = result.table
     lines = []
     for lag, tau in result.agreement().dropna().sort_index(ascending=False).items():
@@ -299,7 +311,7 @@ def _notes(result: League) -> list[str]:
     ):
         if why:
             lines.append(f"{name} at lag {lag} could not decide at every step: {why}")
-    if (table["decision_lag"] == 0).any():
+    if (pd.to_numeric(table["decision_lag"]) == 0).any():
         lines.append(
             "A decision at lag 0 trades at the very quote it was made from; at lag 1 it trades one "
             "step later. "

@@ -1,4 +1,4 @@
-"""Level 1 from a panel to its files: one forecaster, or a league of them."""
+"""Forecasting task, from a panel to its files: one forecaster, or a league of them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+import statarb.investors  # noqa: F401  (registers the forecasters that need two tools)
+from statarb._core.case import DAYS, DEPTH, STEP, STEPS
 from statarb._core.checks import check_choice, check_integer
-from statarb._core.files import atomic_path, output_folder
 from statarb._core.time import as_stamp, step_text
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
@@ -25,23 +25,81 @@ from statarb.forecasting import (
 )
 from statarb.forecasting.base import Forecaster
 from statarb.forecasting.compare import compare_forecasts
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.features import LEADERS
 from statarb.forecasting.scores import ForecastScore, forecast_score
-from statarb.results.forecast_files import STEPS, write_forecasts
+from statarb.pipelines.outcome import Outcome
+from statarb.results import schema
+from statarb.results.folder import claimed
+from statarb.results.forecast_files import price_files, write_forecasts
 
-__all__ = ["DAYS", "Level1", "forecast_days", "level1_assets", "write_level1"]
+__all__ = [
+    "ForecastTask",
+    "ForecastedDays",
+    "days_inside",
+    "forecast_days",
+    "task_assets",
+    "write_forecast_task",
+]
 
-FIVE_MINUTES = pd.Timedelta(5, unit="min")
+DEFAULT, CASE_DEFAULT = "default", "case_default"
+"""Registered names of the forecasters that run where none is named: on any market, and on the
+case's, where shaped forecasts count."""
+ALL = "all"
+"""Runs a league of all registered forecasters."""
 
-DAYS = ("2018-01-30", "2018-02-06", "2018-02-20", "2018-03-09", "2018-03-18")
-"""The test days of the competition."""
+
+@dataclasses.dataclass(frozen=True)
+class ForecastTask:
+    """What is to be forecast, and by which model.
+
+    Parameters
+    ----------
+    model : str, optional
+        Registered name; by default ``case_default``, shaped for the case's score, where the panel
+        holds assets of the case, else ``default``. ``all`` runs a league of all
+        registered forecasters, raw and shaped, writes it to ``forecast_league.csv``, and the files
+        of its best.
+    parameters : mapping, optional
+        Of the model's constructor.
+    shaped : bool, optional
+        Whether the files hold the shaped forecasts; by default those of models named ``case_...``
+        do.
+    days : sequence of time, optional
+        Test days; by default those of the competition that lie whole in the panel.
+    depth : int
+        Largest number of observed rows in a window.
+    refit_every : int, optional
+        Steps between fits; by default what the forecaster asks for.
+    seed : int
+        Of the league's bootstrap.
+
+    Raises
+    ------
+    ParameterError
+        Unknown model (lists the names), or parameters for a league.
+    """
+
+    model: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    shaped: bool | None = None
+    days: Sequence[Any] | None = None
+    depth: int = DEPTH
+    refit_every: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the model before any work."""
+        if self.model is not None:
+            check_choice("model", self.model, [*forecaster_names(), ALL])
+        if self.model == ALL and self.parameters:
+            raise ParameterError("parameters are of one model; name it with model=, got 'all'")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Level1:
+class ForecastedDays:
     """Forecasts of the test days, and their scores.
 
-    Attributes
+    Parameters
     ----------
     model : str
         Name of the forecaster.
@@ -98,12 +156,22 @@ class Level1:
 
 
 def _figures(score: ForecastScore) -> dict[str, float]:
-    return {key: getattr(score, key) for key in ("Z", "M", "D", "R", "U")}
+    return {key: getattr(score, key) for key in schema.SCORES}
 
 
-def level1_assets(panel: Panel, assets: Sequence[Hashable] | None = None) -> Panel:
-    """Return the panel of the assets of level 1 (those that it has; all assets where it has none of
-    them), or of ``assets``.
+def task_assets(panel: Panel, assets: Sequence[Hashable] | None = None) -> Panel:
+    """Return the panel of the assets that are forecast.
+
+    Parameters
+    ----------
+    panel : Panel
+        The market.
+    assets : sequence of labels, optional
+        By default the twenty of the case that the panel has; all where it has none of them.
+
+    Returns
+    -------
+    Panel
     """
     if assets is None:
         assets = [asset for asset in LEADERS if asset in panel.assets] or list(panel.assets)
@@ -116,11 +184,11 @@ def forecast_days(
     days: Sequence[Any] = DAYS,
     *,
     model: str | None = None,
-    depth: int = 2016,
+    depth: int = DEPTH,
     refit_every: int | None = None,
     n_jobs: int = 1,
     progress: bool = False,
-) -> Level1:
+) -> ForecastedDays:
     """Forecast every step of some days, each one step ahead, and score them.
 
     Parameters
@@ -142,6 +210,10 @@ def forecast_days(
         Processes; the forecasts do not depend on it.
     progress : bool
         Whether to show bars on a terminal.
+
+    Returns
+    -------
+    ForecastedDays
 
     Raises
     ------
@@ -183,7 +255,7 @@ def forecast_days(
         return forecast_score(price, forecasts, starts, seconds, length=STEPS * panel.step)
 
     each = float(run.seconds.mean())
-    return Level1(
+    return ForecastedDays(
         model=model or repr(forecaster),
         run=run,
         days=starts,
@@ -203,10 +275,9 @@ def _starts(panel: Panel, days: Sequence[Any]) -> list[pd.Timestamp]:
         raise ParameterError("days must name at least one day, got none")
     starts = [pd.Timestamp(as_stamp("days", day)) for day in days]
     if len(set(starts)) < len(starts):
-        raise ParameterError(
-            f"days names {next(day for day in starts if starts.count(day) > 1):%Y-%m-%d} twice"
-        )
-    first, last = panel.grid[0], panel.grid[-1]
+        double = next(day for day in starts if starts.count(day) > 1)
+        raise ParameterError(f"days must differ, got {double:%Y-%m-%d} more than once")
+    first, last = pd.Timestamp(panel.grid_array[0]), pd.Timestamp(panel.grid_array[-1])
     for start in starts:
         end = start + (STEPS - 1) * panel.step
         if start <= first or end > last:
@@ -218,122 +289,118 @@ def _starts(panel: Panel, days: Sequence[Any]) -> list[pd.Timestamp]:
     return starts
 
 
-def write_level1(
+def write_forecast_task(
     panel: Panel,
     folder: str | os.PathLike[str],
+    task: ForecastTask | None = None,
     *,
-    model: str | None = None,
-    days: Sequence[Any] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-    shaped: bool | None = None,
     assets: Sequence[Hashable] | None = None,
-    depth: int = 2016,
-    refit_every: int | None = None,
     n_jobs: int = 1,
-    seed: int = 0,
     progress: bool = False,
-) -> tuple[Path, str]:
-    """Forecast the test days and write the files of level 1.
+) -> Outcome:
+    """Forecast the test days and write the files of the forecasting task.
+
+    Parameters
+    ----------
+    panel : Panel
+        The market, on a grid of 5 minutes.
+    folder : path
+        See :func:`~statarb.results.write_forecasts`.
+    task : ForecastTask, optional
+        Model, days and window; by default the library's best on the competition's days.
+    assets : sequence of labels, optional
+        See :func:`task_assets`.
+    n_jobs : int
+        Processes; the forecasts do not depend on it.
+    progress : bool
+        Whether to show bars on a terminal.
+
+    Returns
+    -------
+    Outcome
+        The scores; ``facts`` are the content of ``metrics.json``, and the folder.
+
+    Raises
+    ------
+    DataError
+        Another grid, a day outside the data, an asset whose label cannot name a file, or a folder
+        that cannot be written to or that another run holds.
+    """
+    task = ForecastTask() if task is None else task
+    if panel.step != pd.Timedelta(STEP):
+        raise DataError(
+            f"the files of the forecasting task are days of {STEPS} steps of {STEP}, and this "
+            f"panel has steps of {step_text(panel.step)}; score forecasts of it from Python with "
+            "sa.forecast_walk"
+        )
+    few = task_assets(panel, assets)
+    price_files(few.assets, 1)
+    days = list(task.days) if task.days is not None else days_inside(few)
+    if not days:
+        raise DataError(
+            "none of the competition's days lies whole in the data, which run from "
+            f"{panel.grid[0]} to {panel.grid[-1]}; name days with --days"
+        )
+    settings: dict[str, Any] = {
+        "depth": task.depth,
+        "refit_every": task.refit_every,
+        "n_jobs": n_jobs,
+        "progress": progress,
+    }
+    with claimed(folder, schema.FORECASTS) as place:  # before the time that the forecasts take
+        if task.model == ALL:
+            return _write_league(few, place, days, settings, task.seed)
+        of_the_case = any(asset in few.assets for asset in LEADERS)
+        name = task.model or (CASE_DEFAULT if of_the_case else DEFAULT)
+        shaped = name.startswith("case_") if task.shaped is None else task.shaped
+        forecaster = make_forecaster(name, **(task.parameters or {}))
+        result = forecast_days(forecaster, few, days, model=name, **settings)
+        return Outcome(result.summary(), _write(result, place, shaped))
+
+
+def _write(
+    result: ForecastedDays, folder: Path, shaped: bool, league: pd.DataFrame | None = None
+) -> dict[str, Any]:
+    """Write the files of one forecaster; return what ``metrics.json`` holds."""
+    score = result.shaped if shaped else result.raw
+    model = f"{result.model}, shaped" if shaped else result.model
+    details = result.details()
+    write_forecasts(
+        result.run.forecasts if shaped else result.run.unshaped,
+        score,
+        folder,
+        [f"{day:%Y-%m-%d}" for day in result.days],
+        model=model,
+        details=details,
+        league=league,
+    )
+    return {**_figures(score), "model": model, **details, "folder": str(folder)}
+
+
+def days_inside(panel: Panel) -> list[str]:
+    """Return the competition's test days that lie whole in a panel, with a row before them.
 
     Parameters
     ----------
     panel : Panel
         The market.
-    folder : path
-        See :func:`~statarb.results.write_forecasts`.
-    model : str, optional
-        Registered name; by default the library's best, shaped. ``all`` runs a league of all
-        registered forecasters, raw and shaped, writes it to ``forecast_league.csv``, and the files
-        of its best.
-    days : sequence of time, optional
-        Test days; by default those of the competition that lie whole in the panel.
-    parameters : mapping, optional
-        Of the model's constructor.
-    shaped : bool, optional
-        Whether the files hold the shaped forecasts; by default only the default model's do.
-    assets, depth, refit_every, n_jobs, progress
-        As for :func:`level1_assets` and :func:`forecast_days`.
-    seed : int
-        Of the league's bootstrap.
 
     Returns
     -------
-    folder : Path
-    summary : str
-        What to print.
-
-    Raises
-    ------
-    ParameterError
-        Unknown model; lists the names.
-    DataError
-        A day outside the data.
+    list of str
     """
-    if model is not None:
-        check_choice("model", model, [*forecaster_names(), "all"])
-    if panel.step != FIVE_MINUTES:
-        raise DataError(
-            f"the files of level 1 are days of {STEPS} steps of 5 min, and this panel has steps of "
-            f"{step_text(panel.step)}; "
-            "forecast it from Python with sa.forecast_walk, or put it on the grid with "
-            "Panel.from_frame(prices, step='5min')"
-        )
-    few = level1_assets(panel, assets)
-    chosen = list(days) if days is not None else _days_inside(few)
-    settings: dict[str, Any] = {
-        "depth": depth,
-        "refit_every": refit_every,
-        "n_jobs": n_jobs,
-        "progress": progress,
-    }
-    if model == "all":
-        if parameters:
-            raise ParameterError("parameters are of one model; name it with model=, got 'all'")
-        return _write_league(few, folder, chosen, settings, seed)
-    name = model or "default"
-    shaped = name == "default" if shaped is None else shaped
-    forecaster = make_forecaster(name, **(parameters or {}))
-    place = output_folder(folder)  # before the time that the forecasts take
-    result = forecast_days(forecaster, few, chosen, model=name, **settings)
-    _write(result, place, shaped)
-    return place, result.summary()
-
-
-def _write(result: Level1, folder: str | os.PathLike[str], shaped: bool) -> Path:
-    return write_forecasts(
-        result.run.forecasts if shaped else result.run.unshaped,
-        result.shaped if shaped else result.raw,
-        folder,
-        [f"{day:%Y-%m-%d}" for day in result.days],
-        model=f"{result.model}, shaped" if shaped else result.model,
-        details=result.details(),
-    )
-
-
-def _days_inside(panel: Panel) -> list[str]:
-    first, last = panel.grid[0], panel.grid[-1]
-    inside = [
+    first, last = pd.Timestamp(panel.grid_array[0]), pd.Timestamp(panel.grid_array[-1])
+    return [
         day
         for day in DAYS
         if first < pd.Timestamp(day) and pd.Timestamp(day) + (STEPS - 1) * panel.step <= last
     ]
-    if not inside:
-        raise DataError(
-            f"none of the competition's days lies whole in the data, which run from {first} to "
-            f"{last}; name days with --days"
-        )
-    return inside
 
 
 def _write_league(
-    panel: Panel,
-    folder: str | os.PathLike[str],
-    days: Sequence[Any],
-    settings: Mapping[str, Any],
-    seed: int,
-) -> tuple[Path, str]:
-    place = output_folder(folder)
-    results: dict[str, Level1] = {}
+    panel: Panel, folder: Path, days: Sequence[Any], settings: Mapping[str, Any], seed: int
+) -> Outcome:
+    results: dict[str, ForecastedDays] = {}
     for name in forecaster_names():
         results[name] = forecast_days(make_forecaster(name), panel, days, model=name, **settings)
     paths = {name: result.run.unshaped for name, result in results.items()}
@@ -346,12 +413,13 @@ def _write_league(
     table["fallbacks"] = [
         int(results[name.removesuffix(", shaped")].run.fallbacks.sum()) for name in table["model"]
     ]
-    with atomic_path(place / "forecast_league.csv") as temporary:
-        table.to_csv(temporary, index=False)
     best = str(table["model"].iloc[0])
-    _write(results[best.removesuffix(", shaped")], place, best.endswith(", shaped"))
+    facts = _write(
+        results[best.removesuffix(", shaped")], folder, best.endswith(", shaped"), league=table
+    )
     shown = table[
-        ["model", "Z", "M", "D", "R", "U", "behind_best", "behind_low", "behind_high", "dm_p_value"]
+        [*schema.FORECAST_LEAGUE_COLUMNS, "behind_best", "behind_low", "behind_high", "dm_p_value"]
     ]
-    with np.printoptions(suppress=True):
-        return place, shown.to_string(index=False, float_format=lambda value: f"{value:.4f}")
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    text = shown.to_string(index=False, float_format=lambda value: f"{value:.4f}")
+    return Outcome(text, {**facts, "league": rows})

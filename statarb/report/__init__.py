@@ -1,6 +1,4 @@
-"""Reports and figures: the page of a folder of results, and each of its figures for notebooks and
-scripts.
-"""
+"""Reports and figures: the page of a result folder, and each figure for notebooks and scripts."""
 
 from statarb.report.figures import (
     draw_drawdown,

@@ -1,6 +1,4 @@
-"""Figures of one account or of several through time: value, drawdown, weights, turnover, fees,
-orders, time of decisions.
-"""
+"""Figures of accounts through time: value, drawdown, weights, turnover, fees, orders, times."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_integer
+from statarb._core.tables import read_table
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 from statarb.report.style import (
@@ -26,7 +25,7 @@ from statarb.report.style import (
     plain_label,
     tidy,
 )
-from statarb.results.downsample import kept_points
+from statarb.results.downsample import downsample
 from statarb.results.record import OUTCOMES, MeanWeights, Subject, record_of
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ OUTCOME_COLOURS = dict(
     zip(OUTCOMES, (SERIES, PALETTE[4], PALETTE[2], "#d0d0d0", SECOND, "#8a8a8a"), strict=True)
 )
 BELOW = 32.0
-"""Points between an axis and the legend below it: room for the ticks and what stands under them."""
+"""Points between an axis and the legend below it: room for the ticks and their labels."""
 LOG_FROM = 3.0
 """Highest over lowest value from which a logarithmic axis shows more than a linear one."""
 
@@ -60,14 +59,20 @@ Values: TypeAlias = Subject | pd.Series | pd.DataFrame
 
 
 def draw_value(
-    subject: Values, ax: Axes | None = None, *, log: bool | None = None, title: str = "Value"
+    subject: Values,
+    ax: Axes | None = None,
+    *,
+    log: bool | None = None,
+    title: str = "Value",
+    currency: str | None = None,
+    own: str | None = None,
 ) -> Axes:
     """Draw the value of one account, or of several on one time axis.
 
     Parameters
     ----------
     subject : Run, Replay, Record, Series or DataFrame
-        An account, or values by time, in USD; a column an account. The first seven that are no
+        An account, or values by time; a column per account. The first seven that are no
         benchmark (``cash``, ``buy_and_hold``, ``equal_weight_hold``, with or without ``", lag 1"``
         behind) are coloured, the further ones grey.
     ax : Axes, optional
@@ -77,6 +82,10 @@ def draw_value(
         the lowest.
     title : str
         Heading.
+    currency : str, optional
+        Of the values; by default that of the account, where it is known.
+    own : str, optional
+        Account that is coloured even where it is a benchmark.
 
     Returns
     -------
@@ -91,14 +100,15 @@ def draw_value(
         log = len(alive) > 0 and bool(alive.max() > LOG_FROM * alive.min())
     if log:
         table = np.where(table > 0.0, table, np.nan)
-    _lines(ax, values.index, table, list(values.columns))
+    _lines(ax, values.index, table, list(values.columns), own)
     if log:
         _log_axis(ax)
         for column, path in enumerate(values.to_numpy(dtype=np.float64).T):
             if (path <= 0.0).any():
                 end = max(int(np.argmax(path <= 0.0)) - 1, 0)
                 ax.plot(_times(values.index)[end], table[end, column], "x", color=INK, markersize=6)
-    ax.set_ylabel("USD, logarithmic" if log else "USD")
+    unit = _currency(subject) if currency is None else currency
+    ax.set_ylabel(", ".join([unit or "value", *(["logarithmic"] if log else [])]))
     _thousands(ax)
     return _time_axis(tidy(ax, title))
 
@@ -109,7 +119,7 @@ def draw_drawdown(
     *,
     title: str = "Drawdown from the highest value so far",
 ) -> Axes:
-    """Draw how far below its highest value so far each account stands, in percent.
+    """Draw how far below its highest value so far each account is, in percent.
 
     Parameters
     ----------
@@ -119,6 +129,10 @@ def draw_drawdown(
         Where to draw; by default a new figure.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
     """
     values = _values(subject)
     ax = axes_of(ax)
@@ -126,7 +140,7 @@ def draw_drawdown(
     fall = 100.0 * (path / np.maximum.accumulate(path, axis=0) - 1.0)
     _lines(ax, values.index, fall, list(values.columns))
     if values.shape[1] == 1:
-        kept = kept_points(fall[:, 0], POINTS // 24)
+        kept = downsample(fall[:, 0], POINTS // 24)
         ax.fill_between(
             _times(values.index)[kept], fall[kept, 0], 0.0, color=SERIES, alpha=0.25, linewidth=0
         )
@@ -153,6 +167,10 @@ def draw_weights(
         Assets that get a colour of their own, by their mean weight; 1 to 7.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
@@ -207,6 +225,10 @@ def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Tur
         Where to draw; by default a new figure.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
     """
     paths = record_of(subject).require_paths()
     ax = axes_of(ax)
@@ -225,7 +247,7 @@ def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Tur
         align="edge",
         color=SERIES,
     )
-    ax.set_ylabel(f"USD a {name}")
+    ax.set_ylabel(f"{_currency(subject) or 'value'} per {name}")
     ax.set_ylim(bottom=0.0, top=None if (total > 0.0).any() else 1.0)
     _thousands(ax)
     return _time_axis(tidy(ax, title))
@@ -242,22 +264,25 @@ def draw_fees(subject: Subject, ax: Axes | None = None, *, title: str = "Fees pa
         Where to draw; by default a new figure.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
     """
     fees = record_of(subject).require_paths()["fees"].cumsum()
     ax = axes_of(ax)
-    kept = kept_points(fees.to_numpy(), POINTS // 24)
+    kept = downsample(fees.to_numpy(), POINTS // 24)
     ax.plot(_times(fees.index)[kept], fees.to_numpy()[kept], color=SECOND, linewidth=1.2)
-    ax.set_ylabel("USD")
+    ax.set_ylabel(_currency(subject) or "fees")
     ax.set_ylim(bottom=0.0, top=None if (fees > 0.0).any() else 1.0)
     _thousands(ax)
     return _time_axis(tidy(ax, title))
 
 
 def draw_orders(
-    subject: Subject, ax: Axes | None = None, *, title: str = "Sizes of the orders wanted"
+    subject: Subject, ax: Axes | None = None, *, title: str = "Sizes of the orders"
 ) -> Axes:
-    """Draw how many orders of each size were wanted, what became of them, and where the limits
-    stand.
+    """Draw how many orders of each target size there were, what became of them, and the limits.
 
     Parameters
     ----------
@@ -267,6 +292,10 @@ def draw_orders(
         Where to draw; by default a new figure.
     title : str
         Heading.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------
@@ -345,6 +374,10 @@ def draw_utilisation(
     title : str
         Heading.
 
+    Returns
+    -------
+    Axes
+
     Raises
     ------
     DataError
@@ -362,7 +395,7 @@ def draw_utilisation(
     ax = axes_of(ax)
     percent = taken.to_numpy(dtype=np.float64)
     shown = np.where(percent > 0.0, percent, np.nan)
-    kept = kept_points(shown, POINTS // 24)
+    kept = downsample(shown, POINTS // 24)
     ax.plot(_times(taken.index)[kept], shown[kept], color=SERIES, linewidth=0.8)
     ax.axhline(100.0, color=SECOND, linewidth=1.0, linestyle=(0, (4, 2)))
     ax.annotate(
@@ -374,27 +407,49 @@ def draw_utilisation(
         ha="right",
         color=SECOND,
     )
+    known = shown[~np.isnan(shown)]
+    ax.set_ylim(
+        0.5 * float(known.min(initial=1.0)), max(400.0, 2.0 * float(known.max(initial=0.0)))
+    )
     _log_axis(ax)
-    ax.set_ylim(top=max(400.0, 2.0 * float(np.nanmax(percent, initial=0.0))))
     ax.set_ylabel("% of the step, logarithmic")
     return _time_axis(tidy(ax, title))
 
 
+def benchmark_of(name: str) -> str:
+    """Return which benchmark a path is of, by its name; empty where it is of none.
+
+    Parameters
+    ----------
+    name : str
+        Of an investor, with or without parameters and ``", lag 1"`` behind.
+
+    Returns
+    -------
+    str
+    """
+    kind = name.rsplit(", lag ", 1)[0].split("(", 1)[0]
+    return kind if kind in BENCHMARKS else ""
+
+
+def _currency(subject: Values) -> str:
+    """Return the currency of an account; empty where it is not known."""
+    return record_of(subject).currency if isinstance(subject, Subject) else ""
+
+
 def _values(subject: Values) -> pd.DataFrame:
     """Return values by time, a column an account."""
-    if isinstance(subject, pd.Series):
-        subject = subject.to_frame(subject.name if subject.name is not None else "value")
-    if isinstance(subject, pd.DataFrame):
-        if subject.empty or not isinstance(subject.index, pd.DatetimeIndex):
-            raise DataError("values must have at least one row and one column, and times for index")
-        return subject
-    record = record_of(subject)
-    return record.require_paths()[["value"]].rename(columns={"value": record.label})
+    if isinstance(subject, Subject):
+        record = record_of(subject)
+        return record.require_paths()[["value"]].rename(columns={"value": record.label})
+    return read_table("values", subject, times="required", cash=True).frame()
 
 
-def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) -> None:
-    """Draw thinned lines: benchmarks, and what is beyond the palette, in grey; a legend where there
-    are two or more.
+def _lines(
+    ax: Axes, index: pd.Index, table: FloatArray, names: list[object], own: str | None = None
+) -> None:
+    """Draw downsampled lines: benchmarks, and what is beyond the palette, in grey; a legend where
+    there are two or more.
     """
     when = _times(index)
     buckets = max(40, POINTS // (4 * max(len(names), 8)))
@@ -402,9 +457,9 @@ def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) ->
     shown: list[tuple[Artist, str]] = []
     further = None
     for place, name in enumerate(names):
-        kept = kept_points(table[:, place], buckets)
-        kind = str(name).rsplit(", lag ", 1)[0]
-        if kind in DASHES and len(names) > 1:
+        kept = downsample(table[:, place], buckets)
+        kind = "" if name == own else benchmark_of(str(name))
+        if kind and len(names) > 1:
             style = {"color": MUTED, "linestyle": DASHES[kind], "linewidth": 1.3, "zorder": 2.5}
         else:
             colour = next(colours, None)
@@ -426,7 +481,7 @@ def _lines(ax: Axes, index: pd.Index, table: FloatArray, names: list[object]) ->
 
 
 def _legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """Put the legend below the axes, and below what stands there, where it covers nothing."""
+    """Put the legend below the axes and their labels, where it covers nothing."""
     from matplotlib.transforms import ScaledTranslation
 
     longest = max((len(name) for name in labels), default=0)

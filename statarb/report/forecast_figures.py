@@ -1,4 +1,4 @@
-"""The figure of level 1: error and direction of the forecasts, by asset and by day."""
+"""Figure of forecast scores: error and direction, by asset and by day."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def draw_forecasts(
     title: str = "",
     reference: float | None = None,
 ) -> Axes:
-    """Draw the scores of every asset, a faint point a day and the mean of the days.
+    """Draw the scores of every asset: a faint point per day, and the mean of the days.
 
     Parameters
     ----------
@@ -40,7 +40,11 @@ def draw_forecasts(
     title : str
         Heading.
     reference : float, optional
-        A value to mark, such as the 50 % of an asset that is tossed.
+        A value to mark, such as 50 %, the directional symmetry of a fair coin.
+
+    Returns
+    -------
+    Axes
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How the report writes numbers."""
+"""Formats of numbers in reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 NONE = "\N{EN DASH}"
-"""What stands where there is no number."""
+"""Sign for a missing number."""
 
 
 def number(value: Any) -> float:
@@ -28,6 +28,10 @@ def number(value: Any) -> float:
     ----------
     value : object
         As read from JSON or CSV.
+
+    Returns
+    -------
+    float
     """
     if isinstance(value, str) and value in ("inf", "-inf"):
         return float(value)
@@ -49,6 +53,10 @@ def decimals(value: Any, digits: int = 2, *, sign: bool = False, unit: str = "")
         Whether a plus is written.
     unit : str
         What follows it.
+
+    Returns
+    -------
+    str
     """
     read = number(value)
     if math.isnan(read):
@@ -62,36 +70,110 @@ def decimals(value: Any, digits: int = 2, *, sign: bool = False, unit: str = "")
 
 
 def percent(value: Any, digits: int = 2) -> str:
-    """Write a share as a percentage."""
+    """Write a share as a percentage.
+
+    Parameters
+    ----------
+    value : number or None
+        A share, as read from a file.
+    digits : int
+        Digits behind the point.
+
+    Returns
+    -------
+    str
+    """
     return decimals(100.0 * number(value), digits, unit=" %")
 
 
 def signed_percent(value: Any, digits: int = 2) -> str:
-    """Write a return as a percentage with its sign."""
+    """Write a return as a percentage with its sign.
+
+    Parameters
+    ----------
+    value : number or None
+        A return, as read from a file.
+    digits : int
+        Digits behind the point.
+
+    Returns
+    -------
+    str
+    """
     return decimals(100.0 * number(value), digits, sign=True, unit=" %")
 
 
 def ratio(value: Any) -> str:
-    """Write G or another ratio."""
+    """Write G or another ratio.
+
+    Parameters
+    ----------
+    value : number or None
+        As read from a file.
+
+    Returns
+    -------
+    str
+    """
     return decimals(value, 1)
 
 
 def amount(value: Any) -> str:
-    """Write an amount of money."""
+    """Write an amount of money.
+
+    Parameters
+    ----------
+    value : number or None
+        As read from a file.
+
+    Returns
+    -------
+    str
+    """
     return decimals(value, 2)
 
 
 def money(value: Any) -> str:
-    """Write an amount of money where columns are narrow: without cents from a thousand on."""
+    """Write an amount of money where columns are narrow: without cents from a thousand on.
+
+    Parameters
+    ----------
+    value : number or None
+        As read from a file.
+
+    Returns
+    -------
+    str
+    """
     return decimals(value, 2 if abs(number(value)) < 1000.0 else 0)
 
 
 def count(value: Any) -> str:
-    """Write a whole number."""
+    """Write a whole number.
+
+    Parameters
+    ----------
+    value : number or None
+        As read from a file.
+
+    Returns
+    -------
+    str
+    """
     return decimals(value, 0)
 
 
 def date(value: Any) -> str:
-    """Write a time to the minute; seconds where there are some."""
+    """Write a time to the minute; seconds where there are some.
+
+    Parameters
+    ----------
+    value : object
+        A time, as read from a file.
+
+    Returns
+    -------
+    str
+    """
     text = str(value)
     return text.removesuffix(":00") if text.count(":") == 2 else text

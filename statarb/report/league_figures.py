@@ -1,4 +1,4 @@
-"""Figures of a league: the ranking by G against the ranking by return alone, and how sure G is."""
+"""Figures of a league: ranking by G against ranking by return, intervals of G."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def league_height(investors: int) -> float:
     ----------
     investors : int
         Rows of the figure.
+
+    Returns
+    -------
+    float
     """
     return 0.9 + ROW * max(min(investors, MOST_ROWS), 4)
 
@@ -40,7 +44,7 @@ def draw_league(
     title: str | None = None,
 ) -> Axes:
     """Draw the ranking by G at the left against the ranking by return alone at the right, one line
-    an investor.
+    per investor.
 
     Parameters
     ----------
@@ -57,8 +61,8 @@ def draw_league(
     -------
     Axes
         Lines that fall to the right (G ranks the investor higher than its return does) and lines
-        that rise differ in colour and in dash. Investors with the same rank stand below one another
-        with the same number.
+        that rise differ in colour and in dash. Investors with the same rank are listed below one
+        another with the same number.
 
     Raises
     ------
@@ -131,7 +135,7 @@ def draw_intervals(
     Parameters
     ----------
     table : DataFrame
-        Of :func:`statarb.league`. Without ``G_low`` and ``G_high`` the points stand alone.
+        Of :func:`statarb.league`. Without ``G_low`` and ``G_high`` the points are drawn alone.
     ax : Axes, optional
         Where to draw; by default a new figure.
     decision_lag : int, optional
@@ -142,9 +146,8 @@ def draw_intervals(
     Returns
     -------
     Axes
-        Investors stand in the order of the table. The axis is linear around 0 and logarithmic
-        further out where some G are far larger than others. An infinite G stands at the edge, as an
-        arrow.
+        Investors in the order of the table. The axis is linear around 0 and logarithmic
+        further out where some G are far larger than others. An infinite G is an arrow at the edge.
     """
     from matplotlib.ticker import FuncFormatter
 

@@ -1,6 +1,4 @@
-"""The report of a folder: one HTML page that needs no other file, and is the same for the same
-results.
-"""
+"""Report of a result folder: one self-contained HTML page, the same for the same results."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from pathlib import Path
 
 from statarb._core.files import output_folder, write_text
 from statarb._core.version import __version__
-from statarb.report.headline import headline_tables, missing_twins
+from statarb.report.headline import headline_tables, missing_counterparts
 from statarb.report.sections import (
     Section,
     facts_table,
@@ -21,6 +19,7 @@ from statarb.report.sections import (
 )
 from statarb.report.style import BASE_CSS, drawing
 from statarb.results.read import Results, read_results
+from statarb.results.schema import REPORT
 
 __all__ = ["write_report"]
 
@@ -41,7 +40,9 @@ ABOUT_LAGS = (
     "Decision lag 1: decided before the price at which it trades is known. Decision lag 0: traded "
     "at the very quotes that the "
     "decision was made from, which nobody can do; a gain that only lag 0 has cannot be earned. "
-    "G is the total return over the root of the mean squared negative log return of a step. "
+    "G is the total return over the root of the mean squared negative log return of a step."
+)
+ABOUT_U = (
     "U is the time of a decision in percent of the time between two quotes, and must stay below "
     "100."
 )
@@ -86,7 +87,7 @@ def write_report(folder: str | os.PathLike[str], out: str | os.PathLike[str] | N
     """
     results = read_results(folder)
     text = _render(results)
-    path = Path(folder) / "report.html" if out is None else Path(out)
+    path = Path(folder) / REPORT if out is None else Path(out)
     output_folder(path.parent)
     write_text(path, text)
     return path
@@ -94,7 +95,6 @@ def write_report(folder: str | os.PathLike[str], out: str | os.PathLike[str] | N
 
 def _render(results: Results) -> str:
     from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
 
     missing = list(results.missing)
     symbols: dict[str, str] = {}
@@ -106,7 +106,7 @@ def _render(results: Results) -> str:
     with drawing():
         sections = [
             Section("What was run", tables=[facts_table(results)]),
-            Section("Results", text=[ABOUT_LAGS], tables=headline_tables(results)),
+            Section("Results", text=_about(results), tables=headline_tables(results)),
             *(
                 league_section(league, number)
                 for number, league in enumerate(results.leagues, start=1)
@@ -128,18 +128,19 @@ def _render(results: Results) -> str:
     rendered = page.render(
         title=_title(results),
         version=__version__,
-        css=Markup(BASE_CSS + CSS),
-        warnings=missing_twins(results),
-        sections=[
-            {
-                **vars(section),
-                "figures": [(name, caption, Markup(svg)) for name, caption, svg in section.figures],
-            }
-            for section in shown
-        ],
+        css=BASE_CSS + CSS,
+        warnings=missing_counterparts(results),
+        sections=shown,
         missing=missing,
     )
     return rendered.strip() + "\n"
+
+
+def _about(results: Results) -> list[str]:
+    """Explain the figures of the headline tables; U where a market is the case's."""
+    abouts = [*(one.about for one in results.leagues), *(one.about for one in results.records)]
+    case = any(about.get("market", {}).get("currency") for about in abouts)
+    return [f"{ABOUT_LAGS} {ABOUT_U}" if case else ABOUT_LAGS]
 
 
 def _title(results: Results) -> str:

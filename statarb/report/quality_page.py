@@ -1,6 +1,4 @@
-"""The figure page of the quality report: coverage map, coverage over time, lengths of holes, step
-pattern, ticks.
-"""
+"""Figure page of the quality report: coverage, lengths of gaps, steps between rows, ticks."""
 
 from __future__ import annotations
 
@@ -25,9 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["draw_quality", "write_quality_page"]
 
 PAGE = """<!DOCTYPE html> <html lang="en"> <head> <meta charset="utf-8"> <title>{{ title }}</title>
-<style> {{ css }}</style> </head> <body> <h1>{{ title }}</h1> <table>{% for name, value in market
+<style>
+{{ css|safe }}</style> </head> <body> <h1>{{ title }}</h1> <table>{% for name, value in market
 %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}</table> <p><img alt="Coverage map,
-coverage over time, lengths of holes, steps between rows, tick and unchanged quotes"
+coverage over time, lengths of gaps, steps between rows, tick and unchanged quotes"
  src="data:image/png;base64,{{ image }}"></p>
 {% for heading, columns, rows in tables %}
 <h2>{{ heading }}</h2>
@@ -67,7 +66,6 @@ def write_quality_page(
         The folder cannot be written to.
     """
     from jinja2 import Environment
-    from markupsafe import Markup
 
     target = output_folder(folder)
     drawn = io.BytesIO()
@@ -75,7 +73,7 @@ def write_quality_page(
     picture = target / "quality.png"
     with atomic_path(picture) as temporary:
         temporary.write_bytes(drawn.getvalue())
-    holes = report.holes.head(20)
+    gaps = report.gaps.head(20)
     steps = report.steps.head(10)
     assets = report.assets.sort_values(["coverage", "quotes"], kind="stable").reset_index(
         names="asset"
@@ -83,17 +81,17 @@ def write_quality_page(
     page = Environment(autoescape=True).from_string(PAGE)
     text = page.render(
         title=title,
-        css=Markup(BASE_CSS),
+        css=BASE_CSS,
         market=[(name, _cell(value)) for name, value in report.market.items()],
         image=base64.b64encode(drawn.getvalue()).decode(),
         tables=[
             (
-                f"Longest of {len(report.holes)} holes in the market",
-                list(holes.columns),
-                _cells(holes),
+                f"Longest of {len(report.gaps)} gaps in the market",
+                list(gaps.columns),
+                _cells(gaps),
             ),
             ("Steps between rows", list(steps.columns), _cells(steps)),
-            ("Assets, thinnest first", list(assets.columns), _cells(assets)),
+            ("Assets, least covered first", list(assets.columns), _cells(assets)),
         ],
     )
     write_text(target / "quality.html", text)
@@ -101,7 +99,7 @@ def write_quality_page(
 
 
 def draw_quality(report: QualityReport) -> Figure:
-    """Return the figure page: (1) coverage map, (2) assets quoted over time, (3) holes, (4) steps,
+    """Return the figure page: (1) coverage map, (2) assets quoted over time, (3) gaps, (4) steps,
     (5) ticks.
 
     Parameters
@@ -121,7 +119,7 @@ def draw_quality(report: QualityReport) -> Figure:
     over_time = figure.add_subplot(grid[1, :])
     _draw_map(figure, figure.add_subplot(grid[0, :], sharex=over_time), report)
     _draw_counts(over_time, report)
-    _draw_holes(figure.add_subplot(grid[2, 0]), report)
+    _draw_gaps(figure.add_subplot(grid[2, 0]), report)
     _draw_steps(figure.add_subplot(grid[2, 1]), report)
     _draw_ticks(figure.add_subplot(grid[2, 2]), report)
     for axes in figure.axes:
@@ -177,7 +175,7 @@ def _draw_counts(axes: Axes, report: QualityReport) -> None:
             "|",
             color=SECOND,
             markersize=5,
-            label="all assets stand still",
+            label="all prices unchanged",
         )
         axes.legend(loc="upper left", bbox_to_anchor=(-0.005, 1.19), fontsize=8, frameon=False)
     axes.set_ylim(bottom=0)
@@ -189,11 +187,11 @@ def _draw_counts(axes: Axes, report: QualityReport) -> None:
     axes.set_title("Assets quoted at each time of the grid", loc="right", fontsize=10, color=INK)
 
 
-def _draw_holes(axes: Axes, report: QualityReport) -> None:
-    lengths = report.hole_lengths[report.hole_lengths > 0]
-    axes.set_title("Holes of single assets", loc="left", fontsize=10, color=INK)
+def _draw_gaps(axes: Axes, report: QualityReport) -> None:
+    lengths = report.gap_lengths[report.gap_lengths > 0]
+    axes.set_title("Gaps of single assets", loc="left", fontsize=10, color=INK)
     axes.set_xlabel("steps missing")
-    axes.set_ylabel("number of holes")
+    axes.set_ylabel("number of gaps")
     if len(lengths) == 0:
         axes.text(0.5, 0.5, "none", ha="center", transform=axes.transAxes, color=MUTED)
         return
@@ -220,7 +218,7 @@ def _draw_steps(axes: Axes, report: QualityReport) -> None:
 
 def _draw_ticks(axes: Axes, report: QualityReport) -> None:
     assets = report.assets
-    axes.set_title("Coarse ticks make still quotes", loc="left", fontsize=10, color=INK)
+    axes.set_title("Coarse ticks, unchanged quotes", loc="left", fontsize=10, color=INK)
     axes.set_xlabel("tick as a share of the price, bp")
     axes.set_ylabel("quotes unchanged, %")
     shown = assets[assets["precision_bp"].notna() & assets["unchanged"].notna()]

@@ -1,4 +1,4 @@
-"""The sections of the report: what was run, leagues, single runs, failures, level 1."""
+"""Sections of the report: what was run, leagues, single runs, failures, forecasts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from statarb.report.figures import (
-    BENCHMARKS,
+    benchmark_of,
     draw_drawdown,
     draw_fees,
     draw_orders,
@@ -27,14 +27,14 @@ from statarb.report.formats import (
     date,
     decimals,
     number,
-    ratio,
-    signed_percent,
 )
-from statarb.report.headline import Cell, Table, in_full
+from statarb.report.headline import in_full, uncertainty_table
 from statarb.report.league_figures import MOST_ROWS, draw_intervals, draw_league, league_height
 from statarb.report.style import svg_text
+from statarb.report.tables import Cell, Table
 from statarb.results.read import ForecastTables, LeagueTables, Results
 from statarb.results.record import Record
+from statarb.results.schema import path_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,12 +49,12 @@ __all__ = [
 ]
 
 MOST_RUNS = 4
-"""Single runs that get figures; the others stand in the tables alone, so that the page stays
+"""Single runs that get figures; the others are in the tables alone, so that the page stays
 small.
 """
 MOST_FAILURES = 20
 SMALL = (5.6, 3.1)
-"""Width and height of a figure of which two stand side by side, in inches."""
+"""Width and height of a figure of which two are shown side by side, in inches."""
 Drawn = tuple[str, str, str]
 
 
@@ -81,6 +81,10 @@ def facts_table(results: Results) -> Table:
     ----------
     results : Results
         What a folder holds.
+
+    Returns
+    -------
+    Table
     """
     parts: list[tuple[str, dict[str, str]]] = []
     for league in results.leagues:
@@ -105,7 +109,7 @@ def facts_table(results: Results) -> Table:
         days = one.metrics.get("days", [])
         facts = {"Forecaster": one.label, "Test days": ", ".join(str(day) for day in days) or NONE}
         facts["Assets"] = NONE if one.mape is None else count(len(one.mape))
-        parts.append((f"level 1: {one.label}", facts))
+        parts.append((f"forecasts: {one.label}", facts))
     names = list(dict.fromkeys(name for _, facts in parts for name in facts))
     rows = [
         ("", [Cell(name), *(Cell(facts.get(name, "")) for _, facts in parts)]) for name in names
@@ -132,19 +136,18 @@ def _about(about: Mapping[str, Any]) -> dict[str, str]:
         text = (
             f"{count(market['assets'])} assets, {date(market['first'])} to {date(market['last'])}"
         )
-        found["Market"] = f"{text}, every {market['step_minutes']:g} min"
+        step = market.get("step") or f"{market['step_minutes']:g} min"
+        found["Market"] = f"{text}, every {step}"
         if "quotes" in market:
             files = ", ".join(market.get("files", []))
             found["Quotes"] = f"{count(market['quotes'])}" + (f", from {files}" if files else "")
     if rules:
-        found["Start capital"] = f"{amount(rules['capital'])} USD"
+        currency = (market or {}).get("currency", "")
+        found["Start capital"] = f"{amount(rules['capital'])} {currency}".rstrip()
         found["Fee"] = f"{100.0 * rules['fee']:g} % of the turnover"
-        unit = (
-            "USD"
-            if rules["numeraire"] is None
-            else about.get("symbols", {}).get(str(rules["numeraire"]))
-        )
-        unit = unit or f"units of asset {rules['numeraire']}"
+        numeraire = rules["numeraire"]
+        unit = about.get("symbols", {}).get(str(numeraire)) or f"units of asset {numeraire}"
+        unit = (currency or "in the currency of the prices") if numeraire is None else unit
         low, high = float(rules["min_order"]), float(rules["max_order"])
         found["Order size"] = (
             f"{low:g} to {high:g} {unit}" if low > 0.0 or high < float("inf") else "no limits"
@@ -155,7 +158,7 @@ def _about(about: Mapping[str, Any]) -> dict[str, str]:
 
 
 def league_section(league: LeagueTables, number: int) -> Section:
-    """Return the section of a league: the two rankings, how sure they are, and the value of every
+    """Return the section of a league: the two rankings, their uncertainty, and the value of every
     investor over time.
 
     Parameters
@@ -164,6 +167,10 @@ def league_section(league: LeagueTables, number: int) -> Section:
         The league.
     number : int
         Of the league on the page, for the ids of its figures.
+
+    Returns
+    -------
+    Section
     """
     table = league.table
     lags = sorted((int(lag) for lag in table["decision_lag"].unique()), reverse=True)
@@ -197,11 +204,13 @@ def league_section(league: LeagueTables, number: int) -> Section:
             for lag in lags:
                 # in the same order, and so in the same colours, at each lag
                 rows = table[table["decision_lag"] == lag]
-                names = {f"{name}, lag {lag}": name for name in rows["investor"]}
+                names = {path_label(name, lag): name for name in rows["investor"]}
                 values = league.values[[name for name in names if name in league.values]].rename(
                     columns=names
                 )
-                title = f"{what} at decision lag {lag}"
+                options = {"title": f"{what} at decision lag {lag}"}
+                if draw is draw_value:
+                    options["currency"] = league.about.get("market", {}).get("currency", "")
                 caption = (
                     f"{what} of every investor at lag {lag}; in colour the best by G at lag "
                     f"{lags[0]}, "
@@ -211,8 +220,8 @@ def league_section(league: LeagueTables, number: int) -> Section:
                     drawn = _figure(
                         f"league{number}-{what.lower()}{lag}",
                         (SMALL[0], 3.8),
-                        lambda ax, draw=draw, values=values, title=title: draw(
-                            values, ax, title=title
+                        lambda ax, draw=draw, values=values, options=options: draw(
+                            values, ax, **options
                         ),
                         caption,
                     )
@@ -223,7 +232,8 @@ def league_section(league: LeagueTables, number: int) -> Section:
         else ""
     )
     text = ["The ranking by G, set against the ranking by return alone." + most]
-    return Section("League", text, [_agreement(league, lags)], figures, _uncertainty(table))
+    below = uncertainty_table(table)
+    return Section("League", text, [_agreement(league, lags)], figures, [below] if below else [])
 
 
 def _tau(table: pd.DataFrame, lag: int) -> float:
@@ -255,40 +265,9 @@ def _agreement(league: LeagueTables, lags: list[int]) -> Table:
     return Table("Agreement of the two rankings", columns, rows)
 
 
-def _uncertainty(table: pd.DataFrame) -> list[Table]:
-    if "G_low" not in table:
-        return []
-    rows = []
-    for _, row in table.iterrows():
-        cells = [
-            Cell(str(row["investor"])),
-            Cell(str(row["decision_lag"])),
-            Cell(ratio(row["G"]), in_full(row["G"])),
-        ]
-        for stem, write in (("G", ratio), ("return", signed_percent), ("rank", count)):
-            low, high = row.get(f"{stem}_low"), row.get(f"{stem}_high")
-            cells.append(Cell(NONE if pd.isna(low) else f"{write(low)} to {write(high)}"))
-        cells += [
-            Cell(decimals(row.get(name), 3))
-            for name in ("p_best", "deflated_sharpe", "confidence_set_p")
-        ]
-        rows.append(("early" if row["decision_lag"] == 0 else "", cells))
-    columns = [
-        "investor",
-        "lag",
-        "G",
-        "95 % of G",
-        "95 % of return",
-        "95 % of rank by G",
-        "probability of the best G",
-    ]
-    columns += ["deflated Sharpe ratio", "p of the model confidence set"]
-    return [Table("How sure the ranking is", columns, rows)]
-
-
 def run_sections(results: Results, missing: list[str]) -> list[Section]:
     """Return a section with figures for the first few runs: the best by G at a lag of at least 1,
-    each with its twin.
+    each with its counterpart at another lag.
 
     Parameters
     ----------
@@ -296,6 +275,10 @@ def run_sections(results: Results, missing: list[str]) -> list[Section]:
         What a folder holds.
     missing : list of str
         Gets a line where runs were left out.
+
+    Returns
+    -------
+    list of Section
     """
     chosen = sorted(results.records, key=_by_score)
     if len(chosen) > MOST_RUNS:
@@ -328,13 +311,13 @@ def _run_section(record: Record, results: Results, number: int) -> Section | Non
     if record.paths is not None:
         values = _beside(record, results)
         beside = (
-            ", beside its twin at another lag and the benchmarks as far as they are known"
+            ", beside the same investor at another lag and the benchmarks as far as they are known"
             if values.shape[1] > 1
             else ""
         )
         add(
             "value",
-            lambda ax: draw_value(values, ax),
+            lambda ax: draw_value(values, ax, currency=record.currency, own=record.label),
             f"Value before trading at each time{beside}.",
         )
         add("drawdown", lambda ax: draw_drawdown(record, ax), "Fall from the highest value so far.")
@@ -348,11 +331,11 @@ def _run_section(record: Record, results: Results, number: int) -> Section | Non
         add("fees", lambda ax: draw_fees(record, ax), "Sum of the fees paid.")
     if record.order_source is not None:
         known = record.limits is not None
-        caption = "Orders by the size that was wanted, and what became of them" + (
+        caption = "Orders by their target size, and what became of them" + (
             ", against the limits." if known else "."
         )
         add("orders", lambda ax: draw_orders(record, ax), caption)
-    if record.utilisation is not None:
+    if record.utilisation is not None and record.currency:  # U is a figure of the case
         caption = (
             "Time to reach each decision; the slowest took "
             f"{decimals(record.utilisation.max(), 4)} % of the step."
@@ -368,7 +351,7 @@ def _run_section(record: Record, results: Results, number: int) -> Section | Non
 
 
 def _beside(record: Record, results: Results) -> pd.DataFrame:
-    """Put the values of the twins and of the benchmarks at the same lag beside those of a run."""
+    """Join the values at other lags, and of the benchmarks at the same lag, to those of a run."""
     columns = {record.label: record.require_paths()["value"]}
     name, lag = record.metrics.get("investor"), record.metrics.get("decision_lag")
     for other in results.records:
@@ -383,7 +366,7 @@ def _beside(record: Record, results: Results) -> pd.DataFrame:
         for column in league.values if league.values is not None else ():
             who, _, at = str(column).rpartition(", lag ")
             if (who == name and at != str(lag)) or (
-                who in BENCHMARKS and who != name and at == str(lag)
+                benchmark_of(who) and who != name and at == str(lag)
             ):
                 columns.setdefault(str(column), league.values[column])  # type: ignore[index]
     frame = pd.DataFrame(columns)
@@ -397,6 +380,10 @@ def failure_section(results: Results) -> Section:
     ----------
     results : Results
         What a folder holds.
+
+    Returns
+    -------
+    Section
     """
     text, tables = [], []
     known = 0
@@ -441,7 +428,7 @@ def failure_section(results: Results) -> Section:
 
 
 def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str]) -> Section:
-    """Return the section of level 1: the summary, and the scores by asset and by day.
+    """Return the section of forecasts: the summary, and the scores by asset and by day.
 
     Parameters
     ----------
@@ -451,6 +438,10 @@ def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str
         Of the forecasts on the page, for the ids of the figures.
     symbols : mapping
         Symbols by asset, as far as they are known.
+
+    Returns
+    -------
+    Section
     """
     one = _named(one, symbols)
     tables, figures = [], []
@@ -465,8 +456,8 @@ def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str
         rows = [("", [Cell(name), *_scores(part)]) for name, part in kinds]
         note = (
             "Z = D - M - R - U. M: mean absolute percentage error; D: steps whose direction is "
-            "right; R: spread of M over the "
-            "days; U: time of a forecast in percent of the time between two quotes."
+            "right; R: dispersion of M over the days; U: time of a forecast in percent of the time "
+            "between two quotes."
         )
         tables.append(Table("Scores", ["forecasts", *columns], rows, note=note))
     if one.league is not None:
@@ -480,20 +471,16 @@ def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str
         if scores is not None and len(scores):
             figures.append(
                 _figure(
-                    f"level1-{number}-{name}",
+                    f"forecasts{number}-{name}",
                     (SMALL[0], league_height(len(scores))),
                     lambda ax, scores=scores, unit=unit, what=what, middle=middle: draw_forecasts(
                         scores, ax, unit=unit, title=what, reference=middle
                     ),
                     f"{what} by asset."
-                    + (
-                        " Dashed: 50 %. A price that stands still counts as a miss."
-                        if middle
-                        else ""
-                    ),
+                    + (" Dashed: 50 %. An unchanged price counts as a miss." if middle else ""),
                 )
             )
-    return Section(f"Level 1: forecasts by {one.label}", [], tables, figures, _by_asset(one, days))
+    return Section(f"Forecasts by {one.label}", [], tables, figures, _by_asset(one, days))
 
 
 def _named(one: ForecastTables, symbols: Mapping[str, str]) -> ForecastTables:

@@ -1,6 +1,4 @@
-"""How figures and pages look: colours that colour-blind readers can tell apart, axes, and SVG that
-is the same every time.
-"""
+"""Style of figures and pages: colours for colour-blind readers, axes, deterministic SVG."""
 
 from __future__ import annotations
 
@@ -80,8 +78,7 @@ def axes_of(ax: Axes | None, size: tuple[float, float] = (8.0, 3.4)) -> Axes:
 
 
 def tidy(ax: Axes, title: str = "", *, grid: str | None = "y") -> Axes:
-    """Give axes the looks of all figures: title at the left, faint grid, no frame above and on the
-    right.
+    """Style axes like all figures: title at the left, faint grid, no frame above and on the right.
 
     Parameters
     ----------
@@ -91,6 +88,10 @@ def tidy(ax: Axes, title: str = "", *, grid: str | None = "y") -> Axes:
         Heading; empty for none.
     grid : {"x", "y", "both", None}
         Direction of the grid.
+
+    Returns
+    -------
+    Axes
     """
     ax.set_title(title, loc="left", fontsize=10.5, color=INK)
     ax.tick_params(labelsize=9, colors=INK)
@@ -113,6 +114,10 @@ def plain_label(name: object, longest: int = LONGEST_LABEL) -> str:
         A name from outside, such as an investor's.
     longest : int
         Letters that are kept.
+
+    Returns
+    -------
+    str
     """
     text = " ".join(str(name).split()) or "(no name)"
     if len(text) > longest:
@@ -152,6 +157,10 @@ def svg_text(figure: Figure, name: str, description: str) -> str:
         page.
     description : str
         For those who cannot see it.
+
+    Returns
+    -------
+    str
     """
     written = io.BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None}

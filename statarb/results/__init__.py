@@ -1,4 +1,4 @@
-"""The files of the competition: written exactly, read back, validated."""
+"""Result folders: runs, leagues and forecasts, written exactly, read back, validated."""
 
 from statarb.results.forecast_files import (
     ForecastFiles,

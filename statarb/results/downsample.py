@@ -1,4 +1,4 @@
-"""Thinning of long paths to what a figure can show, without losing their extremes."""
+"""Downsampling of long paths to what a figure can show, without losing their extremes."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import numpy as np
 
 from statarb._core.typing import FloatArray, IntArray
 
-__all__ = ["bucket_edges", "bucket_means", "kept_points"]
+__all__ = ["bucket_edges", "downsample"]
 
 
 def bucket_edges(steps: int, buckets: int) -> IntArray:
-    """Return where each of at most ``buckets`` nearly equal runs of steps begins, and the end:
-    (buckets + 1,).
+    """Return where each of at most ``buckets`` nearly equal runs of steps begins, and the end.
 
     Parameters
     ----------
     steps : int
         Length of the path.
     buckets : int
-        Most runs wanted.
+        Largest number of runs.
+
+    Returns
+    -------
+    (buckets + 1,) int64
     """
     count = max(1, min(steps, buckets))
     return np.asarray(np.arange(count + 1) * steps // count, dtype=np.int64)
 
 
-def kept_points(values: FloatArray, buckets: int) -> IntArray:
+def downsample(values: FloatArray, buckets: int) -> IntArray:
     """Return the positions of the points that draw a path as all of its points would, in ascending
     order.
 
@@ -36,6 +39,10 @@ def kept_points(values: FloatArray, buckets: int) -> IntArray:
     buckets : int
         Runs of steps, of which each keeps its first, last, lowest and highest point: at most four
         times as many points.
+
+    Returns
+    -------
+    (points,) int64
 
     Notes
     -----
@@ -58,17 +65,3 @@ def kept_points(values: FloatArray, buckets: int) -> IntArray:
         place = np.searchsorted(edges, hits, side="right")
         kept.append(hits[np.unique(place, return_index=True)[1]])
     return np.unique(np.concatenate(kept))
-
-
-def bucket_means(values: FloatArray, edges: IntArray) -> FloatArray:
-    """Return the mean of each run of steps: (buckets, columns) of (steps, columns).
-
-    Parameters
-    ----------
-    values : (steps, columns)
-        Paths.
-    edges : (buckets + 1,)
-        Of :func:`bucket_edges`.
-    """
-    totals: FloatArray = np.add.reduceat(np.asarray(values, dtype=np.float64), edges[:-1], axis=0)
-    return totals / np.diff(edges)[:, None]

@@ -1,41 +1,61 @@
-"""The files of level 1: one of prices for each asset and test period, and the metric files; written
-and validated.
-"""
+"""Files of the forecasting task: prices by asset and test period, metric files; validation."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import math
 import os
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import STEP, STEPS
 from statarb._core.checks import check_integer
-from statarb._core.files import output_folder, write_json, write_text
+from statarb._core.files import write_json, write_text
+from statarb._core.spreadsheet import guarded, unguarded
+from statarb._core.time import as_times
+from statarb._core.version import __version__
 from statarb.errors import DataError, ParameterError
-from statarb.forecasting.lags import LEADERS
+from statarb.forecasting.features import LEADERS
 from statarb.forecasting.scores import ForecastScore
+from statarb.results import schema
+from statarb.results.folder import replaced
+from statarb.results.run_files import write_table
 
-__all__ = ["STEPS", "ForecastFiles", "ForecastProblem", "validate_forecasts", "write_forecasts"]
+__all__ = [
+    "ForecastFiles",
+    "ForecastProblem",
+    "price_files",
+    "validate_forecasts",
+    "write_forecasts",
+]
 
-STEPS = 288
-"""Steps of a test period: one day of 5 minutes."""
-
-_METRICS = ("Z", "M", "D", "R", "U", "model")
 _DECIMAL = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _PRICE_FILE = re.compile(r"^(?P<asset>.+)_(?P<period>\d+)\.csv$")
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^[.~-]|^metrics$')
+"""What a file name may not hold, on any system: separators, signs, a leading dot."""
+LONGEST_NAME = 200
+"""Bytes of the name of a price file; most systems take 255."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ForecastProblem:
-    """One thing that is wrong: in which file and line (1 is the first; 0: the whole file), and
-    what.
+    """One thing that is wrong in a folder of forecasts.
+
+    Parameters
+    ----------
+    file : str
+        Its file.
+    line : int
+        Its line, from 1; 0 for the whole file.
+    what : str
+        What is wrong.
     """
 
     file: str
@@ -51,7 +71,7 @@ class ForecastProblem:
 class ForecastFiles:
     """What a folder of forecasts holds, and what is wrong with it.
 
-    Attributes
+    Parameters
     ----------
     folder : Path
         The folder.
@@ -85,6 +105,60 @@ class ForecastFiles:
         )
 
 
+def price_files(assets: Iterable[Hashable], period: int) -> list[str]:
+    """Return the name of the price file of each asset in a period: ``<coinID>_<period>.csv``.
+
+    A label that holds what a file name may not (``BTC/USDT``) is percent-encoded, as in a web
+    address, so that no file lies outside its folder, on any system.
+
+    Parameters
+    ----------
+    assets : iterable of labels
+        Assets.
+    period : int
+        Number of the test period, from 1.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    DataError
+        A label that cannot name a file (empty, too long, no Unicode text), or two labels with the
+        same name.
+    """
+    found: dict[str, Hashable] = {}
+    names = []
+    for asset in assets:
+        name = _file_name(str(asset))
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise DataError(
+                f"asset {str(asset)[:40]!r} cannot name a file; labels must be text of 1 to "
+                f"{LONGEST_NAME} bytes: rename it"
+            )
+        names.append(f"{name.decode()}_{period}.csv")
+        # folded: some systems take a and A for the same name
+        if names[-1].casefold() in found:
+            raise DataError(
+                f"assets {found[names[-1].casefold()]!r} and {asset!r} would be written to one "
+                f"file, {names[-1]}; rename one"
+            )
+        found[names[-1].casefold()] = asset
+    return names
+
+
+def _file_name(label: str) -> bytes:
+    """Percent-encode what a file name may not hold; empty where the label is no Unicode text."""
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        return b""
+    return _UNSAFE.sub(
+        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), label
+    ).encode()
+
+
 def write_forecasts(
     forecasts: pd.DataFrame,
     score: ForecastScore,
@@ -93,8 +167,9 @@ def write_forecasts(
     *,
     model: str,
     details: Mapping[str, Any] | None = None,
+    league: pd.DataFrame | None = None,
 ) -> Path:
-    """Write price forecasts and their scores as the competition wants them.
+    """Write price forecasts and their scores in the competition's format.
 
     Parameters
     ----------
@@ -104,15 +179,19 @@ def write_forecasts(
         Of the same assets and days, from :func:`~statarb.forecasting.forecast_score`.
     folder : path
         Made where it does not exist. Gets ``<coinID>_<period>.csv`` (one column without a header, a
-        row a step, earliest first; shortest digits that give the number back), ``metrics_MAPE.csv``
-        and ``metrics_DS.csv`` (``coinID``, then a column a period), ``metrics_R.csv`` and
-        ``metrics.json``; each written whole or not at all.
+        row per step, earliest first; shortest digits that give the number back; see
+        :func:`price_files` for labels that cannot name a file), ``metrics_MAPE.csv`` and
+        ``metrics_DS.csv`` (``coinID``, then a column per period), ``metrics_R.csv``,
+        ``metrics.json`` and ``forecast.json`` (version, and the checksum of each of the others).
+        They take the place of earlier forecasts all together or not at all.
     days : sequence of time
         Start of each test period; their numbers are 1, 2, ...
     model : str
         Name of the forecaster, for ``metrics.json``.
     details : mapping, optional
         Further entries of ``metrics.json``.
+    league : DataFrame, optional
+        Scores of all forecasters that were tried, for ``forecast_league.csv``.
 
     Returns
     -------
@@ -122,7 +201,8 @@ def write_forecasts(
     Raises
     ------
     DataError
-        A day whose steps the forecasts do not hold, or a folder that cannot be written to.
+        A day whose steps the forecasts do not hold, a label that cannot name a file, or a folder
+        that cannot be written to.
     ParameterError
         The score is of other assets or of another number of periods.
     """
@@ -133,30 +213,31 @@ def write_forecasts(
             f"{score.mape.shape[0]} assets and "
             f"{score.mape.shape[1]} periods"
         )
+    forecasts = forecasts.set_axis(pd.DatetimeIndex(as_times("forecasts", forecasts.index)[0]))
     parts = [_day(forecasts, day) for day in days]
-    place = output_folder(folder)
-    for number, part in enumerate(parts, start=1):
-        for asset in assets:
-            write_text(
-                place / f"{asset}_{number}.csv",
-                "".join(f"{price!r}\n" for price in part[asset].tolist()),
-            )
-    for name, table in (("MAPE", score.mape), ("DS", score.directional_symmetry)):
-        write_text(
-            place / f"metrics_{name}.csv",
-            _table(table, [str(number) for number in range(1, len(days) + 1)]),
+    numbers = [str(number) for number in range(1, len(days) + 1)]
+    names = [price_files(assets, int(number)) for number in numbers]
+    with replaced(folder, schema.FORECASTS) as staged:
+        place = staged.folder
+        for part, files in zip(parts, names, strict=True):
+            for asset, name in zip(assets, files, strict=True):
+                write_text(place / name, "".join(f"{price!r}\n" for price in part[asset].tolist()))
+        write_text(place / schema.MAPE, _table(score.mape, numbers))
+        write_text(place / schema.DIRECTION, _table(score.directional_symmetry, numbers))
+        write_text(place / schema.DISPERSION, _table(score.dispersion.to_frame(), ["R"]))
+        if league is not None:
+            write_table(league, place / schema.FORECAST_LEAGUE)
+        figures = {key: getattr(score, key) for key in schema.SCORES}
+        write_json(
+            place / schema.METRICS,
+            {**figures, "model": model, "days": [str(day) for day in days], **(details or {})},
         )
-    write_text(place / "metrics_R.csv", _table(score.dispersion.to_frame(), ["R"]))
-    figures = {key: getattr(score, key) for key in ("Z", "M", "D", "R", "U")}
-    write_json(
-        place / "metrics.json",
-        {**figures, "model": model, "days": [str(day) for day in days], **(details or {})},
-    )
-    return place
+        staged.about.update(model=model, statarb=__version__)
+    return Path(folder)
 
 
 def _day(forecasts: pd.DataFrame, day: Any) -> pd.DataFrame:
-    steps = pd.date_range(pd.Timestamp(day), periods=STEPS, freq="5min")
+    steps = pd.date_range(pd.Timestamp(day), periods=STEPS, freq=STEP)
     absent = steps[~steps.isin(forecasts.index)]
     if len(absent):
         raise DataError(
@@ -167,14 +248,9 @@ def _day(forecasts: pd.DataFrame, day: Any) -> pd.DataFrame:
 
 
 def _table(table: pd.DataFrame, names: Sequence[str]) -> str:
-    lines = [",".join(["coinID", *names])]
-    for asset, values in zip(table.index, table.to_numpy(dtype=np.float64), strict=True):
-        lines.append(
-            ",".join(
-                [str(asset), *("" if math.isnan(value) else repr(float(value)) for value in values)]
-            )
-        )
-    return "\n".join(lines) + "\n"
+    rows = table.astype("float64").set_axis(list(names), axis=1)
+    rows.insert(0, schema.ASSET_ID, [guarded(str(asset)) for asset in table.index])
+    return str(rows.to_csv(index=False, lineterminator="\n"))
 
 
 def validate_forecasts(
@@ -188,18 +264,22 @@ def validate_forecasts(
     and line.
 
     Every file must be there and no other price file; each has exactly ``steps`` lines, every line
-    one positive finite decimal number, no header. The metric files have a row an asset and a column
-    a period, within their ranges, and no two equal columns; M, D and R in ``metrics.json`` are the
-    means of those files, and Z = D - M - R - U.
+    one positive finite decimal number, no header. The metric files have a row per asset and a
+    column per period, within their ranges, and no two equal columns; M, D and R in
+    ``metrics.json`` are the means of those files, and Z = D - M - R - U.
 
     Parameters
     ----------
     folder : path
         Written by :func:`write_forecasts`, or by anyone.
     assets : sequence of labels, optional
-        By default the twenty assets of level 1.
+        By default the twenty assets of the case's forecasting task.
     periods, steps : int
         Test periods, and steps of each.
+
+    Returns
+    -------
+    ForecastFiles
 
     Raises
     ------
@@ -211,9 +291,10 @@ def validate_forecasts(
         raise DataError(f"{place} is not a folder; give the one that `statarb forecast` wrote")
     periods = check_integer("periods", periods, at_least=1)
     steps = check_integer("steps", steps, at_least=1)
-    wanted = [str(asset) for asset in (LEADERS if assets is None else assets)]
+    asked = list(LEADERS if assets is None else assets)
+    labels = [str(asset) for asset in asked]
     problems: list[ForecastProblem] = []
-    expected = {f"{asset}_{period}.csv" for asset in wanted for period in range(1, periods + 1)}
+    expected = {name for period in range(1, periods + 1) for name in price_files(asked, period)}
     found = {
         path.name
         for path in place.iterdir()
@@ -227,19 +308,20 @@ def validate_forecasts(
                 ForecastProblem(
                     name,
                     0,
-                    f"no such asset or period is wanted ({len(wanted)} assets, {periods} periods)",
+                    f"no such asset or period is expected ({len(labels)} assets, "
+                    f"{periods} periods)",
                 )
             )
         else:
             problems += _price_problems(place / name, steps)
     tables = {}
-    for name, low, high in (("MAPE", 0.0, math.inf), ("DS", 0.0, 100.0)):
-        tables[name], more = _metric_table(
-            place / f"metrics_{name}.csv", wanted, periods, low, high
-        )
+    for name, low, high in ((schema.MAPE, 0.0, math.inf), (schema.DIRECTION, 0.0, 100.0)):
+        tables[name], more = _metric_table(place / name, labels, periods, low, high)
         problems += more
-    tables["R"], more = _metric_table(place / "metrics_R.csv", wanted, 1, 0.0, math.inf)
-    problems += more + _summary_problems(place / "metrics.json", tables)
+    tables[schema.DISPERSION], more = _metric_table(
+        place / schema.DISPERSION, labels, 1, 0.0, math.inf
+    )
+    problems += more + _summary_problems(place / schema.METRICS, tables)
     return ForecastFiles(place, len(found & expected), tuple(problems))
 
 
@@ -263,13 +345,13 @@ def _price_problems(path: Path, steps: int) -> list[ForecastProblem]:
         if price is None:
             columns = len(line.split(","))
             what = (
-                f"{columns} columns; one is wanted"
+                f"{columns} columns; there must be one"
                 if columns > 1
                 else f"{line!r} is no decimal number"
             )
             problems.append(
                 ForecastProblem(
-                    path.name, number, what + ("; no header is wanted" if number == 1 else "")
+                    path.name, number, what + ("; there must be no header" if number == 1 else "")
                 )
             )
         elif not (price > 0.0 and math.isfinite(price)):
@@ -280,7 +362,7 @@ def _price_problems(path: Path, steps: int) -> list[ForecastProblem]:
             )
     if len(lines) != steps:
         problems.append(
-            ForecastProblem(path.name, len(lines), f"{len(lines)} lines; {steps} are wanted")
+            ForecastProblem(path.name, len(lines), f"{len(lines)} lines; there must be {steps}")
         )
     return problems
 
@@ -299,9 +381,9 @@ def _metric_table(
         return None, [ForecastProblem(path.name, 0, "is empty, or no text in UTF-8")]
     problems = []
     names = (
-        ["coinID", "R"]
-        if periods == 1 and path.name == "metrics_R.csv"
-        else ["coinID", *map(str, range(1, periods + 1))]
+        [schema.ASSET_ID, "R"]
+        if path.name == schema.DISPERSION
+        else [schema.ASSET_ID, *map(str, range(1, periods + 1))]
     )
     if lines[0].split(",") != names:
         problems.append(
@@ -309,21 +391,22 @@ def _metric_table(
         )
     table = np.full((len(assets), periods), np.nan)
     seen = set()
-    for number, line in enumerate(lines[1:], start=2):
-        asset, *cells = line.split(",")
+    for number, row in enumerate(csv.reader(lines[1:]), start=2):
+        first, *cells = row or [""]
+        asset = unguarded(first)
         if asset not in assets or asset in seen:
             problems.append(
                 ForecastProblem(
                     path.name,
                     number,
-                    f"asset {asset!r} is {'twice' if asset in seen else 'not wanted'}",
+                    f"asset {asset!r} is {'duplicated' if asset in seen else 'not expected'}",
                 )
             )
             continue
         seen.add(asset)
         if len(cells) != periods:
             problems.append(
-                ForecastProblem(path.name, number, f"{len(cells)} figures; {periods} are wanted")
+                ForecastProblem(path.name, number, f"{len(cells)} figures; there must be {periods}")
             )
             continue
         for column, cell in enumerate(cells):
@@ -362,10 +445,14 @@ def _summary_problems(path: Path, tables: Mapping[str, Any]) -> list[ForecastPro
         content = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         return [ForecastProblem(path.name, 0, f"is not JSON: {error}")]
-    absent = [key for key in _METRICS if not isinstance(content, dict) or key not in content]
+    absent = [
+        key
+        for key in schema.FORECAST_METRICS
+        if not isinstance(content, dict) or key not in content
+    ]
     if absent:
         return [ForecastProblem(path.name, 0, f"has no {', '.join(absent)}")]
-    figures = {key: content[key] for key in ("Z", "M", "D", "R", "U")}
+    figures = {key: content[key] for key in schema.SCORES}
     wrong = [
         key
         for key, value in figures.items()
@@ -377,7 +464,11 @@ def _summary_problems(path: Path, tables: Mapping[str, Any]) -> list[ForecastPro
             for key in wrong
         ]
     problems = []
-    for key, name in (("M", "MAPE"), ("D", "DS"), ("R", "R")):
+    for key, name in (
+        ("M", schema.MAPE),
+        ("D", schema.DIRECTION),
+        ("R", schema.DISPERSION),
+    ):
         table = tables[name]
         # 1e-6: figures may have been written with few digits.
         if table is not None and abs(float(table.mean()) - figures[key]) > 1e-6:
@@ -385,7 +476,7 @@ def _summary_problems(path: Path, tables: Mapping[str, Any]) -> list[ForecastPro
                 ForecastProblem(
                     path.name,
                     0,
-                    f"{key} is {figures[key]}, the mean of metrics_{name}.csv {table.mean()}",
+                    f"{key} is {figures[key]}, the mean of {name} {table.mean()}",
                 )
             )
     z = figures["D"] - figures["M"] - figures["R"] - figures["U"]

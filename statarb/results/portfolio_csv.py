@@ -1,5 +1,8 @@
-"""The portfolio file of the competition: written so that every row sums to exactly 1, read back and
-validated.
+"""Portfolio file of the competition: rows that sum to exactly 1 as written, read back, validated.
+
+Written and read by kernels of its own: polars, given the same rounded weights, takes about ten
+times as long to write them (1,024 steps x 1,678 assets: .20 s against .015 s), and checks no sums
+beyond floating point.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import os
 from collections.abc import Hashable, Iterator
 from decimal import Decimal, InvalidOperation, localcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +20,13 @@ import pandas as pd
 
 from statarb._core.checks import check_integer
 from statarb._core.files import atomic_path
-from statarb._core.time import as_stamps
+from statarb._core.numeric import sum_slack
+from statarb._core.spreadsheet import guarded, unguarded
+from statarb._core.tables import CASH, Table, read_table
 from statarb._core.typing import FloatArray, IntArray
 from statarb.backtest import Replay
 from statarb.data.panel import Panel
-from statarb.errors import DataError, ParameterError
+from statarb.errors import DataError
 from statarb.results._engine.portfolio import EXACT, WIDEST, quantise, read_cells, write_cells
 
 __all__ = [
@@ -32,28 +38,27 @@ __all__ = [
     "write_portfolio",
 ]
 
-CASH_NAME = "USD"
-SLACK = 1e-9
 ROWS_AT_A_TIME = 256
 BYTES_AT_A_TIME = 1 << 24
 SHOWN = 100
 """Problems that a report lists; all are counted."""
 
 
-def write_portfolio(weights: Replay | pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_portfolio(weights: Any, path: str | os.PathLike[str]) -> None:
     """Write the weights of every step: a header, then one row a step; every asset in ascending
     order, then ``USD``.
 
-    Cells have 8 decimals (``0`` and ``1`` are written so) and lie in [0, 1]; each row sums to
-    exactly 1 as written. Weights are rounded to the nearest unit of the last decimal, and cash
-    takes the rounding; in a row whose rounded weights exceed 1, they are rounded down. The file
-    appears whole or not at all.
+    A name that a spreadsheet would run as a formula gets an apostrophe in front, which reading
+    takes off again. Cells have 8 decimals (``0`` and ``1`` are written so) and lie in [0, 1]; each
+    row sums to exactly 1 as written. Weights are rounded to the nearest unit of the last decimal,
+    and cash takes the rounding; in a row whose rounded weights exceed 1, they are rounded down. The
+    file appears whole or not at all.
 
     Parameters
     ----------
     weights : Replay or DataFrame
         A replay, whose realised weights are written, or weights, time x asset, with or without a
-        column ``USD``.
+        column ``USD``; of pandas, polars or Arrow, in any order of time.
     path : path
         Where to write.
 
@@ -61,29 +66,36 @@ def write_portfolio(weights: Replay | pd.DataFrame, path: str | os.PathLike[str]
     ------
     DataError
         A weight that is no number or outside [0, 1], a row that does not sum to 1, an asset whose
-        name has a comma.
+        name cannot head a column (it has a comma, or is that of another asset or of cash), a table
+        of another kind or without times.
     """
     if isinstance(weights, Replay):
         assets, blocks = weights.assets, weights.weight_blocks(ROWS_AT_A_TIME)
-    elif isinstance(weights, pd.DataFrame):
-        assets, blocks = weights.columns.drop(CASH_NAME, errors="ignore"), _frame_blocks(weights)
     else:
-        raise ParameterError(
-            f"weights must be a Replay or a DataFrame, got {type(weights).__name__}"
-        )
+        table = read_table("weights", weights, times="required", cash=True)
+        assets, blocks = table.labels.drop(CASH, errors="ignore"), _frame_blocks(table)
     order = _ascending(assets)
-    names = [str(assets[place]) for place in order]
-    for name in names:
-        if any(sign in name for sign in ',"\r\n') or name in ("", CASH_NAME):
-            raise DataError(f"asset {name!r} cannot head a column of a CSV file; rename it")
+    names = _heads([str(assets[place]) for place in order])
     units = np.empty((ROWS_AT_A_TIME, len(names) + 1), dtype=np.int64)
     buffer = np.empty(units.size * WIDEST, dtype=np.uint8)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write((",".join([*names, CASH_NAME]) + "\n").encode())
+        file.write((",".join([*names, CASH]) + "\n").encode())
         for block in blocks:
             quantise(block, order, units[: len(block)])
             size = write_cells(units[: len(block)], buffer)
             file.write(buffer[:size].data)
+
+
+def _heads(names: list[str]) -> list[str]:
+    """Return the names of assets as they head columns, where all of them can."""
+    heads = [guarded(name) for name in names]
+    for name in names:
+        if any(sign in name for sign in ',"\r\n') or name in ("", CASH) or name.strip() != name:
+            raise DataError(f"asset {name!r} cannot head a column of a CSV file; rename it")
+    if len(set(heads)) < len(heads):
+        double = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"two assets are written {double!r} (a number and a text?); rename one")
+    return heads
 
 
 def _ascending(assets: pd.Index) -> IntArray:
@@ -95,43 +107,42 @@ def _ascending(assets: pd.Index) -> IntArray:
         ) from error
 
 
-def _frame_blocks(weights: pd.DataFrame) -> Iterator[FloatArray]:
+def _frame_blocks(table: Table) -> Iterator[FloatArray]:
     """Check weights, and give them block by block, without the column of cash."""
-    stamps = as_stamps("weights", weights.index)
-    if not weights.columns.is_unique:
-        raise DataError(
-            f"weights has the column {weights.columns[weights.columns.duplicated()].tolist()[0]!r} "
-            "twice"
-        )
-    cash = np.flatnonzero(weights.columns == CASH_NAME)
-    columns = weights.columns.tolist()
-    values = weights.to_numpy(dtype=np.float64)
-    for low in range(0, len(values), ROWS_AT_A_TIME):
-        block = np.ascontiguousarray(values[low : low + ROWS_AT_A_TIME])
-        wrong = ~((block >= -SLACK) & (block <= 1.0 + SLACK))
+    cash = np.flatnonzero(table.labels == CASH)
+    slack = sum_slack(table.precision)
+    for low in range(0, len(table.values), ROWS_AT_A_TIME):
+        block = np.ascontiguousarray(table.values[low : low + ROWS_AT_A_TIME])
+        wrong = ~((block >= -slack) & (block <= 1.0 + slack))
         if wrong.any():
-            row, column = np.argwhere(wrong)[0]
+            row, column = (int(place) for place in np.argwhere(wrong)[0])
             raise DataError(
-                f"weights must be numbers in [0, 1], got {block[row, column]} at "
-                f"{pd.Timestamp(stamps[low + row])}, "
-                f"asset {columns[column]!r}"
+                f"weights must be numbers in [0, 1], got {block[row, column]} "
+                f"{table.place(low + row, column)}"
             )
         total = block.sum(axis=1)
-        off = np.abs(total - 1.0) > SLACK if len(cash) else total > 1.0 + SLACK
+        off = np.abs(total - 1.0) > slack if len(cash) else total > 1.0 + slack
         if off.any():
             row = int(np.argmax(off))
-            wanted = "exactly 1, cash included" if len(cash) else "at most 1, cash being the rest"
+            allowed = "exactly 1, cash included" if len(cash) else "at most 1, cash being the rest"
             raise DataError(
-                f"weights must sum to {wanted}, got {total[row]:.12g} at "
-                f"{pd.Timestamp(stamps[low + row])}"
+                f"weights must sum to {allowed}, got {total[row]:.12g} at {table.index[low + row]}"
             )
         yield np.clip(np.delete(block, cash, axis=1), 0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class PortfolioProblem:
-    """One thing that is wrong: in which line (1 is the header) and column (1 is the first; 0: the
-    whole line), and what.
+    """One thing that is wrong in a portfolio file.
+
+    Parameters
+    ----------
+    line : int
+        Its line; 1 is the header.
+    column : int
+        Its column, from 1; 0 for the whole line.
+    what : str
+        What is wrong.
     """
 
     line: int
@@ -148,7 +159,7 @@ class PortfolioProblem:
 class PortfolioFile:
     """What a portfolio file holds, and what is wrong with it.
 
-    Attributes
+    Parameters
     ----------
     path : Path
         The file.
@@ -203,6 +214,10 @@ def validate_portfolio(
     steps : int, optional
         Number of rows that the file must have.
 
+    Returns
+    -------
+    PortfolioFile
+
     Raises
     ------
     DataError
@@ -219,9 +234,9 @@ def validate_portfolio(
     assets = tuple(names[:-1])
     if panel is not None and names:
         expected = [str(panel.assets[place]) for place in _ascending(panel.assets)]
-        for number, (name, wanted) in enumerate(zip(assets, expected, strict=False), start=1):
-            if name != wanted:
-                report.add(1, number, f"asset {name!r} stands where the panel has {wanted!r}")
+        for number, (name, known) in enumerate(zip(assets, expected, strict=False), start=1):
+            if name != known:
+                report.add(1, number, f"asset {name!r}, where the panel has {known!r}")
                 break
         if len(assets) != len(expected):
             report.add(1, 0, f"{len(assets)} assets; the panel has {len(expected)}")
@@ -230,14 +245,23 @@ def validate_portfolio(
                 rows + 1, 0, f"{rows} rows; the panel's grid has {panel.grid_shape[0]} times"
             )
     if steps is not None and rows != steps:
-        report.add(rows + 1, 0, f"{rows} rows; {steps} are wanted")
+        report.add(rows + 1, 0, f"{rows} rows; there must be {steps}")
     problems = tuple(sorted(report.problems, key=lambda problem: (problem.line, problem.column)))
     return PortfolioFile(source, rows, assets, problems, report.count)
 
 
 def read_portfolio(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a portfolio file: weights, step x asset, ``USD`` last; labels are whole numbers where
-    all of them are.
+    """Read a portfolio file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    DataFrame
+        Weights, step x asset, ``USD`` last; labels are whole numbers where all of them are.
 
     Raises
     ------
@@ -256,13 +280,18 @@ def read_portfolio(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def portfolio_blocks(path: str | os.PathLike[str]) -> Iterator[tuple[list[str], FloatArray]]:
-    """Read a portfolio file a few megabytes at a time: the names of the header, ``USD`` last, and
-    weights (steps, assets + 1).
+    """Read a portfolio file a few megabytes at a time.
 
     Parameters
     ----------
     path : path
         The file.
+
+    Yields
+    ------
+    names : list of str
+        Of the header, ``USD`` last.
+    weights : (steps, assets + 1)
 
     Raises
     ------
@@ -325,23 +354,23 @@ def _blocks(source: Path, report: _Report) -> Iterator[_Block]:
 
 def _check_header(text: bytes, report: _Report) -> list[str]:
     names = [
-        name.strip().strip('"')
+        unguarded(name.strip().strip('"'))
         for name in text.decode("utf-8", errors="replace").rstrip("\r\n").split(",")
     ]
     if names == [""]:
         report.add(1, 0, "the file is empty; the first line must name the assets and USD")
         return []
-    if names[-1] != CASH_NAME:
-        report.add(1, len(names), f"the last column must be {CASH_NAME!r}, got {names[-1]!r}")
+    if names[-1] != CASH:
+        report.add(1, len(names), f"the last column must be {CASH!r}, got {names[-1]!r}")
     assets = names[:-1]
     whole = all(name.isdecimal() for name in assets)
     known: set[str] = set()
     for number, name in enumerate(assets, start=1):
         if name in known:
-            report.add(1, number, f"asset {name!r} stands twice")
+            report.add(1, number, f"asset {name!r} is duplicated")
         elif number > 1 and whole and int(name) <= int(assets[number - 2]):
             report.add(
-                1, number, f"asset {name} stands after {assets[number - 2]}; assets must ascend"
+                1, number, f"asset {name} comes after {assets[number - 2]}; assets must ascend"
             )
         known.add(name)
     return names

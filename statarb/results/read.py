@@ -1,5 +1,6 @@
-"""What the verbs wrote into a folder, read back: runs, leagues, forecasts. A damaged file is named,
-an absent one noted.
+"""Reading of result folders: runs, leagues, forecasts.
+
+A damaged file, and files of two runs, are errors that name the file; an absent file is noted.
 """
 
 from __future__ import annotations
@@ -17,19 +18,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from statarb._core.spreadsheet import unguarded
 from statarb._core.typing import FloatArray
 from statarb.backtest.performance import score_path
 from statarb.errors import DataError
+from statarb.results import schema
+from statarb.results.folder import check_seal
 from statarb.results.portfolio_csv import portfolio_blocks
 from statarb.results.record import Record
+from statarb.results.schema import FileSet
 
 __all__ = ["ForecastTables", "LeagueTables", "Results", "read_results"]
 
-RUN_FILES = ("portfolio_sim.csv", "value.parquet", "orders.parquet", "utilisation.csv", "run.json")
-FORECAST_FILES = ("metrics_MAPE.csv", "metrics_DS.csv", "metrics_R.csv", "forecast_league.csv")
-LEAGUE_COLUMNS = ("investor", "decision_lag", "G", "total_return", "rank_G", "rank_return")
-PATHS = ("value", "cash", "fees", "turnover")
-ORDER_COLUMNS = ("time", "wanted_value", "traded_value", "reason")
 ORDERS_AT_A_TIME = 1 << 18
 
 
@@ -42,7 +42,8 @@ class LeagueTables:
     table : DataFrame
         ``league.csv``.
     values : DataFrame or None
-        Value of each run by time, in USD; columns ``"<investor>, lag <decision lag>"``.
+        Value of each run by time, in the currency of the prices; columns
+        ``"<investor>, lag <decision lag>"``.
     failures : DataFrame or None
         Decisions that could not be used, by run and reason.
     about : mapping
@@ -94,7 +95,7 @@ class Results:
     leagues : tuple of LeagueTables
         Leagues.
     forecasts : tuple of ForecastTables
-        Forecasts of level 1.
+        Forecasts of the test days.
     missing : tuple of str
         What is not there, a line each.
     """
@@ -144,32 +145,38 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     missing: list[str] = []
     for one in [place, *inside]:
         where = "" if one == place else f"{one.name}/"
-        metrics = _metrics(one / "metrics.json")
-        if "G" in metrics or any((one / name).is_file() for name in RUN_FILES):
+        metrics = _metrics(one / schema.METRICS)
+        if "G" in metrics or _any(one, schema.RUN):
             records.append(_record(one, metrics if "G" in metrics else {}, where))
-        if (one / "league.csv").is_file():
+        if _any(one, schema.LEAGUE):
             leagues.append(_league(one, where, missing))
-        if "Z" in metrics or any((one / name).is_file() for name in FORECAST_FILES):
+        if "Z" in metrics or _any(one, schema.FORECASTS):
             forecasts.append(_forecasts(one, metrics if "Z" in metrics else {}, where, missing))
     if not (records or leagues or forecasts):
+        names = dict.fromkeys(name for kind in schema.SETS for name in kind.files)
         raise DataError(
-            f"{place} holds nothing to report: none of metrics.json, value.parquet, "
-            "portfolio_sim.csv, orders.parquet, "
-            f"utilisation.csv, league.csv, metrics_MAPE.csv; run `statarb run --out {place}` first"
+            f"{place} holds nothing to report: none of {', '.join(names)}; run `statarb run --out "
+            f"{place}` first"
         )
     if not leagues:
-        missing.append("the league of investors: there is no league.csv")
+        missing.append(f"the league of investors: there is no {schema.LEAGUE_TABLE}")
     if not records:
         missing.append(
             "value, weights, orders and time of a single run: there are no files of `statarb "
             "invest`"
         )
     if not forecasts:
-        missing.append("level 1, the forecasts: there are no files of `statarb forecast`")
+        missing.append("the forecasts: there are no files of `statarb forecast`")
     named = _distinct(records)
     for record in named:
         missing += record.missing
     return Results(place, named, tuple(leagues), tuple(forecasts), tuple(missing))
+
+
+def _any(folder: Path, kind: FileSet) -> bool:
+    """Whether a folder holds files of a set, of those that no other set has."""
+    others = {name for other in schema.SETS if other != kind for name in other.files}
+    return any((folder / name).is_file() for name in {*kind.files, kind.about} - others)
 
 
 def _metrics(path: Path) -> dict[str, Any]:
@@ -199,16 +206,27 @@ def _metrics(path: Path) -> dict[str, Any]:
 def _about(path: Path) -> dict[str, Any]:
     """Read what was run: version, rules and market; empty where the file is not there."""
     about = _json(path)
-    for part, names in (
-        ("rules", ("capital", "fee", "min_order", "max_order", "numeraire")),
-        ("market", ("assets", "first", "last", "step_minutes")),
+    for part, names, kinds in (
+        ("rules", schema.RULES_KEYS, {"numeraire": (int, str, type(None))}),
+        ("market", schema.MARKET_KEYS, {"first": (str,), "last": (str,)}),
     ):
-        found = about.get(part, dict.fromkeys(names))
-        absent = [name for name in names if not isinstance(found, dict) or name not in found]
+        if part not in about:
+            continue
+        found = about[part] if isinstance(about[part], dict) else {}
+        absent = [name for name in names if name not in found]
         if absent:
             raise DataError(
                 f"{path}: {part} has no {', '.join(absent)}; run the verb that wrote it again"
             )
+        for name in names:
+            value = found[name]
+            number = isinstance(value, (int, float)) or (name == "max_order" and value == "inf")
+            fine = isinstance(value, kinds[name]) if name in kinds else number
+            if not fine or isinstance(value, bool):
+                raise DataError(
+                    f"{path}: {name} of {part} cannot be {value!r}; run the verb that wrote it "
+                    "again"
+                )
     if not isinstance(about.get("symbols", {}), dict) or not isinstance(
         about.get("overfitting", {}), dict
     ):
@@ -219,59 +237,59 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
-    about = _about(folder / "run.json")
-    missing = [] if about else [f"rules and market of the run: there is no {where}run.json"]
-    paths = _stamped(folder / "value.parquet", PATHS)
+    about = _about(folder / schema.RUN_ABOUT)
+    check_seal(folder, schema.RUN, about)
+    missing = (
+        [] if about else [f"rules and market of the run: there is no {where}{schema.RUN_ABOUT}"]
+    )
+    paths = _stamped(folder / schema.VALUE, schema.PATHS)
     if paths is None:
-        missing.append(f"value, drawdown, turnover and fees: there is no {where}value.parquet")
+        missing.append(f"value, drawdown, turnover and fees: there is no {where}{schema.VALUE}")
     elif (
         not np.isfinite(paths.to_numpy(dtype=np.float64)).all()
         or (paths["value"] < 0.0).any()
         or paths["value"].iloc[0] == 0
     ):
         raise DataError(
-            f"{folder / 'value.parquet'}: amounts must be numbers, and a value positive at the "
+            f"{folder / schema.VALUE}: amounts must be numbers, and a value positive at the "
             "start, never negative; "
             "run the investor again"
         )
     if not metrics and paths is not None:
         metrics = _computed(paths)
-        missing.append("orders, failures and decision lag of the run: there is no "
-        f"{where}metrics.json; what stands here of it "
-                       "was computed from value.parquet")  # fmt: skip
+        missing.append(
+            "orders, failures and decision lag of the run: there is no "
+            f"{where}{schema.METRICS}; the other figures were computed from {schema.VALUE}"
+        )
     elif not metrics:
-        missing.append(f"the figures of the run: there is no {where}metrics.json")
-    limits = _stamped(folder / "limits.parquet", ("min_order", "max_order"))
+        missing.append(f"the figures of the run: there is no {where}{schema.METRICS}")
+    limits = _stamped(folder / schema.LIMITS, schema.LIMIT_COLUMNS)
     rules = about.get("rules", {})
     unlimited = rules.get("min_order") == 0.0 and rules.get("max_order") == "inf"
-    orders = _if_there(folder / "orders.parquet")
+    orders = _if_there(folder / schema.ORDERS)
     if orders is None:
-        missing.append(f"orders against their limits: there is no {where}orders.parquet")
+        missing.append(f"orders against their limits: there is no {where}{schema.ORDERS}")
     elif limits is None and not unlimited:
-        missing.append(f"the limits of the orders: there is no {where}limits.parquet")
-    weights = _if_there(folder / "portfolio_sim.csv")
+        missing.append(f"the limits of the orders: there is no {where}{schema.LIMITS}")
+    weights = _if_there(folder / schema.PORTFOLIO)
     if weights is None:
-        missing.append(f"weights: there is no {where}portfolio_sim.csv")
-    utilisation = _csv(folder / "utilisation.csv", ("time", "utilisation_percent"), {})
+        missing.append(f"weights: there is no {where}{schema.PORTFOLIO}")
+    utilisation = _csv(folder / schema.UTILISATION, (schema.TIME, schema.UTILISATION_COLUMN), ())
     if utilisation is None:
-        missing.append(f"the time that each decision took: there is no {where}utilisation.csv")
-    failures = _csv(
-        folder / "failures.csv",
-        ("time", "reason", "message"),
-        {"time": str, "reason": str, "message": str},
-    )
+        missing.append(f"the time that each decision took: there is no {where}{schema.UTILISATION}")
+    failures = _csv(folder / schema.FAILURES, schema.FAILURE_COLUMNS, schema.FAILURE_COLUMNS)
     if failures is None:
-        missing.append(f"failures with their reasons: there is no {where}failures.csv")
+        missing.append(f"failures with their reasons: there is no {where}{schema.FAILURES}")
     name = str(metrics.get("investor") or about.get("investor") or where.rstrip("/") or "the run")
     lag = metrics.get("decision_lag")
     return Record(
-        label=name if lag is None else f"{name}, lag {lag}",
+        label=name if lag is None else schema.path_label(name, lag),
         metrics=metrics,
         about={**about, "where": where},
         paths=paths,
         utilisation=None
         if utilisation is None
-        else _utilisation(folder / "utilisation.csv", utilisation),
+        else _utilisation(folder / schema.UTILISATION, utilisation),
         failures=failures,
         limits=limits,
         weight_source=None if weights is None else _weights_of(weights),
@@ -303,17 +321,18 @@ def _computed(paths: pd.DataFrame) -> dict[str, Any]:
 
 
 def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
-    path = folder / "league.csv"
-    words = dict.fromkeys(("investor", "start", "end", "insolvent_at"), str)
-    table = _csv(path, LEAGUE_COLUMNS, words)
-    assert table is not None
-    for name in LEAGUE_COLUMNS[1:]:
-        # whoever is in hindsight, or never decided, has no rank
-        bare = name in (
-            "G",
-            "rank_G",
-            "rank_return",
+    about = _about(folder / schema.LEAGUE_ABOUT)
+    check_seal(folder, schema.LEAGUE, about)
+    path = folder / schema.LEAGUE_TABLE
+    table = _csv(path, schema.LEAGUE_COLUMNS, schema.LEAGUE_WORDS)
+    if table is None:
+        raise DataError(
+            f"{path} is missing beside {schema.LEAGUE_ABOUT}; run `statarb league` again"
         )
+    bounds = [name for name in schema.LEAGUE_BOUNDS if name in table]
+    for name in (*schema.LEAGUE_COLUMNS[1:], *bounds):
+        # an investor in hindsight, or one that never decided, has no rank
+        bare = name in ("G", "rank_G", "rank_return", *bounds)
         if not pd.api.types.is_numeric_dtype(table[name]) or (
             not bare and table[name].isna().any()
         ):
@@ -322,23 +341,30 @@ def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
             )
     if len(table) == 0:
         raise DataError(f"{path} holds no investor; run `statarb league` again")
-    values = _stamped(folder / "league_values.parquet", ())
+    lags = table[schema.LAG].to_numpy(dtype=np.float64)
+    if (lags != np.rint(lags)).any() or (lags < 0.0).any():
+        raise DataError(
+            f"{path}: column {schema.LAG} must hold whole numbers from 0; run `statarb league` "
+            "again"
+        )
+    table[schema.LAG] = lags.astype(np.int64)
+    values = _stamped(folder / schema.LEAGUE_VALUES, ())
     if values is None:
         missing.append(
-            f"the value of every investor over time: there is no {where}league_values.parquet"
+            f"the value of every investor over time: there is no {where}{schema.LEAGUE_VALUES}"
         )
-    wanted = ("investor", "decision_lag", "reason", "count", "first_time", "first_message")
-    words = dict.fromkeys(("investor", "reason", "first_time", "first_message"), str)
-    failures = _csv(folder / "league_failures.csv", wanted, words)
+    failures = _csv(
+        folder / schema.LEAGUE_FAILURES, schema.LEAGUE_FAILURE_COLUMNS, schema.LEAGUE_FAILURE_WORDS
+    )
     if failures is None:
         missing.append(
-            f"the failures of the league with their reasons: there is no {where}league_failures.csv"
+            "the failures of the league with their reasons: there is no "
+            f"{where}{schema.LEAGUE_FAILURES}"
         )
-    about = _about(folder / "league.json")
     if not about:
         missing.append(
             "rules, market and probability of overfitting of the league: there is no "
-            f"{where}league.json"
+            f"{where}{schema.LEAGUE_ABOUT}"
         )
     return LeagueTables(table, values, failures, about)
 
@@ -346,41 +372,54 @@ def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
 def _forecasts(
     folder: Path, metrics: Mapping[str, Any], where: str, missing: list[str]
 ) -> ForecastTables:
+    check_seal(folder, schema.FORECASTS, _json(folder / schema.FORECAST_ABOUT))
     if not metrics:
-        missing.append(f"Z and U of the forecasts: there is no {where}metrics.json of them")
+        missing.append(f"Z and U of the forecasts: there is no {where}{schema.METRICS} of them")
     tables = {}
-    for name in ("MAPE", "DS", "R"):
-        table = _csv(folder / f"metrics_{name}.csv", ("coinID",), {"coinID": str})
+    for name, what in (
+        (schema.MAPE, "MAPE"),
+        (schema.DIRECTION, "DS"),
+        (schema.DISPERSION, "R"),
+    ):
+        table = _csv(folder / name, (schema.ASSET_ID,), (schema.ASSET_ID,))
         if table is None:
-            missing.append(f"{name} by asset: there is no {where}metrics_{name}.csv")
+            missing.append(f"{what} by asset: there is no {where}{name}")
         else:
-            table = table.set_index("coinID")
-            if (
-                not all(pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes)
-                or table.shape[1] == 0
-            ):
-                raise DataError(
-                    f"{folder / f'metrics_{name}.csv'} must hold numbers beside the assets; run "
-                    "`statarb forecast` again"
-                )
+            table = _by_asset(folder / name, table.set_index(schema.ASSET_ID))
         tables[name] = table
-    dispersion = tables["R"]
+    dispersion = tables[schema.DISPERSION]
     league = _csv(
-        folder / "forecast_league.csv", ("model", "Z", "M", "D", "R", "U"), {"model": str}
+        folder / schema.FORECAST_LEAGUE, schema.FORECAST_LEAGUE_COLUMNS, ("model", "group")
     )
     label = str(metrics.get("model") or where.rstrip("/") or "forecasts")
     return ForecastTables(
         label,
         metrics,
-        tables["MAPE"],
-        tables["DS"],
+        tables[schema.MAPE],
+        tables[schema.DIRECTION],
         None if dispersion is None else dispersion.iloc[:, 0],
         league,
     )
 
 
+def _by_asset(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a metric file, where it holds numbers and each of its rows names an asset of its
+    own.
+    """
+    wrong = ""
+    if table.shape[1] == 0 or not all(map(pd.api.types.is_numeric_dtype, table.dtypes)):
+        wrong = "must hold numbers beside the assets"
+    elif (table.index.str.strip() == "").any():
+        wrong = f"has no asset in row {int(np.argmax(table.index.str.strip() == '')) + 1}"
+    elif not table.index.is_unique:
+        wrong = f"has asset {table.index[table.index.duplicated()][0]!r} in two rows"
+    if wrong:
+        raise DataError(f"{path} {wrong}; run `statarb forecast` again")
+    return table.astype(np.float64)
+
+
 def _distinct(records: list[Record]) -> tuple[Record, ...]:
-    """Put the folder behind labels that stand more than once."""
+    """Put the folder behind labels that are not unique."""
     labels = [record.label for record in records]
     return tuple(
         record
@@ -402,19 +441,28 @@ def _weights_of(path: Path) -> Callable[[], tuple[list[str], Iterator[FloatArray
 def _orders_of(path: Path) -> Iterator[pd.DataFrame]:
     try:
         with pq.ParquetFile(path) as file:
-            _require(path, file.schema_arrow.names, ORDER_COLUMNS)
-            for batch in file.iter_batches(ORDERS_AT_A_TIME, columns=list(ORDER_COLUMNS)):
-                yield batch.to_pandas()
+            _require(path, file.schema_arrow.names, schema.ORDER_COLUMNS)
+            for batch in file.iter_batches(ORDERS_AT_A_TIME, columns=list(schema.ORDER_COLUMNS)):
+                block = batch.to_pandas()
+                sizes = (schema.TARGET_VALUE, schema.TRADED_VALUE)
+                if not all(pd.api.types.is_numeric_dtype(block[name]) for name in sizes):
+                    raise DataError(
+                        f"{path} must hold numbers in {' and '.join(sizes)}; run the investor again"
+                    )
+                yield block
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from error
 
 
 def _utilisation(path: Path, table: pd.DataFrame) -> pd.Series:
-    times = pd.to_datetime(table["time"], errors="coerce", format="ISO8601")
-    if times.isna().any() or not pd.api.types.is_numeric_dtype(table["utilisation_percent"]):
+    # read as text: numbers would be taken for nanoseconds since 1970
+    times = pd.to_datetime(table[schema.TIME].astype(str), errors="coerce", format="ISO8601")
+    taken = table[schema.UTILISATION_COLUMN]
+    wrong = not pd.api.types.is_numeric_dtype(taken) or taken.isna().any()
+    if times.isna().any() or wrong or len(table) == 0:
         raise DataError(f"{path}: a row needs a time and a number; run the investor again")
     return pd.Series(
-        table["utilisation_percent"].to_numpy(dtype=np.float64),
+        taken.to_numpy(dtype=np.float64),
         index=pd.DatetimeIndex(times),
         name="U",
     )
@@ -443,13 +491,18 @@ def _stamped(path: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
         frame = pd.read_parquet(path)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from error
-    _require(path, list(frame.columns), ("time", *columns))
-    if not pd.api.types.is_datetime64_any_dtype(frame["time"]) or len(frame) == 0:
+    _require(path, list(frame.columns), (schema.TIME, *columns))
+    times = frame[schema.TIME]
+    if not pd.api.types.is_datetime64_any_dtype(times) or len(frame) == 0 or times.isna().any():
         raise DataError(
             f"{path} must hold at least one row, and times in the column time; run the verb that "
             "wrote it again"
         )
-    frame = frame.set_index("time")
+    frame = frame.set_index(schema.TIME)
+    if not (frame.index.is_monotonic_increasing and frame.index.is_unique):
+        raise DataError(
+            f"{path} must hold times in order, each once; run the verb that wrote it again"
+        )
     if not all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes):
         raise DataError(
             f"{path} must hold numbers beside the times; run the verb that wrote it again"
@@ -457,27 +510,35 @@ def _stamped(path: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
     return frame
 
 
-def _csv(
-    path: Path, columns: tuple[str, ...], words: Mapping[str, Callable[[str], str]]
-) -> pd.DataFrame | None:
-    """Read a table of text; None where the file is not there. Columns in ``words`` are taken as
-    they stand.
-    """
+def _csv(path: Path, columns: tuple[str, ...], words: tuple[str, ...]) -> pd.DataFrame | None:
+    """Read a table of text; None where the file is not there. Columns in ``words`` are text."""
     if not path.is_file():
         return None
     try:
-        with path.open(encoding="utf-8") as file:
-            header = file.readline()
-        plain = {name: kind for name, kind in words.items() if name in header}
-        frame = pd.read_csv(path, converters=plain)
+        frame = pd.read_csv(path, dtype=str, na_filter=False)
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
+    if not frame.columns.is_unique or not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(f"{path} has more cells in a row than its header, or a column twice")
+    for name in frame:
+        frame[name] = frame[name].map(unguarded) if name in words else _numbers(frame[name])
     _require(path, list(frame.columns), columns)
     return frame
 
 
-def _require(path: Path, found: list[str], wanted: tuple[str, ...]) -> None:
-    absent = [name for name in wanted if name not in found]
+def _numbers(column: pd.Series) -> pd.Series:
+    """Read cells as the very numbers that were written; as text where they are none."""
+    if len(column) and column.str.fullmatch(r"-?\d{1,18}").all():
+        return column.astype("int64")
+    try:
+        # not by pandas' parser, which may be off in the last digit
+        return column.map(lambda cell: float(cell) if cell.strip() else np.nan).astype("float64")
+    except ValueError:
+        return column
+
+
+def _require(path: Path, found: list[str], needed: tuple[str, ...]) -> None:
+    absent = [name for name in needed if name not in found]
     if absent:
         raise DataError(
             f"{path} has no column {', '.join(absent)}; it has {', '.join(map(str, found[:8]))}"

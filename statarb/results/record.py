@@ -1,6 +1,4 @@
-"""Record of one account through time, as figures need it: from a run, from a replay, or from the
-files of a folder.
-"""
+"""Record of one account through time: from a run, from a replay, or from the files of a folder."""
 
 from __future__ import annotations
 
@@ -15,6 +13,8 @@ import pandas as pd
 from statarb._core.typing import FloatArray
 from statarb.backtest.replay import Replay
 from statarb.errors import DataError, ParameterError
+from statarb.results import schema
+from statarb.results.case import is_case
 from statarb.results.downsample import bucket_edges
 from statarb.walk.run import Run
 
@@ -30,24 +30,25 @@ OUTCOMES = (
 )
 """What became of an order, as figures tell it."""
 MEANS = 400
-"""Runs of steps that a figure of weights shows."""
+"""Buckets of steps that a figure of weights shows."""
 BINS_A_DECADE = 10
 DECADES = (-9, 12)
-CASH_NAME = "USD"
+CURRENCY = "currency of the prices"
+"""What amounts are in where the currency is not known."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MeanWeights:
-    """Weights of an account, averaged over runs of steps.
+    """Weights of an account, averaged over buckets of steps.
 
     Parameters
     ----------
     times : (buckets,) Index
-        Middle of each run of steps; the numbers of steps where the times are not known.
+        Middle of each bucket; the numbers of steps where the times are not known.
     weights : (buckets, assets + 1)
         Mean weights, cash last.
     assets : list of str
-        Symbols of the columns (ids, where a symbol is not known or stands twice), without cash.
+        Symbols of the columns (ids, where a symbol is not known or duplicated), without cash.
     steps : int
         Most steps that one mean is over.
     held : float
@@ -68,15 +69,16 @@ class OrderSizes:
     Parameters
     ----------
     edges : (bins + 1,)
-        Edges of the bins, in units of the limits (or in USD where these are not known).
+        Edges of the bins, in units of the limits (in the currency of the prices where these are
+        not known).
     counts : (bins, outcomes) DataFrame
-        Orders wanted in each bin, by what became of them.
+        Orders by their target size, and by what became of them.
     limits : (float, float) or None
         Smallest and largest order, in the same units.
     unit : str
         Unit of the edges.
     unsized : int
-        Orders without a size: those whose wanted value is no number.
+        Orders without a size: those whose target value is no number.
     """
 
     edges: FloatArray
@@ -99,13 +101,13 @@ class Record:
     about : mapping
         Version, rules and market, with the keys of ``run.json``.
     paths : DataFrame or None
-        Columns ``value, cash, fees, turnover``, in USD, by time.
+        Columns ``value, cash, fees, turnover``, in the currency of the prices, by time.
     utilisation : Series or None
         Time of each decision, in percent of a step.
     failures : DataFrame or None
         Columns ``time, reason, message``.
     limits : DataFrame or None
-        Columns ``min_order, max_order``, in USD, by time.
+        Columns ``min_order, max_order``, in the currency of the prices, by time.
     weight_source : callable or None
         Gives the names of the assets, and blocks of weights (steps, assets + 1), cash last.
     order_source : callable or None
@@ -135,15 +137,17 @@ class Record:
             What :func:`statarb.replay` returned.
         label : str
             What it is called.
+
+        Returns
+        -------
+        Record
         """
-        paths = pd.DataFrame(
-            {name: getattr(replay, name) for name in ("value", "cash", "fees", "turnover")}
-        )
+        paths = pd.DataFrame({name: getattr(replay, name) for name in schema.PATHS})
         rules = dataclasses.asdict(replay.rules)
         limits = None
         if replay.rules.limited:
             limits = pd.DataFrame(
-                {name: rules[name] * replay.unit for name in ("min_order", "max_order")}
+                {name: rules[name] * replay.numeraire_price for name in schema.LIMIT_COLUMNS}
             )
         return cls(
             label=label,
@@ -163,11 +167,26 @@ class Record:
         ----------
         run : Run
             What :func:`statarb.walk_forward` returned.
+
+        Returns
+        -------
+        Record
         """
-        record = cls.from_replay(run.replay, f"{run.investor}, lag {run.decision_lag}")
+        label = schema.path_label(run.investor, run.decision_lag)
+        record = cls.from_replay(run.replay, label)
+        market = {"currency": schema.CASH} if is_case(run.assets, run.step) else {}
         return dataclasses.replace(
-            record, metrics=run.metrics(), utilisation=run.utilisation, failures=run.failures
+            record,
+            metrics=run.metrics(),
+            about={**record.about, "market": market},
+            utilisation=run.utilisation,
+            failures=run.failures,
         )
+
+    @property
+    def currency(self) -> str:
+        """Currency of the prices; empty where it is not known."""
+        return str(self.about.get("market", {}).get("currency", ""))
 
     def symbols(self, assets: list[str]) -> list[str]:
         """Return the symbols of assets; their ids where there is none, or where two have the same.
@@ -176,6 +195,10 @@ class Record:
         ----------
         assets : list of str
             Ids.
+
+        Returns
+        -------
+        list of str
         """
         known = self.about.get("symbols", {})
         names = [str(known.get(asset, asset)) for asset in assets]
@@ -189,18 +212,22 @@ class Record:
         """Return the paths, or raise :class:`DataError`."""
         if self.paths is None:
             raise DataError(
-                f"{self.label}: the path of the value is not known (value.parquet); run the "
+                f"{self.label}: the path of the value is not known ({schema.VALUE}); run the "
                 "investor again"
             )
         return self.paths
 
     def mean_weights(self, buckets: int = MEANS) -> MeanWeights:
-        """Average the weights over runs of steps, reading them block by block.
+        """Average the weights over buckets of steps, reading them block by block.
 
         Parameters
         ----------
         buckets : int
-            Most runs of steps.
+            Largest number of buckets.
+
+        Returns
+        -------
+        MeanWeights
 
         Raises
         ------
@@ -209,7 +236,7 @@ class Record:
         """
         if self.weight_source is None:
             raise DataError(
-                f"{self.label}: the weights are not known (portfolio_sim.csv); run the investor "
+                f"{self.label}: the weights are not known ({schema.PORTFOLIO}); run the investor "
                 "again"
             )
         assets, blocks = self.weight_source()
@@ -229,7 +256,7 @@ class Record:
         if low != steps:
             more = "more" if low > steps else f"{low:,}"
             raise DataError(
-                f"{self.label}: portfolio_sim.csv has {more} rows; value.parquet has {steps:,}"
+                f"{self.label}: {schema.PORTFOLIO} has {more} rows; {schema.VALUE} has {steps:,}"
             )
         index = pd.RangeIndex(steps) if self.paths is None else self.paths.index
         middle = index[(edges[:-1] + edges[1:] - 1) // 2]
@@ -239,7 +266,11 @@ class Record:
         )
 
     def order_sizes(self) -> OrderSizes:
-        """Count the orders by size and by what became of them, reading them block by block.
+        """Count the orders by target size and by what became of them, reading them block by block.
+
+        Returns
+        -------
+        OrderSizes
 
         Raises
         ------
@@ -248,7 +279,7 @@ class Record:
         """
         if self.order_source is None:
             raise DataError(
-                f"{self.label}: the orders are not known (orders.parquet); run the investor again"
+                f"{self.label}: the orders are not known ({schema.ORDERS}); run the investor again"
             )
         edges = 10.0 ** (
             np.arange(DECADES[0] * BINS_A_DECADE, DECADES[1] * BINS_A_DECADE + 1) / BINS_A_DECADE
@@ -257,15 +288,15 @@ class Record:
         unit, limits, name = self._order_unit()
         unsized = 0
         for block in self.order_source():
-            wanted = block["wanted_value"].to_numpy(dtype=np.float64)
+            target = block[schema.TARGET_VALUE].to_numpy(dtype=np.float64)
             if unit is not None:
-                wanted = wanted / unit.reindex(block["time"]).to_numpy()
-            sized = np.isfinite(wanted) & (wanted > 0.0)
+                target = target / unit.reindex(block[schema.TIME]).to_numpy()
+            sized = np.isfinite(target) & (target > 0.0)
             unsized += int((~sized).sum())
-            traded = block["traded_value"].to_numpy(dtype=np.float64) > 0.0
-            outcome = _outcome(block["reason"].astype(str).to_numpy(dtype=str), traded)
+            traded = block[schema.TRADED_VALUE].to_numpy(dtype=np.float64) > 0.0
+            outcome = _outcome(block[schema.REASON].astype(str).to_numpy(dtype=str), traded)
             place = np.clip(
-                np.searchsorted(edges, wanted[sized], side="right") - 1, 0, len(counts) - 1
+                np.searchsorted(edges, target[sized], side="right") - 1, 0, len(counts) - 1
             )
             np.add.at(counts, (place, outcome[sized]), 1)
         return OrderSizes(
@@ -273,14 +304,14 @@ class Record:
         )
 
     def _order_unit(self) -> tuple[pd.Series | None, tuple[float, float] | None, str]:
-        """Give USD a unit of the limits by time, the limits, and the name of the unit."""
-        rules = self.about.get("rules", {})
-        low, high = (float(rules.get(name, np.nan)) for name in ("min_order", "max_order"))
+        """Return the unit of the limits by time, the limits, and the name of the unit."""
+        rules, currency = self.about.get("rules", {}), self.currency or CURRENCY
+        low, high = (float(rules.get(name, np.nan)) for name in schema.LIMIT_COLUMNS)
         known = not np.isnan([low, high]).any()
         if known and rules.get("numeraire") is None:
-            return None, (low, high) if low > 0.0 or np.isfinite(high) else None, "USD"
-        if not known or self.limits is None:
-            return None, None, "USD"
+            return None, (low, high) if low > 0.0 or np.isfinite(high) else None, currency
+        if not known or self.limits is None or not (low > 0.0 or np.isfinite(high)):
+            return None, None, currency
         unit = (
             self.limits["max_order"] / high if np.isfinite(high) else self.limits["min_order"] / low
         )
@@ -299,6 +330,10 @@ def record_of(subject: Subject) -> Record:
     subject : Run, Replay or Record
         What is drawn.
 
+    Returns
+    -------
+    Record
+
     Raises
     ------
     ParameterError
@@ -316,7 +351,7 @@ def record_of(subject: Subject) -> Record:
 
 
 def _outcome(reason: np.ndarray[Any, Any], traded: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Number the outcomes; the reason "no cash" stands for orders executed in part, and for those
+    """Number the outcomes; the reason "no cash" is that of orders executed in part, and for those
     not executed.
     """
     found = np.zeros(len(reason), dtype=np.int64)

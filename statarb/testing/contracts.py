@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer
 from statarb._core.typing import TimeLike
 from statarb.data.panel import Panel
@@ -56,7 +57,7 @@ def check_investor(
     investor: Any,
     panel: Panel | None = None,
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     cuts: int = 4,
     start: TimeLike | None = None,
     seed: int = 0,
@@ -184,7 +185,7 @@ def check_forecaster(
     forecaster: Any,
     panel: Panel | None = None,
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     cuts: int = 4,
     start: TimeLike | None = None,
     seed: int = 0,

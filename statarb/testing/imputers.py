@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer
 from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
@@ -37,7 +38,7 @@ def check_imputer(
     imputer: Callable[[Panel], Panel],
     panel: Panel | None = None,
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     cuts: int = 4,
     seed: int = 0,
     max_gap: int | None = None,

@@ -1,9 +1,9 @@
-"""Volatility of many series at once: GARCH in batches, every model of arch, measures, and how good
-a forecast was.
+"""Volatility of many series at once: GARCH in batches, the models of arch, realised measures, and
+the evaluation of forecasts.
 """
 
 from statarb.volatility.arch_fit import ArchFit
-from statarb.volatility.arch_models import ArchForecaster, arch_forecaster
+from statarb.volatility.arch_forecaster import ArchForecaster, arch_forecaster
 from statarb.volatility.evaluation import (
     CoverageTest,
     MincerZarnowitz,
@@ -24,7 +24,7 @@ from statarb.volatility.realised import (
     realised_variance,
     rogers_satchell,
 )
-from statarb.volatility.rolling import panel_returns, rolling_volatility
+from statarb.volatility.rolling import rolling_volatility
 
 __all__ = [
     "ArchFit",
@@ -40,7 +40,6 @@ __all__ = [
     "garman_klass",
     "kupiec",
     "mincer_zarnowitz",
-    "panel_returns",
     "parkinson",
     "price_bars",
     "qlike",

@@ -1,42 +1,77 @@
-"""What arch's models found for many series, with the interface of GarchFit."""
+"""Fits of arch's models to many series, with the interface of GarchFit."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from statarb._core.checks import check_choice, check_integer
 from statarb._core.typing import FloatArray
-from statarb.volatility.filters import ewma_parameters, filter_rows
-from statarb.volatility.inputs import aligned_row, as_returns, next_label
+from statarb.volatility.arch_models import ArchModel, SeriesFit
+from statarb.volatility.estimation import check_jobs, prepare
+from statarb.volatility.filters import ewma_recursion, filter_rows
+from statarb.volatility.inputs import aligned_row, read_values, row_label
 
-if TYPE_CHECKING:
-    from statarb.volatility.arch_models import ArchForecaster
-
-__all__ = ["ArchFit", "SeriesFit"]
+__all__ = ["ArchFit", "fit_arch"]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class SeriesFit:
-    """One series' fit: status, names and values of the parameters, loglikelihood, scale, and the
-    scaled returns fitted.
+def fit_arch(model: ArchModel, returns: Any, n_jobs: int = 1) -> ArchFit:
+    """Fit a model of arch to each of many series, one after the other.
+
+    Parameters
+    ----------
+    model : ArchModel
+        What is fitted.
+    returns : DataFrame, Series or array, time x asset
+        As for :func:`statarb.fit_garch`: NaN where missing, a series is its observed returns in
+        order.
+    n_jobs : int
+        Processes; -1 takes all processors. The result is the same for every number.
+
+    Returns
+    -------
+    ArchFit
+        One fit per asset.
+
+    Raises
+    ------
+    DataError
+        An infinite return, no numbers, a duplicated column.
     """
+    table = read_values("returns", returns)
+    jobs = check_jobs(n_jobs)
+    series = prepare(table.values)
+    # Scaled and not centred: arch estimates the mean itself.
+    observed = [
+        series.arrays.values[first : first + count] + mean / scale
+        for first, count, mean, scale in zip(
+            series.arrays.first, series.count, series.mean, series.scale, strict=True
+        )
+    ]
+    work = [
+        (x, float(scale), int(code))
+        for x, scale, code in zip(observed, series.scale, series.status, strict=True)
+    ]
+    fits = list(Parallel(n_jobs=jobs)(delayed(_fit_one)(model, *item) for item in work))
+    return ArchFit(model, table.values, table.index, table.labels, fits)
 
-    status: str
-    names: tuple[str, ...]
-    params: FloatArray
-    loglikelihood: float
-    scale: float
-    observed: FloatArray
+
+def _fit_one(model: ArchModel, x: FloatArray, scale: float, code: int) -> SeriesFit:
+    """Fit with one thread of linear algebra: sums split over threads would have other bits in a
+    worker process than in the main one.
+    """
+    with threadpool_limits(1):
+        return model.fit_one(x, scale, code)
 
 
 class ArchFit:
     """Fitted models of arch for many series, with their volatilities; made by
-    :meth:`ArchForecaster.fit`.
+    :meth:`~statarb.volatility.ArchForecaster.fit`.
 
     An asset without a fit has an exponentially weighted average of its squared returns for
     volatility (decay 0.94, mean zero, begun with its first square); :attr:`status` says why and
@@ -44,19 +79,19 @@ class ArchFit:
 
     Parameters
     ----------
-    forecaster : ArchForecaster
+    forecaster : ArchModel
         What was fitted.
     returns : (rows, assets) array
         NaN where missing.
     index, assets : Index
         Labels of rows and columns.
     fits : list of SeriesFit
-        One an asset.
+        One per asset.
     """
 
     def __init__(
         self,
-        forecaster: ArchForecaster,
+        forecaster: ArchModel,
         returns: FloatArray,
         index: pd.Index,
         assets: pd.Index,
@@ -71,8 +106,8 @@ class ArchFit:
 
     @property
     def params(self) -> pd.DataFrame:
-        """Parameters, one row an asset, of the series divided by its :attr:`scale`; NaN where there
-        is no fit.
+        """Parameters, one row per asset, of the series divided by its :attr:`scale`; NaN where
+        there is no fit.
         """
         names = list(dict.fromkeys(name for fit in self._fits for name in fit.names))
         rows = [dict(zip(fit.names, fit.params, strict=True)) for fit in self._fits]
@@ -92,16 +127,18 @@ class ArchFit:
 
     @property
     def status(self) -> pd.Series:
-        """``"converged"``, or why there is no fit to rely on."""
+        """``"converged"``, or the reason why there is no usable fit."""
         return pd.Series(
             [fit.status for fit in self._fits], index=self.assets, name="status", dtype=object
         )
 
     @property
     def fallback(self) -> pd.Series:
-        """Whether an asset's volatility is an exponentially weighted average, for want of a fit."""
+        """Whether an asset's volatility is an exponentially weighted average, because it has no
+        usable fit.
+        """
         return pd.Series(
-            [fit.status != "converged" for fit in self._fits], index=self.assets, name="fallback"
+            [not fit.converged for fit in self._fits], index=self.assets, name="fallback"
         )
 
     @property
@@ -121,7 +158,7 @@ class ArchFit:
     @property
     def standardised_residuals(self) -> pd.DataFrame:
         """``(return - mu) / sigma``, time x asset; NaN where there is no return, or its sigma is
-        nought.
+        zero.
         """
         sigma = np.sqrt(self._variances()[:-1])
         mu = np.array(
@@ -157,7 +194,7 @@ class ArchFit:
         ahead[:] = self._variances()[-1]
         if horizon > 1:
             for j, fit in enumerate(self._fits):
-                if fit.status == "converged":
+                if fit.converged:
                     x = self._returns[~np.isnan(self._returns[:, j]), j] / fit.scale
                     ahead[:, j] = (
                         self.forecaster.horizon_variance(fit, x, horizon, j) * fit.scale**2
@@ -168,8 +205,8 @@ class ArchFit:
         )
 
     def update(self, new_row: Any, label: Hashable | None = None) -> ArchFit:
-        """Take in one more row of returns, with the parameters as they are. The filter runs anew
-        over all rows when asked.
+        """Append one more row of returns, with unchanged parameters. The filter runs over all rows
+        again when it is next asked for.
 
         Parameters
         ----------
@@ -182,12 +219,16 @@ class ArchFit:
         -------
         ArchFit
             This object.
+
+        Raises
+        ------
+        DataError
+            An asset that was not fitted, an infinite return, a wrong number of values, or a time
+            that is not after the last row's.
         """
         row, label = aligned_row(new_row, self.assets, label)
+        self._index = self._index.append(pd.Index([row_label(self._index, label)]))
         self._returns = np.concatenate([self._returns, row])
-        self._index = self._index.append(
-            pd.Index([next_label(self._index) if label is None else label])
-        )
         self._path = None
         return self
 
@@ -197,11 +238,16 @@ class ArchFit:
         Parameters
         ----------
         returns : DataFrame, Series or array, optional
-            By default the rows of this panel, those added by :meth:`update` included.
+            By default the rows of this fit, those added by :meth:`update` included.
         n_jobs : int
             Processes.
+
+        Returns
+        -------
+        ArchFit
+            A new fit.
         """
-        return self.forecaster.fit(self.returns if returns is None else returns, n_jobs)
+        return fit_arch(self.forecaster, self.returns if returns is None else returns, n_jobs)
 
     def variance_after(self, rows: Any) -> FloatArray:
         """Return the variance of the next return as known after the last row, and after each of
@@ -217,11 +263,7 @@ class ArchFit:
         (more + 1, assets) array
         """
         more = np.asarray(rows, dtype=np.float64)
-        whole = (
-            np.concatenate([self._returns, as_returns("rows", more)])
-            if len(more)
-            else self._returns
-        )
+        whole = np.concatenate([self._returns, more]) if len(more) else self._returns
         return self._filtered(whole)[len(self._returns) :]
 
     def __repr__(self) -> str:
@@ -240,9 +282,9 @@ class ArchFit:
         """Return the variance before each row and after the last, ``(rows + 1, assets)``."""
         rows, assets = returns.shape
         path = np.full((rows + 1, assets), np.nan)
-        filter_rows(returns, ewma_parameters(assets), np.full(assets, np.nan), path[1:])
+        filter_rows(returns, ewma_recursion(assets), np.full(assets, np.nan), path[1:])
         for j, fit in enumerate(self._fits):
-            if fit.status == "converged":
+            if fit.converged:
                 seen = ~np.isnan(returns[:, j])
                 variance = (
                     self.forecaster.variance_path(fit, returns[seen, j] / fit.scale) * fit.scale**2

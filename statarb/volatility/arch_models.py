@@ -1,24 +1,21 @@
-"""Every other volatility model: EGARCH, APARCH, FIGARCH, HAR, ... of arch, one series after the
-other, behind one interface.
+"""Volatility models of arch: EGARCH, APARCH, FIGARCH, HAR, ..., described and fitted to one
+series.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import FloatArray
 from statarb.errors import ParameterError
-from statarb.volatility.arch_fit import ArchFit, SeriesFit
-from statarb.volatility.estimation import FITTED, STATUS, check_jobs, prepare
-from statarb.volatility.inputs import as_returns, labels_of
+from statarb.volatility.estimation import FITTED, STATUS
 
-__all__ = ["ArchForecaster", "arch_forecaster"]
+__all__ = ["DISTRIBUTIONS", "MODELS", "ArchModel", "SeriesFit"]
 
 DISTRIBUTIONS = {
     "normal": "Normal",
@@ -29,7 +26,7 @@ DISTRIBUTIONS = {
 MEANS = {"constant": "ConstantMean", "zero": "ZeroMean"}
 # arch's classes by the name used here: the first argument is arch.univariate, which takes long to
 # import.
-VOLATILITIES: dict[str, Callable[[Any, ArchForecaster], Any]] = {
+VOLATILITIES: dict[str, Callable[[Any, ArchModel], Any]] = {
     "constant": lambda arch, f: arch.ConstantVariance(),
     "arch": lambda arch, f: arch.ARCH(f.p),
     "garch": lambda arch, f: arch.GARCH(f.p, f.o or 0, f.q, power=f.power or 2.0),
@@ -48,9 +45,40 @@ HAR_LAGS = (1, 12, 288)
 """A bar, an hour and a day of 5-minute bars."""
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class SeriesFit:
+    """Fit of one series.
+
+    Parameters
+    ----------
+    status : str
+        ``"converged"``, or the reason why there is no usable fit.
+    names, params : tuple of str, array
+        Names and values of the parameters; empty without a fit.
+    loglikelihood : float
+        Of the returns in their own scale.
+    scale : float
+        Standard deviation by which the series was divided.
+    observed : array
+        The returns fitted, divided by the scale.
+    """
+
+    status: str
+    names: tuple[str, ...]
+    params: FloatArray
+    loglikelihood: float
+    scale: float
+    observed: FloatArray
+
+    @property
+    def converged(self) -> bool:
+        """Whether there is a usable fit."""
+        return self.status == STATUS[FITTED]
+
+
 @dataclasses.dataclass(frozen=True)
-class ArchForecaster:
-    """A model of arch and how to fit it; made by :func:`arch_forecaster`.
+class ArchModel:
+    """Description of a model of arch, and the computations for one series.
 
     Parameters
     ----------
@@ -61,7 +89,7 @@ class ArchForecaster:
     lags : tuple of int or None
     decay : float or None
     simulations, seed : int
-        All as in :func:`arch_forecaster`.
+        All as in :func:`~statarb.volatility.arch_forecaster`.
     """
 
     model: str = "egarch"
@@ -99,50 +127,21 @@ class ArchForecaster:
         check_integer("simulations", self.simulations, at_least=1)
         check_integer("seed", self.seed, at_least=0)
 
-    def fit(self, returns: Any, n_jobs: int = 1) -> ArchFit:
-        """Fit the model to each of many series.
+    def fit_one(self, x: FloatArray, scale: float, code: int) -> SeriesFit:
+        """Fit one series.
 
         Parameters
         ----------
-        returns : DataFrame, Series or array, time x asset
-            As for :func:`statarb.fit_garch`: NaN where missing, a series is its observed returns in
-            order.
-        n_jobs : int
-            Processes; -1 takes all processors. The result is the same for every number.
+        x : (observations,)
+            Returns of unit variance.
+        scale : float
+            Standard deviation that they were divided by.
+        code : int
+            Position in ``STATUS``: ``FITTED`` where nothing speaks against a fit.
 
         Returns
         -------
-        ArchFit
-            With the interface of :class:`statarb.volatility.GarchFit`.
-
-        Raises
-        ------
-        DataError
-            An infinite return, no numbers, a column twice.
-        """
-        values = as_returns("returns", returns)
-        jobs = check_jobs(n_jobs)
-        index, assets = labels_of(returns, *values.shape)
-        series = prepare(values)
-        observed = [
-            series.values[first : first + count] + mean / scale
-            for first, count, mean, scale in zip(
-                series.first, series.count, series.mean, series.scale, strict=True
-            )
-        ]
-        work = [
-            (x, float(scale), int(code))
-            for x, scale, code in zip(observed, series.scale, series.status, strict=True)
-        ]
-        if jobs == 1:
-            fits = [self.fit_one(*item) for item in work]
-        else:
-            fits = list(Parallel(n_jobs=jobs)(delayed(self.fit_one)(*item) for item in work))
-        return ArchFit(self, values, index, assets, fits)
-
-    def fit_one(self, x: FloatArray, scale: float, code: int) -> SeriesFit:
-        """Fit one series ``x`` of unit variance; ``scale`` is what it was divided by, ``code`` what
-        speaks against a fit.
+        SeriesFit
         """
         if code != FITTED:
             return SeriesFit(STATUS[code], (), np.zeros(0), np.nan, scale, x)
@@ -183,7 +182,19 @@ class ArchForecaster:
         )
 
     def build(self, x: FloatArray, seed: int = 0) -> Any:
-        """Return arch's model of the series ``x``; ``seed`` feeds simulated forecasts."""
+        """Return arch's model of the series ``x``; ``seed`` is that of simulated forecasts.
+
+        Parameters
+        ----------
+        x : (observations,)
+            Returns of unit variance.
+        seed : int
+            Number of the series.
+
+        Returns
+        -------
+        arch.univariate.base.ARCHModel
+        """
         arch = univariate()
         distribution = getattr(arch, DISTRIBUTIONS[self.distribution])(
             seed=np.random.default_rng([self.seed, seed])
@@ -199,6 +210,17 @@ class ArchForecaster:
 
         The variance before the first observation, and arch's guards against overflow, come from the
         observations fitted, so that later ones change nothing before them.
+
+        Parameters
+        ----------
+        fit : SeriesFit
+            What was fitted.
+        x : (observations,)
+            Returns over ``fit.scale``.
+
+        Returns
+        -------
+        (observations + 1,)
         """
         if self.model == "har":
             return _har_path(fit.params, self.lags or HAR_LAGS, x)
@@ -231,6 +253,21 @@ class ArchForecaster:
     ) -> FloatArray:
         """Return the variances of the next ``horizon`` observations after ``x``; simulated where no
         formula is known.
+
+        Parameters
+        ----------
+        fit : SeriesFit
+            What was fitted.
+        x : (observations,)
+            Returns over ``fit.scale``.
+        horizon : int
+            Observations ahead.
+        seed : int
+            Number of the series.
+
+        Returns
+        -------
+        (horizon,)
         """
         ahead = np.empty(horizon)
         ahead[0] = self.variance_path(fit, x)[-1]
@@ -287,79 +324,3 @@ def _har_path(
         path += weight * mean
     floored: FloatArray = np.maximum(path, 1e-4)
     return floored
-
-
-def arch_forecaster(
-    model: str = "egarch",
-    distribution: Literal["normal", "t", "skewt", "ged"] = "normal",
-    *,
-    mean: Literal["constant", "zero"] = "constant",
-    p: int = 1,
-    o: int | None = None,
-    q: int = 1,
-    power: float | None = None,
-    lags: tuple[int, ...] | None = None,
-    decay: float | None = 0.94,
-    simulations: int = 1000,
-    seed: int = 0,
-) -> ArchForecaster:
-    """Describe a volatility model that arch fits, one series after the other.
-
-    Parameters
-    ----------
-    model : str
-        ``"egarch"`` (Nelson, 1991), ``"aparch"`` (Ding, Granger and Engle, 1993), ``"tarch"``
-        (Zakoian, 1994), ``"figarch"`` (Baillie, Bollerslev and Mikkelsen, 1996), ``"harch"``
-        (Mueller et al., 1997), ``"midas"``, ``"arch"``, ``"garch"``, ``"gjr"``, ``"ewma"``,
-        ``"riskmetrics"`` (RiskMetrics 2006), ``"constant"``, or ``"har"``: squared returns
-        regressed on their means over several lags (Corsi, 2009).
-    distribution : {"normal", "t", "skewt", "ged"}
-        Of the standardised residuals. HAR is a regression and has none.
-    mean : {"constant", "zero"}
-        Mean of the returns. HAR has a mean of zero.
-    p, q : int
-        Number of lags of the squared residuals and of the variance.
-    o : int, optional
-        Number of asymmetric lags; by default the model's usual number.
-    power : float, optional
-        Power of the recursion; by default the model's usual one, and estimated for APARCH.
-    lags : tuple of int, optional
-        Of HAR (by default 1, 12, 288: a bar, an hour, a day of 5-minute bars) and HARCH; the
-        longest is MIDAS' length.
-    decay : float or None
-        Of EWMA; ``None`` estimates it.
-    simulations, seed : int
-        Paths, and their seed, where forecasts beyond one step have no formula (EGARCH, APARCH,
-        TARCH).
-
-    Returns
-    -------
-    ArchForecaster
-        ``.fit(returns)`` gives an :class:`ArchFit` with the interface of :class:`GarchFit`;
-        :func:`statarb.rolling_volatility` takes the object for ``model``.
-
-    Raises
-    ------
-    ParameterError
-        An unknown name, or a number outside what is allowed.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> fit = arch_forecaster("egarch").fit(rng.standard_normal((300, 1)))
-    >>> fit.forecast(2).shape
-    (2, 1)
-    """
-    return ArchForecaster(
-        model,
-        distribution,
-        mean,
-        p,
-        o,
-        q,
-        power,
-        None if lags is None else tuple(lags),
-        decay,
-        simulations,
-        seed,
-    )

@@ -1,5 +1,5 @@
-"""How good a volatility forecast was: losses, regressions, and how often a value at risk was
-exceeded.
+"""Evaluation of volatility forecasts: losses, Mincer-Zarnowitz regressions, and coverage tests of
+values at risk.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from scipy import stats
 from scipy.special import xlogy
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import varies
+from statarb._core.tables import Table
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
-from statarb.volatility.inputs import as_returns, like_input
+from statarb.volatility.inputs import read_values
 
 __all__ = [
     "CoverageTest",
@@ -30,7 +32,7 @@ __all__ = [
 
 
 def qlike(realised: Any, forecast: Any) -> Any:
-    """Mean quasi-likelihood loss of variance forecasts.
+    r"""Mean quasi-likelihood loss of variance forecasts.
 
     Parameters
     ----------
@@ -43,23 +45,30 @@ def qlike(realised: Any, forecast: Any) -> Any:
     Returns
     -------
     Series, array or float
-        By asset, the mean of ``ln(forecast) + realised / forecast`` (Patton, 2011): lower is
-        better, and a forecast is best in expectation where it is the true variance, even if
-        ``realised`` is noisy. This form, not ``realised / forecast - ln(realised / forecast) - 1``,
-        since squared returns of nought are common.
+        By asset, the mean loss: lower is better, and a forecast is best in expectation where it is
+        the true variance, even if ``realised`` is noisy (Patton, 2011).
 
     Raises
     ------
     DataError
-        Tables of different shape, a negative variance, a forecast of nought or below.
+        Tables of different shape, a negative variance, a forecast of zero or below.
+
+    Notes
+    -----
+    .. math::
+
+        \frac{1}{n} \sum_t \left( \ln h_t + \frac{\hat\sigma_t^2}{h_t} \right)
+
+    with the realised variance over the forecast one. This form, without the logarithm of the
+    realised variance, since squared returns of zero are common.
     """
-    x, h = _pair(realised, forecast)
+    table, x, h = _pair(realised, forecast)
     if (h <= 0.0).any():
         raise DataError(
             f"forecast variances must be positive, the least is {np.nanmin(h)}; leave out assets "
             "that never moved"
         )
-    return _by_asset(_mean(np.log(h) + x / h), realised)
+    return _by_asset(_mean(np.log(h) + x / h), table)
 
 
 def squared_error(realised: Any, forecast: Any) -> Any:
@@ -68,7 +77,7 @@ def squared_error(realised: Any, forecast: Any) -> Any:
     Parameters
     ----------
     realised, forecast : DataFrame, Series or array, time x asset
-        As in :func:`qlike`; a forecast of nought is allowed.
+        As in :func:`qlike`; a forecast of zero is allowed.
 
     Returns
     -------
@@ -80,8 +89,8 @@ def squared_error(realised: Any, forecast: Any) -> Any:
     DataError
         Tables of different shape, or a negative variance.
     """
-    x, h = _pair(realised, forecast)
-    return _by_asset(_mean((x - h) ** 2), realised)
+    table, x, h = _pair(realised, forecast)
+    return _by_asset(_mean((x - h) ** 2), table)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +123,7 @@ class MincerZarnowitz:
 
 
 def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> MincerZarnowitz:
-    """Regress what came on what was forecast (Mincer and Zarnowitz, 1969).
+    """Regress realised on forecast variances (Mincer and Zarnowitz, 1969).
 
     Parameters
     ----------
@@ -127,13 +136,14 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
     Returns
     -------
     MincerZarnowitz
+        Coefficients, standard errors, and the joint test.
 
     Raises
     ------
     DataError
         Fewer than 10 times, more than one asset, or a forecast that never changes.
     """
-    x, h = _pair(realised, forecast)
+    _, x, h = _pair(realised, forecast)
     if x.shape[1] != 1:
         raise DataError(
             f"mincer_zarnowitz takes one asset at a time, got {x.shape[1]}; loop over the columns"
@@ -143,41 +153,35 @@ def mincer_zarnowitz(realised: Any, forecast: Any, lags: int | None = None) -> M
     n = len(y)
     if n < 10:
         raise DataError(f"mincer_zarnowitz needs at least 10 times with both numbers, got {n}")
-    if np.ptp(f) <= 1e-12 * np.abs(f).max():
+    if not varies(f):
         raise DataError("the forecast never changes: a regression on it says nothing")
     chosen = (
         int(4.0 * (n / 100.0) ** (2.0 / 9.0))
         if lags is None
         else check_integer("lags", lags, at_least=0, at_most=n - 1)
     )
+    import statsmodels.api as sm
+
     # Both in units of the mean forecast: variances of 5-minute returns are so small that the
     # moments would be ill-conditioned.
     unit = f.mean()
-    design = np.column_stack([np.ones(n), f / unit])
-    target = y / unit
-    inverse = np.linalg.inv(design.T @ design)
-    coefficient = inverse @ (design.T @ target)
-    residual = target - design @ coefficient
-    score = design * residual[:, None]
-    middle = score.T @ score
-    for lag in range(1, chosen + 1):
-        product = score[lag:].T @ score[:-lag]
-        middle += (1.0 - lag / (chosen + 1.0)) * (product + product.T)
-    covariance = inverse @ middle @ inverse
-    gap = coefficient - np.array([0.0, 1.0])
-    wald = (
-        float(gap @ np.linalg.solve(covariance, gap))
-        if residual.any()
-        else (np.inf if gap.any() else 0.0)
+    design, target = np.column_stack([np.ones(n), f / unit]), y / unit
+    result = sm.OLS(target, design).fit(
+        cov_type="HAC", cov_kwds={"maxlags": chosen, "use_correction": False}
     )
-    spread = ((target - target.mean()) ** 2).sum()
-    error = np.sqrt(np.diag(covariance))
+    gap = result.params - np.array([0.0, 1.0])
+    if np.abs(result.resid).max() > np.finfo(float).eps * np.abs(target).max() * n:
+        test = result.wald_test((np.eye(2), np.array([0.0, 1.0])), use_f=False, scalar=True)
+        wald = float(test.statistic)
+    else:
+        # A perfect fit has no residual variance: either the hypothesis holds exactly, or never.
+        wald = np.inf if np.abs(gap).max() > 1e-9 else 0.0
     return MincerZarnowitz(
-        intercept=float(coefficient[0] * unit),
-        slope=float(coefficient[1]),
-        intercept_error=float(error[0] * unit),
-        slope_error=float(error[1]),
-        r_squared=float(1.0 - (residual @ residual) / spread) if spread > 0.0 else np.nan,
+        intercept=float(result.params[0] * unit),
+        slope=float(result.params[1]),
+        intercept_error=float(result.bse[0] * unit),
+        slope_error=float(result.bse[1]),
+        r_squared=float(result.rsquared) if np.ptp(target) > 0.0 else np.nan,
         wald=wald,
         pvalue=float(stats.chi2.sf(wald, 2)),
         observations=n,
@@ -192,7 +196,7 @@ def value_at_risk(
     distribution: Literal["normal", "t"] = "normal",
     nu: Any = None,
 ) -> Any:
-    """Return the return that is undercut with probability ``level``.
+    """Return the quantile of the return: it falls below with probability ``level``.
 
     Parameters
     ----------
@@ -219,7 +223,7 @@ def value_at_risk(
     """
     level = check_number("level", level, above=0.0, below=1.0)
     distribution = check_choice("distribution", distribution, ("normal", "t"))
-    values = as_returns("sigma", sigma)
+    table = read_values("sigma", sigma)
     if distribution == "normal":
         quantile: Any = stats.norm.ppf(level)
     else:
@@ -227,7 +231,7 @@ def value_at_risk(
         if nu is None or (freedom <= 2.0).any():
             raise ParameterError(f"nu must be above 2 for distribution 't', got {nu!r}")
         quantile = stats.t.ppf(level, freedom) * np.sqrt((freedom - 2.0) / freedom)
-    return like_input(np.asarray(mean, dtype=np.float64) + values * quantile, sigma)
+    return table.like(np.asarray(mean, dtype=np.float64) + table.values * quantile)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,7 +268,7 @@ def kupiec(exceeded: Any, level: float) -> CoverageTest:
     exceeded : Series or (times,) array
         Whether the return fell below the value at risk, in order of time; NaN does not count.
     level : float
-        Probability that was meant, in (0, 1).
+        Probability for which the value at risk was made, in (0, 1).
 
     Returns
     -------
@@ -290,17 +294,17 @@ def christoffersen(
     level: float | None = None,
     kind: Literal["independence", "conditional"] = "conditional",
 ) -> CoverageTest:
-    """Test whether exceedances of a value at risk come singly (Christoffersen, 1998).
+    """Test whether exceedances of a value at risk are independent (Christoffersen, 1998).
 
     Parameters
     ----------
     exceeded : Series or (times,) array
         Whether the return fell below the value at risk, in order of time; NaN does not count.
     level : float, optional
-        Probability that was meant, in (0, 1); needed for ``"conditional"``.
+        Probability for which the value at risk was made, in (0, 1); needed for ``"conditional"``.
     kind : {"independence", "conditional"}
-        Whether exceedances are independent of the one before (one degree of freedom), or also as
-        many as meant (two).
+        Whether exceedances are independent of the one before (one degree of freedom), or also have
+        the probability ``level`` (two).
 
     Returns
     -------
@@ -350,7 +354,7 @@ def _likelihood(x: int, n: int, p: float) -> Any:
 
 
 def _hits(exceeded: Any) -> BoolArray:
-    values = as_returns("exceeded", exceeded)
+    values = read_values("exceeded", exceeded).values
     if values.shape[1] != 1:
         raise DataError(
             f"exceeded must be one series, got {values.shape[1]} columns; loop over the columns"
@@ -360,27 +364,33 @@ def _hits(exceeded: Any) -> BoolArray:
         raise DataError("exceeded has no observation")
     if not np.isin(known, (0.0, 1.0)).all():
         raise DataError(
-            "exceeded must hold 0 and 1 (or False and True), one a time: returns < value_at_risk"
+            "exceeded must hold 0 and 1 (or False and True), one per time: returns < value_at_risk"
         )
     return known.astype(np.bool_)
 
 
-def _pair(realised: Any, forecast: Any) -> tuple[FloatArray, FloatArray]:
-    x, h = as_returns("realised", realised), as_returns("forecast", forecast)
+def _pair(realised: Any, forecast: Any) -> tuple[Table, FloatArray, FloatArray]:
+    """Read both tables; return the first one, and the numbers of both."""
+    first, second = read_values("realised", realised), read_values("forecast", forecast)
+    x, h = first.values, second.values
     if x.shape != h.shape:
         raise DataError(
             f"realised and forecast must have the same shape, got {x.shape} and {h.shape}"
         )
-    for name in ("index", "columns"):
-        left, right = getattr(realised, name, None), getattr(forecast, name, None)
-        if isinstance(left, pd.Index) and isinstance(right, pd.Index) and not left.equals(right):
-            raise DataError(f"realised and forecast must have the same {name}; align them first")
+    if first.kind == second.kind and first.kind in ("frame", "series"):
+        same = first.index.equals(second.index)
+        if first.stamps is not None and second.stamps is not None:
+            same = bool(np.array_equal(first.stamps, second.stamps))
+        if not same:
+            raise DataError("realised and forecast must have the same index; align them first")
+        if first.kind == "frame" and not first.labels.equals(second.labels):
+            raise DataError("realised and forecast must have the same columns; align them first")
     if (x < 0.0).any() or (h < 0.0).any():
         raise DataError(
             "variances must be at least 0, got a negative one; square the returns and the sigmas "
             "first"
         )
-    return x, h
+    return first, x, h
 
 
 def _mean(loss: FloatArray) -> FloatArray:
@@ -391,7 +401,8 @@ def _mean(loss: FloatArray) -> FloatArray:
     return mean
 
 
-def _by_asset(values: FloatArray, table: Any) -> Any:
-    if isinstance(table, pd.DataFrame):
-        return pd.Series(values, index=table.columns)
-    return float(values[0]) if isinstance(table, pd.Series) or np.ndim(table) == 1 else values
+def _by_asset(values: FloatArray, table: Table) -> Any:
+    """Values by asset: a Series for a frame, one number for one series, else an array."""
+    if table.kind == "frame":
+        return pd.Series(values, index=table.labels)
+    return values if table.kind == "matrix" else float(values[0])

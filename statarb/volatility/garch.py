@@ -9,19 +9,21 @@ import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer
-from statarb._core.typing import FloatArray, IntArray
+from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 from statarb.volatility.estimation import (
     COLUMNS,
     FITTED,
     STATUS,
+    BatchFit,
+    Parameters,
     check_jobs,
     filter_parameters,
+    first_variance,
     fit_array,
-    start_variance,
 )
 from statarb.volatility.filters import filter_rows
-from statarb.volatility.inputs import aligned_row, as_returns, labels_of, next_label
+from statarb.volatility.inputs import aligned_row, read_returns, read_values, row_label
 
 __all__ = ["GarchFit", "fit_garch"]
 
@@ -38,60 +40,66 @@ def fit_garch(
     *,
     extra_starts: int = 0,
 ) -> GarchFit:
-    """Fit one GARCH(1, 1) or GJR-GARCH(1, 1, 1) to each of many series by (quasi-)maximum
+    r"""Fit one GARCH(1, 1) or GJR-GARCH(1, 1, 1) to each of many series by (quasi-)maximum
     likelihood.
 
     Parameters
     ----------
     returns : DataFrame, Series or array, time x asset
-        Log or simple returns, in any scale. NaN where missing: a series is its observed returns in
-        order, so that the return after a hole follows the one before it.
+        Log or simple returns, in any scale, of any library. NaN where missing: a series is its
+        observed returns in order, so that the return after a gap follows the one before it. Rows
+        with times are put in order of time.
     model : {"garch", "gjr"}
-        Whether bad news counts as good news (Bollerslev, 1986), or differently (Glosten,
-        Jagannathan and Runkle, 1993).
+        Whether negative returns count as positive ones do (Bollerslev, 1986), or differently
+        (Glosten, Jagannathan and Runkle, 1993).
     distribution : {"normal", "t"}
         Normal, or Student-t of unit variance with ``nu`` degrees of freedom.
     start : GarchFit or DataFrame, optional
         An earlier fit, or its ``params``: the search of an asset named there starts from its
-        parameters alone. That is several times quicker than a cold search, but may stay on a lower
-        top of the likelihood.
+        parameters alone. That is several times quicker than a cold search, but may stay at a lower
+        local maximum of the likelihood.
     n_jobs : int
         Threads; -1 takes all processors. The result has the same bits for every number.
     extra_starts : int
-        How many of the standard starting points are tried beside ``start``; -1 for all.
+        Number of standard starting points that are tried in addition to ``start``; -1 for all.
 
     Returns
     -------
     GarchFit
+        One model per asset.
 
     Raises
     ------
     DataError
-        An infinite return, no numbers, a column twice, a ``start`` without the parameters of the
-        model.
+        An infinite return, no numbers, a column or a time twice, prices in place of returns (a
+        column of 50 rows and more that is never zero or negative), a ``start`` without the
+        parameters of the model.
     ParameterError
         An unknown model or distribution, a number of jobs or starts that is not allowed.
 
     Notes
     -----
-    ``r_t = mu + e_t``, ``h_t = omega + (alpha + gamma 1(e_{t-1} < 0)) e_{t-1}^2 + beta h_{t-1}``;
-    the variance before the first
-    return is the average of the first 75 squared deviations from the mean with weights ``0.94^i``,
-    as in ``arch``, so that
-    likelihoods are comparable. Series are scaled to unit variance for the search, and parameters
-    scaled back.
+    .. math::
+
+        r_t = \mu + e_t, \qquad
+        h_t = \omega + (\alpha + \gamma \, 1\{e_{t-1} < 0\}) \, e_{t-1}^2 + \beta \, h_{t-1}
+
+    The variance before the first return is the average of the first 75 squared deviations from the
+    mean with weights ``0.94^i``, as in ``arch``, so that likelihoods are comparable. Series are
+    scaled to unit variance for the search, and parameters scaled back.
 
     Constraints: ``alpha, alpha + gamma, beta >= 0``, ``alpha + gamma / 2 + beta <= 1 - 1e-9``,
     ``2.05 <= nu <= 500``; ``omega`` at least 1e-8 of the series' variance. Where more than a tenth
-    of the returns are nought it is at least 1e-4 of it, unless all conditional variances keep above
+    of the returns are zero it is at least 1e-4 of it, unless all conditional variances stay above
     that share without.
 
-    The likelihood of a Student-t has no top where a price often stands still: each return of nought
-    adds to it as the conditional variance sinks, and the few others can be charged to the tails.
-    Such a series has the status ``"omega floor"``. Its ``params`` and ``loglikelihood`` are those
-    at the floor, for the record; its sigma and its forecasts are an exponentially weighted average.
-    A model for it is ``distribution="normal"``, under which returns of nought do no harm and the
-    variance is estimated consistently whatever the distribution (Bollerslev and Wooldridge, 1992).
+    The likelihood of a Student-t may have no maximum where a price is often unchanged: each zero
+    return adds to it as the conditional variance falls, and the few others can be attributed to the
+    tails. Such a series has the status ``"omega floor"``, ``"nu bound"`` or ``"unchanged prices"``
+    (:attr:`GarchFit.status`). Its ``params`` and ``loglikelihood`` are those at which the search
+    ended, for reference; its sigma and its forecasts are an exponentially weighted average. A model
+    for it is ``distribution="normal"``, under which zero returns do no harm and the variance is
+    estimated consistently whatever the distribution (Bollerslev and Wooldridge, 1992).
 
     Examples
     --------
@@ -104,25 +112,18 @@ def fit_garch(
     distribution = check_choice("distribution", distribution, ("normal", "t"))
     jobs = check_jobs(n_jobs)
     extra = check_integer("extra_starts", extra_starts, at_least=-1)
-    values = as_returns("returns", returns)
-    index, assets = labels_of(returns, *values.shape)
-    first = None if start is None else native_start(start, assets, model, distribution)
-    native, loglikelihood, status, passes, series = fit_array(
-        values, model, distribution, first, extra, jobs
-    )
+    table = read_returns("returns", returns)
+    first = None if start is None else native_start(start, table.labels, model, distribution)
+    fit = fit_array(table.values, model, distribution, first, extra, jobs)
     return GarchFit(
-        values, index, assets, model=model, distribution=distribution, parameters=native,
-        loglikelihood=loglikelihood, status=status, passes=passes, backcast=start_variance(series,
-        status),
-    )  # fmt: skip
+        table.values, table.index, table.labels, model=model, distribution=distribution, fit=fit
+    )
 
 
 def native_start(
     start: GarchFit | pd.DataFrame, assets: pd.Index, model: str, distribution: str
-) -> FloatArray:
-    """Return the parameters in ``start`` by asset, ``(assets, 6)``; NaN for an asset that it does
-    not name.
-    """
+) -> Parameters:
+    """Return the parameters in ``start`` by asset; NaN for an asset that it does not name."""
     table = start.params if isinstance(start, GarchFit) else start
     if not isinstance(table, pd.DataFrame):
         raise DataError(
@@ -136,14 +137,15 @@ def native_start(
         )
     if not table.index.is_unique:
         raise DataError(f"start names the asset {table.index[table.index.duplicated()][0]!r} twice")
-    known = as_returns("start", table.reindex(index=assets, columns=list(COLUMNS)))
+    named = table.reindex(index=assets, columns=list(COLUMNS))
+    known = Parameters(*read_values("start", named.reset_index(drop=True)).values.T)
+    gamma = np.nan_to_num(known.gamma)
     if model == "gjr":
-        known[:, 3] = np.where(np.isnan(known[:, 3]), 0.0, known[:, 3])
+        known = known._replace(gamma=gamma)
     else:
-        known[:, 2] += 0.5 * np.nan_to_num(known[:, 3])
-        known[:, 3] = 0.0
+        known = known._replace(alpha=known.alpha + 0.5 * gamma, gamma=np.zeros_like(gamma))
     if distribution == "normal":
-        known[:, 5] = np.nan
+        known = known._replace(nu=np.full_like(gamma, np.nan))
     return known
 
 
@@ -162,11 +164,8 @@ class GarchFit:
         Labels of rows and columns.
     model, distribution : str
         As given to :func:`statarb.fit_garch`.
-    parameters : (assets, 6) array
-        ``mu, omega, alpha, gamma, beta, nu``; NaN where there is no fit.
-    loglikelihood, status, passes, backcast : (assets,) array
-        Loglikelihood, position in ``STATUS``, passes over the data, variance before the first
-        return.
+    fit : BatchFit
+        Parameters, loglikelihoods and status of every asset.
     """
 
     def __init__(
@@ -177,73 +176,75 @@ class GarchFit:
         *,
         model: Model,
         distribution: Distribution,
-        parameters: FloatArray,
-        loglikelihood: FloatArray,
-        status: IntArray,
-        passes: IntArray,
-        backcast: FloatArray,
+        fit: BatchFit,
     ) -> None:
         self.model: Model = model
         self.distribution: Distribution = distribution
         self.assets = assets
-        self._parameters = parameters
-        self._status = status
-        self._passes = passes
-        self._loglikelihood = loglikelihood
-        self._filter = filter_parameters(parameters, status)
-        _, omega, alpha, gamma, beta = self._filter
-        self._variance: FloatArray = omega + (alpha + 0.5 * gamma + beta) * backcast
+        self._fit = fit
+        self._filter = filter_parameters(fit.parameters, fit.status)
+        self._variance = first_variance(self._filter, fit.backcast)
         self._rows: list[FloatArray] = []
         self._before: list[FloatArray] = []
         self._labels: list[pd.Index] = []
         self._tail = index[:0]
         self._append(returns, index)
 
-    # -- what was found ----------------------------------------------------------------------------
+    # -- results -----------------------------------------------------------------------------------
 
     @property
     def params(self) -> pd.DataFrame:
-        """Parameters, one row an asset, in arch's names and in the scale of the returns; NaN where
+        """Parameters, one row per asset, in arch's names and in the scale of the returns; NaN where
         there is no fit at all.
         """
-        keep = [
-            0,
-            1,
-            2,
-            *([3] if self.model == "gjr" else []),
-            4,
-            *([5] if self.distribution == "t" else []),
-        ]
+        skipped = {
+            "gamma[1]" if self.model == "garch" else "",
+            "nu" if self.distribution == "normal" else "",
+        }
+        columns = zip(COLUMNS, self._fit.parameters, strict=True)
         return pd.DataFrame(
-            self._parameters[:, keep], index=self.assets, columns=[COLUMNS[k] for k in keep]
+            {name: values for name, values in columns if name not in skipped}, index=self.assets
         )
 
     @property
     def loglikelihood(self) -> pd.Series:
         """Loglikelihood by asset, of the returns in their own scale."""
-        return pd.Series(self._loglikelihood, index=self.assets, name="loglikelihood")
+        return pd.Series(self._fit.loglikelihood, index=self.assets, name="loglikelihood")
 
     @property
     def status(self) -> pd.Series:
-        """``"converged"``, or why there is no fit to rely on: ``"not converged"``, ``"omega
-        floor"`` (prices that stand still: the likelihood of a Student-t rises without limit as
-        omega sinks; that of ``distribution="normal"`` does not), ``"too few non-zero returns"``
-        (fewer than 50), ``"constant"``, ``"variance not finite"``, ``"no returns"``. All but the
-        first have an exponentially weighted average for volatility.
+        """``"converged"``, or the reason why there is no usable fit.
+
+        - ``"not converged"``: the search ended before a maximum was found;
+        - ``"omega floor"``: the likelihood of a Student-t rises without limit as omega falls to 0
+          (often unchanged prices);
+        - ``"nu bound"``: the degrees of freedom are at their lower bound of 2.05, where the
+          variance hardly exists;
+        - ``"unchanged prices"``: more than 5 % of the returns are zero, and the mean conditional
+          variance of the Student-t fit is off that of the returns by a factor of 1.5 or more;
+        - ``"too few non-zero returns"`` (fewer than 50), ``"constant"``, ``"variance not finite"``,
+          ``"no returns"``.
+
+        All but the first have an exponentially weighted average for volatility.
         """
         return pd.Series(
-            [STATUS[code] for code in self._status], index=self.assets, name="status", dtype=object
+            [STATUS[code] for code in self._fit.status],
+            index=self.assets,
+            name="status",
+            dtype=object,
         )
 
     @property
     def fallback(self) -> pd.Series:
-        """Whether an asset's volatility is an exponentially weighted average, for want of a fit."""
-        return pd.Series(self._status != FITTED, index=self.assets, name="fallback")
+        """Whether an asset's volatility is an exponentially weighted average, because it has no
+        usable fit.
+        """
+        return pd.Series(self._fit.status != FITTED, index=self.assets, name="fallback")
 
     @property
     def passes(self) -> pd.Series:
-        """How often each series was gone through, over all starting points."""
-        return pd.Series(self._passes, index=self.assets, name="passes")
+        """Passes over the data of each series, over all starting points."""
+        return pd.Series(self._fit.passes, index=self.assets, name="passes")
 
     @property
     def returns(self) -> pd.DataFrame:
@@ -264,20 +265,20 @@ class GarchFit:
     @property
     def standardised_residuals(self) -> pd.DataFrame:
         """``(return - mu) / sigma``, time x asset; NaN where there is no return, or its sigma is
-        nought.
+        zero.
         """
         sigma = np.sqrt(np.concatenate(self._before))
         with np.errstate(divide="ignore", invalid="ignore"):
-            residual = (np.concatenate(self._rows) - self._filter[0]) / sigma
+            residual = (np.concatenate(self._rows) - self._filter.mu) / sigma
         residual[~(sigma > 0.0)] = np.nan
         return self._frame(residual)
 
-    # -- going on ----------------------------------------------------------------------------------
+    # -- forecasts and updates ---------------------------------------------------------------------
 
     def forecast(
         self, horizon: int = 1, kind: Literal["sigma", "variance"] = "sigma"
     ) -> pd.DataFrame:
-        """Forecast the volatility of each of the next returns, from all rows seen so far.
+        r"""Forecast the volatility of each of the next returns, from all rows seen so far.
 
         Parameters
         ----------
@@ -289,24 +290,30 @@ class GarchFit:
         Returns
         -------
         DataFrame, horizon x asset
-            Index 1 to ``horizon``. ``h_{t+1}`` is known; ``E h_{t+k} = omega + (alpha + gamma / 2 +
-            beta) E h_{t+k-1}``. The variance of the sum of the next returns is the sum of the
+            Index 1 to ``horizon``. The variance of the sum of the next returns is the sum of the
             variances.
+
+        Notes
+        -----
+        The variance of the next return is known; from the second step on
+
+        .. math::
+
+            E_t h_{t+k} = \omega + (\alpha + \gamma / 2 + \beta) \, E_t h_{t+k-1}
         """
         horizon = check_integer("horizon", horizon, at_least=1)
         kind = check_choice("kind", kind, ("sigma", "variance"))
-        _, omega, alpha, gamma, beta = self._filter
         ahead = np.empty((horizon, len(self.assets)))
         ahead[0] = self._variance
         for k in range(1, horizon):
-            ahead[k] = omega + (alpha + 0.5 * gamma + beta) * ahead[k - 1]
+            ahead[k] = first_variance(self._filter, ahead[k - 1])
         values = np.sqrt(ahead) if kind == "sigma" else ahead
         return pd.DataFrame(
             values, index=pd.RangeIndex(1, horizon + 1, name="horizon"), columns=self.assets
         )
 
     def update(self, new_row: Any, label: Hashable | None = None) -> GarchFit:
-        """Take in one more row of returns, with the parameters as they are; constant time an asset.
+        """Append one more row of returns, with unchanged parameters; constant time per asset.
 
         Parameters
         ----------
@@ -324,10 +331,11 @@ class GarchFit:
         Raises
         ------
         DataError
-            An asset that was not fitted, an infinite return, or a wrong number of values.
+            An asset that was not fitted, an infinite return, a wrong number of values, or a time
+            that is not after the last row's.
         """
         row, label = aligned_row(new_row, self.assets, label)
-        self._append(row, pd.Index([next_label(self._tail) if label is None else label]))
+        self._append(row, pd.Index([row_label(self._tail, label)]))
         return self
 
     def refit(
@@ -343,11 +351,16 @@ class GarchFit:
         Parameters
         ----------
         returns : DataFrame, Series or array, optional
-            By default the rows of this panel, those added by :meth:`update` included.
+            By default the rows of this fit, those added by :meth:`update` included.
         start : GarchFit or DataFrame, optional
             Where to start; by default this fit.
         n_jobs, extra_starts
             As in :func:`statarb.fit_garch`.
+
+        Returns
+        -------
+        GarchFit
+            A new fit.
         """
         return fit_garch(
             self.returns if returns is None else returns, self.model, self.distribution,
@@ -355,13 +368,11 @@ class GarchFit:
         )  # fmt: skip
 
     def __repr__(self) -> str:
-        fits = int((self._status == FITTED).sum())
+        fits = int((self._fit.status == FITTED).sum())
         return (
             f"GarchFit({self.model}, {self.distribution}: {fits} of {len(self.assets)} series "
             "converged)"
         )
-
-    # -- inside ------------------------------------------------------------------------------------
 
     def _append(self, rows: FloatArray, labels: pd.Index) -> None:
         after = np.empty_like(rows)

@@ -1,4 +1,4 @@
-"""Tables in and out: checked once on the way in, labelled again on the way out."""
+"""Input of returns: read through the one door for tables, and checked to be returns."""
 
 from __future__ import annotations
 
@@ -8,73 +8,89 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.numeric import varies
+from statarb._core.tables import Table, as_numbers, read_table, shown
+from statarb._core.time import as_stamp
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 
-__all__ = ["aligned_row", "as_returns", "labels_of", "like_input", "next_label"]
+__all__ = ["aligned_row", "read_returns", "read_values", "refuse_prices", "row_label"]
+
+PRICE_ROWS = 50
+"""Rows from which on a column without a zero or a negative value cannot be one of returns."""
 
 
-def labels_of(table: Any, rows: int, assets: int) -> tuple[pd.Index, pd.Index]:
-    """Return the index and the columns of a table; counts where it has none."""
-    if isinstance(table, pd.DataFrame):
-        return table.index, table.columns
-    if isinstance(table, pd.Series):
-        return table.index, pd.Index([0 if table.name is None else table.name])
-    return pd.RangeIndex(rows), pd.RangeIndex(assets)
+def read_values(name: str, table: Any) -> Table:
+    """Read a table time x asset of at least one row; one series becomes one column.
 
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    table : DataFrame, Series or array
+        Of any library; rows with times are put in order of time.
 
-def as_returns(name: str, table: Any) -> FloatArray:
-    """Return a table time x asset as a C-ordered float64 array; one series becomes one column.
+    Returns
+    -------
+    Table
 
     Raises
     ------
     DataError
-        Not one- or two-dimensional, no numbers, empty, a column twice, or an infinite value; says
-        where.
+        No row or column, no numbers, a column or a time twice, or an infinite value; says where.
     """
-    if isinstance(table, pd.DataFrame) and not table.columns.is_unique:
-        raise DataError(
-            f"{name} has the column {table.columns[table.columns.duplicated()][0]!r} twice; an "
-            "asset has one column"
-        )
-    if hasattr(table, "observed_array"):
-        raise DataError(
-            f"{name} must be returns, got a Panel; give np.log(panel.price.ffill()).diff()"
-        )
-    try:
-        if isinstance(table, pd.DataFrame | pd.Series):
-            values = table.to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            values = np.asarray(table, dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{name} must hold numbers, time x asset: {error}") from error
-    if values.ndim == 1:
-        values = values[:, None]
-    if values.ndim != 2 or values.size == 0:
+    found = read_table(name, table, at_least=0)
+    if found.values.size == 0:
         raise DataError(
             f"{name} must be time x asset with at least one row and one column, got the shape "
-            f"{values.shape}"
+            f"{found.values.shape}"
         )
-    values = np.ascontiguousarray(values)
-    if np.isinf(values).any():
-        row, column = (int(place[0]) for place in np.nonzero(np.isinf(values)))
-        index, columns = labels_of(table, *values.shape)
+    return found
+
+
+def read_returns(name: str, table: Any) -> Table:
+    """Read a table of returns, as :func:`read_values` does, and refuse one of prices.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    table : DataFrame, Series or array
+        Of any library; rows with times are put in order of time.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    DataError
+        As for :func:`read_values`; a column that looks like prices.
+    """
+    found = read_values(name, table)
+    refuse_prices(found)
+    return found
+
+
+def refuse_prices(table: Table) -> None:
+    """Raise :class:`DataError` where a column of a table of returns looks like prices: it varies,
+    and in 50 rows or more no value is zero or negative.
+
+    Parameters
+    ----------
+    table : Table
+        Returns.
+    """
+    seen = ~np.isnan(table.values)
+    positive = (seen.sum(axis=0) >= PRICE_ROWS) & ~(table.values <= 0.0).any(axis=0)
+    prices = np.flatnonzero(positive & varies(table.values))
+    if len(prices):
+        column = table.values[:, prices[0]]
         raise DataError(
-            f"{name} must be finite, or NaN where missing; {int(np.isinf(values).sum())} values "
-            "are infinite, the first is "
-            f"{values[row, column]} at {index[row]}, asset {columns[column]!r}; look for a price "
-            "of zero"
+            f"{table.name} of asset {shown(table.labels[prices[0]])} are never zero or negative "
+            f"(from {np.nanmin(column):g} to {np.nanmax(column):g}), which returns are; of prices, "
+            "take np.log(prices).diff()"
         )
-    return values
-
-
-def like_input(values: FloatArray, table: Any) -> Any:
-    """Return an array with the labels, and in the shape, of the table that it was made of."""
-    if isinstance(table, pd.DataFrame):
-        return pd.DataFrame(values, index=table.index, columns=table.columns)
-    if isinstance(table, pd.Series):
-        return pd.Series(values[:, 0], index=table.index, name=table.name)
-    return values[:, 0] if np.ndim(table) == 1 else values
 
 
 def aligned_row(
@@ -83,10 +99,24 @@ def aligned_row(
     """Return one row of returns as ``(1, assets)``, and its label; NaN for an asset that it does
     not name.
 
+    Parameters
+    ----------
+    new_row : Series, mapping or (assets,) array
+        Returns by asset.
+    assets : Index
+        Assets that were fitted.
+    label : optional
+        Label of the row; by default the Series' name.
+
+    Returns
+    -------
+    row, label
+
     Raises
     ------
     DataError
-        An asset that is not among ``assets``, an infinite return, or a wrong number of values.
+        An asset that is not among ``assets`` or is named twice, an infinite return, or a wrong
+        number of values.
     """
     if isinstance(new_row, Mapping):
         new_row = pd.Series(dict(new_row), dtype=np.float64)
@@ -97,19 +127,58 @@ def aligned_row(
                 f"new_row names the asset {unknown[0]!r}, which is not among the {len(assets)} "
                 "fitted"
             )
+        if not new_row.index.is_unique:
+            raise DataError(
+                f"new_row names the asset {new_row.index[new_row.index.duplicated()][0]!r} twice"
+            )
         label = new_row.name if label is None else label
         new_row = new_row.reindex(assets)
-    row = as_returns("new_row", new_row).reshape(1, -1)
+    row = as_numbers("new_row", new_row).reshape(1, -1)
     if row.shape[1] != len(assets):
         raise DataError(
             f"new_row must have one return for each of the {len(assets)} assets, got {row.shape[1]}"
         )
+    if np.isinf(row).any():
+        raise DataError(
+            "new_row must be finite, or NaN where missing; the return of asset "
+            f"{shown(assets[int(np.flatnonzero(np.isinf(row[0]))[0])])} is infinite"
+        )
     return row, label
 
 
-def next_label(index: pd.Index) -> Any:
-    """Return the label one step after the last one: of a time, or of a count."""
-    last, before = index[-1], index[-2] if len(index) > 1 else None
+def row_label(index: pd.Index, label: Hashable | None) -> Hashable:
+    """Return the label of a row that is added after the rows of ``index``.
+
+    Parameters
+    ----------
+    index : Index
+        Labels of the rows so far.
+    label : optional
+        By default one step after the last one: of a time, or of a count.
+
+    Returns
+    -------
+    label
+
+    Raises
+    ------
+    DataError
+        A time that is not after the last row's.
+    """
+    last: Any = index[-1]
+    before: Any = index[-2] if len(index) > 1 else None
     if isinstance(last, pd.Timestamp):
-        return last + (last - before if isinstance(before, pd.Timestamp) else pd.Timedelta("5min"))
-    return last + 1 if isinstance(last, int | np.integer) else len(index)
+        if label is None:
+            known = isinstance(before, pd.Timestamp)
+            return last + (last - before if known else pd.Timedelta(5, unit="min"))
+        given: Any = label
+        if not as_stamp("label", given) > as_stamp("label", last):
+            raise DataError(
+                f"new_row must come after the last row, at {last}, got one of {label}; give rows "
+                "in order of time"
+            )
+        return label
+    if label is not None:
+        return label
+    following: Hashable = last + 1 if isinstance(last, int | np.integer) else len(index)
+    return following

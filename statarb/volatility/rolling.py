@@ -1,5 +1,5 @@
-"""Volatility through time: every asset, every step, refitted once a day and filtered in between;
-nothing from the future.
+"""Volatility forecasts through time: every asset, every step, from the past alone; models are
+refitted once a day and filtered in between.
 """
 
 from __future__ import annotations
@@ -9,40 +9,26 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.time import Stamps
 from statarb._core.typing import FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
-from statarb.volatility.arch_models import ArchForecaster
+from statarb.volatility.arch_fit import fit_arch
+from statarb.volatility.arch_forecaster import ArchForecaster
 from statarb.volatility.estimation import (
     FITTED,
     MIN_NONZERO,
+    Parameters,
     check_jobs,
     filter_parameters,
+    first_variance,
     fit_array,
-    start_variance,
 )
-from statarb.volatility.filters import EWMA_DECAY, ewma_parameters, filter_rows
+from statarb.volatility.filters import EWMA_DECAY, ewma_recursion, filter_rows
 
-__all__ = ["panel_returns", "rolling_volatility"]
-
-
-def panel_returns(panel: Panel, field: str = "price") -> pd.DataFrame:
-    """Return each asset's log return from its last known price, rows x assets; NaN where the asset
-    has no price.
-
-    Parameters
-    ----------
-    panel : Panel
-    field : str
-        ``"price"``, or ``"unrounded"``.
-
-    Returns
-    -------
-    DataFrame, rows x assets
-        Indexed by :attr:`Panel.times`. The return at t is known at t.
-    """
-    return pd.DataFrame(_returns(panel, field), index=panel.times, columns=panel.assets)
+__all__ = ["rolling_volatility"]
 
 
 def rolling_volatility(
@@ -50,7 +36,7 @@ def rolling_volatility(
     model: Literal["garch", "gjr", "ewma"] | ArchForecaster = "garch",
     distribution: Literal["normal", "t"] = "normal",
     *,
-    depth: int = 2016,
+    depth: int = DEPTH,
     refit_every: str | pd.Timedelta = "1D",
     extra_starts: int = 1,
     decay: float = EWMA_DECAY,
@@ -74,7 +60,8 @@ def rolling_volatility(
     refit_every : str or Timedelta
         The models are refitted at the first row of each such span of time, counted from 1970.
     extra_starts : int
-        Standard starting points tried at each refit beside yesterday's parameters; -1 for all.
+        Standard starting points tried at each refit in addition to the previous parameters; -1 for
+        all.
     decay : float
         Weight of the past in the exponentially weighted average: of ``model="ewma"``, and of assets
         that cannot be fitted.
@@ -91,23 +78,21 @@ def rolling_volatility(
     DataFrame, grid (or rows) x assets
         The value at t is the standard deviation, as forecast from rows up to and including t, of
         the asset's next return: that at the next row at which it is quoted. NaN before the first
-        return. To hold it against returns, shift it by one row.
+        return. To compare it with returns, shift it by one row.
 
     Raises
     ------
     DataError
         A panel whose filled cells look ahead.
     ParameterError
-        An option outside what is allowed.
+        An option outside its range.
 
     Notes
     -----
     At a refit at row t the models see the last ``depth`` rows up to and including t, their search
-    starts from the parameters
-    of the refit before, and the filter runs from the window's first row to the row before the next
-    refit. An asset that has no
-    fit (too few returns, constant, not converged) has an exponentially weighted average of its
-    squared returns until the next
+    starts from the parameters of the refit before, and the filter runs from the window's first row
+    to the row before the next refit. An asset that has no usable fit (too few returns, constant,
+    not converged) has an exponentially weighted average of its squared returns until the next
     refit. Before the first refit all assets have one.
     """
     if panel.looks_ahead:
@@ -124,12 +109,12 @@ def rolling_volatility(
     decay = check_number("decay", decay, at_least=0.0, below=1.0)
     on = check_choice("on", on, ("grid", "rows"))
     jobs = check_jobs(n_jobs)
-    returns = _returns(panel, field)
-    refits = _refit_rows(panel.times, refit_every)
+    returns = panel.log_returns(field)
+    refits = _refit_rows(panel.times_array, refit_every)
     after = np.empty_like(returns)
     assets = returns.shape[1]
     # Until the first refit, and for model="ewma" throughout.
-    filter_rows(returns, ewma_parameters(assets, decay), np.full(assets, np.nan), after)
+    filter_rows(returns, ewma_recursion(assets, decay), np.full(assets, np.nan), after)
     if isinstance(model, ArchForecaster):
         _walk_arch(returns, after, refits, depth, model, jobs)
     elif model != "ewma":
@@ -137,11 +122,7 @@ def rolling_volatility(
     return _labelled(np.sqrt(after), panel, on)
 
 
-def _returns(panel: Panel, field: str) -> FloatArray:
-    return panel.log_returns(field)
-
-
-def _refit_rows(times: pd.DatetimeIndex, refit_every: str | pd.Timedelta) -> IntArray:
+def _refit_rows(times: Stamps, refit_every: str | pd.Timedelta) -> IntArray:
     """Return the rows that are the first of a new span of time; none before there could be a
     fit.
     """
@@ -155,32 +136,34 @@ def _refit_rows(times: pd.DatetimeIndex, refit_every: str | pd.Timedelta) -> Int
         raise ParameterError(
             f"refit_every must be a positive time span such as '1D', got {refit_every!r}"
         )
-    period = times.to_numpy().astype("datetime64[us]").astype(np.int64) // span
+    period = times.astype(np.int64) // span
     rows = np.flatnonzero(np.append(True, np.diff(period) > 0))
     return rows[rows >= MIN_NONZERO]
 
 
 def _walk_garch(
-    returns: FloatArray, after: FloatArray, refits: IntArray, depth: int, model: str,
+    returns: FloatArray,
+    after: FloatArray,
+    refits: IntArray,
+    depth: int,
+    model: str,
     distribution: str,
-    extra: int, decay: float, jobs: int,
-) -> None:  # fmt: skip
+    extra: int,
+    decay: float,
+    jobs: int,
+) -> None:
     """Fill ``after``, the variance of the next return, from the first refit on."""
-    average = ewma_parameters(returns.shape[1], decay)
-    last: FloatArray | None = None
+    last: Parameters | None = None
     for number, row in enumerate(refits):
         low = max(0, row + 1 - depth)
         end = refits[number + 1] if number + 1 < len(refits) else len(returns)
-        fitted, _, status, _, series = fit_array(
-            returns[low : row + 1], model, distribution, last, extra, jobs
-        )
-        use = np.where(status == FITTED, filter_parameters(fitted, status), average)
-        _, omega, alpha, gamma, beta = use
-        variance = omega + (alpha + 0.5 * gamma + beta) * start_variance(series, status)
+        fit = fit_array(returns[low : row + 1], model, distribution, last, extra, jobs)
+        recursion = filter_parameters(fit.parameters, fit.status, decay)
         block = np.empty((end - low, returns.shape[1]))
-        filter_rows(returns[low:end], use, variance, block)
+        filter_rows(returns[low:end], recursion, first_variance(recursion, fit.backcast), block)
         after[row:end] = block[row - low :]
-        last = np.where((status == FITTED)[:, None], fitted, np.nan)
+        fitted = fit.status == FITTED
+        last = Parameters(*(np.where(fitted, column, np.nan) for column in fit.parameters))
 
 
 def _walk_arch(
@@ -194,7 +177,7 @@ def _walk_arch(
     for number, row in enumerate(refits):
         low = max(0, row + 1 - depth)
         end = refits[number + 1] if number + 1 < len(refits) else len(returns)
-        fit = model.fit(returns[low : row + 1], n_jobs=jobs)
+        fit = fit_arch(model, returns[low : row + 1], n_jobs=jobs)
         block = fit.variance_after(returns[row + 1 : end])
         fitted = ~fit.fallback.to_numpy()
         after[row:end, fitted] = block[:, fitted]

@@ -2,6 +2,6 @@
 
 from statarb.walk.forward import walk_forward
 from statarb.walk.run import Run
-from statarb.walk.settings import CASE_START, DEPTH, WalkSettings
+from statarb.walk.settings import DEPTH, WalkSettings
 
-__all__ = ["CASE_START", "DEPTH", "Run", "WalkSettings", "walk_forward"]
+__all__ = ["DEPTH", "Run", "WalkSettings", "walk_forward"]

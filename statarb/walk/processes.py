@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from joblib.externals.loky.process_executor import BrokenProcessPool
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from statarb.errors import DataError
 

@@ -6,18 +6,15 @@ import dataclasses
 
 import numpy as np
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer
 from statarb._core.time import as_stamp
 from statarb._core.typing import TimeLike
 from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["BLOCK", "CASE_START", "DEPTH", "WalkSettings"]
+__all__ = ["BLOCK", "DEPTH", "WalkSettings"]
 
-DEPTH = 2016
-"""Most observed rows of a window: seven days of 5-minute steps."""
-CASE_START = "2018-01-25"
-"""First decision of the case."""
 BLOCK = 288
 """Steps of a block: a day of 5-minute steps."""
 

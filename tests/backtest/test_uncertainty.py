@@ -174,7 +174,7 @@ def test_overfitting_against_the_definition_written_out():
         best = np.argmax(train.mean(axis=0) / train.std(axis=0))
         ratios = test.mean(axis=0) / test.std(axis=0)
         rank = (ratios <= ratios[best]).sum()
-        below.append(0.5 if rank == 3 else float(rank < 3))
+        below.append((rank < 3) + 0.5 * (rank == 3))
     assert probability_of_backtest_overfitting(returns, splits=6) == pytest.approx(np.mean(below))
 
 
@@ -192,116 +192,15 @@ def test_overfitting_of_a_choice_by_g_against_the_definition_written_out():
             np.array([generalised_asymmetric_return(one) for one in path.T]) for path in paths
         )
         rank = (test <= test[np.argmax(train)]).sum()
-        below.append(0.5 if rank == 3 else float(rank < 3))
+        below.append((rank < 3) + 0.5 * (rank == 3))
     assert 0.0 < np.mean(below) < 1.0
-    found = probability_of_backtest_overfitting(returns, splits=6, measure="G")
-    assert found == pytest.approx(np.mean(below), abs=1e-15)
-    # G of what never loses is infinite in every half: there is nothing to choose by
-    safe = returns.assign(cash=0.0, interest=1e-4)
-    assert math.isnan(probability_of_backtest_overfitting(safe, splits=6, measure="G"))
-    # cash that earns nothing has a G of 0, and is as good a choice as any
-    idle = probability_of_backtest_overfitting(returns.assign(cash=0.0), splits=6, measure="G")
-    assert 0.0 < idle < 1.0
-
-
-def test_overfitting_of_noise_is_a_half_for_every_number_of_trials():
-    rng = np.random.default_rng(0)
-    for trials in (2, 3, 4, 5):
-        found = [
-            probability_of_backtest_overfitting(
-                pd.DataFrame(rng.normal(size=(160, trials))), splits=6
-            )
-            for _ in range(200)
-        ]
-        # 200 samples of a standard deviation of about 0.3: four standard errors are 0.085
-        assert np.mean(found) == pytest.approx(0.5, abs=0.085)
-
-
-def test_copies_of_one_trial_are_neither_above_nor_below_the_median():
-    one = np.random.default_rng(3).normal(size=(160, 1))
-    same = pd.DataFrame(np.repeat(one, 4, axis=1))
-    assert probability_of_backtest_overfitting(same, splits=8) == 0.5
-    constant = pd.DataFrame(np.full((160, 3), 1e-4))
-    assert math.isnan(probability_of_backtest_overfitting(constant, splits=8))
-
-
-@pytest.mark.parametrize("count", [2, 5, 20])
-def test_rank_intervals_cover_the_true_rank_of_equals(count):
-    # all are alike, so that the rank of each is 1: at most 1 in 20 intervals may leave it out
-    left_out = []
-    for seed in range(60):
-        returns = np.random.default_rng(seed).standard_normal((400, count)) * 0.01
-        drawn = bootstrap_scores(pd.DataFrame(returns), draws=200, seed=seed, block=1)
-        left_out.append((drawn.summary()["rank_low"] > 1).mean())
-    # nominal 5 %; four standard errors of 60 samples of two are 8 points
-    assert np.mean(left_out) < 0.05 + 0.08
-    assert np.mean(left_out) < 0.13
-
-
-def test_rank_intervals_tell_apart_what_is_apart():
-    rng = np.random.default_rng(1)
-    drift = np.array([0.02, 0.0, -0.02])
-    returns = pd.DataFrame(rng.standard_normal((900, 3)) * 0.01 + drift, columns=list("abc"))
-    found = bootstrap_scores(returns, draws=400, seed=0, block=1).summary()
-    assert found["rank_low"].tolist() == [1, 2, 3]
-    assert found["rank_high"].tolist() == [1, 2, 3]
-
-
-def test_intervals_of_ranks_contain_the_estimated_rank():
-    for seed in range(10):
-        returns = noise(steps=120, investors=6, seed=seed)
-        drawn = bootstrap_scores(returns, draws=200, seed=seed)
-        found = drawn.summary()
-        rank = drawn.estimate.rank(ascending=False)
-        assert (found["rank_low"] <= rank).all()
-        assert (found["rank_high"] >= rank).all()
-
-
-def test_constant_returns_have_no_sharpe_ratio_and_are_no_trial():
-    rng = np.random.default_rng(0)
-    deposit = np.diff(np.log(10_000 * np.exp(0.0001 * np.arange(300))))
-    others = pd.DataFrame(rng.normal(0.0005, 0.01, (299, 2)), columns=["b", "c"])
-    found = deflated_sharpe_ratio(others.assign(deposit=deposit))
-    assert math.isnan(found["deposit"])
-    pd.testing.assert_series_equal(found[["b", "c"]], deflated_sharpe_ratio(others))
-    assert math.isnan(probabilistic_sharpe_ratio(deposit))
-
-
-def test_a_single_survivor_is_deflated_for_all_that_were_tried():
-    returns = pd.DataFrame({"a": np.random.default_rng(0).normal(0.07, 1.0, 500)})
-    z = stats.norm.ppf([1 - 1 / 100, 1 - 1 / (100 * math.e)])
-    bar = ((1 - 0.5772156649015329) * z[0] + 0.5772156649015329 * z[1]) / math.sqrt(499)
-    found = deflated_sharpe_ratio(returns, others=99)["a"]
-    assert found == pytest.approx(probabilistic_sharpe_ratio(returns["a"], bar), rel=1e-12)
-    assert deflated_sharpe_ratio(returns)["a"] == probabilistic_sharpe_ratio(returns["a"])
-
-
-@pytest.mark.parametrize("others", [0, 20])
-def test_the_best_of_many_without_skill_is_rarely_called_skilled(others):
-    best = []
-    for seed in range(150):
-        drawn = np.random.default_rng(seed).normal(size=(250, 20 + others))
-        order = np.argsort(drawn.mean(axis=0) / drawn.std(axis=0))
-        survivors = pd.DataFrame(drawn[:, order[others:]])  # the worst are ruined
-        best.append(deflated_sharpe_ratio(survivors, others=others).max() > 0.95)
-    # nominal 5 % at most; four standard errors of 150 samples are 7 points
-    assert np.mean(best) < 0.05 + 0.07
-
-
-def test_few_steps_give_an_answer():
-    for steps in range(2, 9):
-        returns = noise(steps=steps, investors=2, seed=1)
-        assert block_length(returns) == 1.0
-        assert np.isfinite(bootstrap_scores(returns, draws=5).total_return).all(axis=None)
-        assert model_confidence_set(returns, draws=5).between(0.0, 1.0).all()
-
-
-def test_a_block_that_leaves_nothing_to_resample_is_refused():
-    returns = noise(steps=60, investors=2)
-    for call in (bootstrap_scores, model_confidence_set):
-        with pytest.raises(sa.ParameterError, match="block must be at most 20"):
-            call(returns, draws=5, block=21.0)
-        call(returns, draws=5, block=20.0)
+    assert probability_of_backtest_overfitting(returns, splits=6, measure="G") == np.mean(below)
+    # with cash, G is 0 where nothing is risked; where nothing is ever lost it is not defined
+    safe = returns.assign(cash=0.0)
+    assert 0.0 <= probability_of_backtest_overfitting(safe, splits=6, measure="G") <= 1.0
+    earning = returns.assign(deposit=0.0001)
+    assert math.isnan(probability_of_backtest_overfitting(earning, splits=6, measure="G"))
+    assert math.isnan(probability_of_backtest_overfitting(earning, splits=6))
 
 
 def test_skill_is_not_overfitting_and_noise_is():
@@ -318,11 +217,11 @@ def test_skill_is_not_overfitting_and_noise_is():
 
 def test_the_confidence_set_keeps_what_cannot_be_told_apart():
     returns = noise(steps=1000, investors=3, drift=(0.0, -0.01))
-    returns["copy"] = returns["i0"]
+    returns["twin"] = returns["i0"]
     found = model_confidence_set(returns, draws=300, seed=2)
     assert found["i1"] < 0.01
-    assert found["i0"] == found["copy"] > 0.05
-    assert (model_confidence_set(returns[["i0", "copy"]]) == 1.0).all()
+    assert found["i0"] == found["twin"] > 0.05
+    assert (model_confidence_set(returns[["i0", "twin"]]) == 1.0).all()
 
 
 def test_the_confidence_set_against_the_article_written_out():
@@ -359,7 +258,7 @@ def test_the_confidence_set_against_the_article_written_out():
         (
             lambda: bootstrap_scores(noise().assign(i0=np.nan)),
             sa.DataError,
-            "finite, got nan in row 0, asset 'i0'",
+            "finite, got nan at 0 of 'i0'",
         ),
         (lambda: bootstrap_scores(noise(), draws=0), sa.ParameterError, "draws"),
         (lambda: bootstrap_scores(noise(), block=0.5), sa.ParameterError, "block"),
@@ -389,3 +288,101 @@ def test_the_confidence_set_against_the_article_written_out():
 def test_bad_input(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+# -- inference that says what it is ---
+
+
+@pytest.mark.parametrize("trials", [2, 3, 4, 5])
+def test_noise_is_overfitted_half_the_time_for_every_number_of_trials(trials):
+    rng = np.random.default_rng(0)
+    found = [
+        probability_of_backtest_overfitting(pd.DataFrame(rng.normal(size=(160, trials))), splits=8)
+        for _ in range(60)
+    ]
+    # standard error of the mean of 60 such shares: .03; before ties counted half: .68 for three
+    assert np.mean(found) == pytest.approx(0.5, abs=0.1)
+    copies = pd.DataFrame(np.repeat(rng.normal(size=(160, 1)), trials, axis=1))
+    assert probability_of_backtest_overfitting(copies, splits=8) == 0.5
+
+
+@pytest.mark.parametrize("investors", [2, 5, 20])
+def test_rank_intervals_cover_the_rank_of_equals(investors):
+    """All have the true rank 1; percentiles of bootstrapped ranks left it out for 17 to 40 %."""
+    left_out = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        returns = pd.DataFrame(rng.standard_normal((600, investors)) * 0.01)
+        summary = bootstrap_scores(returns, draws=250, seed=seed, block=1).summary()
+        left_out.append((summary["rank_low"] > 1).mean())
+    # 5 % is wanted; the standard error of 40 samples is at most .034
+    assert np.mean(left_out) <= 0.1
+
+
+def test_rank_intervals_cover_near_ties_and_tell_the_best_from_the_worst():
+    covered, told = [], []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        drift = np.array([0.003, 0.001, 0.001, 0.0, -0.002])
+        returns = pd.DataFrame(rng.standard_normal((600, 5)) * 0.01 + drift)
+        summary = bootstrap_scores(returns, draws=250, seed=seed, block=1).summary()
+        true = np.array([1, 2, 2, 4, 5])
+        covered.append(((summary["rank_low"] <= true) & (summary["rank_high"] >= true)).mean())
+        told.append(summary["rank_high"][0] < summary["rank_low"][4])
+    assert np.mean(covered) >= 0.95
+    assert np.mean(told) >= 0.9
+
+
+def test_rank_intervals_with_infinite_scores_and_copies():
+    returns = noise(steps=200, investors=3, seed=2).assign(riser=0.001, cash=0.0, copy=0.0)
+    summary = bootstrap_scores(returns, draws=200, seed=1).summary()
+    assert summary.loc["riser", ["rank_low", "rank_high"]].tolist() == [1, 1]
+    assert summary.loc["cash"].equals(summary.loc["copy"])
+    assert (summary["rank_low"] <= summary["rank_high"]).all()
+
+
+def test_a_deposit_has_no_sharpe_ratio_and_changes_nobody_elses():
+    # ffn, pull request 317: rounding of 1e-19 is no variation
+    rng = np.random.default_rng(0)
+    deposit = np.diff(np.log(10_000 * np.exp(0.0001 * np.arange(300))))
+    others = pd.DataFrame(rng.normal(0.0005, 0.01, (299, 2)), columns=["b", "c"])
+    found = deflated_sharpe_ratio(others.assign(deposit=deposit))
+    assert math.isnan(found["deposit"])
+    assert math.isnan(probabilistic_sharpe_ratio(deposit))
+    pd.testing.assert_series_equal(found[["b", "c"]], deflated_sharpe_ratio(others))
+
+
+def test_a_single_survivor_of_many_trials_is_deflated():
+    # archimedes, pull request 961
+    returns = pd.DataFrame({"a": np.random.default_rng(0).normal(0.07, 1.0, 500)})
+    z = stats.norm.ppf([1 - 1 / 100, 1 - 1 / (100 * math.e)])
+    bar = ((1 - 0.5772156649015329) * z[0] + 0.5772156649015329 * z[1]) / math.sqrt(499)
+    right = probabilistic_sharpe_ratio(returns["a"], bar)
+    assert deflated_sharpe_ratio(returns, others=99)["a"] == pytest.approx(right, rel=1e-12)
+    assert deflated_sharpe_ratio(returns)["a"] == probabilistic_sharpe_ratio(returns["a"])
+
+
+@pytest.mark.parametrize("trials", [2, 3, 5, 20])
+def test_the_luckiest_of_few_trials_is_not_taken_for_skilled(trials):
+    lucky = []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        returns = pd.DataFrame(rng.standard_normal((250, trials)))
+        lucky.append(deflated_sharpe_ratio(returns).max() > 0.95)
+    # 5 % or less is wanted; with the variance of two or three ratios alone it was 6 to 9 %
+    assert np.mean(lucky) <= 0.06
+
+
+@pytest.mark.parametrize("steps", range(2, 12))
+def test_few_steps_are_an_answer_or_say_how_many_are_needed(steps):
+    returns = noise(steps=steps, investors=2, seed=1)
+    assert block_length(returns) == 1.0
+    assert len(bootstrap_scores(returns, draws=5).G) == 5
+    with pytest.raises(sa.DataError, match="needs at least 20 steps"):
+        model_confidence_set(returns, draws=5)
+
+
+def test_a_block_longer_than_the_path_is_refused():
+    for call in (bootstrap_scores, model_confidence_set):
+        with pytest.raises(sa.ParameterError, match=r"block must be .* at most 60"):
+            call(noise(steps=60), block=1e9)

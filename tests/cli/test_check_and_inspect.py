@@ -201,7 +201,7 @@ def test_inspect_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
         "quality.csv",
-        "quality_holes.csv",
+        "quality_gaps.csv",
         "quality_market.json",
         "quality.png",
         "quality.html",

@@ -11,6 +11,7 @@ import pytest
 
 import statarb as sa
 from statarb.cli import main
+from statarb.data.ingest.embedded import embedded_market
 
 VERBS = ("simulate", "ingest", "inspect", "forecast", "invest", "league", "run")
 
@@ -23,8 +24,8 @@ def market(tmp_path_factory):
         main(["simulate", "--assets", "22", "--days", "8.5", "--seed", "3", "--out", str(folder)])
         == 0
     )
-    quotes, assets = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
-    assert main(["ingest", quotes, "--coins", assets, "--out", str(folder / "market.parquet")]) == 0
+    quotes, coins = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
+    assert main(["ingest", quotes, "--coins", coins, "--out", str(folder / "market.parquet")]) == 0
     return folder
 
 
@@ -38,6 +39,11 @@ def test_no_word_at_all_shows_the_verbs(capsys):
     assert main([]) == 0
     shown = capsys.readouterr().out
     assert all(verb in shown for verb in VERBS)
+
+
+def test_the_embedded_market_is_found():
+    for path in embedded_market():
+        assert path.is_file()
 
 
 def test_version(capsys):
@@ -65,16 +71,18 @@ def test_invest_writes_the_files_of_a_run(market, tmp_path, capsys):
     ]
     assert main(words) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    wanted = {
+    keys = {
         "G", "total_return", "downside", "final_value", "fees_paid", "turnover", "orders",
         "orders_dropped", "orders_cut",
         "failures", "decision_lag", "steps", "assets", "utilisation_max_percent", "seconds",
     }  # fmt: skip
-    assert wanted <= metrics.keys()
+    assert keys <= metrics.keys()
     assert metrics["decision_lag"] == 1
     assert metrics["investor"] == "momentum(top=2)"
     run = sa.walk_forward(
-        sa.investors.make_investor("momentum", top=2), sa.Panel.load(market / "market.parquet")
+        sa.investors.make_investor("momentum", top=2),
+        sa.Panel.load(market / "market.parquet"),
+        start="2018-01-25",
     )
     assert metrics["G"] == run.metrics()["G"]
     assert metrics["final_value"] == run.replay.value.iloc[-1]
@@ -94,7 +102,7 @@ def test_run_ranks_every_investor_with_and_without_the_delay(market, tmp_path, c
         "run",
         "--quotes",
         str(market / "quotes.csv.gz"),
-        "--assets",
+        "--coins",
         str(market / "CSVData_coin.csv"),
         "--n-jobs",
         "1",
@@ -133,7 +141,7 @@ def test_a_grid_enters_the_league_point_by_point_and_can_be_resumed(market, tmp_
         "--grid",
         "moving_average_cross.slow=24",
         "--grid",
-        "hold.asset=1443",
+        "buy_and_hold.asset=1443",
     ]
     words = [
         "league",
@@ -148,14 +156,14 @@ def test_a_grid_enters_the_league_point_by_point_and_can_be_resumed(market, tmp_
     assert main(words) == 0
     first = pd.read_csv(tmp_path / "league.csv", keep_default_na=False)
     good, bad = (f"moving_average_cross(fast={fast}, slow=24)" for fast in (6, 48))
-    assert set(first["investor"]) == {good, bad, "hold(asset=1443)"}
+    assert set(first["investor"]) == {good, bad, "buy_and_hold(asset=1443)"}
     assert (first.loc[first["investor"] == bad, "rank_G"] == "").all()
     shown = capsys.readouterr().out
     assert f"{bad} at lag 1 could not decide at every step" in shown
     assert "95 % of rank" in shown
     assert main([*words, "--investor", "cash"]) == 0
     again = pd.read_csv(tmp_path / "league.csv", keep_default_na=False)
-    assert set(again["investor"]) == {good, bad, "hold(asset=1443)", "cash"}
+    assert set(again["investor"]) == {good, bad, "buy_and_hold(asset=1443)", "cash"}
     taken = [frame.loc[frame["investor"] == good, "seconds"].tolist() for frame in (first, again)]
     assert taken[0] == taken[1], "walked once"
 
@@ -233,7 +241,7 @@ def test_a_grid_enters_the_league_point_by_point_and_can_be_resumed(market, tmp_
         (["league", "MARKET", "--out", "x", "--grid", "momntum.top=1"], "did you mean 'momentum'?"),
         (
             ["league", "MARKET", "--out", "x", "--grid", "momentum.height=1"],
-            "must be one of 'lookback'",
+            "must be one of 'every'",
         ),
         (
             ["league", "MARKET", "--out", "x", *["--grid", "momentum.top=1"] * 2],

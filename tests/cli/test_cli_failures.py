@@ -23,7 +23,7 @@ def market(tmp_path_factory):
 
 
 def complaint(capsys) -> str:
-    """What stands on standard error: one line."""
+    """The one line on standard error."""
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     return lines[0]
@@ -93,7 +93,7 @@ def test_what_the_machine_or_the_user_does_is_said_in_one_line(
     ("words", "said"),
     [
         (["forecast", "--model", "ridge", "--set", "lag=3"], "did you mean 'lags'"),
-        (["forecast", "--set", "lags=3"], "'default' takes no parameters, got 'lags'"),
+        (["forecast", "--set", "lags=3"], "'case_default' takes no parameters, got 'lags'"),
         (
             ["invest", "--investor", "cash", "--set", "top=3"],
             "'cash' takes no parameters, got 'top'",
@@ -120,13 +120,16 @@ def test_another_market_is_traded_without_the_limits_of_the_case(tmp_path, capsy
         "--out",
         str(tmp_path / "run"),
     ]
-    assert main(words) == 2
+    # the case's start and limits are not for it, which is said; and may be asked for all the same
+    assert main([*words, "--start", "2018-01-25"]) == 2
     assert "start=None" in complaint(capsys)
-    assert main([*words, "--start", "none"]) == 2
+    assert main([*words, "--numeraire", "1442"]) == 2
     assert "--numeraire none" in complaint(capsys)
-    assert main([*words, "--start", "none", "--numeraire", "none"]) == 0
+    assert main(words) == 0
     shown = capsys.readouterr().out
-    assert "2010-01-01 00:00:00 to 2010-02-11 00:00:00, 30 steps, 2 assets" in shown
+    assert "start: the first possible decision of the panel, which begins 2010-01-01" in shown
+    assert "orders: without limits" in shown
+    assert "2010-01-04 00:00:00 to 2010-02-11 00:00:00, 29 steps, 2 assets" in shown
     assert (
         json.loads((tmp_path / "run" / "metrics.json").read_text())["orders_by_reason"][
             "cut to maximum"
@@ -135,6 +138,7 @@ def test_another_market_is_traded_without_the_limits_of_the_case(tmp_path, capsy
     )
     assert f"written to {tmp_path / 'run'}" in shown
     assert main([*words, "--start", "none", "--numeraire", "none", "--max-order", "50"]) == 0
+    assert "from 0 to 50 in the currency of the prices" in capsys.readouterr().out
     assert (
         json.loads((tmp_path / "run" / "metrics.json").read_text())["orders_by_reason"][
             "cut to maximum"
@@ -156,7 +160,7 @@ def test_another_market_is_traded_without_the_limits_of_the_case(tmp_path, capsy
         == 2
     )
     assert (
-        "this panel has steps of 1 d; forecast it from Python with sa.forecast_walk"
+        "this panel has steps of 1 d; score forecasts of it from Python with sa.forecast_walk"
         in complaint(capsys)
     )
 

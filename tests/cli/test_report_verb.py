@@ -1,4 +1,4 @@
-"""`statarb report`, and the report at the end of the main job."""
+"""`statarb report`, and the report at the end of the full pipeline."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def market(tmp_path_factory):
         main(["simulate", "--assets", "5", "--days", "8.2", "--seed", "3", "--out", str(folder)])
         == 0
     )
-    quotes, assets = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
-    assert main(["ingest", quotes, "--coins", assets, "--out", str(folder / "market.parquet")]) == 0
+    quotes, coins = str(folder / "quotes.csv.gz"), str(folder / "CSVData_coin.csv")
+    assert main(["ingest", quotes, "--coins", coins, "--out", str(folder / "market.parquet")]) == 0
     return folder
 
 
 @pytest.fixture(scope="module")
 def job(market, tmp_path_factory):
-    """The folder of the main job, and what it printed."""
+    """The folder of the full pipeline, and what it printed."""
     out, shown = tmp_path_factory.mktemp("job"), io.StringIO()
     words = [
         "run",
         "--quotes",
         str(market / "quotes.csv.gz"),
-        "--assets",
+        "--coins",
         str(market / "CSVData_coin.csv"),
         "--n-jobs",
         "1",
@@ -43,14 +43,14 @@ def job(market, tmp_path_factory):
     return out, shown.getvalue()
 
 
-def test_the_main_job_ends_with_the_report(job):
+def test_the_full_pipeline_ends_with_the_report(job):
     folder, shown = job
     assert shown.rstrip().endswith(f"report: {folder / 'report.html'}")
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "league of 6 investors" in page
     assert "quotes.csv.gz" in page
-    assert "level 1, forecasts of 2018-01-24" in shown
-    assert "Level 1: forecasts by default, shaped" in page
+    assert "forecasts of 2018-01-24" in shown
+    assert "Forecasts by case_default, shaped" in page
     assert (folder / "forecast" / "metrics_MAPE.csv").is_file()
     kept = {
         "market.parquet",
@@ -76,13 +76,13 @@ def test_a_market_too_short_for_a_day_of_forecasts_says_so(tmp_path):
         investors=["cash", "buy_and_hold"],
         n_jobs=1,
     )
-    assert "level 1 left out: day 2018-01-24 does not lie whole in the data" in text
+    assert "forecasts left out: day 2018-01-24 does not lie whole in the data" in text.text
     assert "there are no files of `statarb forecast`" in (
         tmp_path / "out" / "report.html"
     ).read_text(encoding="utf-8")
 
 
-def test_the_verb_writes_the_same_page_as_the_job(job, tmp_path, capsys):
+def test_the_verb_writes_the_same_page_as_the_pipeline(job, tmp_path, capsys):
     folder, _ = job
     assert main(["report", str(folder), "--out", str(tmp_path / "sub" / "page.html")]) == 0
     assert capsys.readouterr().out == f"written to {tmp_path / 'sub' / 'page.html'}\n"
@@ -156,7 +156,9 @@ def test_lag_0_alone_is_warned_of(market, tmp_path, capsys):
     ]
     assert main(words) == 0
     assert main(["report", str(tmp_path)]) == 0
-    assert "its twin at lag 1 is missing" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "the same run at lag 1 is missing" in (tmp_path / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize(

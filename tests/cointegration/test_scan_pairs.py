@@ -1,4 +1,4 @@
-"""The scan of all pairs against statsmodels, against its numpy twin, and on data that admit no
+"""The scan of all pairs against statsmodels, against its plain reference, and on data that admit no
 test.
 """
 
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from statsmodels.tsa.stattools import adfuller, coint
 
 import statarb as sa
-from statarb.cointegration import PairScan, log_prices
-from statarb.cointegration._engine.kernels import AIC, BIC, FIXED
-from statarb.cointegration._engine.reference import engle_granger_twin
+from statarb.cointegration import PairScan, adjust_pvalues, log_prices
+from statarb.cointegration._engine.engle_granger import AIC, BIC, FIXED
+from statarb.cointegration._engine.reference import engle_granger_reference
 from statarb.errors import DataError, ParameterError
 
 COLUMNS = [
@@ -108,7 +108,7 @@ def test_agrees_with_statsmodels_on_anything(
 ) -> None:
     frame = market(rows, 5, seed, digits=digits)
     rng = np.random.default_rng(seed)
-    frame["c2"] *= scale
+    frame["c2"] *= -scale  # below zero: units of any size, and no sign of a price
     frame.iloc[:listed, 3:] = np.nan
     frame["c4"] = frame["c4"].where(rng.random(rows) >= missing)
     scan = sa.scan_pairs(frame, lags=lags, max_lags=5, min_overlap=14, tile=2)
@@ -130,7 +130,9 @@ def test_agrees_with_statsmodels_on_anything(
 
 @pytest.mark.parametrize(("lags", "criterion"), [("aic", AIC), ("bic", BIC), (3, FIXED)])
 @pytest.mark.parametrize("degree", [0, 1, 2])
-def test_both_kernels_agree_with_the_twin(lags: str | int, criterion: int, degree: int) -> None:
+def test_both_kernels_agree_with_the_reference(
+    lags: str | int, criterion: int, degree: int
+) -> None:
     frame = market(150, 4, seed=3)
     trend = ["c", "ct", "ctt"][degree]
     most = 3 if criterion == FIXED else 6
@@ -142,7 +144,7 @@ def test_both_kernels_agree_with_the_twin(lags: str | int, criterion: int, degre
         assert len(scan) == 12
         for row in scan.to_frame().itertuples():
             y, x = frame[row.y].to_numpy(), frame[row.x].to_numpy()
-            tau, lag, hedge, half_life = engle_granger_twin(y, x, most, criterion, degree)
+            tau, lag, hedge, half_life = engle_granger_reference(y, x, most, criterion, degree)
             assert row.lag == lag
             assert row.tau == pytest.approx(tau, abs=1e-8)
             assert row.hedge_ratio == pytest.approx(hedge, rel=1e-8)
@@ -311,6 +313,7 @@ def test_best_first_and_adjusted_for_the_tests_made() -> None:
     assert {table["y"][0], table["x"][0]} == {"c0", "c1"}
     assert scan.settings["tests"] == 30
     assert (table["pvalue_adjusted"].dropna() >= made).all()
+    np.testing.assert_array_equal(scan.pvalue_adjusted, adjust_pvalues(scan.pvalue, "by"))
     assert (
         sa.scan_pairs(frame, fdr=None)
         .to_frame()["pvalue_adjusted"]
@@ -340,6 +343,20 @@ def test_filters_work_on_arrays() -> None:
         scan["c0"]  # type: ignore[index]
     with pytest.raises(ParameterError, match="no test of 'c0' on 'nothing'"):
         scan.pair("c0", "nothing")
+
+
+def test_a_scan_is_printed_with_its_first_tests() -> None:
+    scan = sa.scan_pairs(market(400, 8))
+    text = str(scan.head(3))
+    assert text.startswith("PairScan(3 tests of 8 assets: 3 ok)")
+    lines = text.splitlines()
+    assert len(lines) == 5
+    for line, row in zip(lines[2:], scan.to_frame(3).itertuples(), strict=True):
+        assert line.split()[1:3] == [row.y, row.x]
+    assert str(scan).endswith("... 36 more")
+    assert len(str(scan).splitlines()) == 23
+    assert scan.head(2)._repr_html_().count("<tr") == 3
+    assert repr(scan.head(0)) == "PairScan(0 tests of 8 assets)"
 
 
 def test_parquet_holds_the_table(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -382,7 +399,7 @@ def test_panels_and_arrays_are_taken_too() -> None:
         ({}, {"pairs": [("c0", "c0")]}, ParameterError, "an asset with itself"),
         ({}, {"pairs": []}, ParameterError, "at least one pair"),
         ({}, {"pairs": [("c0",)]}, ParameterError, "tuples of two assets"),
-        ({(7, 1): np.inf}, {}, DataError, "inf at 7, asset 'c1'"),
+        ({(7, 1): np.inf}, {}, DataError, "inf in row 7, asset 'c1'"),
         ({(7, 1): -np.inf}, {}, DataError, "zero is -inf"),
     ],
 )
@@ -398,20 +415,19 @@ def test_bad_input_is_named(
 
 def test_bad_tables_are_named() -> None:
     frame = market(100, 3)
-    with pytest.raises(DataError, match="at least 2 assets, got 1"):
+    with pytest.raises(DataError, match="at least 2 columns, got 1"):
         sa.scan_pairs(frame[["c0"]])
     with pytest.raises(DataError, match="column 'c0' twice"):
         sa.scan_pairs(frame[["c0", "c0"]])
-    with pytest.raises(DataError, match="two dimensions"):
+    with pytest.raises(DataError, match="at least 2 columns"):
         sa.scan_pairs(np.zeros(5))
-    with pytest.raises(DataError, match="must be a DataFrame"):
-        sa.scan_pairs([1, 2])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="must be a pandas DataFrame"):
+        sa.scan_pairs("quotes.csv")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="must hold numbers"):
         sa.scan_pairs(pd.DataFrame({"a": ["x"] * 50, "b": ["y"] * 50}))
-    with pytest.raises(DataError, match=r"1 are not, the first is -2.0 at 3, asset 'c1'"):
+    with pytest.raises(DataError, match=r"1 are not, the first is -2.0 in row 3, asset 'c1'"):
         log_prices(np.exp(frame).mask((frame.index == 3)[:, None] & (frame.columns == "c1"), -2.0))
-    with pytest.raises(DataError, match="DataFrame, times x assets, or a Panel"):
-        log_prices(frame.to_numpy())  # type: ignore[arg-type]
+    np.testing.assert_array_equal(log_prices(np.exp(frame)), log_prices(np.exp(frame.to_numpy())))
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,7 +48,7 @@ def test_only_missing_cells_are_filled(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_holes_of_the_whole_market_become_rows(method: str) -> None:
+def test_gaps_of_the_whole_market_become_rows(method: str) -> None:
     panel = make_panel(times=60)
     assert len(panel.times) < len(panel.grid)
     filled = sa.impute(panel, method)
@@ -57,7 +58,7 @@ def test_holes_of_the_whole_market_become_rows(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("fill_start", [False, True])
-def test_holes_longer_than_max_gap_stay(method: str, fill_start: bool) -> None:
+def test_gaps_longer_than_max_gap_stay(method: str, fill_start: bool) -> None:
     values = np.exp(np.random.default_rng(1).normal(0, 0.01, (90, 3)).cumsum(axis=0))
     values[10:13, 0] = np.nan
     values[40:44, 0] = np.nan
@@ -84,7 +85,7 @@ def test_lvcf_and_lint_are_what_pandas_says() -> None:
     )
 
 
-def test_a_hole_in_a_window_counts_the_time_that_passed() -> None:
+def test_a_gap_in_a_window_counts_the_time_that_passed() -> None:
     panel = frame({"a": [1.0, 2.0, None, None, None, 6.0], "b": [1.0, 1.0, None, None, 2.0, 2.0]})
     window = panel.window(panel.grid[-1])
     assert len(window.grid) == 4
@@ -156,7 +157,7 @@ def test_the_most_likely_path_is_the_kalman_smoothers() -> None:
     level = smoothed.smoothed_state[0] + smoothed.smoothed_state[1]
     np.testing.assert_allclose(level[seen], logs[seen], atol=1e-8)
     # The start of the series is diffuse there and known here: it is felt a little in the first
-    # hole, not at all later.
+    # gap, not at all later.
     np.testing.assert_allclose(path[40:], level[40:], atol=1e-8)
 
 
@@ -213,15 +214,15 @@ def test_methods_that_know_the_market_beat_the_line(method: str, better_than: fl
 def test_np100_is_nadaraya_watson() -> None:
     rng = np.random.default_rng(9)
     values = np.exp((rng.normal(0, 0.01, (140, 1)) + rng.normal(0, 0.005, (140, 4))).cumsum(axis=0))
-    hole = 120
-    values[hole, 2] = np.nan
+    gap = 120
+    values[gap, 2] = np.nan
     panel = frame(dict(zip("abcd", values.T.tolist(), strict=True)))
-    filled = sa.impute(panel, "np100", bandwidth=0.7).price["c"].iloc[hole]
+    filled = sa.impute(panel, "np100", bandwidth=0.7).price["c"].iloc[gap]
     returns = carried_returns(np.log(values))
     others = [0, 1, 3]
-    past = returns[hole - 100 : hole]
+    past = returns[gap - 100 : gap]
     spread = past[:, others].std(axis=0)
-    distance = (((past[:, others] - returns[hole, others]) / spread) ** 2).sum(axis=1)
+    distance = (((past[:, others] - returns[gap, others]) / spread) ** 2).sum(axis=1)
     width = 0.7 * np.sqrt(np.median(distance) / 2)
     model = KernelReg(
         past[:, 2],
@@ -231,8 +232,8 @@ def test_np100_is_nadaraya_watson() -> None:
         bw=width * spread,
         rng=np.random.default_rng(0),
     )
-    expected = model.fit(returns[hole : hole + 1, others])[0][0]
-    assert np.log(filled / values[hole - 1, 2]) == pytest.approx(expected, rel=1e-8)
+    expected = model.fit(returns[gap : gap + 1, others])[0][0]
+    assert np.log(filled / values[gap - 1, 2]) == pytest.approx(expected, rel=1e-8)
 
 
 def test_workers_change_nothing() -> None:
@@ -345,3 +346,13 @@ def test_a_window_without_a_quote_of_an_asset_leaves_it_missing_and_counts_it() 
     assert filled.metadata["imputation"]["assets_without_quotes"] == ["a"]
     with pytest.raises(sa.DataError, match="window"):
         sa.impute(panel.window(panel.grid[0] - panel.step), "lvcf")
+
+
+@pytest.mark.parametrize("method", ["r1", "marx1", "ar5x", "mlp"])
+def test_the_surrounding_joblib_context_changes_nothing(method: str) -> None:
+    """Nothing is collected by side effect in workers, which a process would keep for itself."""
+    panel = make_panel(300, 4, missing=0.2)
+    alone = sa.impute(panel, method, n_jobs=1)
+    for backend in ("threading", "loky"):
+        with joblib.parallel_config(backend=backend):
+            assert sa.impute(panel, method, n_jobs=2).equals(alone), backend

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from statarb.data.imputation._engine.gap_fill import blank_long_holes, carry, interpolate, tie_paths
+from statarb.data._engine.fill import carry_forward
+from statarb.data.imputation._engine.gap_fill import blank_long_gaps, interpolate, tie_paths
 
 tables = hnp.arrays(
     np.float64,
@@ -18,9 +19,9 @@ tables = hnp.arrays(
 )
 
 
-def holes_of(column: np.ndarray) -> list[tuple[int, int, int]]:
-    """Twin of the walk over holes: (last number before, first cell, end) with end == len where the
-    hole is open.
+def gaps_of(column: np.ndarray) -> list[tuple[int, int, int]]:
+    """Twin of the walk over gaps: (last number before, first cell, end) with end == len where the
+    gap is open.
     """
     found, low = [], None
     for row in range(len(column) + 1):
@@ -39,7 +40,7 @@ def elapsed_of(rows: int, seed: int) -> np.ndarray:
 @settings(max_examples=60, deadline=None)
 def test_carry_is_a_forward_fill(table: np.ndarray) -> None:
     filled = table.copy()
-    carry(filled)
+    carry_forward(filled, np.arange(len(filled)), -1)
     np.testing.assert_array_equal(filled, pd.DataFrame(table).ffill().to_numpy())
 
 
@@ -67,7 +68,7 @@ def test_tied_paths(table: np.ndarray, seed: int, tie: bool) -> None:
     tie_paths(filled, steps, elapsed, tie)
     expected = table.copy()
     for column in range(table.shape[1]):
-        for low, first, end in holes_of(table[:, column]):
+        for low, first, end in gaps_of(table[:, column]):
             path = table[low, column] + np.cumsum(steps[first:end, column])
             if tie and end < len(table):
                 miss = table[end, column] - path[-1] - steps[end, column]
@@ -78,15 +79,15 @@ def test_tied_paths(table: np.ndarray, seed: int, tie: bool) -> None:
 
 @given(tables, st.integers(0, 5), st.integers(0, 6), st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_long_holes_are_blanked(
+def test_long_gaps_are_blanked(
     table: np.ndarray, seed: int, max_gap: int, fill_start: bool
 ) -> None:
     elapsed = elapsed_of(len(table), seed)
     filled = table.copy()
-    carry(filled)
+    carry_forward(filled, np.arange(len(filled)), -1)
     expected = filled.copy()
     for column in range(table.shape[1]):
-        for low, first, end in holes_of(table[:, column]):
+        for low, first, end in gaps_of(table[:, column]):
             length = (
                 elapsed[end] - elapsed[low] - 1 if end < len(table) else elapsed[-1] - elapsed[low]
             )
@@ -97,12 +98,16 @@ def test_long_holes_are_blanked(
                     else np.ones(end - first, dtype=bool)
                 )
                 expected[first:end, column][late] = np.nan
-    blank_long_holes(filled, ~np.isnan(table), elapsed, float(max_gap), fill_start)
+    blank_long_gaps(filled, ~np.isnan(table), elapsed, float(max_gap), fill_start)
     np.testing.assert_array_equal(filled, expected)
 
 
 @pytest.mark.parametrize(
-    "kernel", [carry, lambda table: interpolate(table, np.arange(float(len(table))))]
+    "kernel",
+    [
+        lambda table: carry_forward(table, np.arange(len(table)), -1),
+        lambda table: interpolate(table, np.arange(float(len(table)))),
+    ],
 )
 def test_columns_without_a_number_stay_empty(kernel) -> None:  # type: ignore[no-untyped-def]
     table = np.full((4, 2), np.nan)

@@ -106,7 +106,7 @@ def test_timeframes_must_be_chosen_where_there_are_several(tmp_path: Path) -> No
         "BTC_USDT-1h.json",
         CANDLES.assign(date=pd.date_range("2018-01-25", periods=6, freq="h", tz="UTC")),
     )
-    with pytest.raises(sa.ParameterError, match="timeframe must be chosen"):
+    with pytest.raises(sa.ParameterError, match="timeframe must be chosen, one of '5m', '1h'"):
         sa.read_ohlcv(tmp_path)
     assert sa.read_ohlcv(tmp_path, timeframe="5m").step == pd.Timedelta("5min")
     hourly = sa.read_ohlcv(tmp_path, timeframe="1h")

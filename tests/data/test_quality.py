@@ -19,7 +19,7 @@ NAN = np.nan
 
 @pytest.fixture(scope="module")
 def small() -> QualityReport:
-    """Ten times, three assets: BTC with holes, a still asset with a slipped decimal, and one that
+    """Ten times, three assets: BTC with gaps, a still asset with a slipped decimal, and one that
     is never quoted.
     """
     prices = pd.DataFrame(
@@ -46,8 +46,8 @@ def test_figures_of_an_asset(small: QualityReport) -> None:
     assert asset["coverage_listed"] == 60.0
     assert asset["first"] == pd.Timestamp("2018-01-25 00:00")
     assert asset["last"] == pd.Timestamp("2018-01-25 00:45")
-    assert asset["longest_hole"] == 3
-    assert asset["hole_after"] == pd.Timestamp("2018-01-25 00:20")
+    assert asset["longest_gap"] == 3
+    assert asset["gap_after"] == pd.Timestamp("2018-01-25 00:20")
     assert asset["unchanged"] == pytest.approx(40.0)
     assert asset["longest_still"] == 1
     assert asset["decimals"] == 2
@@ -89,9 +89,9 @@ def test_an_asset_without_a_quote(small: QualityReport) -> None:
 
 
 def test_market(small: QualityReport) -> None:
-    assert small.holes["steps"].tolist() == [2, 1]
-    assert small.holes["hours"].tolist() == pytest.approx([2 / 12, 1 / 12])
-    assert small.holes["after"].iloc[0] == pd.Timestamp("2018-01-25 00:20")
+    assert small.gaps["steps"].tolist() == [2, 1]
+    assert small.gaps["hours"].tolist() == pytest.approx([2 / 12, 1 / 12])
+    assert small.gaps["after"].iloc[0] == pd.Timestamp("2018-01-25 00:20")
     assert small.steps[["steps", "count"]].to_numpy().tolist() == [[1, 4], [2, 1], [3, 1]]
     assert small.steps["share"].sum() == pytest.approx(100.0)
     assert small.times["assets"].tolist() == [2, 2, 2, 0, 2, 0, 0, 1, 2, 2]
@@ -107,7 +107,7 @@ def test_market(small: QualityReport) -> None:
         False,
         False,
     ]
-    assert small.hole_lengths.to_dict() == {1: 2, 2: 1, 3: 1}
+    assert small.gap_lengths.to_dict() == {1: 2, 2: 1, 3: 1}
     assert small.market["stale snapshots"] == 2
     assert small.market["duplicates"] == 2.0
     assert small.market["times without a quote, %"] == 30.0
@@ -167,7 +167,7 @@ def test_filled_cells_do_not_count() -> None:
         "coverage",
         "first",
         "last",
-        "longest_hole",
+        "longest_gap",
         "unchanged",
         "outliers",
         "tick",
@@ -189,7 +189,7 @@ def test_saved_files(small: QualityReport, tmp_path) -> None:  # type: ignore[no
     table = pd.read_csv(folder / "quality.csv", index_col="coinID")
     assert table.index.tolist() == [1442, 1443, 1444]
     assert table["quotes"].tolist() == [6, 7, 0]
-    assert pd.read_csv(folder / "quality_holes.csv")["steps"].tolist() == [2, 1]
+    assert pd.read_csv(folder / "quality_gaps.csv")["steps"].tolist() == [2, 1]
     market = json.loads((folder / "quality_market.json").read_text())
     assert market["assets"] == 3
     assert market["step_pattern"][0]["steps"] == 1
@@ -232,7 +232,7 @@ def test_bad_arguments() -> None:
 
 def test_known_facts_of_the_real_quotes(real_panel: sa.Panel) -> None:
     report = sa.quality_report(real_panel)
-    assert report.market["longest hole in hours"] == 62.0
+    assert report.market["longest gap in hours"] == 62.0
     assert report.market["assets"] == 20
     assert 1.5 < report.market["stale snapshots, % of rows"] < 3.5
     assets = report.assets
@@ -242,3 +242,13 @@ def test_known_facts_of_the_real_quotes(real_panel: sa.Panel) -> None:
     assert assets.index[assets["coarse"] > 10.0].tolist() == [1444, 1447, 1474]
     assert assets.loc[1442, "unrounded_gap_bp"] < 1e-4
     assert assets.loc[1451, "unrounded_gap_bp"] > 5.0
+
+
+def test_labels_that_spreadsheets_would_run_are_text(tmp_path):
+    times = pd.date_range("2018-01-25", periods=60, freq="5min")
+    prices = pd.DataFrame(
+        np.linspace(1.0, 2.0, 180).reshape(60, 3), index=times, columns=["=1+1", "@b", "-5"]
+    )
+    sa.quality_report(sa.Panel.from_frame(prices)).save(tmp_path)
+    labels = [line.split(",")[0] for line in (tmp_path / "quality.csv").read_text().splitlines()]
+    assert sorted(labels[1:]) == ["'=1+1", "'@b", "-5"]

@@ -80,8 +80,8 @@ def test_parts_imputed_and_irregular_panels_come_back(panel: sa.Panel, tmp_path:
 def test_any_positive_prices_come_back(
     values: np.ndarray, data: st.DataObject, tmp_path: Path
 ) -> None:
-    holes = data.draw(hnp.arrays(bool, values.shape))
-    values = np.where(holes, np.nan, values)
+    gaps = data.draw(hnp.arrays(bool, values.shape))
+    values = np.where(gaps, np.nan, values)
     if np.isnan(values).all():
         return
     panel = sa.Panel.from_frame(

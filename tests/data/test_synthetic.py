@@ -222,9 +222,9 @@ def test_the_pattern_of_the_rows(market: sa.Panel) -> None:
     assert (steps == 2).mean() == pytest.approx(0.092, abs=0.025)
     assert (steps == 3).mean() == pytest.approx(0.0015, abs=0.001)
     assert 1.0 - len(market.times) / len(market.grid) == pytest.approx(0.19, abs=0.02)
-    holes = steps[steps > 3]
-    assert len(holes) == 20
-    assert holes.max() * 5 / 60 == pytest.approx(62.0, abs=0.5)
+    gaps = steps[steps > 3]
+    assert len(gaps) == 20
+    assert gaps.max() * 5 / 60 == pytest.approx(62.0, abs=0.5)
     double = np.flatnonzero(steps == 2)
     near = np.diff(double)
     assert np.isin(near[near < 10], [3, 4]).mean() > 0.95, (
@@ -232,7 +232,7 @@ def test_the_pattern_of_the_rows(market: sa.Panel) -> None:
     )
 
 
-def test_a_shorter_span_has_holes_in_proportion() -> None:
+def test_a_shorter_span_has_gaps_in_proportion() -> None:
     panel = sa.simulate_market(assets=2, days=13, seed=0)
     steps = np.diff(panel.rows)
     assert (steps > 3).sum() == 4

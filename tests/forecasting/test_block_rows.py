@@ -1,14 +1,15 @@
 """Forecasts of a block come from its own rows alone, bit by bit; the regressions of reduced rank
-against a plain twin.
+against a plain reference.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import statarb as sa
-from statarb.forecasting.features import CARRY, _returns, carried
+from statarb.forecasting.features import CARRY, known_prices, moves
 from statarb.forecasting.linear import CrossAssetRidge, ReducedRankRidge
 from tests.conftest import make_panel
 
@@ -73,7 +74,7 @@ def coefficients_by_hand(
 
 
 @pytest.mark.parametrize(("rank", "lags"), [(1, 1), (2, 3), (6, 2)])
-def test_the_regressions_of_reduced_rank_are_those_of_a_plain_twin(
+def test_the_regressions_of_reduced_rank_are_those_of_a_plain_reference(
     panel: sa.Panel, rank: int, lags: int
 ) -> None:
     model = ReducedRankRidge(rank=rank, lags=lags)
@@ -83,13 +84,13 @@ def test_the_regressions_of_reduced_rank_are_those_of_a_plain_twin(
     expected, expected_own = coefficients_by_hand(
         model, design.shared[rows], design.own[rows], design.target[rows]
     )
-    # the twin takes the axes from the rows, the library from products of their moments: digits are
-    # lost, not more
+    # the reference takes the axes from the rows, the library from products of their moments: digits
+    # are lost, not more
     np.testing.assert_allclose(shared, expected, atol=1e-9)
     np.testing.assert_allclose(own, expected_own, atol=1e-9)
 
 
-def test_a_market_that_stands_still_has_no_coefficients() -> None:
+def test_a_market_without_moves_has_no_coefficients() -> None:
     price = np.full((300, 3), 7.0)
     still = make_panel(300, 3, missing=0.0, holes=False).with_arrays({"price": price})
     model = ReducedRankRidge()
@@ -97,12 +98,19 @@ def test_a_market_that_stands_still_has_no_coefficients() -> None:
     assert (model.forecast_block(still, rows, rows, DEPTH)[0] == 0.0).all()
 
 
-def test_returns_and_carried_prices_against_a_loop() -> None:
+def test_returns_and_last_known_prices_against_a_loop() -> None:
+    """Gaps are counted in rows: a forecaster does not see times at which nothing was quoted."""
     rng = np.random.default_rng(0)
     logs = rng.normal(size=(200, 4))
     logs[rng.random(logs.shape) < 0.6] = np.nan
     logs[20 : 20 + CARRY, 1] = np.nan
     logs[60 : 62 + CARRY, 2] = np.nan
+    logs[:, 3] = np.where(np.isnan(logs).all(axis=1), 0.0, logs[:, 3])
+    index = pd.date_range("2020", periods=200, freq="5min")
+    frame = pd.DataFrame(np.exp(logs), index=index, columns=list("abcd"))
+    frame.index = frame.index.where(np.arange(200) < 100, frame.index + pd.Timedelta("5D"))
+    panel = sa.Panel.from_frame(frame, step="5min")
+    logs = np.log(frame.to_numpy())
     returns, filled = np.zeros_like(logs), np.full_like(logs, np.nan)
     for (row, column), value in np.ndenumerate(logs):
         past = np.flatnonzero(~np.isnan(logs[:row, column]))
@@ -112,6 +120,7 @@ def test_returns_and_carried_prices_against_a_loop() -> None:
                 returns[row, column] = value - logs[past[-1], column]
         elif len(past) and row - past[-1] < 5:
             filled[row, column] = logs[past[-1], column]
-    np.testing.assert_array_equal(_returns(logs), returns)
-    np.testing.assert_array_equal(carried(logs, 5), filled)
-    assert not np.isnan(carried(logs)[-1]).any()
+    found = moves(panel, scale_rows=None, clip=None)
+    np.testing.assert_allclose(found.returns, returns, rtol=0, atol=1e-15)
+    np.testing.assert_array_equal(np.log(known_prices(panel, depth=5)), filled)
+    assert not np.isnan(known_prices(panel)[-1]).any()

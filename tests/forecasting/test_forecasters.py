@@ -37,6 +37,7 @@ from statarb.forecasting import (
     clone,
     forecast_rows,
 )
+from statarb.forecasting.error_correction import TRACE_5_PERCENT, trace_rank
 from tests.conftest import make_panel
 
 ALL = [
@@ -112,8 +113,8 @@ def test_constant_and_absent_assets(forecaster):
     window = sa.Panel.from_frame(price).window(price.index[-1], depth=320)
     forecast = clone(forecaster).fit(window).predict(window)
     assert np.isnan(forecast[1444])
-    # A learned model may say a little of an asset that stands still; its scale is 0, so the answer
-    # is exactly 0.
+    # A learned model may forecast a little for an asset that does not move; its scale is 0, so the
+    # answer is exactly 0.
     assert forecast[1443] == pytest.approx(0.0, abs=1e-12)
     assert np.isfinite(forecast[[1442, 1445]]).all()
 
@@ -207,10 +208,10 @@ def test_autoregression_and_arima_against_statsmodels():
     for asset in range(2):
         centred = values[:, asset] - values[:, asset].mean()
         reference = ARIMA(centred / centred.std(), order=(1, 0, 1), trend="n").fit()
-        wanted = reference.forecast(2).sum() * centred.std() + 2 * values[:, asset].mean()
+        expected = reference.forecast(2).sum() * centred.std() + 2 * values[:, asset].mean()
         # The recursion starts from no shocks, the state space form from its stationary
         # distribution.
-        assert forecast.iloc[asset] == pytest.approx(wanted, rel=1e-6)
+        assert forecast.iloc[asset] == pytest.approx(expected, rel=1e-6)
 
 
 def test_arima_that_does_not_converge_is_the_last_value_and_is_counted(monkeypatch):
@@ -259,13 +260,13 @@ def test_vector_autoregression_against_statsmodels():
     np.testing.assert_allclose(
         model.coef_, VAR(values[3 - model.order_ :]).fit(model.order_).params, atol=1e-9
     )
-    wanted = (
+    expected = (
         VAR(values[3 - model.order_ :])
         .fit(model.order_)
         .forecast(values[-model.order_ :], 2)
         .sum(axis=0)
     )
-    np.testing.assert_allclose(model.predict(panel), wanted, atol=1e-12)
+    np.testing.assert_allclose(model.predict(panel), expected, atol=1e-12)
     with pytest.raises(DataError, match="use fewer assets or lags"):
         VectorAutoregression(max_lags=30).fit(make_panel(290, 4, missing=0.0, holes=False))
 
@@ -283,20 +284,61 @@ def test_error_correction_against_statsmodels():
     )
     model = VECM(group=("a", "b"), horizon=3).fit(panel)
     assert model.rank_ == 1
-    wanted = (
+    expected = (
         VecmModel(logs[:, :2], k_ar_diff=1, coint_rank=1, deterministic="ci").fit().predict(3)[-1]
         - logs[-1, :2]
     )
     forecast = model.predict(panel)
-    np.testing.assert_allclose(forecast[["a", "b"]], wanted, atol=1e-10)
+    np.testing.assert_allclose(forecast[["a", "b"]], expected, atol=1e-10)
     assert forecast["c"] == 0.0
-    twins = panel.price.assign(b=panel.price["a"] * 2.0)
-    collinear = VECM(group=("a", "b"), rank=1).fit(sa.Panel.from_frame(twins))
-    assert np.isfinite(collinear.predict(sa.Panel.from_frame(twins))).all()
+    multiples = panel.price.assign(b=panel.price["a"] * 2.0)
+    collinear = VECM(group=("a", "b"), rank=1).fit(sa.Panel.from_frame(multiples))
+    assert np.isfinite(collinear.predict(sa.Panel.from_frame(multiples))).all()
     with pytest.raises(ParameterError, match="from 2 to 12"):
         VECM(group=("a",))
     alone = panel.select(["a"])  # nothing to be tied to: the last value
     assert (VECM().fit(alone).predict(alone) == 0.0).all()
+
+
+@pytest.mark.parametrize("series", [2, 6, 12])
+def test_the_rank_is_that_of_the_model_that_is_fitted(series):
+    """Random walks without drift: by the critical values of a model with drift, 16 % of pairs had a
+    relation at 5 %.
+    """
+    draws = 300
+    found = 0
+    for seed in range(draws):
+        walk = np.cumsum(np.random.default_rng(seed).normal(size=(500, series)) * 0.005, axis=0)
+        found += trace_rank(walk, 1) > 0
+    # binomial bounds of 300 draws at 5 %, three standard errors
+    assert found / draws < 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)
+    if series == 2:
+        assert found / draws > 0.05 - 3 * np.sqrt(0.05 * 0.95 / draws)
+
+
+def test_planted_relations_are_counted():
+    rng = np.random.default_rng(9)
+    trend = np.cumsum(rng.normal(0, 0.01, (800, 2)), axis=0)
+    noise = rng.normal(0, 0.01, (800, 4))
+    logs = trend @ np.array([[1.0, 0.0, 0.5, 1.0], [0.0, 1.0, 0.5, -1.0]]) + noise
+    assert trace_rank(logs, 1) == 2
+    assert trace_rank(5.0 + 3.0 * logs, 1) == 2
+    assert trace_rank(noise, 2) == 4
+
+
+@pytest.mark.parametrize("roots", [1, 2, 4])
+def test_critical_values_are_quantiles_of_the_limit(roots):
+    """tr(int dB F' (int F F')^-1 int F dB') with F = (B', 1)', by sums over 400 steps."""
+    rng = np.random.default_rng(roots)
+    drawn = []
+    for _ in range(2000):
+        steps = rng.normal(size=(400, roots))
+        path = np.vstack([np.zeros(roots), steps.cumsum(axis=0)[:-1]])
+        path = np.column_stack([path, np.ones(400)])
+        cross = steps.T @ path
+        drawn.append(np.trace(cross @ np.linalg.solve(path.T @ path, cross.T)))
+    # Monte Carlo error of the quantile of 2000 draws, some 2 %
+    assert np.quantile(drawn, 0.95) == pytest.approx(TRACE_5_PERCENT[roots - 1], rel=0.05)
 
 
 def planted(times: int = 900) -> tuple[sa.Panel, np.ndarray]:

@@ -29,7 +29,7 @@ from tests.conftest import make_panel
 
 
 def averaged_market(times: int = 900, seed: int = 3) -> sa.Panel:
-    """Quotes that answer to a shock twice: 0.6 of it at once, 0.4 one row later; a moving average
+    """Quotes that respond to a shock twice: 0.6 of it at once, 0.4 one row later; a moving average
     in returns.
     """
     shocks = 3e-3 * np.random.default_rng(seed).standard_normal((times + 1, 3))

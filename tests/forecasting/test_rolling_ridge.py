@@ -1,4 +1,4 @@
-"""The rolling ridge: against its plain twin, against scikit-learn, and window by window."""
+"""The rolling ridge: against its plain reference, against scikit-learn, and window by window."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sklearn.linear_model import Ridge
 import statarb as sa
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting import CrossAssetRidge, Drift, LastValue, clone, forecast_rows
-from statarb.forecasting._engine.rolling import rolling_ridge, rolling_ridge_plain
-from statarb.forecasting.features import CARRY, carried, lagged, moves, rolling_mean
+from statarb.forecasting._engine.rolling import Rows, Span, rolling_ridge, rolling_ridge_plain
+from statarb.forecasting.features import CARRY, known_prices, lagged, moves, rolling_mean
 from tests.conftest import make_panel
 
 
@@ -28,7 +28,7 @@ def window_by_window(forecaster, panel, rows, fits, depth):
 
 
 @pytest.mark.parametrize("lags", [0, 1, 2])
-def test_kernel_agrees_with_its_twin(lags):
+def test_kernel_agrees_with_its_plain_reference(lags):
     rng = np.random.default_rng(3)
     rows, features, assets = 90, 4, 3
     shared = rng.normal(size=(rows, features))
@@ -40,13 +40,11 @@ def test_kernel_agrees_with_its_twin(lags):
     at = np.array([30, 30, 31, 45, 70, 89])
     ends = np.array([25, 25, 31, 40, 66, 89])
     for count, first, anchor in ((20, 0, 16), (60, 5, 8), (200, 3, 1000), (20, 0, 0)):
-        got = rolling_ridge(
-            shared, own, lags, target, shared[at], own[at], ends, count, first, 0.1, anchor
-        )[0]
-        wanted = rolling_ridge_plain(
-            shared, own, lags, target, shared[at], own[at], ends, count, first, 0.1
-        )
-        np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-12)
+        arguments = (Rows(shared, own, target), lags, shared[at], own[at], ends)
+        span = Span(count, first, anchor)
+        got = rolling_ridge(*arguments, span, 0.1).forecasts
+        expected = rolling_ridge_plain(*arguments, span, 0.1)
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_rounding_does_not_grow_and_does_not_depend_on_the_start():
@@ -55,14 +53,11 @@ def test_rounding_does_not_grow_and_does_not_depend_on_the_start():
     target = rng.normal(size=(3000, 2))
     own = np.zeros((3000, 0))
     steps = np.arange(500, 3000)
-    whole = rolling_ridge(
-        shared, own, 0, target, shared[steps], own[steps], steps, 400, 0, 0.1, 256
-    )[0]
+    rows, span = Rows(shared, own, target), Span(400, 0, 256)
+    whole = rolling_ridge(rows, 0, shared[steps], own[steps], steps, span, 0.1).forecasts
     for begin in (513, 1024, 2999):
         late = steps[begin - 500 :]
-        part = rolling_ridge(
-            shared, own, 0, target, shared[late], own[late], late, 400, 0, 0.1, 256
-        )[0]
+        part = rolling_ridge(rows, 0, shared[late], own[late], late, span, 0.1).forecasts
         assert np.array_equal(part, whole[begin - 500 :])
 
 
@@ -216,8 +211,8 @@ def test_registry_names():
 def test_rolling_mean_is_the_mean():
     values = np.random.default_rng(0).normal(size=(50, 3))
     for count in (1, 2, 7, 49, 50, 80):
-        wanted = [values[max(0, row - count + 1) : row + 1].mean(axis=0) for row in range(50)]
-        np.testing.assert_allclose(rolling_mean(values, count), wanted, atol=1e-14)
+        expected = [values[max(0, row - count + 1) : row + 1].mean(axis=0) for row in range(50)]
+        np.testing.assert_allclose(rolling_mean(values, count), expected, atol=1e-14)
     jump = np.zeros((40, 1))
     jump[3] = 1e30
     assert rolling_mean(jump, 8)[11:].max() == 0.0
@@ -230,5 +225,6 @@ def test_moves_look_back_over_gaps_but_not_too_far():
     assert past.returns[2, 0] == pytest.approx(np.log(2.0))
     assert past.returns[-1, 0] == 0.0
     assert lagged(past.returns, 2)[3].tolist() == [0.0, 0.0, past.returns[2, 0], 0.0]
-    assert carried(price.to_numpy(), 3)[:6, 0].tolist()[:5] == [1.0, 1.0, 2.0, 2.0, 2.0]
-    assert np.isnan(carried(price.to_numpy(), 3)[5, 0])
+    known = known_prices(sa.Panel.from_frame(price), depth=3)[:, 0]
+    assert known[:5].tolist() == [1.0, 1.0, 2.0, 2.0, 2.0]
+    assert np.isnan(known[5])

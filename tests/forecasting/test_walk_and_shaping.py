@@ -1,5 +1,5 @@
-"""The walk: which window serves which step; shaping and rounding against their twins; comparison of
-forecasts.
+"""The walk: which window serves which step; shaping and rounding against plain references;
+comparison of forecasts.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from statarb.forecasting import (
     make_forecaster,
     run_forecasts,
 )
+from statarb.forecasting._engine.shaping import (
+    shape_directions,
+    shape_directions_plain,
+    tick_sizes,
+    tick_sizes_plain,
+)
 from statarb.forecasting.compare import (
     block_draws,
     compare_forecasts,
     diebold_mariano,
     score_interval,
-)
-from statarb.forecasting.shaping import (
-    shape_directions,
-    shape_directions_plain,
-    tick_sizes,
-    tick_sizes_plain,
 )
 from tests.conftest import make_panel
 
@@ -56,11 +56,11 @@ def test_each_step_is_forecast_from_the_window_that_ends_one_step_before(refit_e
         np.testing.assert_allclose(forecasts.iloc[place], price, rtol=1e-12)
 
 
-def test_a_hole_is_forecast_from_the_last_row():
+def test_a_gap_is_forecast_from_the_last_row():
     panel = make_panel(300, 3, seed=2, missing=0.0)
     run = run_forecasts(LastValue(), panel, panel.grid[90], depth=50)
-    hole = panel.price.isna().all(axis=1)
-    inside = panel.grid[hole & (np.arange(300) >= 100)]
+    gap = panel.price.isna().all(axis=1)
+    inside = panel.grid[gap & (np.arange(300) >= 100)]
     assert len(inside) == 3
     # Three missing steps, and the first one after them.
     for time in [*inside, inside[-1] + panel.step]:
@@ -92,6 +92,104 @@ def test_missing_forecasts_are_counted_and_never_guessed():
     gone = run.forecasts.iloc[:, 1].isna()
     assert gone.sum() == run.missing.iloc[1] == 300 - 192
     assert run.missing.iloc[[0, 2]].eq(0).all()
+
+
+@pytest.mark.parametrize(
+    "forecaster", [LastValue(), CrossAssetRidge(scale_rows=20), RoundedToTick(ReducedRankRidge())]
+)
+def test_without_a_start_the_walk_begins_at_the_first_possible_step(forecaster):
+    panel = make_panel(300, 3, seed=1)
+    forecasts = sa.forecast_walk(forecaster, panel)
+    first = panel.rows[forecaster.min_rows - 1] + 1
+    assert forecasts.index.equals(panel.grid[first:])
+    explicit = sa.forecast_walk(forecaster, panel, panel.grid[first])
+    pd.testing.assert_frame_equal(forecasts, explicit)
+    if forecaster.min_rows > 1:
+        with pytest.raises(DataError, match="start later"):
+            sa.forecast_walk(forecaster, panel, panel.grid[first - 1])
+    days = panel.price.set_axis(pd.date_range("1990", periods=300))
+    assert len(sa.forecast_walk(forecaster, sa.Panel.from_frame(days))) == len(forecasts)
+
+
+def test_a_panel_without_a_possible_step_says_how_many_rows_are_needed():
+    panel = make_panel(60, 3, missing=0.0, holes=False)
+    with pytest.raises(DataError, match=r"needs 139 rows before its first forecast.*has 60"):
+        sa.forecast_walk(CrossAssetRidge(), panel)
+
+
+class OwnForecaster:
+    """A user's forecaster, without a base class."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def fit(self, window):
+        return self
+
+    def predict(self, window):
+        return self.answer(window)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda w: np.zeros(len(w.assets)), r"must return a Series .* got ndarray of shape \(3,\)"),
+        (lambda w: 0.0, "must return a Series .* got float"),
+        (lambda w: pd.DataFrame(np.zeros((1, 3))), r"got DataFrame of shape \(1, 3\)"),
+        (lambda w: pd.Series(0.0, index=list("xyz")), "must name assets .* label 'x'"),
+        (lambda w: pd.Series(["a"] * 3, index=w.assets), "must hold numbers"),
+        (lambda w: pd.Series(0.0, index=[*w.assets, w.assets[0]]), "twice"),
+        (lambda w: pd.Series(np.inf, index=w.assets), "expected log returns .* got inf"),
+        (lambda w: pd.Series(w.last_known()[-1], w.assets), r"np\.log\(p / last price\)"),
+        (lambda w: pd.Series(1.1 * w.last_known()[-1], w.assets), "got .* for asset 1442"),
+    ],
+)
+@pytest.mark.parametrize("level", [1.0, 0.01, 1000.0])
+def test_answers_that_are_no_returns_are_refused(answer, words, level):
+    frame = level * (1.0 + 0.1 * make_panel(200, 3, missing=0.0, holes=False).price.rank(pct=True))
+    panel = sa.Panel.from_frame(frame)
+    with pytest.raises(DataError, match=words):
+        sa.forecast_walk(OwnForecaster(answer), panel)
+
+
+def test_honest_answers_of_any_kind_are_taken():
+    panel = make_panel(200, 3, missing=0.0, holes=False)
+    base = panel.last_known()[:-1]
+
+    def partly(window):
+        return pd.Series([0.01], index=window.assets[:1])
+
+    forecasts = sa.forecast_walk(OwnForecaster(partly), panel)
+    np.testing.assert_allclose(forecasts.iloc[:, 0], base[:, 0] * np.exp(0.01), rtol=1e-12)
+    assert forecasts.iloc[:, 1:].isna().all(axis=None)
+    missing = OwnForecaster(lambda w: pd.Series(pd.array([None, 0.0, 0.0], "Float64"), w.assets))
+    forecasts = sa.forecast_walk(missing, panel)
+    assert forecasts.iloc[:, 0].isna().all()
+    # One asset of a few cents may be expected to rise by what it is worth.
+    one = sa.Panel.from_frame(0.01 * panel.price.iloc[:, :1] / panel.price.iloc[0, 0])
+    sa.forecast_walk(OwnForecaster(lambda w: pd.Series(w.last_known()[-1], w.assets)), one)
+
+
+def test_the_default_is_not_shaped_and_loses_nothing_where_nothing_can_be_forecast():
+    """Daily random walks: shaped, the default lost a third of MAPE to the last value."""
+    rng = np.random.default_rng(2)
+    days = pd.date_range("2010-01-01", periods=700, freq="B")
+    prices = pd.DataFrame(50 * np.exp(np.cumsum(0.01 * rng.normal(size=(700, 5)), axis=0)), days)
+    panel = sa.Panel.from_frame(prices)
+    run = run_forecasts("default", panel)
+    pd.testing.assert_frame_equal(run.forecasts, run.unshaped)
+    shaped = run_forecasts("case_default", panel)
+    pd.testing.assert_frame_equal(shaped.unshaped, run.forecasts)
+    assert not shaped.forecasts.equals(run.forecasts)
+
+    def error(frame):
+        actual = panel.price.loc[frame.index].to_numpy()
+        return (np.abs(actual - frame.to_numpy()) / actual).mean()
+
+    simple = error(sa.forecast_walk("last_value", panel, run.forecasts.index[0]))
+    # noise in some 25 coefficients an asset from up to 700 rows
+    assert error(run.forecasts) < 1.05 * simple
+    assert error(shaped.forecasts) > 1.2 * simple
 
 
 def test_what_a_walk_refuses():
@@ -132,7 +230,7 @@ prices = st.lists(st.floats(0.5, 2.0) | st.just(np.nan), min_size=12, max_size=1
     st.lists(st.sampled_from([-1.0, 0.0, 1.0, np.nan]), min_size=12, max_size=12),
     st.integers(0, 4095),
 )
-def test_shaping_is_its_twin_and_moves_as_it_is_told(forecast, direction, mask):
+def test_shaping_is_its_plain_reference_and_moves_as_it_is_told(forecast, direction, mask):
     raw = np.array(forecast).reshape(6, 2)
     way = np.array(direction).reshape(6, 2)
     seen = np.array([bool(mask >> bit & 1) for bit in range(12)]).reshape(6, 2)
@@ -165,7 +263,7 @@ def test_perfect_directions_shaped_score_a_hundred():
     assert directional_symmetry(actual, shaped).tolist() == [100.0, 100.0]
 
 
-def test_ticks_are_found_and_agree_with_the_twin():
+def test_ticks_are_found_and_agree_with_the_plain_reference():
     rng = np.random.default_rng(0)
     price = np.column_stack(
         [
@@ -231,6 +329,85 @@ def test_diebold_mariano_by_hand_and_by_size():
         diebold_mariano(np.ones(2), np.zeros(2))
 
 
+@pytest.mark.parametrize("lags", [0, 1, 7])
+def test_long_run_variances_are_sums_of_weighted_autocovariances(lags):
+    rng = np.random.default_rng(4)
+    first, second = rng.exponential(size=(2, 60))
+    difference = first - second
+    centred = difference - difference.mean()
+    total = centred @ centred
+    for lag in range(1, lags + 1):
+        total += 2.0 * (1.0 - lag / (lags + 1.0)) * (centred[lag:] @ centred[:-lag])
+    expected = difference.mean() / np.sqrt(total / 60 / 60) * np.sqrt(59 / 60)
+    assert diebold_mariano(first, second, lags=lags).statistic == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_few_losses_are_an_answer_or_a_clear_error(steps):
+    rng = np.random.default_rng(steps)
+    first, second = rng.exponential(size=(2, steps))
+    if steps < 3:
+        with pytest.raises(DataError, match=f"at least 3 common losses, got {steps}"):
+            diebold_mariano(first, second)
+        return
+    test = diebold_mariano(first, second, lags=steps - 1)
+    assert test.count == steps
+    # equal differences but for rounding: no ratio is formed
+    assert np.isnan(diebold_mariano(first + 0.1, first).p_value)
+    assert np.isnan(diebold_mariano(1e6 * first + 0.1, 1e6 * first).statistic)
+    with pytest.raises(ParameterError, match="lags"):
+        diebold_mariano(first, second, lags=steps)
+
+
+def test_a_block_leaves_something_to_resample():
+    with pytest.raises(ParameterError, match="block must be at most 5, half of the 10 periods"):
+        block_draws(10, 20, block=6)
+    assert len(np.unique(np.sort(block_draws(10, 200, block=5, seed=0)), axis=0)) > 5
+    assert block_draws(1, 3).tolist() == [[0], [0], [0]]
+    old = np.random.default_rng(3).integers(0, 10, (50, 4))
+    old = ((old[:, :, None] + np.arange(3)) % 10).reshape(50, -1)[:, :10]
+    assert np.array_equal(block_draws(10, 50, block=3, seed=3), old)
+
+
+def test_the_interval_is_that_of_the_weighted_score():
+    rng = np.random.default_rng(0)
+    index = pd.date_range("2018-01-01", periods=60 * 6, freq="5min")
+    actual = pd.DataFrame(np.exp(np.cumsum(0.003 * rng.normal(size=(360, 3)), 0)), index)
+    first, second = actual.shift(1), actual.shift(1) * np.exp(0.004 * rng.normal(size=(360, 3)))
+    periods = [(index[60 * k], index[60 * k + 59]) for k in range(6)]
+    weights = (1.0, -20.0, -2.0, 0.0)
+    a, b = (forecast_score(actual, one, periods, 3.0, weights=weights) for one in (first, second))
+    difference, low, high = score_interval(b, a, draws=400, seed=5)
+    assert difference == pytest.approx(b.Z - a.Z)
+    assert low <= difference <= high
+
+    def z(score, places):
+        m = score.mape.to_numpy()[:, places]
+        d = score.directional_symmetry.to_numpy()[:, places].mean()
+        return d - 20 * m.mean() - 2 * (m.std(axis=1, ddof=1) / m.mean(axis=1)).mean()
+
+    drawn = [z(b, places) - z(a, places) for places in block_draws(6, 400, seed=5)]
+    assert (low, high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), rel=1e-10)
+    plain = forecast_score(actual, first, periods, 3.0)
+    with pytest.raises(ParameterError, match="same weights"):
+        score_interval(b, plain)
+
+
+def test_comparison_does_not_depend_on_the_order_or_the_zone_of_the_tables():
+    rng = np.random.default_rng(3)
+    index = pd.date_range("2020", periods=300, freq="5min")
+    actual = pd.DataFrame(np.exp(0.01 * rng.normal(size=(300, 2)).cumsum(axis=0)), index)
+    forecasts = {"last_value": actual.shift(1), "other": actual.shift(2)}
+    days = [(index[k * 60], index[k * 60 + 59]) for k in range(1, 5)]
+    seconds = dict.fromkeys(forecasts, 0.0)
+    table = compare_forecasts(actual, forecasts, days, seconds, draws=50)
+    other = {name: one[::-1].tz_localize("UTC") for name, one in forecasts.items()}
+    shuffled = actual.sample(frac=1.0, random_state=0).convert_dtypes()
+    pd.testing.assert_frame_equal(
+        compare_forecasts(shuffled, other, days, seconds, draws=50), table
+    )
+
+
 def test_bootstrap_draws_whole_blocks():
     draws = block_draws(10, 200, block=3, seed=1)
     assert draws.shape == (200, 10)
@@ -273,6 +450,10 @@ def test_comparison_finds_the_better_forecast():
     assert one_day["Z"].isna().all()
     ranked = (one_day["D"] - one_day["M"]).to_numpy()
     assert (np.diff(ranked) <= 0.0).all()
+    two_steps = compare_forecasts(
+        actual, forecasts, [(index[60], index[61])], dict.fromkeys(forecasts, 0.0), draws=20
+    )
+    assert two_steps["dm_p_value"].isna().all()
     assert one_day["model"].iloc[0] == "good"
     with pytest.raises(ParameterError, match="benchmark must be one of"):
         compare_forecasts(actual, forecasts, days, {}, benchmark="naive")
@@ -284,7 +465,7 @@ def test_scores_on_the_real_coins(real_panel):
     periods = [(seen[k * 288], seen[k * 288 + 287]) for k in range(29)]
 
     def scores(forecaster):
-        run = run_forecasts(forecaster, real_panel)
+        run = run_forecasts(forecaster, real_panel, "2018-01-25")
         each = run.seconds.mean()
         return [
             forecast_score(real_panel.price, frame, periods, each)
@@ -296,6 +477,6 @@ def test_scores_on_the_real_coins(real_panel):
     assert raw.D >= 57.0
     _, shaped = scores(DirectionShaped(ReducedRankRidge()))
     assert shaped.Z >= 64.0
-    raw, shaped = scores(make_forecaster("default"))
+    raw, shaped = scores(make_forecaster("case_default"))
     assert raw.M <= 0.258
     assert shaped.Z >= 64.0

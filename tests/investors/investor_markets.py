@@ -39,32 +39,32 @@ def walk(
     depth: int = 2016,
     rows: Iterable[int] | None = None,
 ) -> pd.DataFrame:
-    """Wanted weights, rows x assets, of an investor whose every wish comes true; NaN rows keep the
-    holdings.
+    """Target weights, rows x assets, of an investor whose targets are always reached; NaN rows keep
+    the holdings.
     """
     fresh = investor.clone()
     if investor.hindsight:
         fresh.fit_hindsight(panel)
     holdings = pd.Series(0.0, index=panel.assets)
-    wanted = {}
+    targets = {}
     for row in range(first, len(panel.times)) if rows is None else rows:
         stamp = panel.times[row]
         answer = fresh.decide(panel.window(stamp, depth), holdings)
         if answer is not None:
             holdings = answer.reindex(panel.assets, fill_value=0.0)
-        wanted[stamp] = holdings if answer is not None else pd.Series(np.nan, index=panel.assets)
-    return pd.DataFrame(wanted).T
+        targets[stamp] = holdings if answer is not None else pd.Series(np.nan, index=panel.assets)
+    return pd.DataFrame(targets).T
 
 
 def growth(investor: Any, panel: sa.Panel) -> float:
-    """Wealth without fees: what was wanted after a row is held over the next one; what is kept
+    """Wealth without fees: the targets of a row are held over the next one; what is kept
     drifts with the prices.
     """
-    wanted = walk(investor, panel).to_numpy()
+    targets = walk(investor, panel).to_numpy()
     price = panel.last_known()
     held, wealth = np.zeros(len(panel.assets)), 1.0
-    for row in range(len(wanted) - 1):
-        held = held if np.isnan(wanted[row]).all() else wanted[row]
+    for row in range(len(targets) - 1):
+        held = held if np.isnan(targets[row]).all() else targets[row]
         relative = np.where(held > 0.0, price[row + 1] / price[row], 1.0)
         factor = 1.0 + float(held @ (relative - 1.0))
         wealth, held = wealth * factor, held * relative / factor

@@ -19,12 +19,13 @@ from statarb.investors.autonomous.paper_account import (
     NoTradeBand,
     PaperAccount,
 )
-from statarb.investors.autonomous.sources import SOURCES, Record
+from statarb.investors.autonomous.sources import SOURCES
+from statarb.rules import Context
 from statarb.testing import check_investor
 
 BEGIN = pd.Timestamp("2018-01-24 00:00")
 START = pd.Timestamp("2018-01-25 16:00")
-"""480 rows after the first: half of them warm the shadows up."""
+"""480 rows after the first: half of them are the warm-up of the paper accounts."""
 
 
 def market(
@@ -44,6 +45,14 @@ def market(
     )
 
 
+def ask(
+    investor: AutonomousInvestor, panel: sa.Panel, row: int, holdings: pd.Series, lag: int = 0
+) -> pd.Series | None:
+    """Ask for a decision from a row, as a walk by the rules of the case does."""
+    context = Context(panel.times[row] + lag * panel.step, 10_000.0, sa.TradingRules(), lag)
+    return investor.decide(panel.window(panel.times[row]), holdings, context)
+
+
 @pytest.fixture(scope="module")
 def planted() -> sa.Panel:
     return market(900, 1)
@@ -54,8 +63,8 @@ def planted_run(planted: sa.Panel) -> sa.Run:
     return sa.walk_forward(AutonomousInvestor(), planted, start=START, decision_lag=0)
 
 
-def holed(panel: sa.Panel) -> sa.Panel:
-    """The same quotes with missing cells, a late listing, an asset that dies, and a hole of 62
+def with_gaps(panel: sa.Panel) -> sa.Panel:
+    """The same quotes with missing cells, a late listing, an asset that dies, and a gap of 62
     hours.
     """
     prices = panel.price.to_numpy().copy()
@@ -78,16 +87,16 @@ def test_it_learns_to_trade_a_planted_lead(planted_run: sa.Run) -> None:
 
 
 def test_it_says_why(planted: sa.Panel, planted_run: sa.Run) -> None:
-    investor = AutonomousInvestor(decision_lag=0).watch(planted, START)
+    investor = AutonomousInvestor().watch(planted, START, decision_lag=0)
     log = investor.log_frame()
     assert log["leader"].iloc[0] == "cash"
-    assert "nothing is proven" in log["reason"].iloc[0]
+    assert "no candidate beats cash" in log["reason"].iloc[0]
     assert log["leader"].iloc[-1] != "cash"
     weights = log[[f"weight of {name}" for name in investor.names]]
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-12)
     change = int(np.flatnonzero(log["leader"] != "cash")[0])
     leader = log["leader"].iloc[change]
-    assert log[f"proof of {leader}"].iloc[change] >= 1.0
+    assert log[f"statistic of {leader}"].iloc[change] >= 1.0
     assert (
         weights[f"weight of {leader}"].iloc[change] > 2.0 * weights["weight of cash"].iloc[change]
     )
@@ -141,7 +150,7 @@ def test_a_lead_that_ends_is_left() -> None:
     )
     index = pd.date_range(BEGIN, periods=len(prices), freq="5min", unit="us")
     panel = sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=live.assets))
-    run = sa.walk_forward(AutonomousInvestor(record=288), panel, start=START, decision_lag=0)
+    run = sa.walk_forward(AutonomousInvestor(track_record=288), panel, start=START, decision_lag=0)
     top = run.replay.value.iloc[: 900 - 480].max()
     assert top > 15_000
     assert run.replay.value.iloc[-1] > 0.85 * top
@@ -155,11 +164,11 @@ def test_a_lead_that_ends_is_left() -> None:
 def test_the_contract_holds(planted: sa.Panel) -> None:
     short = AutonomousInvestor(warm_up=30)
     check_investor(short, planted.between(None, planted.grid[400]), cuts=1)
-    check_investor(short, holed(planted.between(None, planted.grid[400])), cuts=1, seed=1)
+    check_investor(short, with_gaps(planted.between(None, planted.grid[400])), cuts=1, seed=1)
 
 
-def test_what_it_learns_survives_holes_late_listings_and_missing_quotes(planted: sa.Panel) -> None:
-    run = sa.walk_forward(AutonomousInvestor(), holed(planted), start=START, decision_lag=0)
+def test_what_it_learns_survives_gaps_late_listings_and_missing_quotes(planted: sa.Panel) -> None:
+    run = sa.walk_forward(AutonomousInvestor(), with_gaps(planted), start=START, decision_lag=0)
     assert run.metrics()["failures"] == 0
     assert run.metrics()["total_return"] > 0.05
 
@@ -169,14 +178,14 @@ def test_the_future_changes_no_decision(planted: sa.Panel, planted_run: sa.Run) 
     for how in ("multiplied", "dropped"):
         changed = sa.testing.changed_future(planted, cut, how, seed=3)
         run = sa.walk_forward(AutonomousInvestor(), changed, start=START, end=cut, decision_lag=0)
-        pd.testing.assert_frame_equal(run.wanted, planted_run.wanted.loc[:cut])
+        pd.testing.assert_frame_equal(run.targets, planted_run.targets.loc[:cut])
 
 
 def test_jobs_blocks_and_checkpoints_change_nothing(
     planted: sa.Panel, planted_run: sa.Run, tmp_path: Path
 ) -> None:
     end = planted.grid[620]
-    expected = planted_run.wanted.loc[:end]
+    expected = planted_run.targets.loc[:end]
     assert len(expected)
     kept = {"block": 53, "checkpoint": tmp_path}
     # the last one takes up the last state that was kept
@@ -188,7 +197,7 @@ def test_jobs_blocks_and_checkpoints_change_nothing(
         run = sa.walk_forward(
             AutonomousInvestor(), planted, start=START, end=end, decision_lag=0, **options
         )
-        pd.testing.assert_frame_equal(run.wanted, expected)
+        pd.testing.assert_frame_equal(run.targets, expected)
         newest = max(tmp_path.rglob("*state-*"), default=None)
         if newest is not None:
             newest.unlink()
@@ -196,13 +205,12 @@ def test_jobs_blocks_and_checkpoints_change_nothing(
 
 def test_a_pickled_copy_goes_on_the_same_path(planted: sa.Panel) -> None:
     holdings = pd.Series(0.0, index=planted.assets)
-    investor = AutonomousInvestor(decision_lag=0, warm_up=200)
+    investor = AutonomousInvestor(warm_up=200)
     for row in range(500, 530):
-        investor.decide(planted.window(planted.times[row]), holdings)
+        ask(investor, planted, row, holdings)
     copy = pickle.loads(pickle.dumps(investor))
     for row in range(530, 550):
-        window = planted.window(planted.times[row])
-        one, two = investor.decide(window, holdings), copy.decide(window, holdings)
+        one, two = ask(investor, planted, row, holdings), ask(copy, planted, row, holdings)
         assert (one is None and two is None) or one.equals(two)
     assert copy.log == investor.log
 
@@ -210,13 +218,13 @@ def test_a_pickled_copy_goes_on_the_same_path(planted: sa.Panel) -> None:
 def test_windows_that_were_not_shown_are_caught_up(planted: sa.Panel) -> None:
     holdings = pd.Series(0.0, index=planted.assets)
     every, some = (
-        AutonomousInvestor(decision_lag=0, warm_up=150),
-        AutonomousInvestor(decision_lag=0, warm_up=150),
+        AutonomousInvestor(warm_up=150),
+        AutonomousInvestor(warm_up=150),
     )
     for row in range(500, 600):
-        every.decide(planted.window(planted.times[row]), holdings)
+        ask(every, planted, row, holdings)
     for row in (500, 551, 599):
-        some.decide(planted.window(planted.times[row]), holdings)
+        ask(some, planted, row, holdings)
     # the optimiser starts from its last solution, so that two paths agree to its tolerance and not
     # to the bit
     np.testing.assert_allclose(some._hedge.weights, every._hedge.weights, rtol=1e-3, atol=1e-5)
@@ -225,76 +233,66 @@ def test_windows_that_were_not_shown_are_caught_up(planted: sa.Panel) -> None:
 
 def test_watching_learns_what_a_walk_learns(planted: sa.Panel) -> None:
     end = planted.grid[560]
-    watched = AutonomousInvestor(decision_lag=1, warm_up=100).watch(planted, START, end)
-    walked = AutonomousInvestor(decision_lag=1, warm_up=100)
+    watched = AutonomousInvestor(warm_up=100).watch(planted, START, end)
+    walked, holdings = AutonomousInvestor(warm_up=100), pd.Series(0.0, index=planted.assets)
     for row in range(479, 560):
-        walked.decide(planted.window(planted.times[row]), pd.Series(0.0, index=planted.assets))
-    assert watched._seen == walked._seen
+        ask(walked, planted, row, holdings, lag=1)
+    assert watched._newest == walked._newest
+    assert watched.log == walked.log
     np.testing.assert_allclose(watched._hedge.weights, walked._hedge.weights, rtol=1e-6)
 
 
 # -- its parts -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("lag", "span"), [(0, 1), (1, 1), (1, 3), (2, 6)])
-def test_the_record_is_the_shrunken_slope_of_its_definition(lag: int, span: int) -> None:
-    rng = np.random.default_rng(7)
-    log_price = rng.normal(0.0, 0.01, (200, 3)).cumsum(axis=0)
-    ahead = lag + span
-    forecast = 0.3 * rng.normal(0.0, 0.01, (200, 3))
-    forecast[:-ahead] += 0.5 * (log_price[ahead:] - log_price[lag : 200 - span])
-    forecast[rng.random(forecast.shape) < 0.1] = np.nan
-    came = np.full(forecast.shape, np.nan)
-    came[:-ahead] = log_price[ahead:] - log_price[lag : 200 - span]
-    expected = np.zeros(200)
-    for row in range(ahead, 200):
-        f, r = (
-            forecast[max(0, row - ahead - 59) : row - ahead + 1],
-            came[max(0, row - ahead - 59) : row - ahead + 1],
-        )
-        x, y = np.nansum(f * r, axis=1), np.nansum(f * f * (r == r), axis=1)
-        slope = x.sum() / y.sum()
-        error = np.sqrt(((x - slope * y) ** 2).sum()) / y.sum()
-        if slope > 2.0 * error:
-            expected[row] = min(1.0, slope * (1.0 - (2.0 * error / slope) ** 2))
-    record = Record(span, lag, 60, 2.0)
-    got = [record.update(f, p) for f, p in zip(forecast, log_price, strict=True)]
-    assert max(got) > 0.2
-    assert min(got) == 0.0
-    np.testing.assert_allclose(got, expected, atol=1e-10)
-
-
-@pytest.mark.parametrize("lag", [0, 1])
-def test_a_shadow_earns_what_a_walk_earns(planted: sa.Panel, lag: int) -> None:
-    """The league's accounts against the walk itself: the same candidate on the same forecasts,
-    decision for decision.
+@pytest.mark.parametrize("lag", [0, 1, 3])
+@pytest.mark.parametrize("weekdays", [False, True])
+def test_a_paper_account_earns_what_a_walk_earns(
+    planted: sa.Panel, lag: int, weekdays: bool
+) -> None:
+    """The paper accounts against the walk itself: the same candidate on the same forecasts,
+    decision for decision, whatever the labels of time.
     """
     first, last = 400, 520
     forecasts = np.random.default_rng(2).normal(
         0.0, 0.004, (last - first + lag, len(SOURCES), len(planted.assets))
     )
-    band = NoTradeBand(0, "x", 0.1, 0.0025)
+    panel = planted
+    if weekdays:
+        index = pd.bdate_range("2015-01-01", periods=len(planted.times))
+        panel = sa.Panel.from_frame(
+            pd.DataFrame(planted.array("price"), index=index, columns=planted.assets)
+        )
+    band = NoTradeBand(0, "x", 0.1)
 
     class Traded:
         name = "traded"
 
-        def decide(self, window: sa.Panel, holdings: pd.Series) -> np.ndarray | None:
-            row = len(window.times) - 1
-            scene = DecisionContext(window, forecasts[row - first + lag], np.ones(len(SOURCES)))
-            return band.decide(scene, holdings.to_numpy(), 0.0)
+        def decide(
+            self, window: sa.Panel, holdings: pd.Series, context: Context
+        ) -> np.ndarray | None:
+            row = int(window.places[-1])
+            known = DecisionContext(
+                window, forecasts[row - first + lag], np.ones(len(SOURCES)), context
+            )
+            return band.decide(known, holdings.to_numpy())
 
-    end = planted.times[last - 1]
-    run = sa.walk_forward(Traded(), planted, start=planted.times[first], end=end, decision_lag=lag)
-    shadow = PaperAccount(
-        band, planted.row_slice(0, first), sa.TradingRules(), planted._stamps[first - lag], lag
+    end = panel.times[last - 1]
+    run = sa.walk_forward(Traded(), panel, start=panel.times[first], end=end, decision_lag=lag)
+    rules = sa.TradingRules()
+    account = PaperAccount(
+        band, panel.row_slice(0, first), rules, panel.times_array[first - lag], lag
     )
-    value, prices = [], planted.array("price")
+    value, prices = [], panel.array("price")
     for row in range(first - lag, last):
-        scene = DecisionContext(
-            planted.row_slice(0, row + 1), forecasts[row - first + lag], np.ones(len(SOURCES))
+        known = DecisionContext(
+            panel.row_slice(0, row + 1),
+            forecasts[row - first + lag],
+            np.ones(len(SOURCES)),
+            Context(panel.times[row], rules.capital, rules, lag),
         )
-        shadow.advance(scene, prices[row], True)
-        value.append(shadow.account.marked_value)
+        account.advance(known, prices[row], True)
+        value.append(account.account.marked_value)
     np.testing.assert_allclose(value[lag:], run.replay.value, rtol=1e-12)
     assert run.replay.fees.sum() > 0.0
 
@@ -305,35 +303,37 @@ class Stuck(Candidate):
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def decide(self, scene: DecisionContext, held: np.ndarray, value: float) -> np.ndarray | None:
+    def decide(self, known: DecisionContext, held: np.ndarray) -> np.ndarray | None:
         raise self.error
 
 
-def shadow_of(candidate: Candidate, panel: sa.Panel) -> tuple[PaperAccount, DecisionContext]:
-    scene = DecisionContext(panel.row_slice(0, 1), np.zeros((1, 5)), np.zeros(1))
-    return PaperAccount(candidate, panel, sa.TradingRules(), panel._stamps[0], 1), scene
+def account_of(candidate: Candidate, panel: sa.Panel) -> tuple[PaperAccount, DecisionContext]:
+    rules = sa.TradingRules()
+    context = Context(panel.times[0], rules.capital, rules, 1)
+    known = DecisionContext(panel.row_slice(0, 1), np.zeros((1, 5)), np.zeros(1), context)
+    return PaperAccount(candidate, panel, rules, panel.times_array[0], 1), known
 
 
 def test_a_candidate_without_an_answer_stops_nobody_warns_once_and_is_counted(
     planted: sa.Panel,
 ) -> None:
-    shadow, scene = shadow_of(Stuck(sa.InfeasibleError("no point")), planted)
+    account, known = account_of(Stuck(sa.InfeasibleError("no point")), planted)
     with pytest.warns(
         RuntimeWarning,
         match="stuck cannot decide at 2018-01-24 00:00:00 .InfeasibleError: no point.",
     ) as warned:
-        growth = [shadow.advance(scene, planted.array("price")[0], True) for _ in range(3)]
+        growth = [account.advance(known, planted.array("price")[0], True) for _ in range(3)]
     assert growth == [0.0, 0.0, 0.0]
     assert len(warned) == 1
-    assert shadow.failures == {"InfeasibleError: no point": 3}
+    assert account.failures == {"InfeasibleError: no point": 3}
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("no"), KeyError("no"), MemoryError()])
 def test_a_fault_of_a_candidate_is_not_hidden(planted: sa.Panel, error: Exception) -> None:
-    shadow, scene = shadow_of(Stuck(error), planted)
+    account, known = account_of(Stuck(error), planted)
     with pytest.raises(type(error)):
-        shadow.advance(scene, planted.array("price")[0], True)
-    assert not shadow.failures
+        account.advance(known, planted.array("price")[0], True)
+    assert not account.failures
 
 
 @pytest.mark.parametrize(
@@ -359,23 +359,24 @@ def test_another_market_needs_no_parameter() -> None:
     watched = AutonomousInvestor().watch(sa.Panel.from_frame(frame), panel.grid[200])
     assert not watched.failures
     one = sa.Panel.from_frame(frame[["a"]])
-    assert (
-        sa.walk_forward(
-            make_investor("autonomous"), one, rules, start=None, end=panel.grid[40]
-        ).metrics()["failures"]
-        == 0
+    run = sa.walk_forward(
+        make_investor("autonomous"), one, rules, start=panel.grid[130], end=panel.grid[170]
     )
+    assert run.metrics()["failures"] == 0
+    # a walk that never has the rows of a first forecast says so
+    short = sa.walk_forward(make_investor("autonomous"), one, rules, end=panel.grid[40])
+    needed = AutonomousInvestor().min_rows
+    assert f"needs {needed} rows" in " ".join(short.failures["message"])
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("decision_lag", -1),
         ("warm_up", -1),
         ("level", 0.0),
         ("share", 1.0),
-        ("record", 1),
-        ("evidence", -1.0),
+        ("track_record", 1),
+        ("z_threshold", -1.0),
     ],
 )
 def test_a_parameter_out_of_range_is_named(name: str, value: float) -> None:
@@ -405,3 +406,21 @@ def test_on_the_case_it_finds_the_stale_quotes_by_itself(real_panel: sa.Panel) -
     run = sa.walk_forward(AutonomousInvestor(), real_panel, end="2018-02-01", decision_lag=0)
     assert run.metrics()["total_return"] > 0.3
     assert run.metrics()["maximum_drawdown"] < 0.1
+
+
+def test_it_says_in_numbers_why_it_holds_cash(planted: sa.Panel) -> None:
+    noise = market(560, None, 3)
+    for panel, reasons in (
+        (noise, {"no source with a significant track record"}),
+        (
+            planted.between(None, planted.grid[520]),
+            {"no candidate beats cash significantly after fees"},
+        ),
+    ):
+        investor, holdings = AutonomousInvestor(warm_up=100), pd.Series(0.0, index=panel.assets)
+        rows = range(480, 520)
+        for row in rows:
+            assert ask(investor, panel, row, holdings) is None or investor._leader > 0
+        assert set(investor.reasons) & reasons
+        assert sum(investor.reasons.values()) <= len(rows)
+    assert AutonomousInvestor().min_rows > 50

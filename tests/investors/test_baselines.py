@@ -101,7 +101,7 @@ def test_equal_weight_does_not_rebalance() -> None:
 
 
 def test_rebalanced_harvests_cover_and_gluss() -> None:
-    # Cover (1991), section 1: one stock stands still, the other doubles and halves; half in each
+    # Cover (1991), section 1: one stock does not move, the other doubles and halves; half in each
     # grows by 9/8 in two days.
     prices = np.array([[1.0, 1.0], [1.0, 2.0]] * 10 + [[1.0, 1.0]])
     np.testing.assert_allclose(
@@ -112,9 +112,9 @@ def test_rebalanced_harvests_cover_and_gluss() -> None:
 def test_rebalanced_to_given_weights_leaves_the_share_of_an_asset_without_price_in_cash() -> None:
     prices = random_prices(30, 3)
     prices[:10, 1] = np.nan
-    wanted = walk(Rebalanced(weights={1442: 0.3, 1443: 0.5}), panel_of(prices))
-    np.testing.assert_allclose(wanted.iloc[5], [0.3, 0.0, 0.0])
-    np.testing.assert_allclose(wanted.iloc[-1], [0.3, 0.5, 0.0])
+    targets = walk(Rebalanced(weights={1442: 0.3, 1443: 0.5}), panel_of(prices))
+    np.testing.assert_allclose(targets.iloc[5], [0.3, 0.0, 0.0])
+    np.testing.assert_allclose(targets.iloc[-1], [0.3, 0.5, 0.0])
 
 
 def test_momentum_holds_the_best_and_reversal_the_worst() -> None:
@@ -141,10 +141,10 @@ def test_momentum_holds_the_best_and_reversal_the_worst() -> None:
 def test_momentum_agrees_with_the_pandas_expression() -> None:
     panel = panel_of(random_prices(80, 6, seed=3))
     rank = np.log(panel.price).diff(12).shift(2).rank(axis=1, ascending=False)
-    wanted = walk(Momentum(lookback=12, top=2, every=1, skip=2), panel)
+    targets = walk(Momentum(lookback=12, top=2, every=1, skip=2), panel)
     known = rank.notna().all(axis=1)
-    np.testing.assert_allclose(wanted[known], np.where(rank[known] <= 2, 0.5, 0.0))
-    assert wanted[~known].isna().all(axis=None)
+    np.testing.assert_allclose(targets[known], np.where(rank[known] <= 2, 0.5, 0.0))
+    assert targets[~known].isna().all(axis=None)
 
 
 def test_the_smaller_id_wins_a_tie() -> None:

@@ -1,4 +1,4 @@
-"""Fixed-share hedging against its definition and its regret bound; the bound of chance against
+"""Fixed-share hedging against its definition and its regret bound; the confidence sequence against
 simulated chance.
 """
 
@@ -119,21 +119,21 @@ def test_chance_is_taken_for_skill_no_more_often_than_promised() -> None:
     assert ever <= 0.05 * 400
 
 
-def test_proof_is_given_by_blocks_and_taken_back_at_half_the_bound() -> None:
-    proof = SequentialTest(2, 0.05, block=3, unit=0.01)
+def test_the_null_is_rejected_by_blocks_until_half_of_the_bound() -> None:
+    test = SequentialTest(2, 0.05, block=3, unit=0.01)
     for _ in range(2):
-        proof.update(np.array([0.01, 0.0]))
-    assert proof.sum.tolist() == [0.0, 0.0]
-    proof.update(np.array([0.01, 0.0]))
-    assert proof.sum[0] == pytest.approx(3.0)
-    assert proof.spread[0] == pytest.approx(9.0)
-    while not proof.proven[0]:
-        proof.update(np.array([0.01, -0.01]))
-    assert proof.strength[0] >= 1.0
-    assert not proof.proven[1]
+        test.update(np.array([0.01, 0.0]))
+    assert test.sum.tolist() == [0.0, 0.0]
+    test.update(np.array([0.01, 0.0]))
+    assert test.sum[0] == pytest.approx(3.0)
+    assert test.sum_squares[0] == pytest.approx(9.0)
+    while not test.significant[0]:
+        test.update(np.array([0.01, -0.01]))
+    assert test.statistic[0] >= 1.0
+    assert not test.significant[1]
     falls = 0
-    while proof.proven[0]:
-        proof.update(np.array([-0.01, 0.0]))
+    while test.significant[0]:
+        test.update(np.array([-0.01, 0.0]))
         falls += 1
     assert falls > 3
-    assert proof.strength[0] < 0.5
+    assert test.statistic[0] < 0.5

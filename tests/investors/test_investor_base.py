@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from investor_markets import panel_of, random_prices, walk
+from investor_markets import panel_of, random_prices
 from sklearn.base import clone
 
+import statarb as sa
 from statarb import ParameterError
 from statarb.investors import (
     INVESTORS,
@@ -22,8 +23,8 @@ from statarb.investors import (
     make_investor,
     register,
 )
-from statarb.investors.adapters import from_function
-from statarb.investors.base import weights_of
+from statarb.investors.base import context_of, largest_order, smallest_order, weights_of
+from statarb.rules import Context
 
 
 @pytest.mark.parametrize("name", sorted(INVESTORS))
@@ -129,7 +130,7 @@ def test_an_investor_of_ones_own_can_be_registered() -> None:
             panel_of(random_prices(3, 2)), pd.Series(0.0, index=[1442, 1443])
         ).to_dict() == {1443: 0.5}
     finally:
-        del INVESTORS["half_for_a_test"]
+        INVESTORS._factories.pop("half_for_a_test")
 
 
 def test_a_parameter_that_is_an_investor_is_cloned_with_it() -> None:
@@ -139,8 +140,8 @@ def test_a_parameter_that_is_an_investor_is_cloned_with_it() -> None:
         share: float = 0.5
 
         def decide(self, window, holdings):
-            wanted = self.investor.decide(window, holdings)
-            return None if wanted is None else wanted * self.share
+            targets = self.investor.decide(window, holdings)
+            return None if targets is None else targets * self.share
 
     outer = Wrapped(Momentum(top=2))
     assert outer.get_params()["investor__top"] == 2
@@ -157,36 +158,6 @@ def test_without_hindsight_there_is_nothing_to_fit() -> None:
         BaseInvestor().decide(panel_of(random_prices(3, 2)), pd.Series(dtype=float))
 
 
-def test_periods_start_at_midnight_and_an_answer_is_repeated_until_a_new_row() -> None:
-    asked = []
-
-    def rule(window):
-        asked.append(window.now)
-        return {1442: 1.0}
-
-    investor = from_function(rule, every=12)
-    panel = panel_of(random_prices(30, 2))
-    answers = walk(investor, panel)
-    starts = [stamp for stamp in panel.times if stamp.minute == 0]
-    assert asked == starts
-    repeated = {start + pd.Timedelta("5min") for start in starts}
-    assert set(answers.dropna().index) == {
-        stamp for stamp in panel.times if stamp in repeated or stamp in starts
-    }
-
-
-def test_an_answer_outlives_a_time_without_quotes() -> None:
-    prices = random_prices(30, 2)
-    prices[12:20] = np.nan
-    panel = panel_of(prices)
-    investor = from_function(lambda window: {1442: 1.0}, "rule", every=12)
-    held = pd.Series(0.0, index=panel.assets)
-    wanted = [investor.decide(panel.window(stamp), held) is not None for stamp in panel.grid]
-    # Decided at 0; repeated with the row at 1. Decided at 12, when nothing is quoted; repeated up
-    # to the first quote at 20.
-    assert np.flatnonzero(wanted).tolist() == [0, 1, *range(12, 21), 24, 25]
-
-
 def test_a_periodic_investor_must_weigh() -> None:
     @dataclass(eq=False, repr=False)
     class Empty(PeriodicInvestor):
@@ -194,3 +165,32 @@ def test_a_periodic_investor_must_weigh() -> None:
 
     with pytest.raises(NotImplementedError, match="must define weigh"):
         Empty().decide(panel_of(random_prices(2, 1)), pd.Series([0.0], index=[1442]))
+
+
+def test_order_limits_are_shares_of_the_value() -> None:
+    prices = random_prices(5, 2)
+    prices[-1] = np.nan
+    prices[3, 0], prices[4, 1] = 200.0, 1.0
+    panel = panel_of(prices)
+    rules = sa.TradingRules(min_order=0.5, max_order=20.0, numeraire=1442)
+    context = Context(panel.now, 10_000.0, rules)
+    # the numeraire's last price counts
+    assert smallest_order(panel, context) == pytest.approx(0.5 * 200.0 / 10_000.0, rel=1e-14)
+    assert largest_order(panel, context) == pytest.approx(20.0 * 200.0 / 10_000.0, rel=1e-14)
+    in_cash = Context(panel.now, 10_000.0, rules.replace(numeraire=None))
+    assert largest_order(panel, in_cash) == pytest.approx(20.0 / 10_000.0, rel=1e-14)
+    free = Context(panel.now, 10_000.0, rules.without_limits())
+    assert (smallest_order(panel, free), largest_order(panel, free)) == (0.0, np.inf)
+    gone = Context(panel.now, 0.0, rules)
+    assert largest_order(panel, gone) == 0.0
+    other = Context(panel.now, 10_000.0, rules.replace(numeraire=7))
+    assert (smallest_order(panel, other), largest_order(panel, other)) == (0.0, np.inf)
+
+
+def test_outside_a_walk_the_fee_is_the_case_s_and_orders_have_any_size() -> None:
+    panel = panel_of(random_prices(5, 2))
+    found = context_of(None, panel)
+    assert found.rules == sa.TradingRules().without_limits()
+    assert (found.time, found.decision_lag) == (panel.now + panel.step, 1)
+    given = Context(panel.now, 1.0, sa.TradingRules(fee=0.1), 0)
+    assert context_of(given, panel) is given

@@ -36,8 +36,8 @@ def made(name: str):
     return make_investor(name, **SMALL.get(name, {}))
 
 
-def holed_market() -> sa.Panel:
-    """Two days with a hole of 62 hours between them, missing cells, a late listing and an asset
+def gappy_market() -> sa.Panel:
+    """Two days with a gap of 62 hours between them, missing cells, a late listing and an asset
     that dies.
     """
     prices = random_prices(240, 5, seed=11)
@@ -54,12 +54,12 @@ def holed_market() -> sa.Panel:
 @pytest.mark.parametrize("name", CAUSAL)
 def test_every_investor_keeps_the_contract(name: str) -> None:
     check_investor(made(name), cuts=2)
-    check_investor(made(name), holed_market(), cuts=2, seed=1)
+    check_investor(made(name), gappy_market(), cuts=2, seed=1)
 
 
 @pytest.mark.parametrize("name", CAUSAL)
 def test_the_future_changes_no_decision(name: str) -> None:
-    panel = holed_market()
+    panel = gappy_market()
     cut = 160
     before = walk(made(name), panel.between(None, panel.times[cut]), first=60)
     for how in sa.testing.FUTURES:
@@ -82,18 +82,18 @@ def test_the_future_changes_no_decision(name: str) -> None:
 )
 def test_markets_that_are_none(name: str, prices: np.ndarray) -> None:
     panel = panel_of(prices)
-    wanted = walk(made(name), panel).to_numpy()
-    kept = np.isnan(wanted).all(axis=1)
-    assert np.isfinite(wanted[~kept]).all()
-    assert (wanted[~kept] >= 0.0).all()
-    assert (wanted[~kept].sum(axis=1) <= 1.0 + 1e-9).all()
+    targets = walk(made(name), panel).to_numpy()
+    kept = np.isnan(targets).all(axis=1)
+    assert np.isfinite(targets[~kept]).all()
+    assert (targets[~kept] >= 0.0).all()
+    assert (targets[~kept].sum(axis=1) <= 1.0 + 1e-9).all()
     recent = (
         pd.DataFrame(~np.isnan(panel.array("price")))
         .rolling(12, min_periods=1)
         .max()
         .to_numpy(dtype=bool)
     )
-    assert (wanted[~kept][~recent[~kept]] == 0.0).all()
+    assert (targets[~kept][~recent[~kept]] == 0.0).all()
 
 
 @pytest.mark.parametrize("name", CAUSAL)
@@ -105,15 +105,15 @@ def test_a_price_that_was_filled_in_is_no_quote(name: str) -> None:
     filled = gaps.with_arrays(
         {"price": gaps.last_known()}, observed=gaps.observed_array, imputation="lvcf"
     )
-    wanted = walk(made(name), filled)
-    late = wanted.iloc[41 + 12 :, 2] if name != "equal_weight_hold" else wanted.iloc[:0, 2]
+    targets = walk(made(name), filled)
+    late = targets.iloc[41 + 12 :, 2] if name != "equal_weight_hold" else targets.iloc[:0, 2]
     assert (late.dropna() == 0.0).all()
-    assert (wanted.iloc[:60, 3].dropna() == 0.0).all()
+    assert (targets.iloc[:60, 3].dropna() == 0.0).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_walk_with_fees_and_limits_has_no_failure(name: str) -> None:
-    panel = holed_market()
+    panel = gappy_market()
     investor = made(name)
     if investor.hindsight:
         # the walk shows it the span, and says so

@@ -34,7 +34,7 @@ from statarb.investors.online.patterns import similar_rows
 from statarb.investors.simplex import log_optimal, project_simplex
 
 COVER_AND_GLUSS = np.array([[1.0, 1.0], [1.0, 2.0]] * 12 + [[1.0, 1.0]])
-"""Prices of a stock that stands still and of one that doubles and halves (Cover 1991, section
+"""Prices of a stock that does not move and of one that doubles and halves (Cover 1991, section
 1).
 """
 
@@ -219,14 +219,14 @@ def test_cwmr_moves_just_as_far_as_its_constraint_asks(variant: str) -> None:
     while solved(high)[0][0] < 0.0:
         high *= 2.0
     assert solved(low)[0][0] < 0.0
-    wanted = solved(brentq(lambda z: solved(z)[0][0], low, high, xtol=1e-14, rtol=1e-14))[1]
+    targets = solved(brentq(lambda z: solved(z)[0][0], low, high, xtol=1e-14, rtol=1e-14))[1]
     learner = CWMR(phi=phi, epsilon=epsilon, variant=variant)
     learner._variance = variance.copy()
     found = learner.update(
         Market(0, np.empty(0, dtype=np.int64), None, 1, 0, False), portfolio, relative
     )
-    np.testing.assert_allclose(found, wanted[:size], rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(learner._variance, wanted[size:], rtol=1e-8)
+    np.testing.assert_allclose(found, targets[:size], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(learner._variance, targets[size:], rtol=1e-8)
 
 
 # -- a second statement of the longer algorithms ---------------------------------------------------
@@ -438,15 +438,15 @@ def test_an_answer_does_not_depend_on_the_windows_between(investor, cash: bool) 
 def test_weights_stay_on_the_simplex_and_with_recent_prices(investor) -> None:
     prices = thin_market(3)
     panel = panel_of(prices)
-    wanted = walk(investor.clone().set_params(max_age=6), panel, first=10)
+    targets = walk(investor.clone().set_params(max_age=6), panel, first=10)
     recent = (
         pd.DataFrame(~np.isnan(prices)).rolling(6, min_periods=1).max().to_numpy(dtype=bool)[10:]
     )
-    assert wanted.notna().all(axis=None)
-    assert (wanted.to_numpy() >= 0.0).all()
-    np.testing.assert_allclose(wanted.sum(axis=1), 1.0, atol=1e-12)
-    assert (wanted.to_numpy()[~recent] == 0.0).all()
-    assert wanted.iloc[-1, 5] > 0.0 or investor.name not in {"eg(eta=2)", "universal(samples=40)"}
+    assert targets.notna().all(axis=None)
+    assert (targets.to_numpy() >= 0.0).all()
+    np.testing.assert_allclose(targets.sum(axis=1), 1.0, atol=1e-12)
+    assert (targets.to_numpy()[~recent] == 0.0).all()
+    assert targets.iloc[-1, 5] > 0.0 or investor.name not in {"eg(eta=2)", "universal(samples=40)"}
 
 
 @pytest.mark.parametrize("investor", LEARNERS, ids=lambda one: one.name)
@@ -494,10 +494,10 @@ def test_rows_that_the_first_window_shows_are_learnt_from_on_request() -> None:
 def test_a_new_asset_starts_with_an_equal_share() -> None:
     prices = np.ones((40, 3))
     prices[:20, 2] = np.nan
-    wanted = walk(ExponentiatedGradient(), panel_of(prices))
-    np.testing.assert_allclose(wanted.iloc[19], [0.5, 0.5, 0.0])
+    targets = walk(ExponentiatedGradient(), panel_of(prices))
+    np.testing.assert_allclose(targets.iloc[19], [0.5, 0.5, 0.0])
     # 1/3 beside two halves, brought back to the simplex.
-    np.testing.assert_allclose(wanted.iloc[20], [0.375, 0.375, 0.25])
+    np.testing.assert_allclose(targets.iloc[20], [0.375, 0.375, 0.25])
 
 
 def test_cash_is_one_more_asset_of_the_learners() -> None:
@@ -514,8 +514,8 @@ def test_cash_is_one_more_asset_of_the_learners() -> None:
 def test_the_largest_assets_are_in_play() -> None:
     prices = random_prices(30, 4)
     cap = np.tile([1.0, 4.0, 3.0, 2.0], (30, 1))
-    wanted = walk(ExponentiatedGradient(max_assets=2), panel_of(prices, market_cap=cap))
-    assert (wanted.iloc[-1] > 0.0).tolist() == [False, True, True, False]
+    targets = walk(ExponentiatedGradient(max_assets=2), panel_of(prices, market_cap=cap))
+    assert (targets.iloc[-1] > 0.0).tolist() == [False, True, True, False]
     prices[10:, 1] = np.nan
-    wanted = walk(ExponentiatedGradient(max_assets=2, max_age=5), panel_of(prices, market_cap=cap))
-    assert (wanted.iloc[-1] > 0.0).tolist() == [False, False, True, True]
+    targets = walk(ExponentiatedGradient(max_assets=2, max_age=5), panel_of(prices, market_cap=cap))
+    assert (targets.iloc[-1] > 0.0).tolist() == [False, False, True, True]

@@ -24,7 +24,7 @@ from statarb.walk.checkpoint import content_key
 from tests.conftest import make_panel
 
 
-def test_every_combination_stands_under_a_name_that_says_which():
+def test_every_combination_has_a_name_of_its_own():
     entries, caps = [0.002, 0.0025], [0.1, 0.2]
     points = parameter_grid("lead_lag", entry=entries, cap=caps)
     assert list(points) == [
@@ -116,7 +116,7 @@ def test_every_registered_investor_can_be_put_on_a_grid(name):
     [
         (
             lambda: parameter_grid("lead_lag", band=[1]),
-            "parameter of 'lead_lag' must be one of 'entry', 'exit', .* got 'band'",
+            "parameter of 'lead_lag' must be one of .*'entry', 'exit', .* got 'band'",
         ),
         (lambda: parameter_grid("lead_lag", enrty=[1]), r"did you mean 'entry'\?"),
         (lambda: parameter_grid("lead_lag", forecaster__alpha=[1]), "got 'forecaster__alpha'"),

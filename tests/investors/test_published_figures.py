@@ -26,14 +26,17 @@ from statarb.investors import (
     Rebalanced,
 )
 
-pytestmark = pytest.mark.slow
+# Where tools/fetch_nyse.py, a step of `make test`, puts the file, or the reason why it cannot.
+FETCHED = Path(__file__).resolve().parents[2] / "data" / "external" / "nyse_o.csv"
 
 
 @pytest.fixture(scope="module")
 def wealth() -> pd.DataFrame:
-    path = os.environ.get("STATARB_NYSE_O", "")
-    if not Path(path).is_file():
-        pytest.skip("STATARB_NYSE_O names no file of NYSE(O)")
+    path = Path(os.environ.get("STATARB_NYSE_O") or FETCHED)
+    if not path.is_file():
+        why = path.with_name(path.name + ".absent.txt")
+        reason = why.read_text(encoding="utf-8").strip() if why.is_file() else "not fetched"
+        pytest.skip(f"no file {path.name} of NYSE(O): {reason}; run python tools/fetch_nyse.py")
     return pd.read_csv(path)
 
 

@@ -14,33 +14,33 @@ from statarb.investors import ChannelBreakout, MovingAverageCross, RelativeStren
 def test_moving_average_cross_agrees_with_pandas() -> None:
     panel = panel_of(random_prices(200, 2, seed=1))
     price = panel.price[1442]
-    wanted = walk(MovingAverageCross(fast=5, slow=20), panel)
+    targets = walk(MovingAverageCross(fast=5, slow=20), panel)
     fast, slow = price.rolling(5).mean(), price.rolling(20).mean()
     known = slow.notna()
     assert 0.2 < (fast > slow)[known].mean() < 0.8
-    np.testing.assert_array_equal(wanted[1442][known], (fast > slow)[known].astype(float))
-    assert wanted[1442][~known].isna().all()
-    assert (wanted[1443].dropna() == 0.0).all()
+    np.testing.assert_array_equal(targets[1442][known], (fast > slow)[known].astype(float))
+    assert targets[1442][~known].isna().all()
+    assert (targets[1443].dropna() == 0.0).all()
 
 
 def test_exponential_averages_agree_with_pandas() -> None:
     panel = panel_of(random_prices(150, 1, seed=2))
     price = panel.price[1442]
-    wanted = walk(MovingAverageCross(fast=5, slow=20, average="exponential"), panel)[1442]
+    targets = walk(MovingAverageCross(fast=5, slow=20, average="exponential"), panel)[1442]
     fast, slow = price.ewm(span=5).mean(), price.ewm(span=20).mean()
-    known = wanted.notna()
-    np.testing.assert_array_equal(wanted[known], (fast > slow)[known].astype(float))
+    known = targets.notna()
+    np.testing.assert_array_equal(targets[known], (fast > slow)[known].astype(float))
 
 
 def test_the_band_keeps_the_holdings() -> None:
     panel = panel_of(random_prices(200, 1, seed=3))
     price = panel.price[1442]
-    wanted = walk(MovingAverageCross(fast=5, slow=20, band=0.01), panel)[1442]
+    targets = walk(MovingAverageCross(fast=5, slow=20, band=0.01), panel)[1442]
     ratio = price.rolling(5).mean() / price.rolling(20).mean()
     expected = pd.Series(
         np.where(ratio > 1.01, 1.0, np.where(ratio <= 0.99, 0.0, np.nan)), index=price.index
     )
-    np.testing.assert_array_equal(wanted, expected)
+    np.testing.assert_array_equal(targets, expected)
 
 
 def test_channel_breakout_agrees_with_its_rule_row_by_row() -> None:
@@ -67,16 +67,16 @@ def test_relative_strength_agrees_with_pandas() -> None:
     panel = panel_of(random_prices(200, 3, seed=5))
     ratio = panel.price[1444] / panel.price[1442]
     strong = ratio > ratio.rolling(30).mean()
-    wanted = walk(RelativeStrength(first=1444, second=1442, lookback=30), panel).iloc[29:]
-    np.testing.assert_array_equal(wanted[1444], strong.iloc[29:].astype(float))
-    np.testing.assert_array_equal(wanted[1442], (~strong).iloc[29:].astype(float))
-    assert (wanted[1443] == 0.0).all()
+    targets = walk(RelativeStrength(first=1444, second=1442, lookback=30), panel).iloc[29:]
+    np.testing.assert_array_equal(targets[1444], strong.iloc[29:].astype(float))
+    np.testing.assert_array_equal(targets[1442], (~strong).iloc[29:].astype(float))
+    assert (targets[1443] == 0.0).all()
 
 
 def test_relative_strength_goes_to_cash_where_both_fall() -> None:
     falling = np.exp(np.outer(-np.arange(60), [0.01, 0.02]))
-    wanted = walk(RelativeStrength(lookback=20, rising_only=True), panel_of(falling)).iloc[-1]
-    assert wanted.sum() == 0.0
+    targets = walk(RelativeStrength(lookback=20, rising_only=True), panel_of(falling)).iloc[-1]
+    assert targets.sum() == 0.0
     assert walk(RelativeStrength(lookback=20), panel_of(falling)).iloc[-1].to_dict() == {
         1442: 1.0,
         1443: 0.0,
@@ -104,9 +104,9 @@ def test_the_second_asset_is_the_largest_other() -> None:
 def test_an_asset_without_a_recent_price_is_sold(robot) -> None:
     prices = np.exp(np.outer(np.arange(60), [0.02, 0.01]))
     prices[30:, 0] = np.nan
-    wanted = walk(robot, panel_of(prices))[1442]
-    assert wanted.iloc[29] == 1.0
-    assert wanted.iloc[-1] == 0.0
+    targets = walk(robot, panel_of(prices))[1442]
+    assert targets.iloc[29] == 1.0
+    assert targets.iloc[-1] == 0.0
 
 
 def test_one_asset_alone_has_no_strength() -> None:
@@ -114,7 +114,7 @@ def test_one_asset_alone_has_no_strength() -> None:
 
 
 def test_an_unknown_asset_is_an_error() -> None:
-    panel = panel_of(random_prices(10, 2))
+    panel = panel_of(random_prices(300, 2))
     for robot in (
         MovingAverageCross(asset=7),
         ChannelBreakout(asset=7),

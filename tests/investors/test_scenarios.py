@@ -1,4 +1,4 @@
-"""Scenarios: returns over holes, volatilities of a day's model, standardised residuals; the same in
+"""Scenarios: returns over gaps, volatilities of a day's model, standardised residuals; the same in
 every window.
 """
 
@@ -60,9 +60,9 @@ def test_simple_returns_are_those_of_pandas(data: st.DataObject) -> None:
     np.testing.assert_array_equal(simple_returns(panel, first), simple_returns(panel, 0)[first:])
 
 
-def test_a_price_is_forgotten_after_a_long_hole() -> None:
-    for hole, expected in ((MEMORY, 1.0), (MEMORY + 1, 0.0)):
-        price = np.full((hole + 2, 2), 5.0)
+def test_a_price_is_forgotten_after_a_long_gap() -> None:
+    for gap, expected in ((MEMORY, 1.0), (MEMORY + 1, 0.0)):
+        price = np.full((gap + 2, 2), 5.0)
         price[:, 0] = np.nan
         price[0, 0], price[-1, 0] = 1.0, 2.0
         panel = sa.Panel.from_frame(

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import statarb as sa
 from statarb.forecasting.blocks import forecast_rows
 from statarb.forecasting.linear import CrossAssetRidge
-from statarb.investors import SignalDriven, from_function
+from statarb.investors import SignalDriven
 from statarb.investors.base import weights_of
 from statarb.investors.stat_arb.forecasts import forecasts_from
 from tests.conftest import make_panel
@@ -44,19 +45,23 @@ class Risers(SignalDriven):
         return weights_of(window, rises / rises.sum()) if rises.any() else None
 
 
+class Alone:
+    """The same without signals."""
+
+    name = "alone"
+
+    def decide(self, window: sa.Panel, holdings: pd.Series) -> pd.Series | None:
+        return Risers().decide(window, holdings)
+
+
 @pytest.mark.parametrize("lag", [0, 1])
 def test_a_walk_in_blocks_decides_as_decide_does(lag: int) -> None:
     panel = make_panel(150, 4, seed=4)
     options = {"start": "2018-01-24 22:00", "depth": None, "decision_lag": lag}
     blocks = sa.walk_forward(Risers(), panel, RULES, block=17, **options)
-    alone = sa.walk_forward(
-        from_function(lambda window, holdings: Risers().decide(window, holdings), "alone"),
-        panel,
-        RULES,
-        **options,
-    )
-    pd.testing.assert_frame_equal(blocks.wanted, alone.wanted, check_exact=True)
-    assert len(blocks.wanted) > 20
+    alone = sa.walk_forward(Alone(), panel, RULES, **options)
+    pd.testing.assert_frame_equal(blocks.targets, alone.targets, check_exact=True)
+    assert len(blocks.targets) > 20
     assert len(blocks.failures) == len(alone.failures) == 0
 
 
@@ -87,3 +92,21 @@ def test_there_is_no_forecast_from_windows_that_are_too_short() -> None:
     assert np.isnan(forecasts_from(model, panel, 0, 200, model.min_rows - 1)).all()
     assert np.isnan(forecasts_from(model, panel, 0, model.min_rows - 1, 200)).all()
     assert forecasts_from(model, panel, 7, 7, 200).shape == (0, 3)
+
+
+def test_forecasts_are_made_with_one_thread_of_blas() -> None:
+    """Many small matrices: with more threads 19 assets took twenty times as long as 10."""
+    seen: list[int] = []
+
+    class Counting(CrossAssetRidge):
+        def forecast_block(self, *arguments):
+            seen.extend(
+                pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+            )
+            return super().forecast_block(*arguments)
+
+    panel = make_panel(220, 3, seed=1)
+    with threadpool_limits(limits=2, user_api="blas"):
+        forecasts_from(Counting(), panel, 150, 160, 200)
+    assert seen
+    assert set(seen) == {1}

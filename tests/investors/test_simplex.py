@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq, minimize
+from scipy.optimize import brentq, minimize, nnls
 
 from statarb import DataError
 from statarb.investors.simplex import (
@@ -84,6 +84,41 @@ def test_quadratic_agrees_with_clarabel(size: int, seed: int) -> None:
     assert np.abs((slope - slope @ cold)[cold > 0]).max() < 1e-10
     assert (slope - slope @ cold).min() > -1e-10
     np.testing.assert_allclose(cold, warm, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", [50, 150])
+@pytest.mark.parametrize("seed", range(2))
+def test_quadratic_of_many_held_assets_agrees_with_nonnegative_least_squares(
+    size: int, seed: int
+) -> None:
+    rng = np.random.default_rng([size, seed])
+    returns = rng.normal(size=(2016, size)) / np.sqrt(2016.0)
+    found = minimise_quadratic(returns.T @ returns, np.zeros(size))
+    # The smallest b'Qb with sum(b) = 1 is, but for its scale, the b >= 0 that makes
+    # |Rb|^2 + (1'b - 1)^2 smallest.
+    other, _ = nnls(np.vstack([returns, np.ones(size)]), np.append(np.zeros(2016), 1.0))
+    assert (found > 0.0).sum() > 0.9 * size
+    np.testing.assert_allclose(found, other / other.sum(), atol=1e-10)
+    corner = np.eye(size)[0]
+    np.testing.assert_allclose(
+        found, minimise_quadratic(returns.T @ returns, np.zeros(size), corner), atol=1e-10
+    )
+
+
+@pytest.mark.parametrize("size", [40, 120])
+def test_quadratic_of_half_rank_and_a_linear_part_is_as_low_as_from_a_corner(size: int) -> None:
+    rng = np.random.default_rng(size)
+    returns = rng.normal(size=(size // 2, size)) / np.sqrt(size)
+    matrix, linear = returns.T @ returns, 0.1 * rng.normal(size=size)
+    corner = np.eye(size)[int(np.argmax(linear))]
+    values = [
+        0.5 * found @ matrix @ found - linear @ found
+        for found in (
+            minimise_quadratic(matrix, linear),
+            minimise_quadratic(matrix, linear, corner),
+        )
+    ]
+    np.testing.assert_allclose(values[0], values[1], atol=1e-10)
 
 
 def test_quadratic_with_twins_still_finds_the_minimum() -> None:

@@ -1,4 +1,4 @@
-"""stat_arb: trades what has proven itself, within the rules, and nothing else."""
+"""stat_arb: trades forecasts with a significant track record, within the rules, and no others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 import statarb as sa
 from statarb.forecasting.linear import CrossAssetRidge
-from statarb.investors import StatArb
+from statarb.investors import LeadLag, StatArb
 from statarb.optimization import MeanDownsideRisk
+from statarb.rules import Context
 from tests.conftest import make_panel
 
 # the first asset, in whose units orders are limited, costs about 100 USD here
@@ -42,7 +43,10 @@ def market():
 
 def small(**parameters):
     return StatArb(
-        forecaster=CrossAssetRidge(lags=1, scale_rows=48), scenarios=288, record=144, **parameters
+        forecaster=CrossAssetRidge(lags=1, scale_rows=48),
+        scenarios=288,
+        track_record=144,
+        **parameters,
     )
 
 
@@ -67,14 +71,14 @@ def test_on_noise_it_stays_in_cash():
 
 
 def test_the_weights_are_those_of_the_stated_problem(market):
-    investor = small(decision_lag=0, rules=RULES)
+    investor = small()
     window = market.window("2018-01-26 20:00", 600)
+    context = Context(window.now, 20_000.0, RULES, 0)
     held = pd.Series([0.05, 0.1, 0.0, 0.0, 0.02], index=market.assets)
-    held.attrs["value"] = 20_000.0
     signal = {
         name: values[0]
         for name, values in investor.signals(
-            window, len(window.times) - 1, len(window.times), 600
+            window, len(window.times) - 1, len(window.times), 600, context
         ).items()
     }
     mu = np.expm1(signal["expected_return"]) - RULES.fee / investor.holding
@@ -93,8 +97,8 @@ def test_the_weights_are_those_of_the_stated_problem(market):
         max_trade=RULES.max_order * prices[-1, 0] / 20_000.0,
         solver="CLARABEL",
     )
-    wanted = investor.decide(window, held)
-    got = held if wanted is None else wanted.reindex(market.assets).fillna(0.0)
+    targets = investor.decide(window, held, context)
+    got = held if targets is None else targets.reindex(market.assets).fillna(0.0)
     # an interior-point answer is good to about 1e-7 of the objective, its weights to about the root
     # of that
     np.testing.assert_allclose(got, stated.array, atol=1e-4)
@@ -113,7 +117,7 @@ def test_the_path_depends_on_neither_blocks_nor_workers(market):
         other = sa.walk_forward(
             small(), market, RULES, decision_lag=0, n_jobs=n_jobs, block=block, **WALK
         )
-        pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
+        pd.testing.assert_frame_equal(whole.targets, other.targets, check_exact=True)
 
 
 def test_a_checkpoint_in_the_middle_changes_nothing(market, tmp_path):
@@ -127,7 +131,7 @@ def test_a_checkpoint_in_the_middle_changes_nothing(market, tmp_path):
         small(), market, RULES, decision_lag=0, checkpoint=tmp_path, block=50, **WALK
     )
     for other in (kept, again):
-        pd.testing.assert_frame_equal(whole.wanted, other.wanted, check_exact=True)
+        pd.testing.assert_frame_equal(whole.targets, other.targets, check_exact=True)
 
 
 def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
@@ -135,17 +139,17 @@ def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
     the solver.
     """
     run = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
-    for time in run.wanted.index[5:60:10]:
+    for time in run.targets.index[5:60:10]:
         place = run.replay.value.index.get_loc(time)
         before = run.replay.weights[list(market.assets)].iloc[place - 1]
         growth = market.price.loc[time] / market.price.shift(1).loc[time]
         value = run.replay.value.iloc[place]
         held = before * (run.replay.value - run.replay.fees).iloc[place - 1] * growth / value
-        held.attrs["value"] = float(value)
-        alone = small(decision_lag=0, rules=RULES).decide(market.window(time, 600), held)
+        context = Context(time, float(value), RULES, 0)
+        alone = small().decide(market.window(time, 600), held, context)
         # weights are as exact as the root of the certificate's 1e-8
         np.testing.assert_allclose(
-            alone.reindex(market.assets).fillna(0.0), run.wanted.loc[time], atol=1e-4
+            alone.reindex(market.assets).fillna(0.0), run.targets.loc[time], atol=1e-4
         )
 
 
@@ -158,7 +162,7 @@ def test_filtered_scenarios_walk_too(market, volatility):
     assert run.metrics()["total_return"] > 0.005
 
 
-def test_further_signals_are_weighed_by_their_own_record(market):
+def test_further_forecasters_are_shrunk_by_their_own_track_record(market):
     class Liar:
         """Says the opposite of what the last return was, times ten: never comes true here."""
 
@@ -171,13 +175,14 @@ def test_further_signals_are_weighed_by_their_own_record(market):
             price = window.array("price")
             return pd.Series(-10.0 * np.log(price[-1] / price[-2]), index=window.assets)
 
-    investor = small(signals_beside=(Liar(),), decision_lag=0)
-    signal = investor.signals(market, 700, 760, 600)
-    assert (signal["trust"][:, 0] > 0.5).all()
-    assert (signal["trust"][:, 1] < 0.2).all()
+    investor = small(more_forecasters=(Liar(),))
+    context = Context(market.now, 10_000.0, RULES, 0)
+    signal = investor.signals(market, 700, 760, 600, context)
+    assert (signal["shrinkage"][:, 0] > 0.5).all()
+    assert (signal["shrinkage"][:, 1] < 0.2).all()
 
 
-def test_it_survives_holes_late_listings_and_a_first_window_of_a_few_rows():
+def test_it_survives_gaps_late_listings_and_a_first_window_of_a_few_rows():
     panel = make_panel(700, 5, seed=2, missing=0.3)
     for lag in (0, 1):
         run = sa.walk_forward(small(), panel, RULES, decision_lag=lag, start=None, depth=600)
@@ -185,19 +190,56 @@ def test_it_survives_holes_late_listings_and_a_first_window_of_a_few_rows():
 
 
 def test_pickled_it_goes_on_where_it_was(market):
-    investor = small(decision_lag=0)
+    investor = small()
     held = pd.Series(0.0, index=market.assets)
-    investor.decide(market.window("2018-01-26 12:00", 600), held)
+    context = Context(market.now, 10_000.0, RULES, 0)
+    investor.decide(market.window("2018-01-26 12:00", 600), held, context)
     copy = pickle.loads(pickle.dumps(investor))
     decided = 0
     for now in pd.date_range("2018-01-26 12:05", periods=12, freq="5min"):
         later = market.window(now, 600)
-        one, other = investor.decide(later, held), copy.decide(later, held)
+        one, other = investor.decide(later, held, context), copy.decide(later, held, context)
         assert (one is None) == (other is None)
         if one is not None:
             pd.testing.assert_series_equal(one, other, check_exact=True)
             decided += 1
     assert decided > 0, "a path on which nothing is traded shows nothing"
+
+
+def test_it_says_in_numbers_why_it_does_not_trade(market):
+    held = pd.Series(0.0, index=market.assets)
+    context = Context(market.now, 10_000.0, RULES, 0)
+    window = market.window("2018-01-26 12:00", 600)
+    assets = len(market.assets)
+    for expected, shrunk, reason in (
+        (np.nan, 0.0, "no forecast"),
+        (0.0, 0.0, "no source with a significant track record"),
+        (0.001, 0.5, "expected gain below the fee"),
+    ):
+        investor = small()
+        signal = {"expected_return": np.full(assets, expected), "shrinkage": np.array([shrunk])}
+        for _ in range(3):
+            assert investor.decide_on(window, held, signal, context) is None
+        assert investor.reasons == {reason: 3}
+    investor = small()
+    signal = {"expected_return": np.full(assets, 0.001), "shrinkage": np.ones(1)}
+    assert investor.decide_on(window, held + 0.1, signal, context) is None
+    assert investor.reasons == {"holdings inside the no-trade region": 1}
+    assert investor.clone().reasons == {}
+
+
+def test_the_fee_is_that_of_the_rules(market):
+    """Under rules without a fee any expected gain is traded, by both investors that forecast."""
+    free = RULES.replace(fee=0.0).without_limits()
+    held = pd.Series(0.0, index=market.assets)
+    window = market.window("2018-01-26 12:00", 600)
+    for investor in (small(), LeadLag()):
+        signal = {"expected_return": np.full(len(market.assets), 0.001), "shrinkage": np.ones(1)}
+        for rules, trades in ((RULES, False), (free, True)):
+            context = Context(window.now, 10_000.0, rules, 0)
+            answer = investor.clone().decide_on(window, held, signal, context)
+            assert (answer is not None) == trades
+        assert not any("fee" in name or name == "rules" for name in investor.get_params())
 
 
 @pytest.mark.parametrize(
@@ -210,7 +252,7 @@ def test_pickled_it_goes_on_where_it_was(market):
         ({"volatility": "magic"}, "'garch'"),
         ({"forecaster": 3}, "fit\\(window\\)"),
         ({"holding": 0.5}, "holding"),
-        ({"evidence": -1.0}, "evidence"),
+        ({"z_threshold": -1.0}, "z_threshold"),
     ],
 )
 def test_bad_parameters_are_named(parameters, words):

@@ -9,8 +9,8 @@ import dataclasses
 import numpy as np
 
 from statarb.optimization import MeanDownsideRisk
-from statarb.optimization.certificate import best_linear
-from statarb.optimization.cvxpy_problem import Statement
+from statarb.optimization.cvxpy_problem import CvxpyProblem
+from statarb.optimization.linear import best_linear
 from statarb.optimization.program import Program
 
 TIGHT = {"tol_gap_abs": 1e-13, "tol_gap_rel": 1e-13, "tol_feas": 1e-13, "max_iter": 500}
@@ -65,7 +65,7 @@ def random_case(seed: int, objective: str = "utility") -> Case:
         "objective": objective,
         "fee": fee,
         "risk_aversion": float(10 ** rng.uniform(-1, 3)),
-        "mar": float(rng.choice([0.0, 0.0, 0.001, -0.002]))
+        "minimum_acceptable_return": float(rng.choice([0.0, 0.0, 0.001, -0.002]))
         if objective != "ratio"
         else float(rng.choice([0.0, 0.0, -0.001])),
     }
@@ -90,7 +90,7 @@ def random_case(seed: int, objective: str = "utility") -> Case:
 
 def oracle(program: Program, objective: str) -> np.ndarray:
     """Weights by tightened Clarabel."""
-    found = Statement(program, objective).solve(program, "CLARABEL", **TIGHT)
+    found = CvxpyProblem(program).solve(program, "CLARABEL", **TIGHT)
     if found.weights is None:
         raise ValueError(found.status)
     return np.clip(found.weights, program.lower, program.upper)
@@ -108,13 +108,13 @@ def with_floor(seed: int) -> Case:
     largest = program.net_return(best_linear(program, mu)[0])
     floor = largest * rng.uniform(0.1, 1.0) if largest > 0.0 else 1.5 * largest
     return Case(
-        case.problem.replace(groups=None, group_caps=None, return_floor=floor, invested=None),
+        case.problem.replace(groups=None, group_caps=None, return_floor=floor, min_invested=None),
         case.arguments,
     )
 
 
 def kkt_violation(case: Case, weights: np.ndarray, tolerance: float) -> float:
-    """Smallest amount by which no price of the budget satisfies the conditions of optimality;
+    """Smallest amount by which no multiplier of the budget satisfies the conditions of optimality;
     written from scratch.
 
     Utility form without groups. In units of expected return.
@@ -130,7 +130,7 @@ def kkt_violation(case: Case, weights: np.ndarray, tolerance: float) -> float:
     p = p / p.sum()
     marginal = arguments["expected_return"].copy()
     for row, share in zip(scenarios, p, strict=True):
-        miss = max(0.0, problem.mar - float(row @ weights))
+        miss = max(0.0, problem.minimum_acceptable_return - float(row @ weights))
         marginal += problem.risk_aversion * share * 2.0 * miss * row
     # the price must be at least what any purchase is worth, and at most what any sale gives up
     buy = np.where(weights >= held - tolerance, marginal - problem.fee, marginal + problem.fee)

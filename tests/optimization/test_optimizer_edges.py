@@ -10,9 +10,10 @@ import pytest
 
 import statarb as sa
 from statarb.optimization import BatchProblem, batch_solve, frontier, portfolio_risk
-from statarb.optimization.certificate import _best_price, _linear_loss
+from statarb.optimization.certificate import _best_multiplier, _linear_loss
 from statarb.optimization.objectives import _Ratio
 from statarb.optimization.program import Program
+from statarb.optimization.solve import fast_solver
 
 
 def market(seed: int = 0, assets: int = 8, times: int = 60) -> tuple[pd.Series, pd.DataFrame]:
@@ -37,7 +38,7 @@ def test_without_risk_aversion_the_price_of_the_filling_certifies():
         assert solution.objective == pytest.approx(theirs.objective, abs=1e-9)
 
 
-def test_the_best_price_of_the_budget_against_a_fine_grid():
+def test_the_best_multiplier_of_the_budget_against_a_fine_grid():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         n = int(rng.integers(1, 9))
@@ -48,12 +49,12 @@ def test_the_best_price_of_the_budget_against_a_fine_grid():
             0.2 * held,
             np.minimum(1.0, 2.0 * held + 0.1), 30.0, float(rng.choice([0.0, 0.002])),
             fee_in_budget=paid,
-            invested=0.0 if paid or rng.random() < 0.5 else float(held.sum()),
+            min_invested=0.0 if paid or rng.random() < 0.5 else float(held.sum()),
         )  # fmt: skip
         slope = rng.normal(0.0, 0.003, n)
         weights = np.clip(held * rng.uniform(0.5, 1.0, n), program.lower, program.upper)
-        loss = _linear_loss(program, weights, slope, _best_price(program, weights, slope))
-        grid = np.linspace(-0.02 if program.invested > 0.0 else 0.0, 0.02, 4001)
+        loss = _linear_loss(program, weights, slope, _best_multiplier(program, weights, slope))
+        grid = np.linspace(-0.02 if program.min_invested > 0.0 else 0.0, 0.02, 4001)
         assert loss <= min(_linear_loss(program, weights, slope, float(nu)) for nu in grid) + 1e-18
 
 
@@ -65,7 +66,7 @@ def test_an_earlier_portfolio_of_least_risk_bounds_every_deviation():
         scenarios["c3"], mu["c3"], mu["c0"] = 0.0, -0.001, 0.004
         problem = sa.MeanDownsideRisk(objective="ratio", fee=0.0)
         program = problem.program(mu, scenarios)
-        form = _Ratio(program, problem.fast_solver(program))
+        form = _Ratio(program, fast_solver(program))
         assert form._least_known() == 0.0
         least = form._least_deviation()
         known = form._least_known()

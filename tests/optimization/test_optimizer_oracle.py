@@ -38,11 +38,11 @@ def compare(case: Case, objective: str) -> bool:
         assert solution.status in ("optimal", "fallback"), solution.reason
         assert solution.gap <= (1e-7 if objective == "ratio" else 1e-8)
         theirs = oracle(program, objective)
-    size = max(abs(solution.objective), 1e-5 * float(np.mean(program.histories**2)))
+    size = max(abs(solution.objective), 1e-5 * float(np.mean(program.scenarios_by_asset**2)))
     if objective == "utility":
         size = max(size, program.risk_aversion * solution.risk)
     sign = -1.0 if objective == "min_risk" else 1.0
-    loss = sign * (case.problem.worth(program, theirs) - solution.objective) / size
+    loss = sign * (program.worth(theirs) - solution.objective) / size
     # Clarabel's weights may be infeasible by 1e-9 or so, which can buy it a little objective
     assert loss <= 1e-8 + 1e-3 * program.infeasibility(theirs) / size
     return True

@@ -12,7 +12,9 @@ import scipy.optimize
 import statarb as sa
 from statarb.backtest.account import Account
 from statarb.optimization import order_limits
+from statarb.optimization.orders import limit_orders
 from statarb.optimization.program import Program
+from statarb.optimization.solve import fast_solver, solve_fast
 
 
 def random_problem(seed: int, assets: int = 5):
@@ -54,7 +56,7 @@ def best_of_all_ways(problem: sa.MeanDownsideRisk, program: Program, smallest: f
             one.require_feasible()
         except sa.InfeasibleError:
             continue
-        best = max(best, problem.solve_program(one, problem.fast_solver(one)).objective)
+        best = max(best, solve_fast(one, fast_solver(one)).objective)
     return best
 
 
@@ -64,7 +66,7 @@ def test_dropping_is_near_the_best_of_all_ways():
         mu, scenarios, held, rules = random_problem(seed, 4)
         problem = sa.MeanDownsideRisk(risk_aversion=30.0, rules=rules)
         solution = problem.solve(mu, scenarios, held, value=1000.0)
-        program, smallest = problem.limited(problem.program(mu, scenarios, held), 1000.0, None)
+        program, smallest = limit_orders(problem.program(mu, scenarios, held), rules, 1000.0, None)
         best = best_of_all_ways(problem, program, smallest)
         order = np.abs(solution.array - held)
         assert ((order == 0.0) | (order >= smallest * (1.0 - 1e-12))).all()
@@ -149,9 +151,9 @@ def test_the_replay_is_left_with_the_same_cash(objective):
     traded = dropped = full = 0
     for seed in range(120):
         rng = np.random.default_rng(seed)
-        assets = int(rng.integers(2, 9))
-        assets = pd.Index([1442, *range(1500, 1500 + assets - 1)])
-        prices = 10.0 ** rng.uniform(-4, 4, assets)
+        n = int(rng.integers(2, 9))
+        assets = pd.Index([1442, *range(1500, 1500 + n - 1)])
+        prices = 10.0 ** rng.uniform(-4, 4, n)
         prices[0] = 11_000.0
         panel = sa.Panel.from_frame(
             pd.DataFrame(
@@ -164,15 +166,15 @@ def test_the_replay_is_left_with_the_same_cash(objective):
         rules = sa.TradingRules(fee=float(rng.choice([0.0, 0.0025, 0.01])), min_order=smallest)
         account = Account(panel, rules)
         account.mark(prices)
-        account.trade(rng.dirichlet(np.full(assets + 1, 0.5))[:-1] * 0.98)
-        moved = prices * np.exp(rng.normal(0.0, 0.2, assets))
+        account.trade(rng.dirichlet(np.full(n + 1, 0.5))[:-1] * 0.98)
+        moved = prices * np.exp(rng.normal(0.0, 0.2, n))
         value = account.mark(moved)
-        scenarios = pd.DataFrame(rng.standard_t(4, (30, assets)) * 0.01, columns=assets)
+        scenarios = pd.DataFrame(rng.standard_t(4, (30, n)) * 0.01, columns=assets)
         problem = sa.MeanDownsideRisk(
             risk_aversion=float(10 ** rng.uniform(0, 2.5)), rules=rules, objective=objective,
             return_floor=0.0 if objective == "min_risk" else None,
         )  # fmt: skip
-        mu = pd.Series(rng.normal(0.004, 0.006, assets), index=assets)
+        mu = pd.Series(rng.normal(0.004, 0.006, n), index=assets)
         try:
             solution = problem.solve(
                 mu, scenarios, account.holdings, value=value, numeraire_price=float(moved[0])

@@ -28,7 +28,8 @@ TOLERANCE = 1e-5
 
 @pytest.fixture(scope="module")
 def table():
-    return frenchdata.load()[["Mkt-RF", "SMB", "HML"]] / 100.0
+    # the months come as numbers, 192607, which pandas takes for nanoseconds: they are left out
+    return frenchdata.load()[["Mkt-RF", "SMB", "HML"]].reset_index(drop=True) / 100.0
 
 
 def test_least_semivariance(table):
@@ -38,7 +39,9 @@ def test_least_semivariance(table):
 
 
 def test_efficient_return(table):
-    problem = sa.MeanDownsideRisk(objective="min_risk", fee=0.0, return_floor=0.005, invested=1.0)
+    problem = sa.MeanDownsideRisk(
+        objective="min_risk", fee=0.0, return_floor=0.005, min_invested=1.0
+    )
     np.testing.assert_allclose(
         problem.solve(table.mean(), table).array, PYPFOPT["floor"], atol=TOLERANCE
     )
@@ -47,11 +50,11 @@ def test_efficient_return(table):
 def test_utility(table):
     mu, rows = table.mean(), len(table)
     # PyPortfolioOpt halves its risk aversion; skfolio divides the sum of squares by T - 1
-    ours = sa.MeanDownsideRisk(risk_aversion=8.0, fee=0.0, invested=1.0).solve(mu, table)
+    ours = sa.MeanDownsideRisk(risk_aversion=8.0, fee=0.0, min_invested=1.0).solve(mu, table)
     np.testing.assert_allclose(ours.array, PYPFOPT["utility"], atol=TOLERANCE)
-    ours = sa.MeanDownsideRisk(risk_aversion=8.0 * rows / (rows - 1), fee=0.0, invested=1.0).solve(
-        mu, table
-    )
+    ours = sa.MeanDownsideRisk(
+        risk_aversion=8.0 * rows / (rows - 1), fee=0.0, min_invested=1.0
+    ).solve(mu, table)
     np.testing.assert_allclose(ours.array, SKFOLIO["utility"], atol=TOLERANCE)
 
 

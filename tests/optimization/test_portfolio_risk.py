@@ -90,7 +90,7 @@ def test_parts_add_up(measure, form):
     rng = np.random.default_rng(1)
     for mar in (0.0, 0.002) if measure == "downside" else (0.0,):
         weights = pd.Series(rng.dirichlet(np.ones(6))[:-1], index=RETURNS.columns)
-        parts = portfolio_risk(weights, RETURNS, measure, mar=mar, form=form)
+        parts = portfolio_risk(weights, RETURNS, measure, minimum_acceptable_return=mar, form=form)
         path = RETURNS.to_numpy() @ weights.to_numpy()
         expected = (
             np.var(path) if measure == "variance" else np.mean(np.maximum(mar - path, 0.0) ** 2)
@@ -117,7 +117,7 @@ def test_cash_alone_has_no_risk():
 
 
 def test_bad_input():
-    with pytest.raises(sa.DataError, match="asset 'b'"):
+    with pytest.raises(sa.DataError, match="missing ones is 'b'"):
         portfolio_risk(np.zeros(5), RETURNS.mask(RETURNS.loc[3, "b"] == RETURNS))
     with pytest.raises(sa.ParameterError, match="level"):
         value_at_risk(RETURNS["a"].to_numpy(), 1.0)

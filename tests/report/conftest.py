@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 import statarb as sa
-from statarb.pipelines.level1 import write_level1
+from statarb.pipelines.level1 import ForecastTask, write_forecast_task
 from statarb.results.league_files import write_league
 from statarb.results.run_files import write_run
 from statarb.walk.league import run_league
@@ -67,9 +68,9 @@ def made(tmp_path_factory, panel, runs, league):
         write_run(run, base / f"lag{lag}", panel)
     write_league(league, base / "run", panel)
     write_run(league.best(1), base / "run", panel)
-    write_level1(
-        panel, base / "forecast", model="last_value", days=["2018-01-24", "2018-01-25"], depth=50
-    )
+    days = ["2018-01-24", "2018-01-25"]
+    task = ForecastTask(model="last_value", days=days, depth=50)
+    write_forecast_task(panel, base / "forecast", task)
     return base
 
 
@@ -85,5 +86,20 @@ def copy(made, tmp_path):
                 made / name, tmp_path if len(names) == 1 else tmp_path / name, dirs_exist_ok=True
             )
         return tmp_path
+
+    return take
+
+
+@pytest.fixture
+def unsealed(copy):
+    """Copies without checksums, as someone may put a folder together by hand."""
+
+    def take(*names):
+        folder = copy(*names)
+        for path in [*folder.glob("*.json"), *folder.glob("*/*.json")]:
+            content = json.loads(path.read_text())
+            if content.pop("files", None) is not None:
+                path.write_text(json.dumps(content))
+        return folder
 
     return take

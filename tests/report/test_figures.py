@@ -16,7 +16,9 @@ import statarb as sa
 from statarb import report
 from statarb.report.figures import POINTS
 from statarb.report.league_figures import MOST_ROWS, league_height
+from statarb.report.style import MUTED, PALETTE
 from statarb.results.record import OUTCOMES, record_of
+from statarb.results.schema import TARGET_VALUE
 
 TIMES = pd.date_range("2018-01-25", periods=2000, freq="5min", unit="us")
 
@@ -137,12 +139,12 @@ def test_weights_are_stacked_to_the_whole(runs):
 
 def test_weights_of_few_and_of_no_assets():
     panel = sa.Panel.from_frame(pd.DataFrame({1442: 10.0, 1443: 5.0}, index=TIMES[:3]))
-    wanted = pd.DataFrame({1442: [0.0, 0.3]}, index=TIMES[:2])
+    targets = pd.DataFrame({1442: [0.0, 0.3]}, index=TIMES[:2])
     ax = report.draw_weights(
-        sa.replay(panel, wanted, sa.TradingRules().without_limits(), end=TIMES[1]), new_axes()
+        sa.replay(panel, targets, sa.TradingRules().without_limits(), end=TIMES[1]), new_axes()
     )
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["1442", "cash"]
-    ax = report.draw_weights(sa.replay(panel, wanted.iloc[:1], end=TIMES[0]), new_axes())
+    ax = report.draw_weights(sa.replay(panel, targets.iloc[:1], end=TIMES[0]), new_axes())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["cash"]
 
 
@@ -163,7 +165,7 @@ def test_orders_are_counted_by_size_and_outcome(runs):
     sizes = record_of(run).order_sizes()
     assert int(sizes.counts.to_numpy().sum()) + sizes.unsized == len(orders)
     assert sizes.limits == (rules.min_order, rules.max_order)
-    size = orders["wanted_value"] / run.replay.unit.reindex(orders["time"]).to_numpy()
+    size = orders[TARGET_VALUE] / run.replay.numeraire_price.reindex(orders["time"]).to_numpy()
     below = sizes.edges[1:] <= rules.min_order * 1.0000001
     outcome = dict(zip(OUTCOMES, sizes.counts.sum().tolist(), strict=True))
     assert outcome["below the minimum"] == (orders["reason"] == "below minimum").sum()
@@ -189,7 +191,7 @@ def test_without_orders_and_without_a_unit():
     ]
     some = sa.replay(panel, pd.DataFrame({"a": [0.5, 0.51]}, index=TIMES[:2]), rules)
     ax = report.draw_orders(some, new_axes())
-    assert ax.get_xlabel().startswith("USD")
+    assert ax.get_xlabel().startswith("currency of the prices")
     assert [line.get_xdata()[0] for line in ax.lines] == [5.0]
     free = sa.replay(panel, pd.DataFrame({"a": [0.5]}, index=TIMES[:1]), rules.without_limits())
     assert report.draw_orders(free, new_axes()).lines[:] == []
@@ -318,9 +320,36 @@ def test_something_else_is_refused(draw):
 
 
 def test_frames_without_times_are_refused():
-    with pytest.raises(sa.DataError, match="times for index"):
+    with pytest.raises(sa.DataError, match="indexed by times"):
         report.draw_value(pd.DataFrame({"a": [1.0]}))
     with pytest.raises(
         sa.ParameterError, match="top must be an integer at least 1 and at most 7, got 8"
     ):
         report.draw_weights(None, top=8)
+
+
+def test_the_account_itself_is_coloured_also_where_it_is_a_benchmark():
+    values = pd.DataFrame({"cash, lag 1": [1.0, 1.0], "cash, lag 0": [1.0, 1.0]}, index=TIMES[:2])
+    plain, own = (
+        report.draw_value(values, new_axes(), own=name).lines for name in (None, "cash, lag 1")
+    )
+    assert plain[0].get_color() == plain[1].get_color() == own[1].get_color() == MUTED
+    assert own[0].get_color() == PALETTE[0]
+
+
+def test_amounts_have_the_currency_of_the_case_and_no_other():
+    run = sa.walk_forward("buy_and_hold", sa.simulate_market(assets=2, days=1), start=None)
+    assert report.draw_value(run, new_axes()).get_ylabel() == "USD"
+    assert report.draw_turnover(run, new_axes()).get_ylabel() == "USD per hour"
+    days = pd.date_range("2020-01-01", periods=9)
+    prices = pd.DataFrame({"a": np.linspace(1.0, 2.0, 9), "b": 1.0}, index=days)
+    free = sa.TradingRules(capital=10.0).without_limits()
+    run = sa.walk_forward("equal_weight_hold", sa.Panel.from_frame(prices), free, start=None)
+    for draw in (report.draw_value, report.draw_turnover, report.draw_fees):
+        assert "USD" not in draw(run, new_axes()).get_ylabel()
+
+
+def test_values_newest_first_draw_the_same_line():
+    values = pd.Series(np.linspace(1.0, 2.0, 50), index=TIMES[:50], name="v")
+    lines = [report.draw_value(one, new_axes()).lines[0] for one in (values, values[::-1])]
+    np.testing.assert_array_equal(*(line.get_xydata() for line in lines))

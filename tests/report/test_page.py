@@ -20,11 +20,14 @@ from matplotlib import pyplot
 from scipy import stats
 
 import statarb as sa
+from statarb._core.time import step_text
 from statarb.report import formats, read_results, write_report
-from statarb.report.headline import missing_twins
+from statarb.report.headline import missing_counterparts
 from statarb.report.sections import league_section
 from statarb.report.style import drawing
+from statarb.results.league_files import write_league
 from statarb.results.run_files import write_run
+from statarb.walk.league import run_league
 
 VOID = {"meta", "br", "img", "link"}
 
@@ -101,7 +104,7 @@ def run_page(run_text):
 FIGURES = {
     "total_return": ("return", formats.signed_percent),
     "G": ("G", formats.ratio),
-    "downside": ("downside a step", lambda value: formats.percent(value, 3)),
+    "downside": ("downside per step", lambda value: formats.percent(value, 3)),
     "maximum_drawdown": ("largest drawdown", lambda value: formats.percent(value, 1)),
     "final_value": ("final value, USD", formats.money),
     "fees_paid": ("fees, USD", formats.money),
@@ -129,7 +132,7 @@ def test_the_headline_is_the_league(made, run_page):
         assert [int(shown) for shown, _ in run_page.column(title, heading)] == table[key].tolist()
 
 
-def test_every_lag_0_stands_below_its_twin(run_page):
+def test_every_lag_0_is_below_its_delayed_counterpart(run_page):
     lags = [lag for lag, _ in run_page.column("Results of the league", "lag")]
     names = [name for name, _ in run_page.column("Results of the league", "investor")]
     assert lags == ["1", "0"] * (len(lags) // 2)
@@ -209,7 +212,9 @@ def test_captions_and_failures_are_those_of_the_files(copy):
         20
     ).tolist()
     assert "<b>no</b>" in failures["message"].iloc[0]
-    assert not any(words.startswith("Warning.") for words in page.words["p"])  # lag 1 needs no twin
+    assert not any(
+        words.startswith("Warning.") for words in page.words["p"]
+    )  # lag 1 needs no counterpart
 
 
 def test_failures_of_a_league_are_shown_with_their_reasons(made, run_page):
@@ -222,7 +227,7 @@ def test_failures_of_a_league_are_shown_with_their_reasons(made, run_page):
     assert [shown for shown, _ in said] == counted["first_message"].tolist()
 
 
-def test_level_1_is_the_metric_files(made, copy):
+def test_forecasts_are_the_metric_files(made, copy):
     page = page_of(copy("forecast"))
     metrics = json.loads((made / "forecast" / "metrics.json").read_text())
     names = {
@@ -273,7 +278,7 @@ def test_the_bytes_do_not_depend_on_the_process(made, tmp_path, run_text):
     assert out.read_text(encoding="utf-8") == run_text
 
 
-def test_the_page_stands_alone(run_text):
+def test_the_page_is_self_contained(run_text):
     text = run_text
     assert not Page(text).tags & {"script", "link", "img", "iframe"}
     assert not re.search(r"(?:src|href)=\"(?!#)", text)
@@ -299,29 +304,32 @@ def test_names_reach_the_page_as_text(run_text):
 # -- lag 0 -----------------------------------------------------------------------------------------
 
 
-def test_lag_0_without_its_twin_is_a_plain_warning(copy):
+def test_lag_0_without_its_counterpart_is_a_plain_warning(copy):
     page = page_of(copy("lag0"))
     warnings = [words for words in page.words["p"] if words.startswith("Warning.")]
     assert len(warnings) == 1
-    assert "at decision lag 0 stands alone: its twin at lag 1 is missing" in warnings[0]
+    assert (
+        "at decision lag 0 has no delayed counterpart: the same run at lag 1 is missing"
+        in warnings[0]
+    )
     rows = page.tables["Results"]
     assert rows[2][1][0] == "1"
-    assert rows[2][2][0] == "not run: the twin of the row above is missing"
+    assert rows[2][2][0] == "not run: the delayed counterpart of the row above"
 
 
 @pytest.mark.parametrize(
     ("file", "change"),
     [("metrics.json", {"end": "2018-01-26"}), ("run.json", {"rules": {"fee": 0.0}})],
 )
-def test_a_run_under_other_conditions_is_no_twin(copy, file, change):
-    folder = copy("lag0", "lag1")
-    assert missing_twins(read_results(folder)) == []
+def test_a_run_under_other_conditions_is_no_counterpart(unsealed, file, change):
+    folder = unsealed("lag0", "lag1")
+    assert missing_counterparts(read_results(folder)) == []
     path = folder / "lag1" / file
     content = json.loads(path.read_text())
     if "rules" in change:
         change = {"rules": {**content["rules"], **change["rules"]}}
     path.write_text(json.dumps({**content, **change}))
-    assert len(missing_twins(read_results(folder))) == 1
+    assert len(missing_counterparts(read_results(folder))) == 1
 
 
 def test_a_league_at_lag_0_alone_warns_for_each_investor(copy):
@@ -345,9 +353,8 @@ GONE = {
     "utilisation.csv": "the time that each decision took: there is no utilisation.csv",
     "failures.csv": "failures with their reasons: there is no failures.csv",
     "run.json": "rules and market of the run: there is no run.json",
-    "metrics.json": "orders, failures and decision lag of the run: there is no metrics.json; what "
-    "stands here of it was "
-    "computed from value.parquet",
+    "metrics.json": "orders, failures and decision lag of the run: there is no metrics.json; the "
+    "other figures were computed from value.parquet",
 }
 
 
@@ -483,8 +490,8 @@ def test_runs_of_the_same_name_are_told_apart_by_their_folders(made, tmp_path):
         ("failures.csv", b""),
     ],
 )
-def test_a_broken_file_of_a_run_is_named(copy, name, content):
-    folder = copy("lag1")
+def test_a_broken_file_of_a_run_is_named(unsealed, name, content):
+    folder = unsealed("lag1")
     (folder / name).write_bytes(content)
     with pytest.raises(sa.DataError, match=re.escape(name)):
         write_report(folder)
@@ -505,8 +512,8 @@ def test_a_broken_file_of_a_run_is_named(copy, name, content):
         ("league.json", b"null"),
     ],
 )
-def test_a_broken_file_of_a_league_is_named(copy, name, content):
-    folder = copy("run")
+def test_a_broken_file_of_a_league_is_named(unsealed, name, content):
+    folder = unsealed("run")
     (folder / name).write_bytes(content)
     with pytest.raises(sa.DataError, match=re.escape(name)):
         write_report(folder)
@@ -515,15 +522,56 @@ def test_a_broken_file_of_a_league_is_named(copy, name, content):
 @pytest.mark.parametrize(
     "content", [b"coinID,1\n1442,much\n", b"asset,1\n1442,3\n", b"coinID\n1442\n"]
 )
-def test_a_broken_file_of_forecasts_is_named(copy, content):
-    folder = copy("forecast")
+def test_a_broken_file_of_forecasts_is_named(unsealed, content):
+    folder = unsealed("forecast")
     (folder / "metrics_MAPE.csv").write_bytes(content)
     with pytest.raises(sa.DataError, match=r"metrics_MAPE\.csv"):
         write_report(folder)
 
 
-def test_a_value_that_is_no_number_is_named(copy):
-    folder = copy("lag1")
+DAMAGE = {
+    "cut": lambda raw: raw[: len(raw) // 2],
+    "empty": lambda raw: b"",
+    "blank": lambda raw: b"\n\n\n",
+    "zeros": lambda raw: b"\0" * len(raw),
+    "another kind": lambda raw: b"PK\x03\x04 not this",
+    "header alone": lambda raw: raw.split(b"\n")[0] + b"\n",
+    "empty rows": lambda raw: raw + b"," * raw.split(b"\n")[0].count(b",") + b"\n",
+    "twice": lambda raw: raw + raw,
+    "words": lambda raw: re.sub(rb"\d+\.\d+", b"much", raw),
+    "nothing": lambda raw: re.sub(rb"\d+\.\d+", b"", raw),
+    "nulls": lambda raw: re.sub(rb"\d+\.\d+", b"null", raw),
+    "list": lambda raw: b"[1, 2]",
+    "nested": lambda raw: re.sub(rb": (\d|\")", rb": {}, \"x\": \1", raw),
+    "minus": lambda raw: re.sub(rb"(?<=[,\n ])(?=\d)", b"-", raw),
+}
+SETS = {
+    "lag1": (*GONE,),
+    "run": ("league.csv", "league_values.parquet", "league_failures.csv", "league.json"),
+    "forecast": ("metrics_MAPE.csv", "metrics_DS.csv", "metrics_R.csv", "metrics.json"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(
+    ("place", "name"), [(place, name) for place, names in SETS.items() for name in names]
+)
+def test_whatever_is_damaged_is_named_or_harmless(unsealed, monkeypatch, place, name, damage):
+    """No traceback from inside: a line that names the file, or a page without it."""
+    monkeypatch.setattr("statarb.report.sections.svg_text", lambda *_: "<svg></svg>")
+    folder = unsealed(place)
+    path = folder / name
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    said = ""
+    try:
+        Page(write_report(folder).read_text(encoding="utf-8"))
+    except sa.DataError as error:
+        said = str(error)
+    assert said == "" or name in said or "portfolio_sim.csv has" in said
+
+
+def test_a_value_that_is_no_number_is_named(unsealed):
+    folder = unsealed("lag1")
     frame = pd.read_parquet(folder / "value.parquet")
     frame.loc[3, "value"] = np.nan
     frame.to_parquet(folder / "value.parquet")
@@ -532,7 +580,7 @@ def test_a_value_that_is_no_number_is_named(copy):
 
 
 def test_nothing_to_report(tmp_path):
-    with pytest.raises(sa.DataError, match=r"holds nothing to report: none of metrics\.json"):
+    with pytest.raises(sa.DataError, match=r"holds nothing to report: none of .*metrics\.json"):
         write_report(tmp_path)
     with pytest.raises(sa.DataError, match="is not a folder"):
         write_report(tmp_path / "nowhere")
@@ -567,8 +615,8 @@ def test_writing_a_report_opens_no_window(made, tmp_path):
     assert pyplot.get_fignums() == []
 
 
-def test_an_insolvent_run_is_reported(copy):
-    folder = copy("lag1")
+def test_an_insolvent_run_is_reported(unsealed):
+    folder = unsealed("lag1")
     paths = pd.read_parquet(folder / "value.parquet")
     paths.loc[300:, ["value", "cash", "fees", "turnover"]] = 0.0
     paths.to_parquet(folder / "value.parquet")
@@ -588,3 +636,26 @@ def test_the_page_stays_small_at_full_size(tmp_path):
         write_run(run, tmp_path / f"lag{lag}", panel)
     assert len(run.replay.value) > 15_000
     assert write_report(tmp_path).stat().st_size < 3_000_000
+
+
+def test_another_market_is_reported_in_its_own_words(tmp_path):
+    """Monthly stocks: no USD, no minutes, no U."""
+    months = pd.date_range("2015-01-31", periods=48, freq="ME")
+    steps = np.random.default_rng(0).normal(0.01, 0.05, (48, 3))
+    prices = pd.DataFrame(np.exp(steps.cumsum(axis=0)), index=months, columns=["A", "B", "C"])
+    panel = sa.Panel.from_frame(prices)
+    free = sa.TradingRules(capital=1_000.0).without_limits()
+    league = run_league(["cash", "equal_weight_hold"], panel, free, draws=50, start=None)
+    write_league(league, tmp_path, panel)
+    write_run(league.best(1), tmp_path, panel)
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    page = Page(text)
+    assert "USD" not in re.sub(r"\.csv", "", text)
+    assert "44640" not in text
+    facts = {row[0][0]: row[1][0] for row in page.tables[""][1:]}
+    assert facts["Market"].endswith(f"every {step_text(panel.step)}")
+    assert facts["Start capital"] == "1,000.00"
+    headings = [cell[0] for cell in page.tables["Results of the league"][0]]
+    assert {"final value", "fees", "turnover", "deciding, s"} <= set(headings)
+    assert "U max, %" not in headings
+    assert not any("U is the time" in words for words in page.words["p"])

@@ -135,7 +135,7 @@ def test_svg_is_the_same_every_time_whatever_the_user_has_set():
         assert example() == first
 
 
-def test_svg_stands_alone_in_a_page():
+def test_svg_is_self_contained_in_a_page():
     text = example()
     root = ET.fromstring(text)
     ids = [element.get("id") for element in root.iter() if element.get("id")]

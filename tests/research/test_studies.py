@@ -91,7 +91,7 @@ def test_figure_and_tables_are_kept(outcomes, name):
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_no_figure_at_lag_0_stands_without_its_twin(outcomes, name):
+def test_no_figure_at_lag_0_is_shown_without_that_at_lag_1(outcomes, name):
     _, found = outcomes
     first = next(iter(found[name].tables.values()))
     if name == "execution_delay":
@@ -133,10 +133,13 @@ def test_recalled_forecasts_trade_like_the_investor_that_makes_them(load):
     forecasts = shared.Forecasts(panel)
     for lag in (0, 1):
         fresh = sa.walk_forward(
-            LeadLag(forecaster=ReducedRankRidge()), panel, decision_lag=lag
+            LeadLag(forecaster=ReducedRankRidge()), panel, start=shared.START, decision_lag=lag
         ).replay.value
         again = sa.walk_forward(
-            shared.Recalled(forecasts=forecasts.over(1)), panel, decision_lag=lag
+            shared.Recalled(forecasts=forecasts.over(1)),
+            panel,
+            start=shared.START,
+            decision_lag=lag,
         ).replay.value
         np.testing.assert_allclose(again, fresh, rtol=1e-12)
         assert (fresh != fresh.iloc[0]).any()

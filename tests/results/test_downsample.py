@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statarb.results.downsample import bucket_edges, bucket_means, kept_points
+from statarb.results.downsample import bucket_edges, downsample
 
 
-def twin(values, buckets):
+def reference(values, buckets):
     """First, last, lowest and highest of every stretch, one by one."""
     kept = set()
     edges = bucket_edges(len(values), buckets)
@@ -35,18 +35,18 @@ def twin(values, buckets):
 )
 def test_the_points_kept_are_those_of_the_plain_loop(values, buckets):
     path = np.array(values)
-    kept = kept_points(path, buckets)
+    kept = downsample(path, buckets)
     if len(path) <= 4 * buckets:
         assert kept.tolist() == list(range(len(path)))
     else:
-        assert kept.tolist() == twin(path, buckets)
+        assert kept.tolist() == reference(path, buckets)
         assert len(kept) <= 4 * buckets
 
 
 def test_a_single_spike_survives():
     path = np.zeros(100_000)
     path[54_321], path[54_322] = 7.0, -7.0
-    kept = kept_points(path, 50)
+    kept = downsample(path, 50)
     assert {54_321, 54_322} <= set(kept.tolist())
     assert len(kept) <= 200
 
@@ -60,10 +60,3 @@ def test_edges_part_the_steps_nearly_equally(steps, buckets):
     assert sizes.min() >= 1
     assert sizes.max() - sizes.min() <= 1
     assert len(sizes) == min(steps, buckets)
-
-
-def test_means_are_those_of_each_stretch():
-    values = np.random.default_rng(0).random((23, 3))
-    edges = bucket_edges(23, 5)
-    expected = [values[low:high].mean(axis=0) for low, high in itertools.pairwise(edges)]
-    np.testing.assert_allclose(bucket_means(values, edges), expected, rtol=1e-14)

@@ -1,4 +1,4 @@
-"""The files of level 1: written, read back, and every fault named with its file and line."""
+"""Files of the forecasting task: written, read back, every fault named with file and line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import statarb as sa
 from statarb.errors import DataError, ParameterError
 from statarb.forecasting import LEADERS, make_forecaster
-from statarb.pipelines.level1 import forecast_days, level1_assets, write_level1
+from statarb.pipelines.level1 import ForecastTask, forecast_days, task_assets, write_forecast_task
 from statarb.results import validate_forecasts
 from tests.conftest import make_panel
 
@@ -25,8 +25,8 @@ def market() -> sa.Panel:
 
 @pytest.fixture(scope="module")
 def folder(market, tmp_path_factory):
-    place = tmp_path_factory.mktemp("level1")
-    write_level1(market, place, days=DAYS, depth=400)
+    place = tmp_path_factory.mktemp("forecasts")
+    write_forecast_task(market, place, ForecastTask(days=DAYS, depth=400))
     return place
 
 
@@ -45,11 +45,11 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
     found = check(folder)
     assert found.valid, found.summary()
     assert found.files == 6
-    result = forecast_days(make_forecaster("default"), level1_assets(market), DAYS, depth=400)
+    result = forecast_days(make_forecaster("case_default"), task_assets(market), DAYS, depth=400)
     prices = np.loadtxt(folder / "1443_2.csv")
     assert np.array_equal(prices, result.run.forecasts[1443].loc["2018-01-27"].to_numpy())
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["model"] == "default, shaped"
+    assert metrics["model"] == "case_default, shaped"
     assert metrics["Z"] == pytest.approx(metrics["D"] - metrics["M"] - metrics["R"] - metrics["U"])
     assert {"raw", "shaped", "last_value", "fallbacks", "missing"} <= metrics.keys()
     table = pd.read_csv(folder / "metrics_MAPE.csv", index_col=0)
@@ -58,24 +58,24 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "wanted"),
+    ("name", "change", "says"),
     [
         ("1442_1.csv", None, "1442_1.csv: the file is missing"),
-        ("9999_1.csv", lambda text: "1\n", "9999_1.csv: no such asset or period is wanted"),
+        ("9999_1.csv", lambda text: "1\n", "9999_1.csv: no such asset or period is expected"),
         (
             "1443_1.csv",
             lambda text: "price\n" + text,
-            "1443_1.csv, line 1: 'price' is no decimal number; no header",
+            "1443_1.csv, line 1: 'price' is no decimal number; there must be no header",
         ),
         (
             "1443_1.csv",
             lambda text: text + "1.0\n",
-            "1443_1.csv, line 289: 289 lines; 288 are wanted",
+            "1443_1.csv, line 289: 289 lines; there must be 288",
         ),
         (
             "1443_2.csv",
             lambda text: text.replace("\n", ",1\n", 1),
-            "1443_2.csv, line 1: 2 columns; one is wanted",
+            "1443_2.csv, line 1: 2 columns; there must be one",
         ),
         (
             "1444_2.csv",
@@ -91,7 +91,7 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
         (
             "metrics_MAPE.csv",
             lambda text: text.replace("1443,", "1442,"),
-            "metrics_MAPE.csv, line 3: asset '1442' is twice",
+            "metrics_MAPE.csv, line 3: asset '1442' is duplicated",
         ),
         (
             "metrics_R.csv",
@@ -108,7 +108,7 @@ def test_what_is_written_is_valid_and_says_what_was_forecast(market, folder):
         ("metrics.json", lambda text: "{", "metrics.json: is not JSON"),
     ],
 )
-def test_every_fault_is_named(copy, name, change, wanted):
+def test_every_fault_is_named(copy, name, change, says):
     path = copy / name
     if change is None:
         path.unlink()
@@ -116,20 +116,20 @@ def test_every_fault_is_named(copy, name, change, wanted):
         path.write_text(change(path.read_text() if path.exists() else ""))
     found = check(copy)
     assert not found.valid
-    assert wanted in found.summary()
+    assert says in found.summary()
 
 
 def test_days_models_and_folders_that_do_not_exist(market, tmp_path):
     with pytest.raises(DataError, match="day 2018-02-06 does not lie whole in the data"):
-        write_level1(market, tmp_path, days=["2018-01-26", "2018-02-06"])
-    with pytest.raises(ParameterError, match="twice"):
-        write_level1(market, tmp_path, days=["2018-01-26", "2018-01-26"])
+        write_forecast_task(market, tmp_path, ForecastTask(days=["2018-01-26", "2018-02-06"]))
+    with pytest.raises(ParameterError, match="2018-01-26 more than once"):
+        write_forecast_task(market, tmp_path, ForecastTask(days=["2018-01-26", "2018-01-26"]))
     with pytest.raises(ParameterError, match=r"model must be one of .*'ridge'.*'all'"):
-        write_level1(market, tmp_path, model="oracle", days=DAYS)
+        ForecastTask(model="oracle", days=DAYS)
     with pytest.raises(ParameterError, match="refit_every"):
-        write_level1(market, tmp_path, days=DAYS, depth=400, refit_every=0)
+        write_forecast_task(market, tmp_path, ForecastTask(days=DAYS, depth=400, refit_every=0))
     with pytest.raises(DataError, match="none of the competition's days"):
-        write_level1(market, tmp_path)
+        write_forecast_task(market, tmp_path)
     with pytest.raises(DataError, match="is not a folder"):
         validate_forecasts(tmp_path / "absent")
     assert list(tmp_path.iterdir()) == []
@@ -139,7 +139,8 @@ def test_a_league_ranks_all_forecasters(market, tmp_path, monkeypatch):
     from statarb.pipelines import level1 as forecast_job
 
     monkeypatch.setattr(forecast_job, "forecaster_names", lambda: ["last_value", "ridge", "drift"])
-    _, shown = write_level1(market, tmp_path, model="all", days=DAYS, depth=400)
+    task = ForecastTask(model="all", days=DAYS, depth=400)
+    done = write_forecast_task(market, tmp_path, task)
     league = pd.read_csv(tmp_path / "forecast_league.csv")
     assert sorted(league["model"]) == sorted(
         [f"{name}{end}" for name in ("last_value", "ridge", "drift") for end in ("", ", shaped")]
@@ -148,13 +149,14 @@ def test_a_league_ranks_all_forecasters(market, tmp_path, monkeypatch):
     assert {"M", "D", "R", "U", "behind_low", "behind_high", "dm_p_value", "fallbacks"} <= set(
         league.columns
     )
-    assert "ridge" in shown
+    assert "ridge" in done.text
+    assert done.facts["league"][0]["model"] == league["model"][0] == done.facts["model"]
     assert check(tmp_path).valid
 
 
-def test_assets_of_level_1():
+def test_the_assets_that_are_forecast():
     panel = make_panel(30, 8)
-    assert set(level1_assets(panel).assets) <= set(LEADERS)
+    assert set(task_assets(panel).assets) <= set(LEADERS)
     other = sa.Panel.from_frame(panel.price.set_axis(list("abcdefgh"), axis=1))
-    assert list(level1_assets(other).assets) == list("abcdefgh")
-    assert list(level1_assets(panel, [1444]).assets) == [1444]
+    assert list(task_assets(other).assets) == list("abcdefgh")
+    assert list(task_assets(panel, [1444]).assets) == [1444]

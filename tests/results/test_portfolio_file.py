@@ -8,6 +8,8 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,8 +77,8 @@ def test_a_replay_is_written_as_its_realised_weights(tmp_path):
     steps, assets = 700, [1460, 1442, 1443]
     prices = frame(np.exp(np.cumsum(rng.normal(0, 0.01, (steps, 3)), axis=0)), assets)
     panel = sa.Panel.from_frame(prices)
-    wanted = frame(rng.dirichlet([1, 1, 1, 1], steps)[:, :3], assets)
-    replay = sa.replay(panel, wanted, sa.TradingRules(capital=1.0, min_order=0.01, max_order=0.2))
+    targets = frame(rng.dirichlet([1, 1, 1, 1], steps)[:, :3], assets)
+    replay = sa.replay(panel, targets, sa.TradingRules(capital=1.0, min_order=0.01, max_order=0.2))
     write_portfolio(replay, tmp_path / "p.csv")
     report = validate_portfolio(tmp_path / "p.csv", panel, steps=steps).require_valid()
     assert report.assets == ("1442", "1443", "1460")
@@ -94,7 +96,7 @@ def test_a_replay_is_written_as_its_realised_weights(tmp_path):
         ("", 1, 0, "empty"),
         ("1,2\n0,1\n", 1, 2, "last column must be 'USD'"),
         ("2,1,USD\n0,0,1\n", 1, 2, "must ascend"),
-        ("1,1,USD\n0,0,1\n", 1, 2, "stands twice"),
+        ("1,1,USD\n0,0,1\n", 1, 2, "is duplicated"),
         ("1,2,USD\n", 2, 0, "no row"),
         ("1,2,USD\n0,0,1\n0,1\n", 3, 0, "2 cells"),
         ("1,2,USD\n0,0,1\n\n0,0,1\n", 3, 0, "empty"),
@@ -157,7 +159,7 @@ def test_the_panel_is_compared(tmp_path):
     (tmp_path / "p.csv").write_text("1,3,USD\n" + "0,0,1\n" * 3)
     what = [str(problem) for problem in validate_portfolio(tmp_path / "p.csv", panel).problems]
     assert what == [
-        "line 1, column 2: asset '3' stands where the panel has '2'",
+        "line 1, column 2: asset '3', where the panel has '2'",
         "line 4: 3 rows; the panel's grid has 2 times",
     ]
 
@@ -174,11 +176,62 @@ def test_bad_weights_and_paths(tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(sa.DataError, match="exactly 1, cash included"):
         write_portfolio(frame(good, [1, "USD"]), tmp_path / "p.csv")
-    with pytest.raises(sa.ParameterError, match="Replay or a DataFrame"):
-        write_portfolio(good, tmp_path / "p.csv")  # type: ignore[arg-type]
+    with pytest.raises(sa.DataError, match="indexed by times"):
+        write_portfolio(good, tmp_path / "p.csv")
     with pytest.raises(sa.DataError, match="cannot head a column"):
         write_portfolio(frame(good, ["a,b", "c"]), tmp_path / "p.csv")
     with pytest.raises(sa.DataError, match="cannot read"):
         validate_portfolio(tmp_path / "absent.csv")
     with pytest.raises(sa.DataError, match="cannot write"):
         write_portfolio(frame(good), tmp_path / "absent" / "p.csv")
+
+
+def test_other_tables_and_orders_of_time_give_the_same_file(tmp_path):
+    weights = frame(np.random.default_rng(3).dirichlet([1, 1, 1], 40)[:, :2], ["b", "a"])
+    write_portfolio(weights, tmp_path / "p.csv")
+    columns = weights.rename_axis("time").reset_index()
+    shuffled = weights.sample(frac=1.0, random_state=0)
+    for number, other in enumerate(
+        (
+            shuffled,
+            shuffled.astype("Float64"),
+            pl.from_pandas(columns),
+            pa.Table.from_pandas(columns, preserve_index=False),
+        )
+    ):
+        write_portfolio(other, tmp_path / f"{number}.csv")
+        assert (tmp_path / f"{number}.csv").read_bytes() == (tmp_path / "p.csv").read_bytes()
+    with pytest.raises(sa.DataError, match="2018-01-25"):
+        write_portfolio(pd.concat([weights, weights.iloc[:1]]), tmp_path / "q.csv")
+    assert not (tmp_path / "q.csv").exists()
+
+
+def test_sums_of_single_precision_are_sums(tmp_path):
+    weights = frame(np.random.default_rng(0).dirichlet(np.ones(50), 20))
+    single = weights.astype("float32")
+    assert (single.sum(axis=1) != 1.0).any()
+    write_portfolio(single, tmp_path / "p.csv")
+    assert validate_portfolio(tmp_path / "p.csv", steps=20).valid
+    # half a unit of the last of eight decimals, and float32's rounding of a weight below .2
+    np.testing.assert_allclose(
+        read_portfolio(tmp_path / "p.csv").to_numpy()[:, :-1], weights, rtol=0, atol=2e-8
+    )
+
+
+def test_names_that_spreadsheets_would_run_are_text_and_read_back(tmp_path):
+    names = ["=1+1", "@SUM(A1)", "+x", "-y", "'=z", "plain", "-5", "'quoted'"]
+    weights = frame(np.full((2, len(names)), 0.1), names)
+    write_portfolio(weights, tmp_path / "p.csv")
+    header = (tmp_path / "p.csv").read_text().splitlines()[0].split(",")
+    assert header[-1] == "USD"
+    assert set(header[:-1]) == {
+        "'=1+1", "'@SUM(A1)", "'+x", "'-y", "''=z", "plain", "-5", "'quoted'"
+    }  # fmt: skip
+    assert set(read_portfolio(tmp_path / "p.csv").columns) == {*names, "USD"}
+    assert validate_portfolio(tmp_path / "p.csv", sa.Panel.from_frame(weights)).valid
+
+
+def test_two_assets_of_one_name_are_refused(tmp_path):
+    weights = frame(np.full((2, 2), 0.1), [7, 8]).set_axis(pd.Index([7, "7"], dtype=object), axis=1)
+    with pytest.raises(sa.DataError):
+        write_portfolio(weights, tmp_path / "p.csv")

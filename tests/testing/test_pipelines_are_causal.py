@@ -21,7 +21,7 @@ def walk(panel: sa.Panel, lag: int) -> dict[str, pd.DataFrame | pd.Series]:
     run = sa.walk_forward(
         make_investor("momentum", top=1), panel, RULES, start=START, depth=50, decision_lag=lag
     )
-    return {"value": run.replay.value, "weights": run.replay.weights, "wanted": run.wanted}
+    return {"value": run.replay.value, "weights": run.replay.weights, "targets": run.targets}
 
 
 @pytest.mark.parametrize("lag", [0, 1])
@@ -29,9 +29,9 @@ def test_a_walk_and_its_replay(lag: int) -> None:
     check_causal(functools.partial(walk, lag=lag), MARKET, cuts=3, start=MARKET.times[80])
 
 
-def test_wanted_weights_of_a_lagged_walk_rest_on_the_row_before() -> None:
+def test_targets_of_a_lagged_walk_rest_on_the_row_before() -> None:
     check_causal(
-        lambda panel: walk(panel, 1)["wanted"], MARKET, lag=1, cuts=3, start=MARKET.times[80]
+        lambda panel: walk(panel, 1)["targets"], MARKET, lag=1, cuts=3, start=MARKET.times[80]
     )
 
 

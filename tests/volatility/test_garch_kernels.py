@@ -1,4 +1,4 @@
-"""Kernels against their numpy twins, and derivatives against finite differences."""
+"""Kernels against their plain references, and derivatives against finite differences."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from statarb.volatility._engine import kernels, reference
-from statarb.volatility.estimation import box_of, least_variance, prepare
-from statarb.volatility.filters import filter_rows
+from statarb.volatility.estimation import box_of, prepare
+from statarb.volatility.filters import Recursion, filter_rows
 
 FLAG = {True: 1, False: None}
 POINTS = [
@@ -34,7 +34,10 @@ def run_pass(
     for other in range(kernels.LANES):
         other_x = x if other == lane else rng.standard_normal(rng.integers(5, rows))
         start = point if other == lane else POINTS[other % 3]
-        kernels._load_series(state, data, other, other_x, 0, len(other_x), backcast, rows)
+        one = kernels.SeriesArrays(
+            other_x, np.array([0]), np.array([len(other_x)]), np.array([backcast])
+        )
+        kernels._load_series(state, data, other, one, 0, rows)
         kernels._load_point(state, other, start)
     kernels._pass(state, data, rows, FLAG[gjr], FLAG[student])
     gradient, information = np.zeros(6), np.zeros((6, 6))
@@ -46,13 +49,13 @@ def run_pass(
 @pytest.mark.parametrize("gjr", [False, True])
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("n", [1, 2, 3, 16, 17, 203])
-def test_the_loss_is_that_of_the_numpy_twin(point, gjr, student, n):
+def test_the_loss_is_that_of_the_numpy_plain(point, gjr, student, n):
     point = point.copy()
     point[4] = 0.3 if gjr else 0.5
     x = series()[:n]
     loss, _, _ = run_pass(x, point, 1.3, gjr, student)
-    twin = -reference.loglikelihood(x, reference.native_parameters(point, student), 1.3)
-    assert loss == pytest.approx(twin, rel=1e-12, abs=1e-11)
+    plain = -reference.loglikelihood(x, reference.native_parameters(point, student), 1.3)
+    assert loss == pytest.approx(plain, rel=1e-12, abs=1e-11)
 
 
 @pytest.mark.parametrize("student", [False, True])
@@ -64,7 +67,7 @@ def test_the_gradient_is_the_slope_of_the_loss(point, gjr, student):
     x = series()
     _, gradient, _ = run_pass(x, point, 0.8, gjr, student)
 
-    def twin(z):
+    def plain(z):
         return -reference.loglikelihood(x, reference.native_parameters(z, student), 0.8)
 
     for a in range(6):
@@ -73,8 +76,8 @@ def test_the_gradient_is_the_slope_of_the_loss(point, gjr, student):
         step = np.zeros(6)
         step[a] = 1e-6 * max(1e-2, abs(point[a]))
         slope = (
-            8 * (twin(point + step) - twin(point - step))
-            - (twin(point + 2 * step) - twin(point - 2 * step))
+            8 * (plain(point + step) - plain(point - step))
+            - (plain(point + 2 * step) - plain(point - 2 * step))
         ) / (12 * step[a])
         # A difference quotient of a loss of some hundreds, with a step of 1e-8, keeps about 6
         # digits.
@@ -134,16 +137,16 @@ def test_a_step_stays_in_the_box_lowers_the_model_and_solves_the_face_it_ends_on
     for _ in range(200):
         root = rng.standard_normal((6, 6))
         curvature = root @ root.T + 0.1 * np.eye(6)
-        x = box[0] + rng.random(6) * (box[1] - box[0])
-        x = np.where(rng.random(6) < 0.2, box[0], np.where(rng.random(6) < 0.2, box[1], x))
+        x = box.low + rng.random(6) * (box.high - box.low)
+        x = np.where(rng.random(6) < 0.2, box.low, np.where(rng.random(6) < 0.2, box.high, x))
         gradient, step = 3 * rng.standard_normal(6), np.zeros(6)
         fall = kernels._propose(x, gradient, curvature, box, step)
         moved = x + step
-        assert (moved >= box[0] - 1e-12).all()
-        assert (moved <= box[1] + 1e-12).all()
+        assert (moved >= box.low - 1e-12).all()
+        assert (moved <= box.high + 1e-12).all()
         assert fall == pytest.approx(-(gradient @ step) - 0.5 * step @ curvature @ step, abs=1e-9)
         assert fall >= 0.0
-        inside = (moved > box[0] + 1e-9) & (moved < box[1] - 1e-9)
+        inside = (moved > box.low + 1e-9) & (moved < box.high - 1e-9)
         assert np.abs((gradient + curvature @ step)[inside]).max(initial=0.0) < 1e-8
 
 
@@ -168,33 +171,33 @@ def test_a_fit_has_the_same_bits_whoever_its_neighbours_are():
     start = np.array([0.0, np.log(0.05), np.log(1.003 - 0.95), 0.2, 0.5, 0.2])
     box = box_of("gjr", "t")
     every = np.arange(37)
-    arrays = (data.values, data.first, data.count, data.backcast)
-    together = kernels.fit_lanes(*arrays, every, np.tile(start, (37, 1)), box, 1, 1)
+    arrays = data.arrays
+    together = kernels.fit_lanes(arrays, every, np.tile(start, (37, 1)), box, 1, 1)
     order = rng.permutation(37)
-    shuffled = kernels.fit_lanes(*arrays, order, np.tile(start, (37, 1)), box, 1, 1)
-    alone = kernels.fit_lanes(*arrays, every[5:6], start[None], box, 1, 1)
+    shuffled = kernels.fit_lanes(arrays, order, np.tile(start, (37, 1)), box, 1, 1)
+    alone = kernels.fit_lanes(arrays, every[5:6], start[None], box, 1, 1)
     for whole, mixed, one in zip(together, shuffled, alone, strict=True):
         assert np.array_equal(whole[order], mixed)
         assert np.array_equal(whole[5:6], one)
 
 
-def test_the_least_variance_is_that_of_the_numpy_twin():
+def test_the_levels_of_the_variance_are_that_of_the_plain_reference():
     rng = np.random.default_rng(9)
     values = rng.standard_t(4, (300, 5))
     values[rng.random(values.shape) < 0.2] = np.nan
     data = prepare(values)
     box = box_of("gjr", "t", 1e-8)
-    points = box[0] + rng.random((5, 6)) * (np.minimum(box[1], [1, -3, 0, 1, 1, 0.4]) - box[0])
-    got = least_variance(data.values, data.first, data.count, data.backcast, np.arange(5), points)
+    points = box.low + rng.random((5, 6)) * (np.minimum(box.high, [1, -3, 0, 1, 1, 0.4]) - box.low)
+    got = kernels.variance_levels(data.arrays, np.arange(5), points)
+    values, first, count, backcast = data.arrays
     for j, point in enumerate(points):
-        x = data.values[data.first[j] : data.first[j] + data.count[j]]
-        path = reference.variance_path(
-            x, reference.native_parameters(point, False), data.backcast[j]
-        )
-        assert got[j] == pytest.approx(path.min(), rel=1e-12)
+        x = values[first[j] : first[j] + count[j]]
+        path = reference.variance_path(x, reference.native_parameters(point, False), backcast[j])
+        assert got.least[j] == pytest.approx(path.min(), rel=1e-12)
+        assert got.mean[j] == pytest.approx(path[:-1].mean(), rel=1e-12)
 
 
-def test_gathering_is_that_of_the_numpy_twin():
+def test_gathering_is_that_of_the_plain_reference():
     rng = np.random.default_rng(6)
     values = rng.standard_normal((120, 4)) * [1e-4, 1.0, 50.0, 1e-9] + [0, 3, -100, 0]
     values[rng.random(values.shape) < 0.3] = np.nan
@@ -202,15 +205,16 @@ def test_gathering_is_that_of_the_numpy_twin():
     data = prepare(values)
     for j in range(4):
         mean, scale, backcast = reference.moments(values[:, j])
-        assert (data.mean[j], data.scale[j], data.backcast[j]) == pytest.approx(
+        assert (data.mean[j], data.scale[j], data.arrays.backcast[j]) == pytest.approx(
             (mean, scale, backcast), rel=1e-10
         )
-        x = data.values[data.first[j] : data.first[j] + data.count[j]]
+        first = data.arrays.first[j]
+        x = data.arrays.values[first : first + data.count[j]]
         assert x * scale + mean == pytest.approx(values[~np.isnan(values[:, j]), j], rel=1e-12)
 
 
 @pytest.mark.parametrize("begun", [np.nan, 0.5])
-def test_the_filter_is_that_of_the_numpy_twin(begun):
+def test_the_filter_is_that_of_the_plain_reference(begun):
     rng = np.random.default_rng(7)
     returns = rng.standard_normal((50, 6))
     returns[rng.random(returns.shape) < 0.3] = np.nan
@@ -220,10 +224,10 @@ def test_the_filter_is_that_of_the_numpy_twin(begun):
         [[0.1, 0, 0, -0.2, 0, 0], [0.1] * 6, [0.05] * 6, [0.1, 0, 0.1, 0.3, 0, 0], [0.8] * 6]
     )
     after, variance = np.empty_like(returns), np.full(6, begun)
-    filter_rows(returns, parameters, variance, after)
+    filter_rows(returns, Recursion(*parameters), variance, after)
     for j in range(6):
-        twin = reference.filter_series(returns[:, j], parameters[:, j], begun)
-        assert np.allclose(after[:, j], twin, rtol=1e-14, atol=0, equal_nan=True)
+        plain = reference.filter_series(returns[:, j], parameters[:, j], begun)
+        assert np.allclose(after[:, j], plain, rtol=1e-14, atol=0, equal_nan=True)
     assert np.array_equal(variance, after[-1], equal_nan=True)
 
 
@@ -232,7 +236,7 @@ def test_the_filter_in_pieces_is_the_filter_of_the_whole():
     returns = rng.standard_normal((40, 19))
     parameters = np.tile([[0.0], [0.1], [0.1], [0.05], [0.8]], 19)
     whole, first, pieces = np.empty_like(returns), np.ones(19), np.empty_like(returns)
-    filter_rows(returns, parameters, np.ones(19), whole)
+    filter_rows(returns, Recursion(*parameters), np.ones(19), whole)
     for t in range(40):
-        filter_rows(returns[t : t + 1], parameters, first, pieces[t : t + 1])
+        filter_rows(returns[t : t + 1], Recursion(*parameters), first, pieces[t : t + 1])
     assert np.array_equal(whole, pieces)

@@ -44,7 +44,7 @@ def test_sums_by_hand():
     assert list(variance.index) == [HOURS[0], HOURS[3]]
     bipower = bipower_variation(returns)
     # pi / 2 times n / (n - 1) times the products of neighbours: .01 x .02 + .02 x .03, and .01 x
-    # .02 across the hole.
+    # .02 across the gap.
     assert bipower["a"].to_numpy() == pytest.approx(
         [np.pi / 2 * 1.5 * 0.0008, np.pi / 2 * 2 * 0.0002]
     )
@@ -54,20 +54,47 @@ def test_sums_by_hand():
     assert one.equals(variance["a"])
 
 
+@pytest.mark.parametrize("every", ["7h", "5h", "9h", "45min", "1D", "2D", "36h"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_spans_start_at_midnight_of_each_day(every, zone):
+    index = pd.date_range("2018-01-03 10:00", periods=576, freq="5min", tz=zone)
+    returns = pd.Series(np.random.default_rng(0).standard_normal(576) * 1e-3, index, name="a")
+    if pd.Timedelta(every) <= pd.Timedelta("1D"):
+        # Each day on its own, counted by pandas from that day's midnight.
+        expected = pd.concat(
+            [day.pow(2).resample(every).sum() for _, day in returns.groupby(index.date)]
+        )
+    else:
+        expected = returns.pow(2).resample(every).sum()
+    got = realised_variance(returns, every)
+    assert list(got.index) == list(expected.index)
+    assert got.to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-12)
+    assert list(bipower_variation(returns, every).index) == list(expected.index)
+    bars = price_bars(np.exp(returns.cumsum()), every)
+    assert list(bars["open"].index) == list(expected.index)
+
+
+def test_a_span_runs_over_the_hour_that_a_change_of_clocks_repeats():
+    index = pd.date_range("2023-11-05", periods=25, freq="h", tz="America/New_York")
+    counted = realised_variance(pd.Series(1.0, index), "5h")
+    assert counted.tolist() == [5.0] * 5
+    assert counted.index[1] == index[5]
+
+
 def test_a_jump_enters_the_realised_variance_and_hardly_the_bipower_variation():
     prices = np.log(diffusion(60, 288))
     returns = prices.diff()
-    calm_rv, calm_bv = (
+    plain_rv, plain_bv = (
         realised_variance(returns).mean().iloc[0],
         bipower_variation(returns).mean().iloc[0],
     )
     # 60 days of 288 returns: standard error of about 1 % of the variance.
-    assert calm_rv == pytest.approx(1e-4, rel=0.05)
-    assert calm_bv == pytest.approx(1e-4, rel=0.05)
+    assert plain_rv == pytest.approx(1e-4, rel=0.05)
+    assert plain_bv == pytest.approx(1e-4, rel=0.05)
     jumped = returns.copy()
     jumped.iloc[100::288] += 0.02
-    assert realised_variance(jumped).mean().iloc[0] == pytest.approx(calm_rv + 4e-4, rel=0.05)
-    assert bipower_variation(jumped).mean().iloc[0] < calm_bv * 1.5
+    assert realised_variance(jumped).mean().iloc[0] == pytest.approx(plain_rv + 4e-4, rel=0.05)
+    assert bipower_variation(jumped).mean().iloc[0] < plain_bv * 1.5
 
 
 def test_range_estimators_by_hand():
@@ -96,6 +123,17 @@ def test_range_estimators_are_unbiased_and_precise_on_a_diffusion():
     assert parkinson(drifting["high"], drifting["low"])["x"].mean() > 1.8e-4
 
 
+def test_the_order_of_the_rows_does_not_matter():
+    prices = diffusion(3, 96)
+    shuffled = prices.sample(frac=1.0, random_state=0)
+    for every in ("1D", "7h"):
+        returns = np.log(prices).diff()
+        for measure in (realised_variance, bipower_variation):
+            assert measure(returns.loc[shuffled.index], every).equals(measure(returns, every))
+        for name, bar in price_bars(prices, every).items():
+            assert price_bars(shuffled, every)[name].equals(bar)
+
+
 def test_bars_take_first_highest_lowest_and_last():
     prices = pd.DataFrame({"a": [2.0, 5.0, 1.0, 3.0, np.nan, 4.0]}, index=HOURS)
     bars = price_bars(prices, "1D")
@@ -119,6 +157,13 @@ def test_ewma_by_hand_and_against_pandas():
     ("call", "error", "words"),
     [
         (lambda: realised_variance(np.zeros(3)), sa.DataError, "indexed by times"),
+        (
+            lambda: parkinson(
+                pd.Series([2.0], index=HOURS[:1]), pd.Series([1.0], index=HOURS[1:2])
+            ),
+            sa.DataError,
+            "times of high",
+        ),
         (
             lambda: realised_variance(pd.Series([0.1], index=HOURS[:1]), "often"),
             sa.ParameterError,

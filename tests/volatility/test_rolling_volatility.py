@@ -10,12 +10,12 @@ import pytest
 
 import statarb as sa
 from statarb.testing import check_causal
-from statarb.volatility import arch_forecaster, ewma, panel_returns
+from statarb.volatility import arch_forecaster, ewma
 
 
 def market(times: int = 700, assets: int = 4, seed: int = 0) -> sa.Panel:
-    """GARCH prices of every hour with missing cells, a hole, a late asset and one that stands
-    still.
+    """GARCH prices of every hour with missing cells, a gap, a late asset and one whose price
+    never changes.
     """
     rng = np.random.default_rng(seed)
     h, r = np.full(assets, 1e-4), np.zeros((times, assets))
@@ -31,15 +31,18 @@ def market(times: int = 700, assets: int = 4, seed: int = 0) -> sa.Panel:
     return sa.Panel.from_frame(pd.DataFrame(prices, index=index, columns=list("abcd")[:assets]))
 
 
-def test_returns_are_taken_from_the_last_known_price():
-    panel = market()
-    price = panel.price
-    for asset in price:
-        seen = price[asset].dropna()
-        expected = np.log(seen).diff()
-        got = panel_returns(panel)[asset].dropna()
-        assert got.to_numpy() == pytest.approx(expected.dropna().to_numpy(), abs=1e-12)
-        assert got.index.equals(expected.dropna().index)
+def panel_returns(panel: sa.Panel) -> pd.DataFrame:
+    return pd.DataFrame(panel.log_returns(), index=panel.times, columns=panel.assets)
+
+
+def test_the_users_time_zone_comes_back_and_changes_nothing():
+    panel = market(400)
+    local = panel.price.tz_localize("UTC").tz_convert("Asia/Tokyo")
+    here, there = (
+        sa.rolling_volatility(one, depth=200) for one in (panel, sa.Panel.from_frame(local))
+    )
+    assert str(there.index.tz) == "Asia/Tokyo"
+    assert np.array_equal(here.to_numpy(), there.to_numpy(), equal_nan=True)
 
 
 @pytest.mark.parametrize(

@@ -94,18 +94,17 @@ def make_deadly(fuse):
     return investor
 
 
-def test_the_league_job_runs_on_a_cluster_by_its_address(client, market, tmp_path):
-    from statarb.pipelines.full import league_job
+def test_the_league_task_runs_on_a_cluster_by_its_address(client, market, tmp_path):
+    from statarb.pipelines.full import on_cluster, run_league_task
 
     options = {
         "investors": ["cash", "buy_and_hold"],
-        "start": WALK["start"],
+        "span": (WALK["start"], None),
         "depth": WALK["depth"],
     }
-    text = league_job(
-        market, tmp_path / "spread", cluster=client.scheduler_info()["address"], **options
-    )
-    league_job(market, tmp_path / "alone", n_jobs=1, **options)
+    with on_cluster(client.scheduler_info()["address"]):
+        text = run_league_task(market, tmp_path / "spread", **options).text
+    run_league_task(market, tmp_path / "alone", n_jobs=1, **options)
     spread, alone = (pd.read_csv(tmp_path / where / "league.csv") for where in ("spread", "alone"))
     timed = ["seconds", "utilisation_max_percent"]
     pd.testing.assert_frame_equal(
@@ -114,8 +113,10 @@ def test_the_league_job_runs_on_a_cluster_by_its_address(client, market, tmp_pat
     assert "Kendall's tau" in text
 
 
-def test_a_cluster_that_does_not_answer_is_one_clear_error(market, tmp_path):
-    from statarb.pipelines.full import league_job
+def test_a_cluster_that_does_not_answer_is_one_clear_error():
+    from statarb.pipelines.full import on_cluster
 
-    with pytest.raises(sa.ParameterError, match="no Dask scheduler answers at 'tcp"):
-        league_job(market, tmp_path, investors=["cash"], cluster="tcp://127.0.0.1:9")
+    address = "tcp://127.0.0.1:9"
+    refused = pytest.raises(sa.ParameterError, match="no Dask scheduler answers at 'tcp")
+    with refused, on_cluster(address):
+        pytest.fail("there is no such cluster")

@@ -26,7 +26,7 @@ def market() -> sa.Panel:
 
 
 def investor() -> StatArb:
-    return StatArb(volatility="garch", scenarios=200, record=60, evidence=0.5)
+    return StatArb(volatility="garch", scenarios=200, track_record=60, z_threshold=0.5)
 
 
 @pytest.fixture(scope="module", params=[0, 1])

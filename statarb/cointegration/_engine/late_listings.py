@@ -1,10 +1,9 @@
-"""Late listings: pairs whose common sample is that of the asset listed later, all of them from a
-few matrix products.
+"""Late listings: moments of pairs whose common sample is that of the asset listed later.
 
 An asset listed at row s, and quoted ever since, is set to 0 before s once its mean is removed. Its
 products with any asset listed earlier then are those over the common sample, whatever s is: one
-matrix product serves all assets listed late. What else the test needs of the earlier asset, over
-rows s and later, are sums from s on of its levels, squares and lagged products.
+matrix product serves all late listings. What else the test needs of the earlier asset, over rows s
+and later, are sums from s on of its levels, squares and lagged products.
 """
 
 from __future__ import annotations
@@ -14,32 +13,45 @@ from typing import NamedTuple
 
 import numpy as np
 
+from statarb._core.numeric import varies
 from statarb._core.typing import BoolArray, FloatArray, IntArray
+from statarb.cointegration._engine.engle_granger import AssetMoments, PairMoments
 
-__all__ = ["LateListings", "late_assets", "late_pairs"]
+__all__ = ["LateListing", "late_listings", "late_pairs"]
 
 FEW = 32
-"""Assets with one start: as many or more are worth a sample of their own."""
+"""As many assets as this, or more, with one first row have a sample of their own."""
 LOST = 1e-4
 """Share of the sum of squares left by removing the mean below which too many digits are lost."""
 
 
-class LateListings(NamedTuple):
-    """Moments of one late asset (the first axis of length 1) with the assets listed before it."""
+class LateListing(NamedTuple):
+    """Moments of one late listing with the assets listed before it.
 
-    asset: IntArray
-    others: IntArray
-    rows: int
-    gram: FloatArray
-    cross: FloatArray
-    own: tuple[FloatArray, FloatArray, FloatArray, FloatArray]
-    other: tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+    Parameters
+    ----------
+    own : AssetMoments
+        Of the late listing (one asset), on its rows.
+    others : AssetMoments
+        Of the assets listed before it, on the rows of the late listing.
+    pairs : PairMoments
+        (1, others).
+    correlation : (1, others)
+        Of the differences, each less its mean.
+    rows : int
+        Rows of the late listing.
+    """
+
+    own: AssetMoments
+    others: AssetMoments
+    pairs: PairMoments
     correlation: FloatArray
+    rows: int
 
 
-def late_assets(observed: BoolArray) -> tuple[BoolArray, BoolArray]:
+def late_listings(observed: BoolArray) -> tuple[BoolArray, BoolArray]:
     """Find the assets that are quoted from some row on to the end, and among them those to be
-    treated as late.
+    treated as late listings.
 
     Parameters
     ----------
@@ -49,7 +61,7 @@ def late_assets(observed: BoolArray) -> tuple[BoolArray, BoolArray]:
     Returns
     -------
     suffix, late : (assets,), (assets,)
-        Late are assets whose start is not the first row, and shared by few.
+        Late listings start after the first row, at a row that few assets share.
     """
     times = observed.shape[1]
     start = observed.argmax(axis=1)
@@ -59,37 +71,49 @@ def late_assets(observed: BoolArray) -> tuple[BoolArray, BoolArray]:
 
 
 def late_pairs(
-    levels: FloatArray, suffix: BoolArray, late: BoolArray, max_lags: int, overlap: int, tile: int
-) -> Iterator[LateListings]:
-    """Give the moments of every late asset with each asset listed before it (or with it, and
-    standing before it).
+    levels: FloatArray,
+    suffix: BoolArray,
+    late: BoolArray,
+    *,
+    max_lags: int,
+    overlap: int,
+    tile: int,
+) -> Iterator[LateListing]:
+    """Give the moments of every late listing with each asset listed before it (or at the same row,
+    and earlier in the order of columns).
 
     Parameters
     ----------
     levels : (assets, times)
         Log prices, NaN before the first quote.
     suffix, late : (assets,)
-        As :func:`late_assets` finds them.
+        As :func:`late_listings` finds them.
     max_lags : int
         Largest lag of the moments.
     overlap : int
         Smallest common sample; assets listed later than that are left out.
     tile : int
-        Late assets worked on at a time.
+        Late listings worked on at a time.
+
+    Returns
+    -------
+    iterator of LateListing
+        In the order of their first rows.
     """
     times = levels.shape[1]
     start = np.isnan(levels).sum(axis=1)
     chosen = np.flatnonzero(suffix & (times - start >= overlap))
-    # the order in which they were listed: the earlier assets of a late one stand before it
+    # in the order in which they were listed: partners of a late listing come before it
     assets = chosen[np.lexsort((chosen, late[chosen], start[chosen]))]
     begin = start[assets]
     places = np.flatnonzero(late[assets])
     if len(places) == 0:
         return
     level = levels[assets]
+    constant = ~varies(level, axis=1)
     level -= np.nanmean(level, axis=1, keepdims=True)
-    level -= np.nanmean(level, axis=1, keepdims=True)
-    level[np.nanmax(level, axis=1) == np.nanmin(level, axis=1)] = 0.0
+    level -= np.nanmean(level, axis=1, keepdims=True)  # removes the rounding of the first mean
+    level[constant] = 0.0
     np.nan_to_num(level, copy=False)
     change = np.zeros(level.shape)
     change[:, 1:] = np.diff(level, axis=1)
@@ -131,22 +155,27 @@ def late_pairs(
             theirs = np.ascontiguousarray(products[:, before, kind])
             heads = level[before, first : first + depth].T - mean
             tails = level[before, ::-1][:, :depth].T - mean
-            yield LateListings(
-                asset=assets[place : place + 1],
-                others=assets[before],
+            correlation = _correlation(
+                here[0, 0] / 2.0, own[0], theirs[0], level[place, first:], level[before, first:]
+            )
+            yield LateListing(
+                own=AssetMoments(
+                    asset=assets[place : place + 1],
+                    squares=squares[place : place + 1, kind].copy(),
+                    autocovariance=own[:, None].copy(),
+                    head=level[place, first : first + depth, None].copy(),
+                    tail=level[place, ::-1][:depth, None].copy(),
+                ),
+                others=AssetMoments(
+                    asset=assets[before],
+                    squares=rest,
+                    autocovariance=theirs,
+                    head=np.ascontiguousarray(heads),
+                    tail=np.ascontiguousarray(tails),
+                ),
+                pairs=PairMoments(gram[row : row + 1, before].copy(), here),
+                correlation=correlation[None],
                 rows=int(count),
-                gram=gram[row : row + 1, before].copy(),
-                cross=here,
-                own=(
-                    squares[place : place + 1, kind].copy(),
-                    own[:, None].copy(),
-                    level[place, first : first + depth, None].copy(),
-                    level[place, ::-1][:depth, None].copy(),
-                ),
-                other=(rest, theirs, np.ascontiguousarray(heads), np.ascontiguousarray(tails)),
-                correlation=_correlation(
-                    here[0, 0] / 2.0, own[0], theirs[0], level, place, before, first
-                ),
             )
 
 
@@ -158,19 +187,11 @@ def _from(values: FloatArray, starts: IntArray) -> FloatArray:
 
 
 def _correlation(
-    product: FloatArray,
-    own: float,
-    theirs: FloatArray,
-    level: FloatArray,
-    place: int,
-    before: slice,
-    first: int,
+    product: FloatArray, own: float, theirs: FloatArray, level: FloatArray, others: FloatArray
 ) -> FloatArray:
-    count = level.shape[1] - 1 - first
-    drift, other = (
-        (level[place, -1] - level[place, first]) / count,
-        (level[before, -1] - level[before, first]) / count,
-    )
+    """Correlations of the differences of one series with those of others, from their products."""
+    count = len(level) - 1
+    drift, other = (level[-1] - level[0]) / count, (others[:, -1] - others[:, 0]) / count
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.sqrt((own - count * drift**2) * (theirs - count * other**2))
         correlation: FloatArray = (product - count * drift * other) / scale

@@ -1,18 +1,16 @@
-"""Numpy twins of the kernels: the same answers by explicit regressions, short enough to be believed
-at sight.
-"""
+"""Plain references of the kernels: the same answers by explicit regressions."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from statarb._core.typing import FloatArray
-from statarb.cointegration._engine.kernels import AIC, FIXED
+from statarb.cointegration._engine.engle_granger import AIC, FIXED
 
-__all__ = ["engle_granger_twin", "johansen_twin", "kalman_twin"]
+__all__ = ["engle_granger_reference", "kalman_reference"]
 
 
-def engle_granger_twin(
+def engle_granger_reference(
     y: FloatArray, x: FloatArray, max_lags: int, criterion: int, degree: int = 0
 ) -> tuple[float, int, float, float]:
     """Engle-Granger test of one complete pair.
@@ -21,8 +19,10 @@ def engle_granger_twin(
     ----------
     y, x : (times,)
         Log prices.
-    max_lags, criterion, degree
-        As in :func:`statarb.cointegration._engine.kernels.scan_list`.
+    max_lags, criterion : int
+        As in :class:`statarb.cointegration._engine.engle_granger.LagRule`.
+    degree : int
+        Degree of the polynomial in time beside x.
 
     Returns
     -------
@@ -61,48 +61,19 @@ def _residual(target: FloatArray, design: FloatArray) -> tuple[FloatArray, Float
     return rest, np.asarray(slopes, dtype=np.float64)
 
 
-def johansen_twin(
-    y: FloatArray, x: FloatArray, lags: int, degree: int = 0
-) -> tuple[float, float, float]:
-    """Johansen's test of one complete pair: both trace statistics and the slope of y on x in the
-    first relation.
-
-    Parameters
-    ----------
-    y, x : (times,)
-        Log prices.
-    lags, degree
-        As in :func:`statarb.cointegration._engine.johansen.johansen_list`.
-    """
-    levels = np.column_stack([y, x])
-    if degree >= 0:
-        levels = _residual(levels, np.vander(np.linspace(-1.0, 1.0, len(y)), degree + 1))[0]
-    d = np.diff(levels, axis=0)
-    blocks = [d[lags:], levels[lags:-1], *(d[lags - k : len(d) - k] for k in range(1, lags + 1))]
-    if degree >= 0:
-        blocks = [block - block.mean(axis=0) for block in blocks]
-    past = np.column_stack(blocks[2:]) if lags else np.zeros((len(blocks[0]), 1))
-    change, level = (_residual(block, past)[0] for block in blocks[:2])
-    s00, s01, s11 = change.T @ change, change.T @ level, level.T @ level
-    values, vectors = np.linalg.eig(np.linalg.solve(s11, s01.T @ np.linalg.solve(s00, s01)))
-    order = np.argsort(-values)
-    large, little = values[order]
-    first = vectors[:, order[0]]
-    one = -len(change) * np.log1p(-little)
-    return float(one - len(change) * np.log1p(-large)), float(one), float(-first[1] / first[0])
-
-
-def kalman_twin(
+def kalman_reference(
     target: FloatArray, design: FloatArray, steps: FloatArray, noise: float, start: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
-    """Filter random-walk coefficients; see :func:`statarb.cointegration.hedge.kalman_filter`."""
+    """Filter random-walk coefficients; see
+    :func:`statarb.cointegration._engine.kalman.kalman_filter`.
+    """
     mean, covariance = np.zeros(design.shape[1]), start * np.eye(design.shape[1])
     path, innovation, variance = (
         np.empty(design.shape),
         np.full(len(target), np.nan),
         np.empty(len(target)),
     )
-    likelihood = 0.0
+    likelihood, observed = 0.0, 0
     for t, (value, row) in enumerate(zip(target, design, strict=True)):
         covariance = covariance + (np.diag(steps) if t else 0.0)
         gain = covariance @ row
@@ -111,7 +82,8 @@ def kalman_twin(
             innovation[t] = value - row @ mean
             mean = mean + gain * innovation[t] / variance[t]
             covariance = covariance - np.outer(gain, gain) / variance[t]
-            if t >= design.shape[1]:
+            observed += 1
+            if observed > design.shape[1]:
                 likelihood -= 0.5 * (
                     np.log(2.0 * np.pi * variance[t]) + innovation[t] ** 2 / variance[t]
                 )

@@ -10,7 +10,7 @@ from statarb._core.typing import BoolArray, FloatArray, IntArray
 __all__ = ["ASSET_FIGURES", "MAX_DECIMALS", "asset_figures", "market_rows"]
 
 ASSET_FIGURES = (
-    "quotes", "first", "last", "longest_hole", "hole_after", "unchanged", "longest_still",
+    "quotes", "first", "last", "longest_gap", "gap_after", "unchanged", "longest_still",
     "decimals", "jumps_by_ten",
     "outliers", "largest_z", "median_price", "usual_decimals", "coarse",
 )  # fmt: skip
@@ -34,8 +34,8 @@ def asset_figures(
     """Return the figures of one asset, in the order of ``ASSET_FIGURES``.
 
     ``price`` (rows,) is NaN where not observed, ``cells`` (rows,) the time of each row in whole
-    steps; ``first``, ``last`` and ``hole_after`` are rows, -1 for none. ``lengths`` (n,) counts the
-    holes by length, the last place those of n - 1 and more. Outliers are returns whose modified
+    steps; ``first``, ``last`` and ``gap_after`` are rows, -1 for none. ``lengths`` (n,) counts the
+    gaps by length, the last place those of n - 1 and more. Outliers are returns whose modified
     z-score (Iglewicz & Hoaglin 1993) is above ``outlier_z``.
     """
     figures = np.full(14, np.nan)
@@ -52,11 +52,11 @@ def asset_figures(
         if count == 0:
             first = row
         else:
-            hole = cells[row] - cells[last] - 1
-            if hole > 0:
-                lengths[min(hole, len(lengths) - 1)] += 1
-                if hole > longest:
-                    longest, after = hole, last
+            gap = cells[row] - cells[last] - 1
+            if gap > 0:
+                lengths[min(gap, len(lengths) - 1)] += 1
+                if gap > longest:
+                    longest, after = gap, last
             before = quotes[count - 1]
             if value == before:
                 unchanged += 1

@@ -1,4 +1,4 @@
-"""AR5X: each asset's autoregression of lags 1 to 5, and the most likely path through its holes."""
+"""AR5X: each asset's autoregression of lags 1 to 5, and the most likely path through its gaps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import scipy.linalg
 from joblib import Parallel, delayed
 
 from statarb._core.checks import check_integer
-from statarb._core.numba import kernel
-from statarb._core.typing import BoolArray, FloatArray
+from statarb._core.typing import FloatArray
+from statarb.data.imputation._engine.autoregression import normal_equations
 from statarb.data.imputation._engine.gap_fill import interpolate
 from statarb.data.imputation.base import Imputer
 from statarb.data.imputation.returns import MIN_RETURNS
@@ -27,7 +27,7 @@ class AR5X(Imputer):
     """Univariate autoregression of an asset's log return on its lags 1 to 5.
 
     ``r(t) = c + phi_1 r(t-1) + ... + phi_5 r(t-5) + e(t)`` (Box & Jenkins 1970, Time Series
-    Analysis, ch. 3.2), by least squares (statsmodels) over stretches without a hole. The holes of
+    Analysis, ch. 3.2), by least squares (statsmodels) over stretches without a gap. The gaps of
     an asset take the most likely values together: those that minimise the sum of ``e(t)^2`` with
     the quotes held fixed (Brubacher & Wilson 1976, J. R. Stat. Soc. C 25), which is what a Kalman
     smoother gives for a known start; at an open end these are the iterated forecasts. One banded
@@ -52,7 +52,7 @@ class AR5X(Imputer):
         check_integer("lags", self.lags, at_least=1)
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
-        """Fill the holes in place; see :meth:`Imputer.fill`."""
+        """Fill the gaps in place; see :meth:`Imputer.fill`."""
         blocks = [
             slice(low, low + ASSETS_PER_BLOCK)
             for low in range(0, prices.shape[1], ASSETS_PER_BLOCK)
@@ -69,7 +69,7 @@ class AR5X(Imputer):
 
 
 def _filled(prices: FloatArray, elapsed: FloatArray, lags: int) -> tuple[FloatArray, list[int]]:
-    """Return (assets, cells) prices with their holes filled, and the assets that had too few
+    """Return (assets, cells) prices with their gaps filled, and the assets that had too few
     returns.
     """
     prices = np.array(prices)
@@ -95,7 +95,7 @@ def _filled(prices: FloatArray, elapsed: FloatArray, lags: int) -> tuple[FloatAr
 
 def fit_autoregression(logs: FloatArray, lags: int) -> tuple[float, FloatArray]:
     """Fit ``r(t) = c + phi_1 r(t-1) + ...`` to the returns of log prices by least squares over
-    stretches without a hole.
+    stretches without a gap.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def fit_autoregression(logs: FloatArray, lags: int) -> tuple[float, FloatArray]:
 
 
 def most_likely_path(logs: FloatArray, constant: float, phi: FloatArray) -> FloatArray:
-    """Return log prices with the holes at the values that minimise the sum of squared innovations.
+    """Return log prices with the gaps at the values that minimise the sum of squared innovations.
 
     Parameters
     ----------
@@ -144,43 +144,3 @@ def most_likely_path(logs: FloatArray, constant: float, phi: FloatArray) -> Floa
     )
     path: FloatArray = np.where(missing, solved + drift + logs[0], logs)
     return path
-
-
-@kernel()
-def normal_equations(
-    level: FloatArray, missing: BoolArray, phi: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the banded system (lower form) whose solution minimises the squared innovations over
-    the missing levels.
-
-    ``level`` (cells,) holds 0 where missing. Row t >= 1 of the innovations has the coefficients of
-    ``(1 - B) phi(B)`` with returns before the first cell left out. The unknown of a cell that is
-    not missing is its level less itself, 0.
-    """
-    cells, lags = len(level), len(phi)
-    width = lags + 2
-    band = np.zeros((width, cells))
-    right = np.zeros(cells)
-    weights = np.zeros(width)
-    for t in range(1, cells):
-        used = min(lags, t - 1)
-        weights[:] = 0.0
-        weights[0] = 1.0
-        weights[1] = -1.0
-        for k in range(used):
-            weights[k + 1] -= phi[k]
-            weights[k + 2] += phi[k]
-        known = 0.0
-        for k in range(used + 2):
-            if not missing[t - k]:
-                known += weights[k] * level[t - k]
-        for k in range(used + 2):
-            if missing[t - k]:
-                right[t - k] -= weights[k] * known
-                for m in range(k, used + 2):
-                    if missing[t - m]:
-                        band[m - k, t - m] += weights[k] * weights[m]
-    for t in range(cells):
-        if not missing[t]:
-            band[0, t] = 1.0
-    return band, right

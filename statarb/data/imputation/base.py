@@ -13,7 +13,7 @@ import numpy as np
 
 from statarb._core.checks import check_choice, check_integer, check_jobs, check_panel
 from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray
-from statarb.data.imputation._engine.gap_fill import blank_long_holes
+from statarb.data.imputation._engine.gap_fill import blank_long_gaps
 from statarb.data.panel import Panel
 from statarb.errors import DataError
 
@@ -25,11 +25,11 @@ IMPUTERS: dict[str, type[Imputer]] = {}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Imputer(ABC):
-    """A way to fill missing prices. Called with a panel, it returns the panel with its holes
+    """A way to fill missing prices. Called with a panel, it returns the panel with its gaps
     filled.
 
     Cells are the times of the panel's grid, also those at which nothing at all was quoted; the grid
-    of a window is its rows. A *hole* of an asset is a run of missing cells after its first quote.
+    of a window is its rows. A *gap* of an asset is a run of missing cells after its first quote.
     It has ``(b - a) / step - 1`` steps where a and b are the times of the quotes on its two sides,
     ``(b - a) / step`` where it is open at the end and b is the last cell. Cells before an asset's
     first quote stay missing.
@@ -37,11 +37,11 @@ class Imputer(ABC):
     Parameters
     ----------
     max_gap : int, optional
-        Longest hole, in steps, that is filled; longer ones stay missing as a whole. By default all
+        Longest gap, in steps, that is filled; longer ones stay missing as a whole. By default all
         are filled: an asset that ended keeps its last price (or what the method makes of it) to the
         end.
     fill_start : bool
-        Fill the first ``max_gap`` steps of a longer hole as well. Whoever stands in a hole does not
+        Fill the first ``max_gap`` steps of a longer gap as well. Whoever stands in a gap does not
         know how long it will be, so a method that must not look ahead on a whole panel needs this
         where ``max_gap`` is set.
     n_jobs : int
@@ -53,7 +53,7 @@ class Imputer(ABC):
         Key in :data:`IMPUTERS`.
     whole_sample : bool
         Whether every cell it fills may depend on later ones: through what is estimated over the
-        whole panel, or through the quote at the far side of the hole.
+        whole panel, or through the quote at the far side of the gap.
     """
 
     name: ClassVar[str] = ""
@@ -122,18 +122,18 @@ class Imputer(ABC):
         )
 
     def _fill_cells(self, cells: FloatArray, elapsed: FloatArray) -> list[int]:
-        """Fill one field in place and blank the holes that are too long; return the columns that
+        """Fill one field in place and blank the gaps that are too long; return the columns that
         were filled by lines.
         """
         seen = ~np.isnan(cells)
         simple = self.fill(cells, elapsed)
         if self.max_gap is not None:
-            blank_long_holes(cells, seen, elapsed, float(self.max_gap), self.fill_start)
+            blank_long_gaps(cells, seen, elapsed, float(self.max_gap), self.fill_start)
         return simple
 
     @abstractmethod
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
-        """Fill the holes of prices in place; leave numbers, and the cells before the first number
+        """Fill the gaps of prices in place; leave numbers, and the cells before the first number
         of a column, alone.
 
         Parameters
@@ -195,7 +195,7 @@ def impute(
     ========= ================================================== ================ ===========
 
     *Looks ahead* is about a whole panel, where a filled cell may depend on later quotes, be it
-    through the far side of its hole or through what was estimated over the whole sample: the panel
+    through the far side of its gap or through what was estimated over the whole sample: the panel
     returned says so in ``looks_ahead``, and :func:`statarb.walk_forward` refuses it unless told
     otherwise (``allow_look_ahead``). Inside a window nothing after its end exists: impute each
     window, and every method is honest.
@@ -207,10 +207,10 @@ def impute(
     method : str
         Key of :data:`IMPUTERS`.
     max_gap : int, optional
-        Longest hole in steps that is filled; longer ones stay missing. By default all are filled.
+        Longest gap in steps that is filled; longer ones stay missing. By default all are filled.
     fill_start : bool
-        Fill the first ``max_gap`` steps of longer holes too: what ``lvcf`` and ``np100`` need with
-        ``max_gap`` in order not to look ahead, since a hole's length is known at its end.
+        Fill the first ``max_gap`` steps of longer gaps too: what ``lvcf`` and ``np100`` need with
+        ``max_gap`` in order not to look ahead, since a gap's length is known at its end.
     n_jobs : int
         Workers of joblib.
     **settings

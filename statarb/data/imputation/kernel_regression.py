@@ -26,7 +26,7 @@ class NP100(Imputer):
     and its Applications 9; Watson (1964), Sankhya A 26. The bandwidth follows the median of d
     (Garreau, Jitkrittum & Kanagawa 2017): ``2 h^2 = bandwidth^2 * median(d)``.
 
-    Holes of the others are carried over. Where nothing at all is quoted the expected return is 0.
+    Gaps of the others are carried over. Where nothing at all is quoted the expected return is 0.
     Uses rows up to t alone: does not look ahead, unless ``tie`` is set (or ``max_gap`` without
     ``fill_start``).
 
@@ -39,7 +39,7 @@ class NP100(Imputer):
     bandwidth : float
         Factor on the bandwidth. Positive.
     tie : bool
-        Tie the path over a hole to the quote at its far side. More exact, and looks ahead on a
+        Tie the path over a gap to the quote at its far side. More exact, and looks ahead on a
         whole panel.
     """
 
@@ -58,20 +58,20 @@ class NP100(Imputer):
 
     @property
     def looks_ahead(self) -> bool:
-        """Where paths are tied to the far side of a hole."""
+        """Where paths are tied to the far side of a gap."""
         return self.tie or super().looks_ahead
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
-        """Fill the holes in place; see :meth:`Imputer.fill`."""
+        """Fill the gaps in place; see :meth:`Imputer.fill`."""
         logs = np.log(prices)
         seen = ~np.isnan(logs)
         returns = carried_returns(logs)
         started = np.logical_or.accumulate(seen, axis=0)
         steps = np.zeros_like(logs)
         rows = np.flatnonzero(seen.any(axis=1))
-        after_hole = np.zeros_like(seen)
-        np.logical_and(seen[1:], ~seen[:-1], out=after_hole[1:])
-        wanted = (started & ~seen) | (after_hole if self.tie else False)
+        after_gap = np.zeros_like(seen)
+        np.logical_and(seen[1:], ~seen[:-1], out=after_gap[1:])
+        wanted = (started & ~seen) | (after_gap if self.tie else False)
         for place, row in enumerate(rows):
             columns = np.flatnonzero(wanted[row])
             if place > 0 and len(columns):

@@ -24,7 +24,7 @@ class MLP(Imputer):
     ``E[r(t)] = b + v' tanh(W (r(t-1), ..., r(t-lags)) + a)``: one hidden layer (Rumelhart, Hinton &
     Williams 1986, Nature 323; as an imputation: Junninen et al. 2004, Atmospheric Environment 38),
     fitted by scikit-learn (L-BFGS, weight decay) on standardised log returns over stretches without
-    a hole. Returns inside holes enter as straight lines. The path over a hole is tied to both its
+    a gap. Returns inside gaps enter as straight lines. The path over a gap is tied to both its
     ends. Looks ahead on a whole panel.
 
     Parameters
@@ -65,7 +65,7 @@ class MLP(Imputer):
         check_integer("seed", self.seed, at_least=0)
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
-        """Fill the holes in place; see :meth:`Imputer.fill`."""
+        """Fill the gaps in place; see :meth:`Imputer.fill`."""
         logs = np.log(prices)
         returns = standardised_returns(logs, elapsed)
         seen = ~np.isnan(logs)

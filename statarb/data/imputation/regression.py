@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import scipy.linalg
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from statarb._core.checks import check_number
 from statarb._core.typing import FloatArray
@@ -16,7 +17,7 @@ from statarb.data.imputation.returns import Returns, fill_by_steps, standardised
 
 __all__ = ["MARX1", "R1"]
 
-ROWS_A_BLOCK = 1024
+ROWS_PER_BLOCK = 1024
 """Rows of one product; fixed, so that the number of workers changes nothing."""
 
 
@@ -27,7 +28,7 @@ class _Multivariate(Imputer):
     whole_sample: ClassVar[bool] = True
 
     def fill(self, prices: FloatArray, elapsed: FloatArray) -> list[int]:
-        """Fill the holes in place; see :meth:`Imputer.fill`."""
+        """Fill the gaps in place; see :meth:`Imputer.fill`."""
         logs = np.log(prices)
         returns = standardised_returns(logs, elapsed)
         usable = returns.scale > 0
@@ -35,13 +36,16 @@ class _Multivariate(Imputer):
         if usable.any():
             steps += returns.mean
             regressors, coefficients = self._regression(returns)
-            blocks = [slice(low, low + ROWS_A_BLOCK) for low in range(0, len(logs), ROWS_A_BLOCK)]
+            blocks = [
+                slice(low, low + ROWS_PER_BLOCK) for low in range(0, len(logs), ROWS_PER_BLOCK)
+            ]
 
-            def add(block: slice) -> None:
-                expected = (regressors[block] @ coefficients) * returns.scale
-                steps[block] += np.clip(expected, -returns.largest, returns.largest)
-
-            Parallel(n_jobs=self.n_jobs, prefer="threads")(delayed(add)(block) for block in blocks)
+            done = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_expected)(regressors[block], coefficients, returns.scale, returns.largest)
+                for block in blocks
+            )
+            for block, expected in zip(blocks, done, strict=True):
+                steps[block] += expected
             steps[:, ~usable] = 0.0
         fill_by_steps(prices, logs, steps, elapsed, tie=True)
         return [int(column) for column in np.flatnonzero(~usable & ~np.isnan(logs).all(axis=0))]
@@ -51,6 +55,15 @@ class _Multivariate(Imputer):
         standardised returns.
         """
         raise NotImplementedError
+
+
+def _expected(
+    regressors: FloatArray, coefficients: FloatArray, scale: FloatArray, largest: FloatArray
+) -> FloatArray:
+    """Return the expected returns of a block of rows; one thread, so that no count changes bits."""
+    with threadpool_limits(1, "blas"):
+        expected: FloatArray = np.clip((regressors @ coefficients) * scale, -largest, largest)
+    return expected
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,8 +77,13 @@ class R1(_Multivariate):
     shrunk after Ledoit & Wolf (2004, J. Multivariate Analysis 88) by scikit-learn, so that more
     assets than rows do no harm.
 
-    The others' own holes enter as straight lines. The path over a hole is tied to both its ends.
+    The others' own gaps enter as straight lines. The path over a gap is tied to both its ends.
     Looks ahead on a whole panel.
+
+    Parameters
+    ----------
+    max_gap, fill_start, n_jobs
+        As in :class:`Imputer`.
     """
 
     name: ClassVar[str] = "r1"
@@ -96,8 +114,8 @@ class MARX1(_Multivariate):
     ``E[r(t) | r(t-1)] = c + A r(t-1)``: Luetkepohl (2005), New Introduction to Multiple Time Series
     Analysis, eq. 2.1.1, fitted by ridge regression (Hoerl & Kennard 1970, Technometrics 12) with
     scikit-learn on standardised returns between neighbouring cells; the return of an asset that was
-    not quoted counts as its mean there. Returns inside holes enter as straight lines. The path over
-    a hole is tied to both its ends. Looks ahead on a whole panel.
+    not quoted counts as its mean there. Returns inside gaps enter as straight lines. The path over
+    a gap is tied to both its ends. Looks ahead on a whole panel.
 
     Parameters
     ----------

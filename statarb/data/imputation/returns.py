@@ -1,4 +1,4 @@
-"""What the model imputations share: returns out of prices with holes, and prices out of expected
+"""What the model imputations share: returns out of prices with gaps, and prices out of expected
 returns.
 """
 
@@ -9,7 +9,8 @@ import dataclasses
 import numpy as np
 
 from statarb._core.typing import BoolArray, FloatArray
-from statarb.data.imputation._engine.gap_fill import carry, interpolate, tie_paths
+from statarb.data._engine.fill import carry_forward
+from statarb.data.imputation._engine.gap_fill import interpolate, tie_paths
 
 __all__ = ["MIN_RETURNS", "Returns", "fill_by_steps", "standardised_returns"]
 
@@ -24,7 +25,7 @@ class Returns:
     Parameters
     ----------
     scaled : (cells, assets)
-        ``(r - mean) / scale``, holes bridged by straight lines (or carried over); 0 in the first
+        ``(r - mean) / scale``, gaps bridged by straight lines (or carried over); 0 in the first
         row, before an asset's first quote and for assets with too few returns.
     genuine : (cells, assets) bool
         Whether the asset was quoted both at the cell and at the one before it.
@@ -43,7 +44,7 @@ class Returns:
 
 
 def standardised_returns(logs: FloatArray, elapsed: FloatArray) -> Returns:
-    """Return the log returns of (cells, assets) log prices with holes; holes bridged by straight
+    """Return the log returns of (cells, assets) log prices with gaps; gaps bridged by straight
     lines.
     """
     genuine = np.zeros(logs.shape, dtype=np.bool_)
@@ -78,11 +79,11 @@ def standardised_returns(logs: FloatArray, elapsed: FloatArray) -> Returns:
 def fill_by_steps(
     prices: FloatArray, logs: FloatArray, steps: FloatArray, elapsed: FloatArray, tie: bool
 ) -> None:
-    """Fill prices in place by walking over each hole with expected log returns, tied to the quote
+    """Fill prices in place by walking over each gap with expected log returns, tied to the quote
     at its far side.
 
     ``x(t) = x(a) + sum of steps over (a, t]``, and with ``tie`` that plus ``(x(b) - x(a) - sum of
-    steps over (a, b]) (t - a) / (b - a)``: what the steps miss at b is spread evenly over the hole,
+    steps over (a, b]) (t - a) / (b - a)``: what the steps miss at b is spread evenly over the gap,
     as a random walk's error would be (Brownian bridge).
     """
     missing = np.isnan(prices)
@@ -92,9 +93,9 @@ def fill_by_steps(
 
 
 def carried_returns(logs: FloatArray) -> FloatArray:
-    """Return log returns with holes carried over: 0 inside a hole, the whole move at its end."""
+    """Return log returns with gaps carried over: 0 inside a gap, the whole move at its end."""
     carried = np.array(logs)
-    carry(carried)
+    carry_forward(carried, np.arange(len(carried)), -1)
     returns = np.zeros_like(logs)
     np.subtract(carried[1:], carried[:-1], out=returns[1:])
     return np.nan_to_num(returns, copy=False)

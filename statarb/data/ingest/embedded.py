@@ -17,7 +17,7 @@ def embedded_market() -> tuple[Path, Path]:
     DataError
         Where the installation lacks them.
     """
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     for folder in (package / "embedded", package.parent / "data"):
         quotes, coins = folder / "quotes.csv.gz", folder / "CSVData_coin.csv"
         if quotes.is_file() and coins.is_file():

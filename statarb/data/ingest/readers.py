@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from statarb.data.ingest.coin_table import read_coins
 from statarb.data.ingest.layouts import ACCEPTED, Layout, is_coin_table, recognise
 from statarb.data.ingest.rejects import Reason, RejectLog, open_rejects
 from statarb.data.panel import BITCOIN, Panel
-from statarb.errors import DataError
+from statarb.errors import DataError, DataWarning
 
 __all__ = ["Progress", "ingest_summary", "read_coins", "read_quotes"]
 
@@ -76,15 +77,21 @@ def read_quotes(
     ParameterError
         A step that is no positive time span.
 
+    Warns
+    -----
+    DataWarning
+        Rows with a stray stamp were left out: how many, and the first.
+
     Notes
     -----
     A row is rejected for the first of these that applies: wrong number of fields, unparseable
-    stamp, unparseable number, coin
-    id not in the table (or, without a table, none from 1 to 9,999,999), price missing, infinite,
-    negative or zero. Fields
-    that the panel does not keep (movements, record ids) are not looked at. Where several rows fall
-    into a cell, the last one
-    counts, files in the order of their names; the others are *duplicates*. Hence
+    stamp, unparseable number, a stamp far from all others, coin id not in the table (or, without a
+    table, none from 1 to 9,999,999), price missing, infinite, negative or zero. A stamp is far from
+    the others where at most three times at an end of the market are farther from at least fifty
+    others than a week and half their span; such a file is read twice, and warned of. Fields that
+    the panel does not keep (movements, record ids) are not looked at. Where several rows fall into
+    a cell, the last one counts, files in the order of their names; the others are *duplicates*.
+    Hence
 
     ``rows_read = rows_accepted + rows_rejected`` and ``cells = rows_accepted - duplicates``.
 
@@ -108,6 +115,52 @@ def read_quotes(
             f"{table.index.dtype}"
         )
     paths, layouts = _recognise(list_files(source))
+    found = _read_all(paths, layouts, width, table, rejects, progress)
+    bounds = found.cells.bounds()
+    if bounds is not None:
+        # a second pass, so that the stray rows are rejected with their file and line
+        found = _read_all(paths, layouts, width, table, rejects, progress, bounds)
+        file, line = found.log.first_stray or ("", 0)
+        warnings.warn(
+            f"{found.log.by_reason()[Reason.STRAY_STAMP.label]} rows are stamped far from all "
+            f"others and were left out; the first is in {file}, line {line}",
+            DataWarning,
+            stacklevel=2,
+        )
+    cells, log = found.cells, found.log
+    ingest = {
+        "files": [
+            {"name": path.name, "layout": layout.name}
+            for path, layout in zip(paths, layouts, strict=True)
+        ],
+        "step": str(pd.Timedelta(width, unit="us")),
+        "rows_read": found.rows,
+        "rows_accepted": found.accepted,
+        "rows_rejected": log.total,
+        "rejected": log.by_reason(),
+    }
+    return _assemble(cells, width, table, ingest)
+
+
+class _Found(NamedTuple):
+    """What a pass over all files has found."""
+
+    cells: Cells
+    log: RejectLog
+    rows: int
+    accepted: int
+
+
+def _read_all(
+    paths: list[Path],
+    layouts: list[Layout],
+    width: int,
+    table: pd.DataFrame | None,
+    rejects: str | os.PathLike[str] | None,
+    progress: Progress | None,
+    bounds: tuple[int, int] | None = None,
+) -> _Found:
+    """Read all files once; rows outside the bounds are rejected."""
     cells = Cells(
         width,
         None if table is None else table.index.to_numpy(dtype=np.int64),
@@ -120,7 +173,7 @@ def read_quotes(
     rows = accepted = done = 0
     with open_rejects(rejects) as log:
         for path, layout in zip(paths, layouts, strict=True):
-            read, good = _read_file(path, layout, cells, log, done, total, progress)
+            read, good = _read_file(path, layout, cells, log, done, total, progress, bounds)
             rows, accepted, done = rows + read, accepted + good, done + path.stat().st_size
             if good == 0 and without is None:
                 without = path
@@ -131,18 +184,7 @@ def read_quotes(
                 )
     if without is not None:
         raise DataError(f"{without} has no good row: {found}{_reasons(log)}; {ACCEPTED}")
-    ingest = {
-        "files": [
-            {"name": path.name, "layout": layout.name}
-            for path, layout in zip(paths, layouts, strict=True)
-        ],
-        "step": str(pd.Timedelta(width, unit="us")),
-        "rows_read": rows,
-        "rows_accepted": accepted,
-        "rows_rejected": log.total,
-        "rejected": log.by_reason(),
-    }
-    return _assemble(cells, width, table, ingest)
+    return _Found(cells, log, rows, accepted)
 
 
 def list_files(source: Source | Iterable[Source]) -> list[tuple[Path, bool]]:
@@ -272,6 +314,7 @@ def _read_file(
     done: int,
     total: int,
     progress: Progress | None,
+    bounds: tuple[int, int] | None,
 ) -> tuple[int, int]:
     """Read one file; return the number of its rows, and of those accepted."""
     rows = accepted = 0
@@ -279,7 +322,7 @@ def _read_file(
     with QuoteFile(path) as file:
         for block in file.blocks():
             parsed = parse_block(block, layout)
-            cells.judge(parsed.quotes)
+            cells.judge(parsed.quotes, bounds)
             accepted += cells.add(parsed.quotes)
             rows += len(parsed.quotes.code) + len(parsed.malformed)
             _report(parsed, layout, log, str(path), line)
@@ -295,32 +338,29 @@ def _report(parsed: Parsed, layout: Layout, log: RejectLog, file: str, first: in
     bad = np.flatnonzero(codes)
     if len(bad) == 0 and len(parsed.malformed) == 0:
         return
-    if not log.wants_text and log.first is not None:
+    if not log.wants_lines(codes):
         log.count(codes)
         log.count(np.full(len(parsed.malformed), Reason.FIELDS, dtype=np.int8))
         return
     found: list[tuple[int, Reason, str | None]] = [
         (int(line), Reason.FIELDS, None) for line in parsed.malformed
     ]
+    places = dict(zip(layout.ids, layout.places, strict=False))
+    split_at, fields = -1, [""]
     for row in bad:
         reason = Reason(int(codes[row]))
         line = int(parsed.lines[row])
         # A line of a matrix holds a quote of every coin: only the one in question is shown.
-        one = layout.name == "matrix" and reason is not Reason.STAMP
-        found.append(
-            (
-                line,
-                reason,
-                _field(parsed.text(line), layout, int(parsed.quotes.coin[row])) if one else None,
-            )
-        )
+        if layout.name == "matrix" and reason not in (Reason.STAMP, Reason.STRAY_STAMP):
+            if line != split_at:
+                split_at, fields = line, split_line(parsed.text(line))
+            coin = int(parsed.quotes.coin[row])
+            found.append((line, reason, f"{coin}: {fields[places[coin]]}"))
+        else:
+            found.append((line, reason, None))
     found.sort(key=lambda reject: reject[0])
     for line, reason, field in found:
         log.add(file, first + line, reason, parsed.text(line) if field is None else field)
-
-
-def _field(line: str, layout: Layout, coin: int) -> str:
-    return f"{coin}: {split_line(line)[layout.places[layout.ids.index(coin)]]}"
 
 
 def _reasons(log: RejectLog) -> str:

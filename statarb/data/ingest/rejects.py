@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from statarb._core.files import atomic_path
+from statarb._core.spreadsheet import guarded
 
 __all__ = ["Reason", "RejectLog", "open_rejects"]
 
@@ -34,6 +35,7 @@ class Reason(enum.IntEnum):
     PRICE_INFINITE = 6
     PRICE_NEGATIVE = 7
     PRICE_ZERO = 8
+    STRAY_STAMP = 9
 
     @property
     def label(self) -> str:
@@ -51,6 +53,7 @@ _LABELS = {
     Reason.PRICE_INFINITE: "price infinite",
     Reason.PRICE_NEGATIVE: "price negative",
     Reason.PRICE_ZERO: "price zero",
+    Reason.STRAY_STAMP: "stamp far from all others",
 }
 
 
@@ -67,6 +70,7 @@ class RejectLog:
         self._writer = writer
         self._counts = np.zeros(len(Reason), dtype=np.int64)
         self.first: tuple[str, int, Reason] | None = None
+        self.first_stray: tuple[str, int] | None = None
 
     @property
     def wants_text(self) -> bool:
@@ -83,8 +87,18 @@ class RejectLog:
         self._counts[reason] += 1
         if self.first is None:
             self.first = (file, line, reason)
+        if reason is Reason.STRAY_STAMP and self.first_stray is None:
+            self.first_stray = (file, line)
         if self._writer is not None:
-            self._writer.writerow((file, line, reason.label, text))
+            self._writer.writerow((guarded(file), line, reason.label, guarded(text)))
+
+    def wants_lines(self, codes: npt.NDArray[np.int8]) -> bool:
+        """Whether the lines of these rejects are needed: to be written, or to be named."""
+        return (
+            self.wants_text
+            or self.first is None
+            or (self.first_stray is None and bool((codes == Reason.STRAY_STAMP).any()))
+        )
 
     def count(self, codes: npt.NDArray[np.int8]) -> None:
         """Count rejects without their text; 0 is no reject."""

@@ -1,4 +1,4 @@
-"""Bags of small networks that correct log odds: one hidden layer, one output an asset, trained by
+"""Bags of small networks that correct log odds: one hidden layer, one output per asset, trained by
 Adam on the logistic loss.
 """
 
@@ -34,7 +34,17 @@ class Networks:
     layers: tuple[tuple[FloatArray, FloatArray, FloatArray, FloatArray], ...]
 
     def predict(self, inputs: FloatArray) -> FloatArray:
-        """Return the mean correction of the log odds, (rows, outputs)."""
+        """Return the mean correction of the log odds, (rows, outputs).
+
+        Parameters
+        ----------
+        inputs : (rows, inputs)
+            Features.
+
+        Returns
+        -------
+        (rows, outputs)
+        """
         scaled = inputs / self.size
         total = sum(
             np.tanh(scaled @ inward + bias) @ outward + constant
@@ -66,15 +76,18 @@ def train_networks(
     count, hidden, epochs : int
         Networks, units, passes over the rows.
     decay : float
-        Decoupled weight decay, times the learning rate a step.
+        Decoupled weight decay, times the learning rate of a step.
     seed : int
         Network k draws from the pair (seed, k).
+
+    Returns
+    -------
+    Networks
 
     Notes
     -----
     Adam: D. P. Kingma, J. Ba (2015). Decoupled decay: I. Loshchilov, F. Hutter (2019), ICLR,
-    algorithm 2; the rate falls
-    linearly to a tenth.
+    algorithm 2; the rate falls linearly to a tenth.
     """
     size = np.sqrt((inputs * inputs).mean(axis=0))
     size[size == 0.0] = 1.0

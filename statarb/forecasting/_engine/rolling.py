@@ -4,17 +4,97 @@ them.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from statarb._core.numba import kernel
 from statarb._core.typing import FloatArray, IntArray
 
-__all__ = ["RollingMoments", "rolling_ridge", "rolling_ridge_plain"]
+__all__ = [
+    "ANCHOR",
+    "Moments",
+    "RidgeFit",
+    "RollingMoments",
+    "Rows",
+    "Span",
+    "rolling_ridge",
+    "rolling_ridge_plain",
+]
 
 ANCHOR = 1024
 """The moments are summed afresh where the end of the training rows is a multiple of this, so that
 rounding errors do not grow, and so that they do not depend on where a walk began.
 """
+
+
+class Rows(NamedTuple):
+    """Training rows of all assets.
+
+    Attributes
+    ----------
+    shared : (rows, features)
+        Features that every asset's regression has.
+    own : (rows, lags * assets)
+        Features of one asset's regression alone, lag by lag; no columns where there are none.
+    target : (rows, assets)
+        What is explained; row i belongs to the features of row i.
+    """
+
+    shared: FloatArray
+    own: FloatArray
+    target: FloatArray
+
+
+class Span(NamedTuple):
+    """Rows that a model is trained on: the last ``length`` before its end, none of them before
+    ``first``; moments are summed afresh where an end is a multiple of ``anchor`` (0: nowhere).
+    """
+
+    length: int
+    first: int
+    anchor: int
+
+
+class Moments(NamedTuple):
+    """Sums of products over the training rows.
+
+    Attributes
+    ----------
+    shared : (features, features)
+        Shared with shared features.
+    target : (features, assets)
+        Shared features with targets.
+    cross : (features, lags * assets)
+        Shared with own features.
+    own : (lags, lags, assets)
+        Own with own features of the same asset.
+    own_target : (lags, assets)
+        Own features with the asset's target.
+    """
+
+    shared: FloatArray
+    target: FloatArray
+    cross: FloatArray
+    own: FloatArray
+    own_target: FloatArray
+
+
+class RidgeFit(NamedTuple):
+    """Forecasts, and the coefficients of the last model.
+
+    Attributes
+    ----------
+    forecasts : (steps, assets)
+    shared : (features, assets)
+        Coefficients of the shared features.
+    own : (lags, assets)
+        Coefficients of the own features.
+    """
+
+    forecasts: FloatArray
+    shared: FloatArray
+    own: FloatArray
 
 
 @kernel()
@@ -28,28 +108,21 @@ def _add_outer(target: FloatArray, left: FloatArray, right: FloatArray, sign: fl
 
 
 @kernel()
-def _add_row(
-    row: int,
-    sign: float,
-    shared: FloatArray,
-    own: FloatArray,
-    target: FloatArray,
-    moments: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
-) -> None:
+def _add_row(row: int, sign: float, rows: Rows, moments: Moments) -> None:
     """Add one training row to the moments (``sign`` +1), or take it away (-1)."""
-    shared_shared, shared_target, shared_own, own_own, own_target = moments
-    _add_outer(shared_shared, shared[row], shared[row], sign)
-    _add_outer(shared_target, shared[row], target[row], sign)
-    lags = own_own.shape[0]
+    shared, own, target = rows.shared[row], rows.own[row], rows.target[row]
+    _add_outer(moments.shared, shared, shared, sign)
+    _add_outer(moments.target, shared, target, sign)
+    lags, assets = moments.own_target.shape
     if lags > 0:
-        _add_outer(shared_own, shared[row], own[row], sign)
-        assets = target.shape[1]
+        _add_outer(moments.cross, shared, own, sign)
+        # Own features meet those of the same asset alone.
         for a in range(lags):
             for asset in range(assets):
-                first = sign * own[row, a * assets + asset]
-                own_target[a, asset] += first * target[row, asset]
+                first = sign * own[a * assets + asset]
+                moments.own_target[a, asset] += first * target[asset]
                 for b in range(lags):
-                    own_own[a, b, asset] += first * own[row, b * assets + asset]
+                    moments.own[a, b, asset] += first * own[b * assets + asset]
 
 
 @kernel()
@@ -69,40 +142,32 @@ def _slide_outer(
 
 
 @kernel()
-def _slide_row(
-    row: int,
-    old: int,
-    shared: FloatArray,
-    own: FloatArray,
-    target: FloatArray,
-    moments: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
-) -> None:
+def _slide_row(row: int, old: int, rows: Rows, moments: Moments) -> None:
     """Add one training row to the moments, and take an old one away."""
-    shared_shared, shared_target, shared_own, own_own, own_target = moments
-    _slide_outer(shared_shared, shared[row], shared[row], shared[old], shared[old])
-    _slide_outer(shared_target, shared[row], target[row], shared[old], target[old])
-    lags = own_own.shape[0]
+    shared, own, target = rows.shared[row], rows.own[row], rows.target[row]
+    old_shared, old_own, old_target = rows.shared[old], rows.own[old], rows.target[old]
+    _slide_outer(moments.shared, shared, shared, old_shared, old_shared)
+    _slide_outer(moments.target, shared, target, old_shared, old_target)
+    lags, assets = moments.own_target.shape
     if lags > 0:
-        _slide_outer(shared_own, shared[row], own[row], shared[old], own[old])
-        assets = target.shape[1]
+        _slide_outer(moments.cross, shared, own, old_shared, old_own)
+        own_target, own_own = moments.own_target, moments.own
         for a in range(lags):
             for asset in range(assets):
-                come, gone = own[row, a * assets + asset], own[old, a * assets + asset]
+                come, gone = own[a * assets + asset], old_own[a * assets + asset]
                 own_target[a, asset] = (
-                    own_target[a, asset] + come * target[row, asset]
-                ) - gone * target[old, asset]
+                    own_target[a, asset] + come * target[asset]
+                ) - gone * old_target[asset]
                 for b in range(lags):
                     own_own[a, b, asset] = (
-                        own_own[a, b, asset] + come * own[row, b * assets + asset]
-                    ) - gone * own[old, b * assets + asset]
+                        own_own[a, b, asset] + come * own[b * assets + asset]
+                    ) - gone * old_own[b * assets + asset]
 
 
 @kernel()
-def _no_moments(
-    features: int, assets: int, lags: int
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+def _no_moments(features: int, assets: int, lags: int) -> Moments:
     """Moments of no rows."""
-    return (
+    return Moments(
         np.zeros((features, features)),
         np.zeros((features, assets)),
         np.zeros((features, lags * assets)),
@@ -112,35 +177,27 @@ def _no_moments(
 
 
 @kernel()
-def _move(
-    at: int,
-    end: int,
-    count: int,
-    first: int,
-    anchor: int,
-    shared: FloatArray,
-    own: FloatArray,
-    target: FloatArray,
-    moments: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
-) -> int:
+def _move(at: int, end: int, span: Span, rows: Rows, moments: Moments) -> int:
     """Bring the moments from the training rows before ``at`` to those before ``end``; ``at`` -1
     knows none.
     """
-    base = end // anchor * anchor if anchor > 0 else end
+    base = end // span.anchor * span.anchor if span.anchor > 0 else end
     if at < base or at > end:
-        moments[0][:] = 0.0
-        moments[1][:] = 0.0
-        moments[2][:] = 0.0
-        moments[3][:] = 0.0
-        moments[4][:] = 0.0
-        at = max(base, first)
-        for row in range(max(first, at - count), at):
-            _add_row(row, 1.0, shared, own, target, moments)
+        # Begin afresh at the last anchor, with the whole window before it.
+        moments.shared[:] = 0.0
+        moments.target[:] = 0.0
+        moments.cross[:] = 0.0
+        moments.own[:] = 0.0
+        moments.own_target[:] = 0.0
+        at = max(base, span.first)
+        for row in range(max(span.first, at - span.length), at):
+            _add_row(row, 1.0, rows, moments)
+    # From there row by row.
     while at < end:
-        if at - count >= first:
-            _slide_row(at, at - count, shared, own, target, moments)
+        if at - span.length >= span.first:
+            _slide_row(at, at - span.length, rows, moments)
         else:
-            _add_row(at, 1.0, shared, own, target, moments)
+            _add_row(at, 1.0, rows, moments)
         at += 1
     return at
 
@@ -191,39 +248,38 @@ def _factorise(matrix: FloatArray) -> None:
 
 @kernel()
 def _solve(
-    alpha: float,
-    moments: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
-    shared_weights: FloatArray,
-    own_weights: FloatArray,
+    alpha: float, moments: Moments, shared_weights: FloatArray, own_weights: FloatArray
 ) -> None:
     """Ridge coefficients of every asset from the moments; an asset's own lags are eliminated by a
     Schur complement.
     """
-    shared_shared, shared_target, shared_own, own_own, own_target = moments
-    factor = shared_shared.copy()
+    # One factor of the shared block serves all assets.
+    factor = moments.shared.copy()
     for i in range(len(factor)):
         factor[i, i] = factor[i, i] * (1.0 + alpha) if factor[i, i] > 0.0 else 1.0
     _factorise(factor)
-    shared_weights[:] = shared_target
+    shared_weights[:] = moments.target
     _forward(factor, shared_weights)
-    lags, assets = own_target.shape
+    lags, assets = moments.own_target.shape
     if lags > 0:
-        reduced = shared_own.copy()
+        reduced = moments.cross.copy()
         _forward(factor, reduced)
         small = np.empty((lags, lags))
         side = np.empty((lags, 1))
         for asset in range(assets):
+            # The small system of an asset's own lags, what the shared features explain removed.
             for a in range(lags):
-                side[a, 0] = own_target[a, asset]
+                side[a, 0] = moments.own_target[a, asset]
                 for k in range(len(factor)):
                     side[a, 0] -= reduced[k, a * assets + asset] * shared_weights[k, asset]
                 for b in range(lags):
-                    small[a, b] = own_own[a, b, asset]
+                    small[a, b] = moments.own[a, b, asset]
                     for k in range(len(factor)):
                         small[a, b] -= (
                             reduced[k, a * assets + asset] * reduced[k, b * assets + asset]
                         )
-                small[a, a] += alpha * own_own[a, a, asset] if own_own[a, a, asset] > 0.0 else 1.0
+                square = moments.own[a, a, asset]
+                small[a, a] += alpha * square if square > 0.0 else 1.0
             _factorise(small)
             _forward(small, side)
             _backward(small, side)
@@ -236,60 +292,48 @@ def _solve(
 
 @kernel()
 def rolling_ridge(
-    shared: FloatArray,
-    own: FloatArray,
+    rows: Rows,
     lags: int,
-    target: FloatArray,
     asked: FloatArray,
     asked_own: FloatArray,
     ends: IntArray,
-    count: int,
-    first: int,
+    span: Span,
     alpha: float,
-    anchor: int,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> RidgeFit:
     """Forecasts of ridge regressions over a sliding window.
 
     Parameters
     ----------
-    shared : (rows, features)
-        Features that every asset's regression has.
-    own : (rows, lags * assets)
-        Features of one asset's regression alone, lag by lag; no columns where ``lags`` is 0.
+    rows : Rows
+        Features and targets.
     lags : int
-        Own features an asset.
-    target : (rows, assets)
-        What is explained; row i belongs to the features of row i.
+        Own features per asset.
     asked, asked_own : (steps, features), (steps, lags * assets)
         Features that step k forecasts from.
     ends : (steps,)
         Step k uses the model of the training rows before ``ends[k]``; not decreasing.
-    count, first : int
-        A model is trained on the last ``count`` rows before its end, none of them before ``first``.
+    span : Span
+        Rows that a model is trained on.
     alpha : float
         Ridge, as a share of each feature's sum of squares (which is a ridge of ``alpha`` on
         features of mean square 1).
-    anchor : int
-        Moments are summed afresh where an end is a multiple of it.
 
     Returns
     -------
-    forecasts : (steps, assets)
-    shared_weights : (features, assets)
-        Coefficients of the last model.
-    own_weights : (lags, assets)
+    RidgeFit
     """
-    features = shared.shape[1]
-    assets = target.shape[1]
+    features = rows.shared.shape[1]
+    assets = rows.target.shape[1]
     moments = _no_moments(features, assets, lags)
-    shared_weights = np.zeros((features, assets))
-    own_weights = np.zeros((lags, assets))
-    forecasts = np.empty((len(ends), assets))
+    fit = RidgeFit(
+        np.empty((len(ends), assets)), np.zeros((features, assets)), np.zeros((lags, assets))
+    )
+    forecasts, shared_weights, own_weights = fit
     at = -1
     solved = -1
     for step in range(len(ends)):
         end = ends[step]
-        at = _move(at, end, count, first, anchor, shared, own, target, moments)
+        at = _move(at, end, span, rows, moments)
         if solved != end:
             _solve(alpha, moments, shared_weights, own_weights)
             solved = end
@@ -304,7 +348,7 @@ def rolling_ridge(
                 forecasts[step, asset] += (
                     asked_own[step, a * assets + asset] * own_weights[a, asset]
                 )
-    return forecasts, shared_weights, own_weights
+    return fit
 
 
 class RollingMoments:
@@ -312,59 +356,64 @@ class RollingMoments:
 
     Parameters
     ----------
-    shared, own, lags, target, count, first, anchor
+    rows, lags, span
         As for :func:`rolling_ridge`.
     """
 
-    def __init__(
-        self,
-        shared: FloatArray,
-        own: FloatArray,
-        lags: int,
-        target: FloatArray,
-        count: int,
-        first: int,
-        anchor: int = ANCHOR,
-    ) -> None:
-        self._rows = (shared, own, target)
-        self._window = (count, first, anchor)
-        self._moments = _no_moments(shared.shape[1], target.shape[1], lags)
+    def __init__(self, rows: Rows, lags: int, span: Span) -> None:
+        self._rows = rows
+        self._span = span
+        self._moments = _no_moments(rows.shared.shape[1], rows.target.shape[1], lags)
         self._at = -1
 
-    def before(self, end: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Return the moments of the training rows before ``end``.
+    def before(self, end: int) -> Moments:
+        """Return the moments of the training rows before ``end``; its arrays change at the next
+        call.
 
-        Products of shared with shared features (features, features), with targets (features,
-        assets), with own features (features, lags * assets), of own with own features (lags, lags,
-        assets) and with targets (lags, assets). The arrays change at the next call.
+        Parameters
+        ----------
+        end : int
+            Training row.
+
+        Returns
+        -------
+        Moments
         """
-        self._at = _move(self._at, end, *self._window, *self._rows, self._moments)
+        self._at = _move(self._at, end, self._span, self._rows, self._moments)
         return self._moments
 
 
 def rolling_ridge_plain(
-    shared: FloatArray,
-    own: FloatArray,
+    rows: Rows,
     lags: int,
-    target: FloatArray,
     asked: FloatArray,
     asked_own: FloatArray,
     ends: IntArray,
-    count: int,
-    first: int,
+    span: Span,
     alpha: float,
 ) -> FloatArray:
-    """Twin of :func:`rolling_ridge`: every model from nothing, asset by asset."""
-    assets = target.shape[1]
+    """Plain reference of :func:`rolling_ridge`: every model from nothing, asset by asset.
+
+    Parameters
+    ----------
+    rows, lags, asked, asked_own, ends, span, alpha
+        As for :func:`rolling_ridge`.
+
+    Returns
+    -------
+    (steps, assets)
+        Forecasts.
+    """
+    assets = rows.target.shape[1]
     forecasts = np.empty((len(ends), assets))
     for step, end in enumerate(ends):
         for asset in range(assets):
             mine = [a * assets + asset for a in range(lags)]
-            design = np.hstack([shared, own[:, mine]])
-            past = slice(max(first, end - count), end)
+            design = np.hstack([rows.shared, rows.own[:, mine]])
+            past = slice(max(span.first, end - span.length), end)
             moments = design[past].T @ design[past]
             squares = np.diag(moments)
             ridge = np.diag(np.where(squares > 0.0, alpha * squares, 1.0))
-            weights = np.linalg.solve(moments + ridge, design[past].T @ target[past, asset])
+            weights = np.linalg.solve(moments + ridge, design[past].T @ rows.target[past, asset])
             forecasts[step, asset] = np.append(asked[step], asked_own[step, mine]) @ weights
     return forecasts

@@ -1,5 +1,5 @@
-"""Hedging over candidates: weights that follow whoever does well, and a test of whether anybody
-beats nothing.
+"""Hedging over candidates: fixed-share weights with an adaptive learning rate, and a sequential
+test against cash.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ __all__ = ["FixedShareHedge", "SequentialTest", "confidence_sequence"]
 
 
 class FixedShareHedge:
-    """Exponential weights with a shared remainder and a learning rate that the losses set
-    themselves.
+    r"""Exponential weights with a fixed share and a learning rate set by the losses.
 
-    With weights w_t over N candidates, losses l_t and the rate eta_t, one round is::
+    With weights :math:`w_t` over N candidates, losses :math:`\ell_t` and the rate :math:`\eta_t`,
+    one round is
 
-        m_t     = -1 / eta_t * ln sum_i w_t,i exp(-eta_t l_t,i)              (mix loss)
-        v_t,i   = w_t,i exp(-eta_t (l_t,i - m_t))    (Hedge: Freund, Schapire 1997, figure 1)
-        w_t+1,i = (1 - share) v_t,i + share / N    (fixed share: Herbster, Warmuth 1998, section 5)
-        d_t     = w_t . l_t - m_t >= 0,   D_t = D_t-1 + d_t                  (mixability gap)
-        eta_t+1 = ln(N / share) / (first_gap + D_t)    (AdaHedge: de Rooij et al. 2014, section 3)
+    .. math::
+        m_t &= -\tfrac{1}{\eta_t} \ln \sum_i w_{t,i} e^{-\eta_t \ell_{t,i}}, \quad
+        v_{t,i} = w_{t,i}\, e^{-\eta_t (\ell_{t,i} - m_t)} \\
+        w_{t+1,i} &= (1 - \text{share})\, v_{t,i} + \text{share} / N \\
+        D_t &= D_{t-1} + w_t \cdot \ell_t - m_t, \quad
+        \eta_{t+1} = \ln(N / \text{share}) \,/\, (\text{first\_gap} + D_t)
 
-    AdaHedge sets ``ln N / D``, the price of finding one candidate over the price paid so far; with
-    a share a candidate is never rarer than ``share / N``, so that finding any one, at any time,
-    costs ``ln(N / share)``.
+    The first line is Hedge with its mix loss (Freund, Schapire 1997, figure 1), the second the
+    fixed share (Herbster, Warmuth 1998, section 5), the third the mixability gap and the rate of
+    AdaHedge (de Rooij, van Erven, Gruenwald, Koolen 2014, section 3). AdaHedge sets ``ln N / D``,
+    the cost of finding one candidate over the cost paid so far; with a share no weight falls below
+    ``share / N``, so that finding any candidate, at any time, costs ``ln(N / share)``.
 
     Parameters
     ----------
@@ -40,18 +43,27 @@ class FixedShareHedge:
     first_gap : float
         D_0, positive, in units of the losses: makes the first rate finite.
 
+    Attributes
+    ----------
+    weights : (count,)
+        Of the next round.
+    gap : float
+        D, in units of the losses.
+
     Notes
     -----
     The losses may have any range. Against any sequence of candidates that changes m times, the
-    regret of the mixture after T
-    rounds is at most ``(m + 1) (first_gap + D_T) + D_T + ln(1 / (1 - share)) / ln(N / share) *
-    sum_t (first_gap + D_t)``
-    (:meth:`regret_bound`): since ``m_t - l_t,i = ln(v_t,i / w_t,i) / eta_t``, ``v_t,i <= w_t+1,i /
-    (1 - share)``, the rates do
-    not increase and ``0 <= -ln w_t,i <= ln(N / share)``, the sum over a stretch on one candidate
-    telescopes to
-    ``ln(N / share) / eta_T`` and the sharing; the rest is D_T, the loss of the mixture over the mix
-    loss.
+    regret of the mixture after T rounds is at most
+
+    .. math::
+        (m + 1)(\text{first\_gap} + D_T) + D_T
+        + \frac{\ln(1 / (1 - \text{share}))}{\ln(N / \text{share})} \sum_t (\text{first\_gap} + D_t)
+
+    (:meth:`regret_bound`). Since :math:`m_t - \ell_{t,i} = \ln(v_{t,i} / w_{t,i}) / \eta_t` and
+    :math:`v_{t,i} \le w_{t+1,i} / (1 - \text{share})`, the rates do not increase and
+    :math:`0 \le -\ln w_{t,i} \le \ln(N / \text{share})`, the sum over a stretch on one candidate
+    telescopes to :math:`\ln(N / \text{share}) / \eta_T` and the sharing; the rest is D_T, the loss
+    of the mixture over the mix loss.
     """
 
     def __init__(self, count: int, share: float, first_gap: float) -> None:
@@ -68,12 +80,17 @@ class FixedShareHedge:
         return math.log(self.count / self.share) / (self.first_gap + self.gap)
 
     def update(self, losses: FloatArray) -> float:
-        """Take in a round, and return the loss of the mixture.
+        """Update the weights by the losses of a round.
 
         Parameters
         ----------
         losses : (count,)
             Finite; smaller is better.
+
+        Returns
+        -------
+        float
+            Loss of the mixture.
         """
         rate, least = self.rate, float(losses.min())
         grown = self.weights * np.exp(-rate * (losses - least))
@@ -85,90 +102,110 @@ class FixedShareHedge:
         return mixture
 
     def regret_bound(self, changes: int = 0) -> float:
-        """Return the most by which the mixture can have lost to any sequence of candidates with so
-        many changes.
+        """Return the bound on the regret against any sequence of candidates.
 
         Parameters
         ----------
         changes : int
             Changes of the sequence, at least 0.
+
+        Returns
+        -------
+        float
+            In units of the losses.
         """
         sharing = math.log(1.0 / (1.0 - self.share)) / math.log(self.count / self.share)
         return self.gap + (changes + 1) * (self.first_gap + self.gap) + sharing * self._paid
 
 
-def confidence_sequence(spread: FloatArray, level: float) -> FloatArray:
-    """Bound that a fair sum crosses with at most the probability ``level``, however often one
-    looks.
+def confidence_sequence(sum_squares: FloatArray, level: float) -> FloatArray:
+    r"""Bound on a sum of terms without drift, valid at all times at once.
 
-    ``1.7 sqrt(V (ln ln(2 V) + 0.72 ln(5.2 / level)))`` with ``V = max(spread, 1)``: Howard, Ramdas,
-    McAuliffe, Sekhon (2021), Annals of Statistics 49, equation (2).
+    .. math::
+        1.7 \sqrt{V \left(\ln \ln (2 V) + 0.72 \ln(5.2 / \text{level})\right)}, \quad
+        V = \max(\text{sum\_squares}, 1)
 
     Parameters
     ----------
-    spread : array
+    sum_squares : array
         Sum of the squares of the terms, in the unit in which 1 is small.
     level : float
-        Probability, in (0, 1).
+        Probability, in (0, 1), that the sum ever crosses the bound.
+
+    Returns
+    -------
+    array
+        In units of the terms.
 
     Notes
     -----
+    S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon (2021), Annals of Statistics 49, equation (2).
     It holds for terms that are symmetric about 0 given their past, at any variance and any tail
-    (for these
-    ``exp(b x - b^2 x^2 / 2)`` is a supermartingale: de la Pena 1999, Annals of Probability 27,
-    lemma 6.1).
+    (for these :math:`\exp(b x - b^2 x^2 / 2)` is a supermartingale: de la Pena 1999, Annals of
+    Probability 27, lemma 6.1).
     """
-    wide = np.maximum(spread, 1.0)
+    variance = np.maximum(sum_squares, 1.0)
     bound: FloatArray = 1.7 * np.sqrt(
-        wide * (np.log(np.log(2.0 * wide)) + 0.72 * math.log(5.2 / level))
+        variance * (np.log(np.log(2.0 * variance)) + 0.72 * math.log(5.2 / level))
     )
     return bound
 
 
 class SequentialTest:
-    """Who has beaten cash by more than chance: sums of log growth against
-    :func:`confidence_sequence`.
+    """Sequential test of several candidates against cash, by their sums of log growth.
 
-    Growth is added up over blocks of rows, since neighbouring rows of one position move together. A
-    candidate is proven once its sum crosses the bound, at ``level / count`` each (Bonferroni), and
-    until its sum falls below half of the bound: a bound with one edge would buy and sell along it.
+    Growth is added up over blocks of rows, since neighbouring rows of one position move together.
+    The null hypothesis "no better than cash" is rejected for a candidate once its sum crosses the
+    bound of :func:`confidence_sequence` at ``level / count`` (Bonferroni), until its sum falls
+    below half of the bound: with a single threshold it would be bought and sold along it.
 
     Parameters
     ----------
     count : int
         Candidates.
     level : float
-        Probability that any candidate without an edge is ever taken for proven.
+        Probability that any true null hypothesis is ever rejected.
     block : int
         Rows of a term.
     unit : float
         Log growth of a term that counts as small: one fee.
+
+    Attributes
+    ----------
+    significant : (count,) bool
+        Whether a candidate beats cash significantly.
     """
 
     def __init__(self, count: int, level: float, block: int, unit: float) -> None:
         self.level, self.block, self.unit = level / count, block, unit
         self.sum = np.zeros(count)
-        self.spread = np.zeros(count)
-        self.proven: BoolArray = np.zeros(count, dtype=np.bool_)
+        self.sum_squares = np.zeros(count)
+        self.significant: BoolArray = np.zeros(count, dtype=np.bool_)
         self._open = np.zeros(count)
         self._rows = 0
 
     def update(self, growth: FloatArray) -> None:
-        """Take in the log growth of a row, (count,)."""
+        """Add the growth of a row.
+
+        Parameters
+        ----------
+        growth : (count,)
+            Log growth.
+        """
         self._open += growth
         self._rows += 1
         if self._rows < self.block:
             return
         term = self._open / self.unit
         self.sum += term
-        self.spread += term * term
-        bound = confidence_sequence(self.spread, self.level)
-        self.proven = (self.sum >= bound) | (self.proven & (self.sum >= 0.5 * bound))
+        self.sum_squares += term * term
+        bound = confidence_sequence(self.sum_squares, self.level)
+        self.significant = (self.sum >= bound) | (self.significant & (self.sum >= 0.5 * bound))
         self._open = np.zeros(len(term))
         self._rows = 0
 
     @property
-    def strength(self) -> FloatArray:
-        """Sum over bound: at 1 a candidate is proven."""
-        strength: FloatArray = self.sum / confidence_sequence(self.spread, self.level)
-        return strength
+    def statistic(self) -> FloatArray:
+        """Sum over bound, (count,): from 1 on the null hypothesis is rejected."""
+        statistic: FloatArray = self.sum / confidence_sequence(self.sum_squares, self.level)
+        return statistic

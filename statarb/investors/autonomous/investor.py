@@ -1,5 +1,5 @@
-"""autonomous: chooses horizon, window, risk aversion, forecaster, and whether to trade at all, from
-what would have worked.
+"""Autonomous investor: horizon, window, risk aversion, forecaster and cash chosen by candidates'
+paper accounts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_number
 from statarb._core.time import as_stamp
 from statarb._core.typing import FloatArray, TimeLike
@@ -23,29 +24,36 @@ from statarb.investors.autonomous.paper_account import (
     PaperAccount,
     candidates,
 )
-from statarb.investors.autonomous.sources import SOURCES, Record, forecasts_of
-from statarb.investors.base import SignalDriven, register, weights_of
-from statarb.rules import TradingRules
+from statarb.investors.autonomous.sources import SOURCES, forecasts_of
+from statarb.investors.base import (
+    SignalDriven,
+    context_of,
+    register,
+    smallest_order,
+    weights_of,
+)
+from statarb.investors.track_record import TrackRecord
+from statarb.rules import Context, TradingRules
 
 __all__ = ["AutonomousInvestor"]
 
 CASH = 0
 """Position of cash among the candidates."""
-LEAD = 2.0
-"""How many times the leader's weight another candidate must have to take over."""
+TAKE_OVER = 2.0
+"""Multiple of the leader's weight that another candidate needs to take over."""
 DRIFT = 0.02
-"""Turnover below which the weights of a leader with a path of its own are not taken over again."""
+"""Turnover below which the weights of a paper account are not copied again."""
 TERM = 6
-"""Rows whose growth is one term of the proof: half an hour, over which neighbouring rows move
-together.
+"""Rows whose growth is one term of the sequential test: half an hour of 5-minute rows, over which
+neighbouring rows move together.
 """
 WARM_UP_CELLS = 100_800
 """Rows x assets of a warm-up at most: the first decision must not take much longer than a step of a
 large market allows.
 """
 SHORTEST_WARM_UP = 144
-"""Rows of the shortest warm-up, half a day; a market so large that it would be shorter begins
-without one.
+"""Rows of the shortest warm-up, half a day of 5-minute rows; a market so large that it would be
+shorter begins without one.
 """
 LEAST_UNIT = 1e-4
 """Log growth that counts as small where trades cost nothing."""
@@ -54,139 +62,177 @@ LEAST_UNIT = 1e-4
 @register("autonomous")
 @dataclasses.dataclass(eq=False, repr=False)
 class AutonomousInvestor(SignalDriven):
-    """Lets candidates trade on paper, and follows the leading one once it has beaten cash by more
-    than chance.
+    """Candidates with paper accounts, and the leading one followed once it beats cash
+    significantly.
 
     Candidates (:func:`statarb.investors.autonomous.paper_account.candidates`) differ in forecaster,
-    horizon, window, risk aversion and way of deciding; cash is one of them. Each has an account of
-    its own under the real fee, order limits and delay. From their growth, row by row, two things
-    are learnt: weights over the candidates
-    (:class:`~statarb.investors.autonomous.hedging.FixedShareHedge`), and who has beaten cash by
-    more than chance (:class:`~statarb.investors.autonomous.hedging.SequentialTest`). The candidate
-    with the largest weight among those proven and cash leads.
+    horizon, window, risk aversion and way of deciding; cash is one of them. Each has a paper
+    account under the real fee, order limits and delay. Two things are learnt from their growth, row
+    by row: weights over the candidates
+    (:class:`~statarb.investors.autonomous.hedging.FixedShareHedge`), and which of them beats cash
+    significantly (:class:`~statarb.investors.autonomous.hedging.SequentialTest`). The candidate
+    with the largest weight among those and cash leads.
 
-    No parameter needs a value from outside; those that there are say how careful it is, and what
-    the rules are.
+    No parameter needs a value from outside; those that there are set the caution.
 
     Parameters
     ----------
-    rules : TradingRules, optional
-        What a trade costs and how large it may be; by default those of the walk, outside a walk
-        those of the case. Where their numeraire is not an asset of the market, the shadows trade
-        without limits.
-    decision_lag : int
-        Steps between the last row seen and the trade; a walk sets it.
     warm_up : int
         Most rows of the first window on which the candidates trade on paper before the first
-        decision; never more than the second half of it, so that they are fitted on what came
-        before, and fewer in markets of more than a hundred assets (none beyond 700), whose first
-        decision would take too long.
+        decision; never more than the second half of it, so that they are fitted on earlier rows,
+        and fewer in markets of more than a hundred assets (none beyond 700), whose first decision
+        would take too long.
     level : float
-        Probability that a candidate without an edge is ever taken for proven.
+        Probability that any candidate without an edge is ever taken for one with an edge.
     share : float
         Weight spread over all candidates at each row: one over the rows between two changes of the
         best.
-    record : int
-        Rows over which forecasts are held against what came.
-    evidence : float
-        Standard errors by which the share of a forecast that came true must stand out from nothing.
+    track_record : int
+        Rows of past forecasts used for calibration.
+    z_threshold : float
+        Standard errors by which the slope of realised returns on forecasts must exceed zero.
 
     Attributes
     ----------
     log : list of dict
-        Time, leader, reason, and each candidate's weight and strength of proof: one entry for each
-        change of the leader and for each day. What a walk's copy learnt, :meth:`watch` learns again
-        from the same rows.
+        Time, leader, reason, and each candidate's weight and test statistic: one entry for each
+        change of the leader and for each day. A walk works on a copy; :meth:`watch` gives the same
+        log from the same rows.
     names : list of str
         Candidates, cash first; empty before the first row.
+    reasons : dict of str to int
+        Number of decisions in which cash led, by reason.
 
     Notes
     -----
     *Leader, not mixture.* The weights of the candidates change at every row, so that a mixture
-    would trade at every row, pay
-    for one candidate's purchase of what another sells, and fall below the smallest order. The
-    leader decides from what is
-    really held, so that its own no-trade region decides what a change of leader is worth; another
-    takes over only with twice
-    the weight. The price is that the regret bound of the mixture does not hold for the leader.
+    would trade at every row, pay for one candidate's purchase of what another sells, and fall below
+    the smallest order. The leader decides from the real holdings, so that its own no-trade region
+    decides what a change of leader is worth; another takes over only with twice the weight. The
+    price is that the regret bound of the mixture does not hold for the leader.
 
-    *Rows, not steps.* Shadows live on the rows of the windows that are shown, each once; a row that
-    no window shows is a hole to them. What is learnt does not depend on the real holdings.
+    *Rows, not steps.* Paper accounts advance by the rows of the windows that are shown, each once;
+    a row that no window shows is a gap to them. What is learnt does not depend on the real
+    holdings. Fee, order limits and decision lag are those of the first
+    :class:`~statarb.rules.Context`; where their numeraire is not an asset of the market, the paper
+    accounts trade without limits.
     """
 
-    rules: TradingRules | None = None
-    decision_lag: int = 1
     warm_up: int = 1008
     level: float = 0.05
     share: float = 1.0 / 288.0
-    record: int = 576
-    evidence: float = 2.0
+    track_record: int = 576
+    z_threshold: float = 2.0
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
-        check_integer("decision_lag", self.decision_lag, at_least=0)
         check_integer("warm_up", self.warm_up, at_least=0)
         check_number("level", self.level, above=0.0, below=1.0)
         check_number("share", self.share, above=0.0, below=1.0)
-        check_integer("record", self.record, at_least=2)
-        check_number("evidence", self.evidence, at_least=0.0)
+        check_integer("track_record", self.track_record, at_least=2)
+        check_number("z_threshold", self.z_threshold, at_least=0.0)
 
     @property
-    def _rules(self) -> TradingRules:
-        return TradingRules() if self.rules is None else self.rules
+    def min_rows(self) -> int:
+        """Rows that a window must have before any source has a forecast."""
+        return min(int(source.forecaster(source.horizon).min_rows) for source in SOURCES)
 
     def reset(self) -> None:
-        """Forget candidates, accounts, weights and log."""
+        """Discard candidates, accounts, weights, log and reasons."""
         self.log: list[dict[str, Any]] = []
         self.names: list[str] = []
+        self.reasons: dict[str, int] = {}
         self._leader = CASH
-        self._seen: np.datetime64 | None = None
-        self._shadows: list[PaperAccount] = []
-        self._records: list[Record] = []
-        self._shares: FloatArray = np.zeros(len(SOURCES))
+        self._newest: np.datetime64 | None = None
+        self._accounts: list[PaperAccount] = []
+        self._records: list[TrackRecord] = []
+        self._shrinkage: FloatArray = np.zeros(len(SOURCES))
 
-    # -- what it sees ------------------------------------------------------------------------------
+    # -- decisions ---------------------------------------------------------------------------------
 
-    def signals(self, panel: Panel, first: int, last: int, depth: int) -> dict[str, FloatArray]:
-        """Return the forecasts of all sources from the rows ``first`` to ``last - 1``: (rows,
-        sources, assets).
+    def signals(
+        self, panel: Panel, first: int, last: int, depth: int, context: Context | None = None
+    ) -> dict[str, FloatArray]:
+        """Return the forecasts of all sources from the rows ``first`` to ``last - 1``; see
+        :meth:`SignalDriven.signals`.
 
-        See :meth:`SignalDriven.signals`.
+        Parameters
+        ----------
+        panel : Panel
+            The market.
+        first, last : int
+            Rows, as positions in ``panel.times``.
+        depth : int
+            Most rows of a window.
+        context : Context, optional
+            Gives the decision lag.
+
+        Returns
+        -------
+        dict of str to array
+            ``forecasts``, (rows, sources, assets), in log return.
         """
-        return {"forecasts": forecasts_of(SOURCES, panel, first, last, depth, self.decision_lag)}
+        lag = context_of(context, panel).decision_lag
+        return {"forecasts": forecasts_of(SOURCES, panel, first, last, depth, lag)}
 
     def decide_on(
-        self, window: Panel, holdings: pd.Series, signal: Mapping[str, FloatArray]
+        self,
+        window: Panel,
+        holdings: pd.Series,
+        signal: Mapping[str, FloatArray],
+        context: Context | None = None,
     ) -> pd.Series | None:
-        """Return wanted weights given the forecasts of the window's last row; ``None`` where
-        nothing is to be traded.
+        """Return target weights given the forecasts of the window's last row; ``None`` where there
+        is nothing to trade.
+
+        Parameters
+        ----------
+        window, holdings, signal : Panel, Series, mapping
+            See :meth:`SignalDriven.decide_on`.
+        context : Context, optional
+            Rules, value and decision lag.
+
+        Returns
+        -------
+        Series or None
+            See :meth:`Investor.decide`.
         """
-        self._take_in(window, signal["forecasts"])
+        context = context_of(context, window)
+        self._update(window, signal["forecasts"], context)
         held = holdings.to_numpy(dtype=np.float64)
         if self._leader == CASH:
-            least = self._least_order(holdings)
+            reason = self._reason_for_cash(signal["forecasts"])
+            self.reasons[reason] = self.reasons.get(reason, 0) + 1
+            least = smallest_order(window, context)
             return weights_of(window, np.zeros(len(held))) if (held > least).any() else None
-        shadow = self._shadows[self._leader - 1]
-        if shadow.candidate.from_holdings:
-            scene = DecisionContext(window, signal["forecasts"], self._shares)
-            wanted = shadow.candidate.decide(
-                scene, held, float(holdings.attrs.get("value", self._rules.capital))
-            )
+        account = self._accounts[self._leader - 1]
+        if account.candidate.from_holdings:
+            known = DecisionContext(window, signal["forecasts"], self._shrinkage, context)
+            target = account.candidate.decide(known, held)
         else:
-            wanted = shadow.account.weights
-            wanted = None if float(np.abs(wanted - held).sum()) < DRIFT else wanted
-        return None if wanted is None else weights_of(window, np.maximum(wanted, 0.0))
+            target = account.weights
+            target = None if float(np.abs(target - held).sum()) < DRIFT else target
+        return None if target is None else weights_of(window, np.maximum(target, 0.0))
+
+    def _reason_for_cash(self, forecasts: FloatArray) -> str:
+        if np.isnan(forecasts).all():
+            return "no forecast"
+        if not self._shrinkage.any():
+            return "no source with a significant track record"
+        return "no candidate beats cash significantly after fees"
 
     def watch(
         self,
         panel: Panel,
-        start: TimeLike | None = "2018-01-25",
+        start: TimeLike | None = None,
         end: TimeLike | None = None,
         *,
-        depth: int = 2016,
+        depth: int = DEPTH,
+        rules: TradingRules | None = None,
+        decision_lag: int = 1,
     ) -> AutonomousInvestor:
-        """Learn from a market without trading in it: what a walk over the same span learns, and why
-        it chose as it did.
+        """Learn from a market without trading in it: what a walk over the same span learns, with
+        its log.
 
         Parameters
         ----------
@@ -196,6 +242,10 @@ class AutonomousInvestor(SignalDriven):
             Of the walk; ``None``: the panel's own.
         depth : int
             Most rows of a window.
+        rules : TradingRules, optional
+            Fee and order limits; by default those of the case.
+        decision_lag : int
+            Steps between the last row seen and the trade.
 
         Returns
         -------
@@ -208,44 +258,47 @@ class AutonomousInvestor(SignalDriven):
             No row in the span.
         """
         self.reset()
-        lag = self.decision_lag * panel.step.to_timedelta64()
-        stamps = panel._stamps
-        first = (
-            0
-            if start is None
-            else int(np.searchsorted(stamps, as_stamp("start", start) - lag, side="right")) - 1
-        )
-        last = (
-            len(stamps)
-            if end is None
-            else int(np.searchsorted(stamps, as_stamp("end", end) - lag, side="right"))
-        )
-        first = max(first, 0)
+        rules = TradingRules() if rules is None else rules
+        times, grid = panel.times, panel.grid_array
+        low, high = 0, len(grid)
+        if start is not None:
+            low = int(np.searchsorted(grid, as_stamp("start", start), side="left"))
+        if end is not None:
+            high = int(np.searchsorted(grid, as_stamp("end", end), side="right"))
+        # last rows before the first and the last trade, a lag away on the grid
+        first = max(int(np.searchsorted(panel.rows, low - decision_lag, side="right")) - 1, 0)
+        last = int(np.searchsorted(panel.rows, high - 1 - decision_lag, side="right"))
         if first >= last:
             raise DataError(f"no row of the panel lies between start={start} and end={end}")
+        context = Context(panel.times[first], rules.capital, rules, decision_lag)
+        # a walk asks nothing of shorter windows
+        first = max(first, min(self.min_rows, depth) - 1)
         for low in range(first, last, 288):
             high = min(low + 288, last)
-            block = self.signals(panel.row_slice(0, high), low, high, depth)["forecasts"]
+            block = self.signals(panel.row_slice(0, high), low, high, depth, context)["forecasts"]
             for row in range(low, high):
-                self._take_in(panel._window(stamps[row], depth), block[row - low])
+                self._update(panel.window(times[row], depth), block[row - low], context)
         return self
 
     def log_frame(self) -> pd.DataFrame:
-        """Return the log as a table by time: leader, reason, then ``weight of`` and ``proof of``
-        each candidate.
+        """Return the log as a table.
 
-        A proof of 1 and more says that the candidate has beaten cash by more than chance.
+        Returns
+        -------
+        DataFrame
+            By time: leader, reason, then ``weight of`` and ``statistic of`` each candidate. A
+            statistic of 1 and more says that the candidate beats cash significantly.
         """
         columns = [
             "leader",
             "reason",
-            *(f"{kind} of {name}" for kind in ("weight", "proof") for name in self.names),
+            *(f"{kind} of {name}" for kind in ("weight", "statistic") for name in self.names),
         ]
         lines = [
             [
                 entry["leader"],
                 entry["reason"],
-                *(entry[kind][name] for kind in ("weights", "proofs") for name in self.names),
+                *(entry[kind][name] for kind in ("weights", "statistics") for name in self.names),
             ]
             for entry in self.log
         ]
@@ -257,142 +310,137 @@ class AutonomousInvestor(SignalDriven):
 
     @property
     def failures(self) -> dict[str, int]:
-        """How often a candidate could not decide, by candidate and message: it kept its paper
-        holdings then.
+        """Number of decisions that a candidate could not make, by candidate and message; it kept
+        its paper holdings then.
         """
         return {
-            f"{shadow.candidate.name}: {message}": count
-            for shadow in self._shadows
-            for message, count in shadow.failures.items()
+            f"{account.candidate.name}: {message}": count
+            for account in self._accounts
+            for message, count in account.failures.items()
         }
 
-    # -- what it learns ----------------------------------------------------------------------------
+    # -- learning ----------------------------------------------------------------------------------
 
-    def _take_in(self, window: Panel, forecasts: FloatArray) -> None:
-        """Let the shadows live through the rows that the window newly shows."""
-        stamps = window._stamps
+    def _update(self, window: Panel, forecasts: FloatArray, context: Context) -> None:
+        """Advance the paper accounts by the rows that the window newly shows."""
+        stamps = window.times_array
         last = len(stamps) - 1
-        if self._seen is None:
+        if self._newest is None:
             first = last - self._warm_up_rows(len(stamps), len(window.assets))
-            self._begin(window, first)
+            self._open_accounts(window, first, context)
         else:
-            first = int(np.searchsorted(stamps, self._seen, side="right"))
+            first = int(np.searchsorted(stamps, self._newest, side="right"))
         if first > last:
             return
         before = (
-            self.signals(window, first, last, last + 1)["forecasts"]
+            self.signals(window, first, last, last + 1, context)["forecasts"]
             if first < last
             else forecasts[None][:0]
         )
         price = window.array("price")
         for row in range(first, last + 1):
-            self._live(
+            self._advance_row(
                 window.row_slice(0, row + 1),
                 forecasts if row == last else before[row - first],
                 price[row],
             )
-        self._seen = stamps[last]
+        self._newest = stamps[last]
 
     def _warm_up_rows(self, rows: int, assets: int) -> int:
-        """Rows before the last one that the shadows live through at the first decision."""
+        """Rows before the last one over which the paper accounts trade at the first decision."""
         affordable = WARM_UP_CELLS // assets
         return min(rows // 2, self.warm_up, affordable) if affordable >= SHORTEST_WARM_UP else 0
 
-    def _begin(self, window: Panel, first: int) -> None:
-        """Open the accounts, at the first row of the warm-up."""
-        rules = self._rules
+    def _open_accounts(self, window: Panel, first: int, context: Context) -> None:
+        """Open the paper accounts, at the first row of the warm-up."""
+        rules, lag = context.rules, context.decision_lag
         if rules.limited and rules.numeraire is not None and rules.numeraire not in window.assets:
             rules = rules.without_limits()
-        self._unit = (
+        self._rules, self._lag = rules, lag
+        self._numeraire = (
             int(window.columns_of([rules.numeraire])[0])
             if rules.limited and rules.numeraire is not None
             else -1
         )
-        self._tradable = self._unit < 0 or bool(window.observed_array[:first, self._unit].any())
-        chosen: list[Candidate] = candidates([source.name for source in SOURCES], rules)
-        start = window._stamps[first]
-        self._shadows = [
-            PaperAccount(candidate, window, rules, start, self.decision_lag) for candidate in chosen
+        self._tradable = self._numeraire < 0 or bool(
+            window.observed_array[:first, self._numeraire].any()
+        )
+        chosen: list[Candidate] = candidates([source.name for source in SOURCES])
+        start = window.times_array[first]
+        self._accounts = [
+            PaperAccount(candidate, window, rules, start, lag) for candidate in chosen
         ]
         self._records = [
-            Record(source.span, self.decision_lag, self.record, self.evidence) for source in SOURCES
+            TrackRecord(source.horizon, lag, self.track_record, self.z_threshold)
+            for source in SOURCES
         ]
         self.names = ["cash", *(candidate.name for candidate in chosen)]
         unit = max(rules.fee, LEAST_UNIT)
         self._hedge = FixedShareHedge(len(self.names), self.share, unit)
-        self._proof = SequentialTest(len(chosen), self.level, TERM, unit)
+        self._test = SequentialTest(len(chosen), self.level, TERM, unit)
         known = np.full(len(window.assets), np.nan)
         if first > 0:
             known = window.row_slice(0, first).last_known()[-1]
         self._log_price: FloatArray = np.log(known)
         self._leader = CASH
         self._day = start.astype("datetime64[D]")
-        self._note(window.times[first], "nothing is proven yet")
+        self._log_event(window.times[first], "no candidate beats cash significantly yet")
 
-    def _live(self, window: Panel, forecasts: FloatArray, price: FloatArray) -> None:
-        """One row: what came of the forecasts, of the shadows, and so of the weights."""
+    def _advance_row(self, window: Panel, forecasts: FloatArray, price: FloatArray) -> None:
+        """Update track records, paper accounts, weights and tests by one row."""
         with np.errstate(invalid="ignore"):
             self._log_price = np.where(np.isnan(price), self._log_price, np.log(price))
         quotes = (
-            price
-            if window._observed is None
-            else np.where(window.observed_array[-1], price, np.nan)
+            price if not window.is_imputed else np.where(window.observed_array[-1], price, np.nan)
         )
         if not self._tradable:
-            self._tradable = bool(quotes[self._unit] > 0.0)
-        self._shares = np.array(
+            self._tradable = bool(quotes[self._numeraire] > 0.0)
+        self._shrinkage = np.array(
             [
-                record.update(line, self._log_price)
-                for record, line in zip(self._records, forecasts, strict=True)
+                record.update(forecast, self._log_price)
+                for record, forecast in zip(self._records, forecasts, strict=True)
             ]
         )
-        scene = DecisionContext(window, forecasts, self._shares)
+        context = Context(window.now, self._rules.capital, self._rules, self._lag)
+        known = DecisionContext(window, forecasts, self._shrinkage, context)
         growth = np.array(
-            [shadow.advance(scene, quotes, self._tradable) for shadow in self._shadows]
+            [account.advance(known, quotes, self._tradable) for account in self._accounts]
         )
         self._hedge.update(np.concatenate([[0.0], -growth]))
-        self._proof.update(growth)
-        self._choose(window.times[-1])
+        self._test.update(growth)
+        self._choose_leader(window.times[-1])
 
-    def _choose(self, now: pd.Timestamp) -> None:
-        """Keep the leader, or let another take over; write down why."""
+    def _choose_leader(self, now: pd.Timestamp) -> None:
+        """Keep the leader, or let another take over; log the reason."""
         weights = self._hedge.weights
-        eligible = np.append(True, self._proof.proven)
+        eligible = np.append(True, self._test.significant)
         best = int(np.argmax(np.where(eligible, weights, -1.0)))
         leads = self.names[best]
         reason = ""
         if not eligible[self._leader]:
-            reason = f"{self.names[self._leader]} no longer beats cash by more than chance"
-        elif weights[best] > LEAD * weights[self._leader]:
+            reason = f"{self.names[self._leader]} no longer beats cash significantly"
+        elif weights[best] > TAKE_OVER * weights[self._leader]:
             reason = (
                 f"{leads} has {weights[best]:.2f} of the weight, {self.names[self._leader]} "
                 f"{weights[self._leader]:.2f}"
             )
             if best != CASH:
-                reason += f"; its proof over cash is {self._proof.strength[best - 1]:.2f}"
+                reason += f"; its test statistic is {self._test.statistic[best - 1]:.2f}"
         if reason:
             self._leader = best
         day = now.to_datetime64().astype("datetime64[D]")
         if reason or day != self._day:
             self._day = day
-            self._note(now, reason or "a new day")
+            self._log_event(now, reason or "a new day")
 
-    def _note(self, now: pd.Timestamp, reason: str) -> None:
+    def _log_event(self, now: pd.Timestamp, reason: str) -> None:
+        statistics = [0.0, *self._test.statistic.tolist()]
         self.log.append(
             {
                 "time": now,
                 "leader": self.names[self._leader],
                 "reason": reason,
                 "weights": dict(zip(self.names, self._hedge.weights.tolist(), strict=True)),
-                "proofs": dict(zip(self.names, [0.0, *self._proof.strength.tolist()], strict=True)),
+                "statistics": dict(zip(self.names, statistics, strict=True)),
             }
-        )
-
-    def _least_order(self, holdings: pd.Series) -> float:
-        """Share of the portfolio below which an order is dropped."""
-        unit = 1.0 if self._rules.numeraire is None else 0.0
-        if self._unit >= 0:
-            unit = float(np.exp(np.nan_to_num(self._log_price[self._unit], nan=-np.inf)))
-        return (
-            self._rules.min_order * unit / float(holdings.attrs.get("value", self._rules.capital))
         )

@@ -1,5 +1,5 @@
-"""Shadows: candidates that trade on paper, each with an account of its own under the real rules and
-the real delay.
+"""Paper accounts: candidates that trade on paper, each with its own account under the real rules
+and the real delay.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from statarb.data.panel import Panel
 from statarb.errors import DataError, InfeasibleError
 from statarb.investors.benchmarks.baselines import BuyAndHold, BuyAndHoldEqualWeight, Momentum
 from statarb.investors.stat_arb.investor import StatArb
-from statarb.investors.stat_arb.lead_lag import band_weights
-from statarb.rules import TradingRules
+from statarb.investors.stat_arb.lead_lag import EXIT_SHARE, band_weights
+from statarb.rules import Context, TradingRules
 
 __all__ = [
     "Candidate",
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 LEAST_GROWTH = 1e-6
-"""Least factor of a row's growth: what is left of a shadow that has lost everything."""
+"""Floor of a row's growth factor, for a paper account that has lost everything."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,132 +45,135 @@ class DecisionContext:
         Ends at the row.
     forecasts : (sources, assets)
         Expected log returns as forecast; NaN = none.
-    shares : (sources,)
-        How far each source is believed, in [0, 1].
+    shrinkage : (sources,)
+        Of each source's forecasts, in [0, 1].
+    context : Context
+        Value of the portfolio, rules, decision lag.
     """
 
     window: Panel
     forecasts: FloatArray
-    shares: FloatArray
+    shrinkage: FloatArray
+    context: Context
 
 
 class Candidate:
-    """One way to invest. ``decide`` gives wanted weights from held ones, or ``None`` to keep them.
+    """One way to invest. ``decide`` gives target weights from held ones, or ``None`` to keep them.
 
     Attributes
     ----------
     name : str
-        What the log calls it.
+        Its name in the log.
     from_holdings : bool
-        Whether it can decide from anybody's holdings. Where not, its shadow's weights are taken
-        over.
+        Whether it can decide from anybody's holdings. Where not, its paper account's weights are
+        copied.
     """
 
     name: str
     from_holdings: bool = True
 
-    def decide(self, scene: DecisionContext, held: FloatArray, value: float) -> FloatArray | None:
-        """Return wanted weights.
+    def decide(self, known: DecisionContext, held: FloatArray) -> FloatArray | None:
+        """Return target weights.
 
         Parameters
         ----------
-        scene : DecisionContext
+        known : DecisionContext
             What is known.
         held : (assets,)
             Held weights; the rest is cash.
-        value : float
-            Of the portfolio, in USD.
+
+        Returns
+        -------
+        (assets,) or None
+            Target weights; ``None`` keeps the holdings.
         """
         raise NotImplementedError
 
 
 class _Forecasting(Candidate):
-    """Base of the candidates that trade on one source; where it is not believed at all they hold
-    nothing.
+    """Base of the candidates that trade on one source; without a significant track record they hold
+    cash.
     """
 
     source: int
 
-    def decide(self, scene: DecisionContext, held: FloatArray, value: float) -> FloatArray | None:
-        """Return wanted weights; see :meth:`Candidate.decide`."""
-        share = scene.shares[self.source]
-        if share <= 0.0:
+    def decide(self, known: DecisionContext, held: FloatArray) -> FloatArray | None:
+        """Return target weights; see :meth:`Candidate.decide`."""
+        factor = known.shrinkage[self.source]
+        if factor <= 0.0:
             return np.zeros(len(held)) if held.any() else None
-        return self.trade(scene.window, share * scene.forecasts[self.source], held, value)
+        return self.trade(known, factor * known.forecasts[self.source], held)
 
     def trade(
-        self, window: Panel, expected: FloatArray, held: FloatArray, value: float
+        self, known: DecisionContext, expected: FloatArray, held: FloatArray
     ) -> FloatArray | None:
-        """Return wanted weights given what is believed of the forecasts: expected log returns,
-        (assets,), NaN = none.
+        """Return target weights given the shrunk forecasts: expected log returns, (assets,), NaN =
+        none.
         """
         raise NotImplementedError
 
 
 class NoTradeBand(_Forecasting):
-    """Buys what is expected to rise by more than a fee, sells what is expected to fall, up to a cap
-    an asset.
+    """Purchase of assets whose expected return is above the fee, sale of those expected to fall, up
+    to a cap per asset.
 
-    Where its source is not believed at all it holds nothing.
+    Entry band: the fee of the rules; exit band: 0.6 times the fee, as in
+    :class:`~statarb.investors.stat_arb.lead_lag.LeadLag`. Without a significant track record of its
+    source it holds cash.
 
     Parameters
     ----------
     source : int
         Position of the source.
     name : str
-        What the log calls it.
+        Name of the source.
     cap : float
         Largest weight that a purchase aims at.
-    fee : float
-        Entry band, and what purchases leave room for; the exit band is 0.6 of it, as in
-        :class:`~statarb.investors.stat_arb.lead_lag.LeadLag`.
     """
 
-    def __init__(self, source: int, name: str, cap: float, fee: float) -> None:
-        self.source, self.cap, self.fee = source, cap, fee
-        self.name = f"band {cap:g} on {name}"
+    def __init__(self, source: int, name: str, cap: float) -> None:
+        self.source, self.cap = source, cap
+        self.name = f"no-trade band, cap {cap:g}, {name}"
 
     def trade(
-        self, window: Panel, expected: FloatArray, held: FloatArray, value: float
+        self, known: DecisionContext, expected: FloatArray, held: FloatArray
     ) -> FloatArray | None:
-        """Move the held weights by the band."""
-        return band_weights(held, expected, self.fee, 0.6 * self.fee, self.cap, self.fee)
+        """Move the held weights by the band; see :meth:`Candidate.decide`."""
+        fee = known.context.rules.fee
+        return band_weights(held, expected, fee, EXIT_SHARE * fee, self.cap, fee)
 
 
 class Optimised(_Forecasting):
     """The mean-downside-risk problem of :class:`~statarb.investors.stat_arb.investor.StatArb`, at
     one risk aversion.
 
-    Where its source is not believed at all it holds nothing.
+    Without a significant track record of its source it holds cash.
 
     Parameters
     ----------
     source : int
         Position of the source.
     name : str
-        What the log calls it.
+        Name of the source.
     risk_aversion, cap : float
         Of the problem, and the largest weight of an asset.
-    rules : TradingRules
-        What a trade costs and how large it may be.
     """
 
-    def __init__(
-        self, source: int, name: str, risk_aversion: float, cap: float, rules: TradingRules
-    ) -> None:
+    def __init__(self, source: int, name: str, risk_aversion: float, cap: float) -> None:
         self.source = source
-        self.name = f"optimiser {risk_aversion:g}/{cap:g} on {name}"
-        # the account cuts orders to their limit; what is left of one is wanted again at the next
-        # row
-        self.investor = StatArb(
-            risk_aversion=risk_aversion, max_weight=cap, rules=rules.without_limits()
-        )
+        self.name = f"optimiser, risk aversion {risk_aversion:g}, cap {cap:g}, {name}"
+        self.investor = StatArb(risk_aversion=risk_aversion, max_weight=cap)
 
     def trade(
-        self, window: Panel, expected: FloatArray, held: FloatArray, value: float
+        self, known: DecisionContext, expected: FloatArray, held: FloatArray
     ) -> FloatArray | None:
-        """Solve the problem."""
-        return _asked(self.investor.decide_on, window, held, value, {"expected_return": expected})
+        """Solve the problem; see :meth:`Candidate.decide`."""
+        # the account cuts orders to their limit; what is left of one is ordered at the next row
+        rules = known.context.rules.without_limits()
+        context = dataclasses.replace(known.context, rules=rules)
+        return _ask(
+            self.investor.decide_on, known.window, held, context, {"expected_return": expected}
+        )
 
 
 class FixedRule(Candidate):
@@ -188,44 +191,42 @@ class FixedRule(Candidate):
         self.investor = investor
         self.name = investor.name
 
-    def decide(self, scene: DecisionContext, held: FloatArray, value: float) -> FloatArray | None:
-        """Return wanted weights; see :meth:`Candidate.decide`."""
-        return _asked(self.investor.decide, scene.window, held, value)
+    def decide(self, known: DecisionContext, held: FloatArray) -> FloatArray | None:
+        """Return target weights; see :meth:`Candidate.decide`."""
+        return _ask(self.investor.decide, known.window, held, known.context)
 
 
-def _asked(
-    decide: Any, window: Panel, held: FloatArray, value: float, *signal: Any
+def _ask(
+    decide: Any, window: Panel, held: FloatArray, context: Context, *signal: Any
 ) -> FloatArray | None:
-    holdings = pd.Series(held, index=window.assets)
-    holdings.attrs["value"] = value
-    answer = decide(window, holdings, *signal)
+    answer = context.call(decide, window, pd.Series(held, index=window.assets), *signal)
     if answer is None:
         return None
-    wanted = np.zeros(len(held))
-    wanted[window.assets.get_indexer(answer.index)] = answer.to_numpy()
-    return wanted
+    target = np.zeros(len(held))
+    target[window.assets.get_indexer(answer.index)] = answer.to_numpy()
+    return target
 
 
-def candidates(names: list[str], rules: TradingRules) -> list[Candidate]:
-    """Return what competes, besides cash: rules on every source, two risk aversions, three plain
-    investors.
+def candidates(names: list[str]) -> list[Candidate]:
+    """Return the candidates besides cash: bands on every source, two risk aversions, three fixed
+    rules.
 
     Parameters
     ----------
     names : list of str
         Names of the sources, by position; the first serves the optimiser, and the band with the
-        widest cap.
-    rules : TradingRules
-        What a trade costs and how large it may be.
+        largest cap.
+
+    Returns
+    -------
+    list of Candidate
+        Each with a name of its own.
     """
-    banded: list[Candidate] = [
-        NoTradeBand(place, name, 0.1, rules.fee) for place, name in enumerate(names)
-    ]
     return [
-        *banded,
-        NoTradeBand(0, names[0], 0.25, rules.fee),
-        Optimised(0, names[0], 50.0, 0.1, rules),
-        Optimised(0, names[0], 3.0, 0.15, rules),
+        *(NoTradeBand(place, name, 0.1) for place, name in enumerate(names)),
+        NoTradeBand(0, names[0], 0.25),
+        Optimised(0, names[0], 50.0, 0.1),
+        Optimised(0, names[0], 3.0, 0.15),
         FixedRule(BuyAndHold()),
         FixedRule(BuyAndHoldEqualWeight()),
         FixedRule(Momentum()),
@@ -233,16 +234,16 @@ def candidates(names: list[str], rules: TradingRules) -> list[Candidate]:
 
 
 class PaperAccount:
-    """A candidate with an account.
+    """A candidate with an account on paper.
 
-    A shadow decides once a row, from the row, and trades that on the first row at which the delay
+    It decides once per row, from the row, and trades that on the first row at which the delay
     allows it: as a walk does where every step has a row. Where the next row comes late, the last
-    decision stands, as in a walk.
+    decision is still traded.
 
     Parameters
     ----------
     candidate : Candidate
-        Who decides.
+        Decides.
     window : Panel
         Its assets, and the quotes before ``start``.
     rules : TradingRules
@@ -271,60 +272,70 @@ class PaperAccount:
         self.candidate = candidate
         self.account = Account(window, rules, start=pd.Timestamp(start))
         self.failures: Counter[str] = Counter()
-        self._delay = lag * window.step.to_timedelta64()
-        self._pending: deque[tuple[np.datetime64, FloatArray | None]] = deque()
+        self._lag = lag
+        self._pending: deque[tuple[int, FloatArray | None]] = deque()
         self._due: FloatArray | None = None
         self._value = self.account.value
 
-    def advance(self, scene: DecisionContext, quotes: FloatArray, tradable: bool) -> float:
-        """Live through a row, and return the log growth since the one before.
+    @property
+    def weights(self) -> FloatArray:
+        """Held weights, (assets,)."""
+        return self.account.weights
+
+    def advance(self, known: DecisionContext, quotes: FloatArray, tradable: bool) -> float:
+        """Mark, trade and decide at one row.
 
         Parameters
         ----------
-        scene : DecisionContext
+        known : DecisionContext
             What is known at the row.
         quotes : (assets,)
             Observed quotes of the row, NaN where there is none.
         tradable : bool
             Whether orders can be measured: the numeraire has had a quote.
+
+        Returns
+        -------
+        float
+            Log growth since the row before.
         """
-        stamp = scene.window._stamps[-1]
         value = self.account.mark(quotes)
         growth = float(np.log(max(value / self._value, LEAST_GROWTH))) if self._value > 0.0 else 0.0
         self._value = value
-        if self._delay == np.timedelta64(0):
-            self._trade(self._decided(scene), tradable)
+        if self._lag == 0:
+            self._trade(self._decision(known), tradable)
             return growth
-        while self._pending and self._pending[0][0] <= stamp - self._delay:
+        place = int(known.window.places[-1])
+        while self._pending and self._pending[0][0] <= place - self._lag:
             self._due = self._pending.popleft()[1]
         self._trade(self._due, tradable)
-        self._pending.append((stamp, self._decided(scene)))
+        self._pending.append((place, self._decision(known)))
         return growth
 
-    def _trade(self, wanted: FloatArray | None, tradable: bool) -> None:
-        if wanted is not None and tradable:
-            self.account.trade(wanted)
+    def _trade(self, target: FloatArray | None, tradable: bool) -> None:
+        if target is not None and tradable:
+            self.account.trade(target)
 
-    def _decided(self, scene: DecisionContext) -> FloatArray | None:
+    def _decision(self, known: DecisionContext) -> FloatArray | None:
+        context = dataclasses.replace(known.context, value=self.account.value)
         try:
-            wanted = self.candidate.decide(scene, self.account.weights, self.account.value)
-        except (
-            DataError,
-            InfeasibleError,
-            np.linalg.LinAlgError,
-        ) as error:  # what a problem without an answer raises
+            target = self.candidate.decide(
+                dataclasses.replace(known, context=context), self.account.weights
+            )
+        # what a problem without an answer raises
+        except (DataError, InfeasibleError, np.linalg.LinAlgError) as error:
             message = f"{type(error).__name__}: {error}"
             if not self.failures:
                 warnings.warn(
-                    f"{self.candidate.name} cannot decide at {scene.window.now} ({message}): its "
-                    "paper holdings are kept; "
-                    "further cases are counted in AutonomousInvestor.failures",
+                    f"{self.candidate.name} cannot decide at {known.window.now} ({message}): its "
+                    "paper holdings are kept; further cases are counted in "
+                    "AutonomousInvestor.failures",
                     RuntimeWarning,
                     stacklevel=2,
                 )
             self.failures[message] += 1
             return None
-        if wanted is None:
+        if target is None:
             return None
-        wanted = np.maximum(wanted, 0.0)
-        return wanted / max(1.0, float(wanted.sum()))
+        target = np.maximum(target, 0.0)
+        return target / max(1.0, float(target.sum()))

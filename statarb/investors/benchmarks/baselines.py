@@ -1,4 +1,4 @@
-"""The plain investors: cash, one asset, equal weights held, constant weights, momentum."""
+"""Baselines: cash, one asset, equal weights held, constant weights, momentum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.investors.base import BaseInvestor, PeriodicInvestor, register, weights_of
 from statarb.investors.benchmarks.ranking import RankingInvestor
-from statarb.investors.universe import check_universe, choose_assets, default_asset
+from statarb.investors.universe import check_universe, choose_assets, default_asset, listed
 
 __all__ = ["BuyAndHold", "BuyAndHoldEqualWeight", "Cash", "Momentum", "Rebalanced"]
 
@@ -27,23 +27,34 @@ case.
 @register("cash")
 @dataclasses.dataclass(eq=False, repr=False)
 class Cash(BaseInvestor):
-    """BuyAndHold no asset at all: the yardstick that costs nothing."""
+    """Cash alone: the benchmark without cost or risk."""
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return weights of 0: sells whatever is held."""
+        """Return weights of 0: sells whatever is held; see :meth:`Investor.decide`."""
         return weights_of(window, np.zeros(len(window.assets)))
 
 
 class _BuyAndHold(BaseInvestor):
-    """Buys towards targets fixed in the first window, and sells nothing.
+    """Purchases towards targets fixed in the first window, without any sale.
 
-    An order may be cut, dropped or come when an asset has no quote; what is missing of a target is
-    wanted again until the asset has been held in full once, or the cash is spent.
+    An order may be cut, dropped or meet a row without a quote; what is missing of a target is
+    ordered again until the asset has been held in full once, or the cash is spent.
     """
 
     def reset(self) -> None:
+        """Discard the targets."""
         self._target: FloatArray | None = None
         self._open: FloatArray | None = None
+
+    def rests(self) -> float:
+        """Number of further rows at which the holdings are surely kept.
+
+        Returns
+        -------
+        float
+            Infinite once all is bought.
+        """
+        return 0.0 if self._open is None or self._open.any() else np.inf
 
     def targets(self, window: Panel) -> FloatArray:
         raise NotImplementedError
@@ -61,7 +72,9 @@ class _BuyAndHold(BaseInvestor):
         # 0.98: what a price may move between an order and the next look at the holdings.
         self._open[held >= 0.98 * self._target] = 0.0
         missing = np.maximum(self._open - held, 0.0)
-        if cash < SPENT or not missing.any():
+        if cash < SPENT:
+            self._open[:] = 0.0
+        if not self._open.any() or not missing.any():
             return None
         return weights_of(window, held + missing * min(1.0, cash / float(missing.sum())))
 
@@ -71,10 +84,12 @@ class _BuyAndHold(BaseInvestor):
 class BuyAndHold(_BuyAndHold):
     """Buy one asset with everything, and hold it.
 
+    Its name shows the asset, from the first decision on where it is the default.
+
     Parameters
     ----------
     asset : label, optional
-        By default the panel's numeraire, or the asset with the smallest id where it has none.
+        By default the panel's numeraire, or the asset with the smallest label where it has none.
     max_age : int
         The asset is bought only where it has a price in the last ``max_age`` rows.
     """
@@ -86,9 +101,33 @@ class BuyAndHold(_BuyAndHold):
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
         check_universe(None, self.max_age)
 
+    def reset(self) -> None:
+        """Discard the target."""
+        super().reset()
+        self._chosen: Hashable | None = None
+
+    @property
+    def name(self) -> str:
+        """Key and asset, as ``buy_and_hold(asset=1442)``."""
+        if self.asset is not None or self._chosen is None:
+            return super().name
+        return type(self)(self._chosen, self.max_age).name
+
     def targets(self, window: Panel) -> FloatArray:
-        """Return 1 for the asset; 0 while it has no price."""
-        column = int(window.columns_of([default_asset(window, self.asset)])[0])
+        """Return the weights to buy.
+
+        Parameters
+        ----------
+        window : Panel
+            What may be seen.
+
+        Returns
+        -------
+        (assets,)
+            1 for the asset; 0 while it has no price.
+        """
+        self._chosen = default_asset(window, self.asset)
+        column = int(window.columns_of([self._chosen])[0])
         weights = np.zeros(len(window.assets))
         if column in choose_assets(window, None, self.max_age):
             weights[column] = 1.0
@@ -117,7 +156,18 @@ class BuyAndHoldEqualWeight(_BuyAndHold):
         check_universe(self.max_assets, self.max_age)
 
     def targets(self, window: Panel) -> FloatArray:
-        """Return the same weight for every asset of the universe."""
+        """Return the weights to buy.
+
+        Parameters
+        ----------
+        window : Panel
+            What may be seen.
+
+        Returns
+        -------
+        (assets,)
+            The same weight for every asset of the universe.
+        """
         return _equal(window, self.max_assets, self.max_age)
 
 
@@ -131,8 +181,9 @@ class Rebalanced(PeriodicInvestor):
     weights : mapping of asset to float, optional
         At least 0, sum at most 1; an asset without a recent price waits for one, its share in cash.
         By default the same weight for every asset of the universe of the moment.
-    every : int
-        Steps between two rebalancings.
+    every : int or str
+        Rows between two rebalancings, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     max_assets : int or None
         Largest number of assets of the default weights, see
         :func:`~statarb.investors.universe.choose_assets`.
@@ -141,7 +192,7 @@ class Rebalanced(PeriodicInvestor):
     """
 
     weights: Mapping[Hashable, float] | None = None
-    every: int = 1
+    every: int | str = 1
     max_assets: int | None = 100
     max_age: int = 12
 
@@ -167,21 +218,18 @@ class Rebalanced(PeriodicInvestor):
         """Return the constant weights of the assets that have a recent price."""
         if self.weights is None:
             return weights_of(window, _equal(window, self.max_assets, self.max_age))
-        wanted = np.zeros(len(window.assets))
-        wanted[window.columns_of(list(self.weights))] = list(self.weights.values())
-        kept = np.zeros_like(wanted)
-        column = choose_assets(window, None, self.max_age)
-        kept[column] = wanted[column]
-        return weights_of(window, kept)
+        target = np.zeros(len(window.assets))
+        target[window.columns_of(list(self.weights))] = list(self.weights.values())
+        return weights_of(window, np.where(listed(window, self.max_age), target, 0.0))
 
 
 @register("momentum")
 @dataclasses.dataclass(eq=False, repr=False)
 class Momentum(RankingInvestor):
-    """BuyAndHold the assets that rose most: relative strength (Jegadeesh and Titman 1993).
+    r"""The assets that rose most: relative strength (Jegadeesh and Titman 1993).
 
-    The assets are ranked by ``log P(t - skip) - log P(t - skip - lookback)``; the best ``top`` get
-    equal weights.
+    The ``top`` assets with the highest past return get equal weights; see
+    :func:`~statarb.investors.benchmarks.ranking.past_return`.
 
     Parameters
     ----------
@@ -189,12 +237,13 @@ class Momentum(RankingInvestor):
         Rows over which the return is taken.
     top : int
         Number of assets held.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     skip : int
         Latest rows left out of the return.
     rising_only : bool
-        Whether the place of an asset whose return is not above 0 stays in cash (absolute momentum;
+        Whether the share of an asset whose return is not above 0 stays in cash (absolute momentum;
         Antonacci 2013).
     max_assets : int or None
         Largest number of assets ranked, see :func:`~statarb.investors.universe.choose_assets`.
@@ -205,7 +254,7 @@ class Momentum(RankingInvestor):
 
     lookback: int = 288
     top: int = 3
-    every: int = 12
+    every: int | str = 12
     skip: int = 0
     rising_only: bool = False
     max_assets: int | None = 100

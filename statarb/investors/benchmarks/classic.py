@@ -1,5 +1,5 @@
-"""The classics: reversal, 1/N, minimum variance, inverse volatility, equal risk contribution,
-volatility target.
+"""Classic portfolios: reversal, 1/N, minimum variance, inverse volatility, risk parity, volatility
+target.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from statarb._core.case import DEPTH
 from statarb._core.checks import check_integer, check_number
 from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
@@ -32,10 +33,10 @@ __all__ = [
 @register("reversal")
 @dataclasses.dataclass(eq=False, repr=False)
 class Reversal(RankingInvestor):
-    """BuyAndHold the assets that fell most: short-term reversal (Jegadeesh 1990; Lehmann 1990).
+    """The assets that fell most: short-term reversal (Jegadeesh 1990; Lehmann 1990).
 
-    The assets are ranked by ``log P(t - skip) - log P(t - skip - lookback)``; the lowest ``top``
-    get equal weights.
+    The ``top`` assets with the lowest past return get equal weights; see
+    :func:`~statarb.investors.benchmarks.ranking.past_return`.
 
     Parameters
     ----------
@@ -43,12 +44,13 @@ class Reversal(RankingInvestor):
         Rows over which the return is taken.
     top : int
         Number of assets held.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     skip : int
         Latest rows left out of the return.
     falling_only : bool
-        Whether the place of an asset whose return is not below 0 stays in cash.
+        Whether the share of an asset whose return is not below 0 stays in cash.
     max_assets : int or None
         Largest number of assets ranked, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
@@ -57,7 +59,7 @@ class Reversal(RankingInvestor):
 
     lookback: int = 12
     top: int = 3
-    every: int = 12
+    every: int | str = 12
     skip: int = 0
     falling_only: bool = False
     max_assets: int | None = 100
@@ -73,13 +75,14 @@ class Reversal(RankingInvestor):
 @register("equal_weight")
 @dataclasses.dataclass(eq=False, repr=False)
 class EqualWeight(Rebalanced):
-    """1/N: the same weight for every asset, traded back to once a day (DeMiguel, Garlappi, Uppal
-    2009).
+    """1/N: equal weights, rebalanced every 288 rows, a day of 5-minute rows (DeMiguel, Garlappi,
+    Uppal 2009).
 
     Parameters
     ----------
-    every : int
-        Steps between two rebalancings.
+    every : int or str
+        Rows between two rebalancings, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     max_assets : int or None
         Largest N, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
@@ -87,18 +90,23 @@ class EqualWeight(Rebalanced):
     """
 
     weights: None = dataclasses.field(default=None, init=False)
-    every: int = 288
+    every: int | str = 288
 
 
 @dataclasses.dataclass(eq=False, repr=False)
 class _RiskBased(PeriodicInvestor):
     """Base of the portfolios that rest on the covariance of the window alone."""
 
-    lookback: int = 2016
-    every: int = 288
+    lookback: int = DEPTH
+    every: int | str = 288
     shrink: bool = True
     max_assets: int | None = 100
     max_age: int = 12
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have: those of two returns."""
+        return 3
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
@@ -108,30 +116,43 @@ class _RiskBased(PeriodicInvestor):
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
         """Return the portfolio of the assets with a history; ``None`` while there is none."""
-        column, returns = recent_returns(window, self.lookback, self.max_assets, self.max_age)
-        if len(column) == 0 or len(returns) < 2:
+        recent = recent_returns(window, self.lookback, self.max_assets, self.max_age)
+        if len(recent.column) == 0 or len(recent.synchronous) < 2:
             return None
         weights = np.zeros(len(window.assets))
-        weights[column] = self.portfolio(covariance(returns, self.shrink))
+        weights[recent.column] = self.portfolio(covariance(recent, self.shrink))
         return weights_of(window, weights)
 
     def portfolio(self, estimate: FloatArray) -> FloatArray:
-        """Return the weights, (n,), that go with a covariance a step, (n, n)."""
+        """Return the weights of a covariance per step.
+
+        Parameters
+        ----------
+        estimate : (n, n)
+            In squared log return per step.
+
+        Returns
+        -------
+        (n,)
+            Non-negative, sum 1.
+        """
         raise NotImplementedError
 
 
 @register("minimum_variance")
 @dataclasses.dataclass(eq=False, repr=False)
 class MinimumVariance(_RiskBased):
-    """Long-only portfolio of the smallest variance: ``argmin b'Cb`` over weights that sum to 1
-    (Markowitz 1952).
+    r"""Long-only portfolio of the smallest variance (Markowitz 1952).
+
+    .. math:: \arg\min_b \; b^\top C b \quad \text{over} \quad b \ge 0, \; \sum_i b_i = 1
 
     Parameters
     ----------
     lookback : int
-        Rows of prices that the covariance rests on.
-    every : int
-        Steps between two decisions.
+        Rows of prices for the covariance.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     shrink : bool
         Whether the covariance is shrunk (Ledoit and Wolf 2004).
     max_assets : int or None
@@ -142,12 +163,11 @@ class MinimumVariance(_RiskBased):
     Notes
     -----
     Returns and the assets left out: :func:`~statarb.investors.benchmarks.moments.recent_returns`.
-    With a stable asset among them most of
-    the weight goes there.
+    With a stable asset among them most of the weight goes there.
     """
 
     def portfolio(self, estimate: FloatArray) -> FloatArray:
-        """Return the weights, (n,), that go with a covariance a step, (n, n)."""
+        """Return the weights of a covariance per step; see :meth:`_RiskBased.portfolio`."""
         # In units of the mean variance, so that nothing depends on the size of a step.
         scale = float(np.trace(estimate)) / len(estimate)
         return minimise_quadratic(estimate / scale, np.zeros(len(estimate)))
@@ -156,15 +176,16 @@ class MinimumVariance(_RiskBased):
 @register("inverse_volatility")
 @dataclasses.dataclass(eq=False, repr=False)
 class InverseVolatility(_RiskBased):
-    """Weights in inverse proportion to volatility: equal risk where all correlations are alike
-    (Maillard and others 2010).
+    """Weights in inverse proportion to volatility: equal risk where all correlations are equal
+    (Maillard, Roncalli, Teiletche 2010).
 
     Parameters
     ----------
     lookback : int
-        Rows of prices that the volatilities rest on.
-    every : int
-        Steps between two decisions.
+        Rows of prices for the volatilities.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     shrink : bool
         Whether the variances are shrunk towards their mean (Ledoit and Wolf 2004).
     max_assets : int or None
@@ -174,7 +195,7 @@ class InverseVolatility(_RiskBased):
     """
 
     def portfolio(self, estimate: FloatArray) -> FloatArray:
-        """Return the weights, (n,), that go with a covariance a step, (n, n)."""
+        """Return the weights of a covariance per step; see :meth:`_RiskBased.portfolio`."""
         inverse = 1.0 / np.sqrt(np.diag(estimate))
         return np.asarray(inverse / inverse.sum(), dtype=np.float64)
 
@@ -182,15 +203,16 @@ class InverseVolatility(_RiskBased):
 @register("risk_parity")
 @dataclasses.dataclass(eq=False, repr=False)
 class RiskParity(_RiskBased):
-    """Equal risk contribution: every asset carries the same share of the variance (Maillard,
+    """Equal risk contribution: every asset contributes the same share of the variance (Maillard,
     Roncalli, Teiletche 2010).
 
     Parameters
     ----------
     lookback : int
-        Rows of prices that the covariance rests on.
-    every : int
-        Steps between two decisions.
+        Rows of prices for the covariance.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     shrink : bool
         Whether the covariance is shrunk (Ledoit and Wolf 2004).
     max_assets : int or None
@@ -204,15 +226,16 @@ class RiskParity(_RiskBased):
     """
 
     def portfolio(self, estimate: FloatArray) -> FloatArray:
-        """Return the weights, (n,), that go with a covariance a step, (n, n)."""
+        """Return the weights of a covariance per step; see :meth:`_RiskBased.portfolio`."""
         return risk_parity(estimate)
 
 
 @register("volatility_target")
 @dataclasses.dataclass(eq=False, repr=False)
 class VolatilityTarget(PeriodicInvestor):
-    """Equal weights, scaled down to a volatility: exposure ``min(1, target / sigma)``, the rest in
-    cash.
+    r"""Equal weights, scaled down to a target volatility, the rest in cash.
+
+    .. math:: \text{share invested} = \min(1, \text{target} / \sigma)
 
     sigma is the volatility of the equally weighted portfolio over a day, from exponentially
     weighted squared returns with the given half-life (Harvey, Hoyle, Korgaonkar, Rattray,
@@ -221,13 +244,14 @@ class VolatilityTarget(PeriodicInvestor):
     Parameters
     ----------
     target : float
-        Volatility a day, as a share of the value.
+        Volatility per day, as a share of the value.
     half_life : float
         Rows after which a squared return counts half.
     lookback : int
         Rows of prices.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     max_assets : int or None
         Largest number of assets, see :func:`~statarb.investors.universe.choose_assets`.
     max_age : int
@@ -236,10 +260,15 @@ class VolatilityTarget(PeriodicInvestor):
 
     target: float = 0.02
     half_life: float = 144.0
-    lookback: int = 2016
-    every: int = 12
+    lookback: int = DEPTH
+    every: int | str = 12
     max_assets: int | None = 100
     max_age: int = 12
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have: those of two returns."""
+        return 3
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
@@ -250,13 +279,14 @@ class VolatilityTarget(PeriodicInvestor):
         check_universe(self.max_assets, self.max_age)
 
     def weigh(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return equal weights times the exposure; ``None`` while no asset has a history."""
-        column, returns = recent_returns(window, self.lookback, self.max_assets, self.max_age)
-        if len(column) == 0:
+        """Return the scaled equal weights; ``None`` while no asset has a history."""
+        recent = recent_returns(window, self.lookback, self.max_assets, self.max_age)
+        column = recent.column
+        if len(column) == 0 or len(recent.synchronous) == 0:
             return None
-        together = returns.mean(axis=1)
-        weight = np.exp2(-np.arange(len(together))[::-1] / self.half_life)
-        variance = float(weight @ together**2 / weight.sum())
+        portfolio = recent.synchronous.mean(axis=1)
+        weight = np.exp2(-(len(recent.returns) - 1 - recent.row) / self.half_life)
+        variance = float(weight @ portfolio**2 / weight.sum())
         steps = pd.Timedelta("1D") / window.step
         sigma = np.sqrt(variance * steps)
         weights = np.zeros(len(window.assets))

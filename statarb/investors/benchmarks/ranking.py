@@ -15,8 +15,7 @@ __all__ = ["RankingInvestor", "best_of", "past_return"]
 
 
 class RankingInvestor(PeriodicInvestor):
-    """Base of the investors that rank the assets by ``log P(t - skip) - log P(t - skip -
-    lookback)``.
+    """Base of the investors that rank the assets by :func:`past_return`.
 
     A subclass is a dataclass with the fields below and ``every``, and returns :meth:`hold_best` of
     its ranking.
@@ -27,6 +26,11 @@ class RankingInvestor(PeriodicInvestor):
     skip: int
     max_assets: int | None
     max_age: int
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have: those of the past return."""
+        return self.lookback + self.skip + 1
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
@@ -47,8 +51,13 @@ class RankingInvestor(PeriodicInvestor):
         sign : float
             1 for the assets that rose most, -1 for those that fell most.
         own_sign_only : bool
-            Whether the place of an asset whose past return is 0, or has the other sign, stays in
+            Whether the share of an asset whose past return is 0, or has the other sign, stays in
             cash.
+
+        Returns
+        -------
+        Series or None
+            Weights by asset.
         """
         column = choose_assets(window, self.max_assets, self.max_age)
         score = sign * past_return(window, self.lookback, self.skip, self.max_age)
@@ -61,8 +70,9 @@ class RankingInvestor(PeriodicInvestor):
 
 
 def past_return(window: Panel, lookback: int, skip: int, max_age: int) -> FloatArray:
-    """Return ``log P(t - skip) - log P(t - skip - lookback)``, (assets,); lags in rows, NaN where a
-    price is missing.
+    r"""Return the past log return of each asset.
+
+    .. math:: \log P_{t - \text{skip}} - \log P_{t - \text{skip} - \text{lookback}}
 
     Parameters
     ----------
@@ -72,6 +82,11 @@ def past_return(window: Panel, lookback: int, skip: int, max_age: int) -> FloatA
         Rows.
     max_age : int
         A price counts for so many rows.
+
+    Returns
+    -------
+    (assets,)
+        NaN where a price is missing.
     """
     late, early = last_prices(window, max_age, skip), last_prices(window, max_age, skip + lookback)
     change: FloatArray = np.log(late / early)
@@ -79,8 +94,7 @@ def past_return(window: Panel, lookback: int, skip: int, max_age: int) -> FloatA
 
 
 def best_of(window: Panel, column: IntArray, score: FloatArray, top: int) -> FloatArray | None:
-    """Return equal weights, (assets,), of the assets with the highest score; ``None`` where no
-    asset has one.
+    """Return equal weights of the assets with the highest score.
 
     Parameters
     ----------
@@ -92,6 +106,11 @@ def best_of(window: Panel, column: IntArray, score: FloatArray, top: int) -> Flo
         NaN = not to be chosen.
     top : int
         Number of assets chosen.
+
+    Returns
+    -------
+    (assets,) or None
+        ``None`` where no asset has a score.
     """
     ranked = column[~np.isnan(score[column])]
     if len(ranked) == 0:

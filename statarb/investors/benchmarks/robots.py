@@ -23,12 +23,12 @@ __all__ = ["ChannelBreakout", "MovingAverageCross", "RelativeStrength"]
 @register("moving_average_cross")
 @dataclasses.dataclass(eq=False, repr=False)
 class MovingAverageCross(PeriodicInvestor):
-    """All in one asset while its fast moving average stands above the slow one, else in cash.
+    """All in one asset while its fast moving average is above the slow one, else in cash.
 
     Parameters
     ----------
     asset : label, optional
-        By default the panel's numeraire, or the asset with the smallest id where it has none.
+        By default the panel's numeraire, or the asset with the smallest label where it has none.
     fast, slow : int
         Rows of the two averages; the newest is part of both.
     average : {"simple", "exponential"}
@@ -36,8 +36,9 @@ class MovingAverageCross(PeriodicInvestor):
         rows of the window.
     band : float
         Share by which the fast average must pass the slow one; within it the holdings stay.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     max_age : int
         The asset is held only while it has had a price in the last ``max_age`` rows.
 
@@ -51,8 +52,13 @@ class MovingAverageCross(PeriodicInvestor):
     slow: int = 288
     average: str = "simple"
     band: float = 0.0
-    every: int = 1
+    every: int | str = 1
     max_age: int = 12
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have: those of the slow average."""
+        return self.slow
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
@@ -100,11 +106,12 @@ class ChannelBreakout(PeriodicInvestor):
     Parameters
     ----------
     asset : label, optional
-        By default the panel's numeraire, or the asset with the smallest id where it has none.
+        By default the panel's numeraire, or the asset with the smallest label where it has none.
     entry, exit : int
         Rows of the two channels.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     max_age : int
         The asset is held only while it has had a price in the last ``max_age`` rows.
 
@@ -116,8 +123,13 @@ class ChannelBreakout(PeriodicInvestor):
     asset: Hashable | None = None
     entry: int = 288
     exit: int = 144
-    every: int = 1
+    every: int | str = 1
     max_age: int = 12
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have: those of the shorter channel and one more."""
+        return min(self.entry, self.exit) + 1
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
@@ -149,16 +161,17 @@ class RelativeStrength(PeriodicInvestor):
     Parameters
     ----------
     first, second : label, optional
-        By default the panel's numeraire (or the asset with the smallest id), and the largest of the
-        other assets.
+        By default the panel's numeraire (or the asset with the smallest label), and the largest of
+        the other assets.
     lookback : int
         Rows of the moving average; the newest is part of it.
     band : float
         Share by which the ratio must pass its average; within it the holdings stay.
     rising_only : bool
         Whether the stronger asset is held only while it is above its own moving average; else cash.
-    every : int
-        Steps between two decisions.
+    every : int or str
+        Rows between two decisions, or a calendar anchor; see
+        :class:`~statarb.investors.base.PeriodicInvestor`.
     max_age : int
         An asset is held only while it has had a price in the last ``max_age`` rows.
 
@@ -173,8 +186,13 @@ class RelativeStrength(PeriodicInvestor):
     lookback: int = 288
     band: float = 0.0
     rising_only: bool = False
-    every: int = 1
+    every: int | str = 1
     max_age: int = 12
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that a window must have: those of the moving average."""
+        return self.lookback
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""

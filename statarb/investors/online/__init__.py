@@ -1,6 +1,6 @@
-"""Online portfolio selection: learners that need no model, from the survey of Li and Hoi (2014).
+"""Online portfolio selection: model-free learners, after the survey of Li and Hoi (2014).
 
-Follow the winner, follow the loser, match patterns; and what would have been best, in hindsight.
+Follow-the-winner, follow-the-loser and pattern-matching learners, and benchmarks in hindsight.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Yardsticks in hindsight: the best constant rebalanced portfolio and the best asset of a sample
-already known.
+"""Benchmarks in hindsight: the best constant rebalanced portfolio and the best asset of a known
+sample.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Hindsight(BaseInvestor):
         check_universe(self.max_assets, self.max_age)
 
     def reset(self) -> None:
-        """Forget the sample."""
+        """Discard the sample."""
         self._best: pd.Series | None = None
 
     def fit_hindsight(self: H, panel: Panel) -> H:
@@ -44,6 +44,11 @@ class _Hindsight(BaseInvestor):
         ----------
         panel : Panel
             The rows on which it will be judged.
+
+        Returns
+        -------
+        BaseInvestor
+            Itself.
         """
         column = choose_assets(panel, self.max_assets, len(panel.times))
         price = carried(panel, column)
@@ -53,25 +58,34 @@ class _Hindsight(BaseInvestor):
         return self
 
     def best(self, relatives: FloatArray) -> FloatArray:
+        """Return the best weights, (n,), of price relatives, (rows, n)."""
         raise NotImplementedError
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Return the best weights; those of assets without a recent price stay in cash."""
+        """Return the best weights; those of assets without a recent price stay in cash. See
+        :meth:`Investor.decide`.
+
+        Raises
+        ------
+        ParameterError
+            Before :meth:`fit_hindsight`.
+        """
         if self._best is None:
             raise ParameterError(
-                f"{self.name} knows its sample in hindsight: give it by fit_hindsight(panel) "
-                "first, and keep it out of "
-                "anything that is to be causal"
+                f"{self.name} needs its sample in hindsight: call fit_hindsight(panel) first, and "
+                "keep it out of anything that is to be causal"
             )
-        wanted = self._best.reindex(window.assets, fill_value=0.0).to_numpy()
-        return weights_of(window, np.where(listed(window, self.max_age), wanted, 0.0))
+        target = self._best.reindex(window.assets, fill_value=0.0).to_numpy()
+        return weights_of(window, np.where(listed(window, self.max_age), target, 0.0))
 
 
 @register("best_crp")
 @dataclasses.dataclass(eq=False, repr=False)
 class BestConstantRebalanced(_Hindsight):
-    """Best constant rebalanced portfolio in hindsight: constant weights with the highest growth
+    r"""Best constant rebalanced portfolio in hindsight: constant weights with the highest growth
     over the sample.
+
+    .. math:: \arg\max_b \prod_t b \cdot x_t
 
     Parameters
     ----------
@@ -82,11 +96,22 @@ class BestConstantRebalanced(_Hindsight):
 
     Notes
     -----
-    Cover (1991), equation 1.2: ``argmax_b prod_t b . x_t``; the target of the universal portfolio.
+    Cover (1991), equation 1.2; the target of the universal portfolio.
     """
 
     def best(self, relatives: FloatArray) -> FloatArray:
-        """Return the log-optimal weights."""
+        """Return the log-optimal weights.
+
+        Parameters
+        ----------
+        relatives : (rows, n)
+            Price relatives.
+
+        Returns
+        -------
+        (n,)
+            On the simplex.
+        """
         return log_optimal(relatives)
 
 
@@ -105,5 +130,16 @@ class BestAsset(_Hindsight):
     """
 
     def best(self, relatives: FloatArray) -> FloatArray:
-        """Return 1 for the best asset."""
+        """Return 1 for the best asset.
+
+        Parameters
+        ----------
+        relatives : (rows, n)
+            Price relatives.
+
+        Returns
+        -------
+        (n,)
+            On the simplex.
+        """
         return best_corner(relatives)

@@ -1,6 +1,4 @@
-"""What the online learners share: rows taken in one by one, the assets in play, and the portfolio
-learnt so far.
-"""
+"""Online learners: market history row by row, active assets, and the base classes."""
 
 from __future__ import annotations
 
@@ -20,31 +18,31 @@ __all__ = ["Market", "MarketInvestor", "OnlineLearner", "remap"]
 
 
 class Market:
-    """The prices that a learner has seen, row by row, and which assets are in play.
+    """Prices that a learner has seen, row by row, and the active assets.
 
-    An asset is in play from the row in which it is chosen until it has had no price for ``max_age``
-    rows; then the largest asset outside takes the place. Prices are carried forward, so an asset
-    without a quote has the price relative 1.
+    An asset is active from the row in which it is chosen until it has had no price for ``max_age``
+    rows; then the largest asset outside replaces it. Prices are carried forward, so an asset
+    without a quote has the price relative 1: its holder gains and loses nothing.
 
     Parameters
     ----------
     assets : int
         Number of assets.
     labels : (assets,)
-        Rank of their ids.
+        Rank of their labels.
     max_assets : int or None
-        Largest number in play.
+        Largest number of active assets.
     max_age : int
         Rows for which a price counts.
     memory : int
         Rows of prices that are kept.
     cash : bool
-        Whether cash, with a price of 1, is in play as one more column after the last asset.
+        Whether cash, with a price of 1, is active as one more column after the last asset.
 
     Attributes
     ----------
     column : (n,)
-        Columns in play, in rising order.
+        Active columns, in rising order.
     """
 
     def __init__(
@@ -64,19 +62,19 @@ class Market:
         self._age = np.full(assets, max_age, dtype=np.int64)
         self._count = np.zeros(assets)
         self._size = np.full(assets, np.nan)
-        self._in_play = np.zeros(width, dtype=np.bool_)
-        self._in_play[assets:] = True
+        self._active = np.zeros(width, dtype=np.bool_)
+        self._active[assets:] = True
         self._past: FloatArray = np.zeros((2 * (memory + 1), width))
         self._kept, self._memory = 0, memory
-        self.column: IntArray = np.flatnonzero(self._in_play)
+        self.column: IntArray = np.flatnonzero(self._active)
 
-    def take(
+    def add_row(
         self,
         price: AnyFloatArray,
         size: AnyFloatArray | None = None,
         quoted: BoolArray | None = None,
     ) -> FloatArray:
-        """Take in one row and return the price relatives, (n,), of the columns in play before it.
+        """Add one row.
 
         Parameters
         ----------
@@ -85,8 +83,13 @@ class Market:
         size : (assets,), optional
             Market capitalisation where known.
         quoted : (assets,) bool, optional
-            Which prices are quotes; by default all. Others were filled in, and keep no asset in
-            play.
+            Which prices are quotes; by default all. Others were filled in, and keep no asset
+            active.
+
+        Returns
+        -------
+        (n,)
+            Price relatives of the columns that were active before.
         """
         known = ~np.isnan(price)
         before = self._price[self.column]
@@ -103,55 +106,65 @@ class Market:
         return relative
 
     def choose(self) -> bool:
-        """Bring the columns in play up to date; whether they changed."""
+        """Update the active columns.
+
+        Returns
+        -------
+        bool
+            Whether they changed.
+        """
         listed = self._age < self._max_age
-        in_play = self._in_play[: self._assets]
-        kept = in_play & listed
+        active = self._active[: self._assets]
+        kept = active & listed
         outside = np.flatnonzero(listed & ~kept)
         places = self._max_assets - int(kept.sum())
         if len(outside) > places:
             outside = outside[
                 largest(self._size[outside], self._count[outside], self._labels[outside], places)
             ]
-        if len(outside) == 0 and np.array_equal(kept, in_play):
+        if len(outside) == 0 and np.array_equal(kept, active):
             return False
         kept[outside] = True
-        self._in_play[: self._assets] = kept
-        self.column = np.flatnonzero(self._in_play)
+        self._active[: self._assets] = kept
+        self.column = np.flatnonzero(self._active)
         return True
 
     def prices(self, rows: int) -> FloatArray:
-        """Return the last ``rows`` rows of carried prices, (rows, n), of the columns in play; fewer
-        where fewer were seen.
-
-        NaN before an asset's first price. The newest ``memory + 1`` rows are kept.
+        """Return the last carried prices of the active columns.
 
         Parameters
         ----------
         rows : int
             At most ``memory + 1``.
+
+        Returns
+        -------
+        (rows, n)
+            NaN before an asset's first price; fewer rows where fewer were seen.
         """
         first = max(self._kept - rows, 0)
         past: FloatArray = self._past[first : self._kept, self.column]
         return past
 
     def relatives(self, rows: int) -> FloatArray:
-        """Return the last ``rows`` price relatives, (rows, n), of the columns in play; 1 before an
-        asset's first price.
+        """Return the last price relatives of the active columns.
 
         Parameters
         ----------
         rows : int
             At most ``memory``.
+
+        Returns
+        -------
+        (rows, n)
+            1 before an asset's first price; fewer rows where fewer were seen.
         """
         price = self.prices(rows + 1)
         relative = price[1:] / price[:-1]
         return np.where(np.isnan(relative), 1.0, relative)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the empty part of the memory out: checkpoints keep what was learnt at every
-        block.
-        """
+        """Leave the empty part of the memory out: a checkpoint keeps the state at every block."""
         return {
             **self.__dict__,
             "_past": self._past[max(self._kept - self._memory - 1, 0) : self._kept].copy(),
@@ -174,15 +187,15 @@ class Market:
 
 @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class MarketInvestor(BaseInvestor):
-    """Base of the investors that follow the assets in play row by row; a subclass gives
+    """Base of the investors that follow the active assets row by row; a subclass defines
     :meth:`portfolio`.
 
     Parameters
     ----------
     max_assets : int or None
-        Largest number of assets in play, see :class:`Market`.
+        Largest number of active assets, see :class:`Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     """
@@ -196,14 +209,13 @@ class MarketInvestor(BaseInvestor):
         check_universe(self.max_assets, self.max_age)
 
     def reset(self) -> None:
-        """Forget all rows."""
+        """Discard all rows."""
         self._market: Market | None = None
         self._assets: pd.Index | None = None
         self._until = pd.Timestamp.min
 
     def decide(self, window: Panel, holdings: pd.Series) -> pd.Series | None:
-        """Take in the rows not seen yet, and return the portfolio; ``None`` while no asset is in
-        play.
+        """Add the rows not seen yet, and return the portfolio; ``None`` while no asset is active.
 
         See :meth:`Investor.decide`.
 
@@ -243,34 +255,43 @@ class MarketInvestor(BaseInvestor):
         return weights_of(window, weights[: len(window.assets)])
 
     def portfolio(self, market: Market) -> FloatArray:
-        """Return the portfolio to hold over the next row, (n,), of the columns in play; on the
-        simplex.
+        """Return the portfolio to hold over the next row.
 
         Parameters
         ----------
         market : Market
             The rows so far, the newest included.
+
+        Returns
+        -------
+        (n,)
+            Of the active columns; on the simplex.
         """
         raise NotImplementedError(f"{type(self).__name__} must define portfolio(market)")
 
     def look_back(self) -> int:
-        """Return how many rows of price relatives the investor looks back."""
+        """Return the number of rows of price relatives that are needed."""
         return 0
 
     def start(self, market: Market, window: Panel) -> int:
-        """Take in the first window, and return the number of rows taken.
+        """Add rows of the first window.
 
         Parameters
         ----------
         market : Market
-            Has seen nothing yet.
+            Without any row yet.
         window : Panel
-            The first one shown; the rows not taken here come by :meth:`step`.
+            The first one shown.
+
+        Returns
+        -------
+        int
+            Rows added; the others come by :meth:`step`.
         """
-        return _taken(market, window, len(window.times))
+        return _add_first_rows(market, window, len(window.times))
 
     def step(self, market: Market, window: Panel, row: int) -> None:
-        """Take in one row.
+        """Add one row.
 
         Parameters
         ----------
@@ -281,7 +302,7 @@ class MarketInvestor(BaseInvestor):
         row : int
             Its position in the window.
         """
-        market.take(*_row(window, row))
+        market.add_row(*_row(window, row))
         market.choose()
 
 
@@ -289,27 +310,27 @@ class MarketInvestor(BaseInvestor):
 class OnlineLearner(MarketInvestor):
     """Base of the learners: a portfolio b, updated by the price relatives x of every new row.
 
-    A subclass gives :meth:`update`. In the first window the portfolio is uniform; the rows that it
-    shows serve as market history for the learners that look back, and with ``pretrain`` as rows to
-    learn from. An asset that comes into play gets 1/n; the share of one that leaves goes to the
-    others in proportion.
+    A subclass defines :meth:`update`. In the first window the portfolio is uniform; its rows are
+    market history for the learners that look back, and with ``pretrain`` rows to learn from. An
+    asset that becomes active gets 1/n; the share of one that ceases to be goes to the others in
+    proportion.
 
     Parameters
     ----------
     max_assets : int or None
-        Largest number of assets in play, see :class:`Market`.
+        Largest number of active assets, see :class:`Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
-        Whether to learn from the rows that the first window already shows.
+        Whether to learn from the rows of the first window.
     """
 
     pretrain: bool = False
 
     def reset(self) -> None:
-        """Forget all rows and what was learnt from them."""
+        """Discard all rows and what was learnt from them."""
         super().reset()
         self._portfolio: FloatArray = np.empty(0)
         self._column: IntArray = np.empty(0, dtype=np.int64)
@@ -328,45 +349,50 @@ class OnlineLearner(MarketInvestor):
         portfolio : (n,)
             b, held over the newest row; on the simplex.
         relative : (n,)
-            x, the price relatives of the newest row, of the columns in play.
+            x, the price relatives of the newest row, of the active columns.
+
+        Returns
+        -------
+        (n,)
+            The new b, up to a factor.
         """
         raise NotImplementedError(
             f"{type(self).__name__} must define update(market, portfolio, relative)"
         )
 
     def change_assets(self, before: IntArray, after: IntArray) -> None:
-        """Bring what is learnt besides the portfolio to other columns; called at the start with
-        none before.
+        """Move what is learnt besides the portfolio to other columns; called at the start with none
+        before.
 
         Parameters
         ----------
         before, after : (n,), (m,) int64
-            Columns in play so far and from now on, in rising order.
+            Columns active so far and from now on, in rising order.
         """
 
     def start(self, market: Market, window: Panel) -> int:
-        """Take in the first window, or with ``pretrain`` its first row alone, and return the number
-        of rows taken.
+        """Add the rows of the first window, with ``pretrain`` its first row alone; see
+        :meth:`MarketInvestor.start`.
         """
-        taken = _taken(market, window, 1 if self.pretrain else len(window.times))
-        self._move(market)
+        taken = _add_first_rows(market, window, 1 if self.pretrain else len(window.times))
+        self._change_columns(market)
         return taken
 
     def step(self, market: Market, window: Panel, row: int) -> None:
-        """Learn from one row."""
-        relative = market.take(*_row(window, row))
+        """Learn from one row; see :meth:`MarketInvestor.step`."""
+        relative = market.add_row(*_row(window, row))
         if len(relative):
             learnt = self.update(market, self._portfolio, relative)
             self._portfolio = learnt / learnt.sum()
         if market.choose():
-            self._move(market)
+            self._change_columns(market)
 
-    def _move(self, market: Market) -> None:
+    def _change_columns(self, market: Market) -> None:
         before, after = self._column, market.column
         if len(after):
             moved = remap(self._portfolio, before, after, 1.0 / len(after))
             total = float(moved.sum())
-            # Where the assets that held everything are gone, the others start afresh.
+            # where the assets that held everything are gone, the others start uniform
             self._portfolio = (
                 moved / total if total > 0.0 else np.full(len(after), 1.0 / len(after))
             )
@@ -377,17 +403,21 @@ class OnlineLearner(MarketInvestor):
 
 
 def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> FloatArray:
-    """Return values of the columns ``before`` for the columns ``after``, ``new`` where a column was
-    not there.
+    """Return values by column for other columns.
 
     Parameters
     ----------
     values : (n,)
-        One a column.
+        One per column of ``before``.
     before, after : (n,), (m,)
         Columns in rising order.
     new : float
-        Value of a column that comes in.
+        Value of a column that was not there.
+
+    Returns
+    -------
+    (m,)
+        One per column of ``after``.
     """
     moved = np.full(len(after), new)
     _, old, fresh = np.intersect1d(before, after, assume_unique=True, return_indices=True)
@@ -395,12 +425,10 @@ def remap(values: FloatArray, before: IntArray, after: IntArray, new: float) -> 
     return moved
 
 
-def _taken(market: Market, window: Panel, rows: int) -> int:
-    """Take in the first rows of a window, and choose the assets in play; return how many rows they
-    were.
-    """
+def _add_first_rows(market: Market, window: Panel, rows: int) -> int:
+    """Add the first rows of a window, choose the active assets, and return the number of rows."""
     for row in range(rows):
-        market.take(*_row(window, row))
+        market.add_row(*_row(window, row))
     market.choose()
     return rows
 
@@ -409,5 +437,5 @@ def _row(window: Panel, row: int) -> tuple[AnyFloatArray, AnyFloatArray | None, 
     return (
         window.array("price")[row],
         window.array("market_cap")[row] if "market_cap" in window.fields else None,
-        None if window.imputation is None else window.observed_array[row],
+        None if not window.is_imputed else window.observed_array[row],
     )

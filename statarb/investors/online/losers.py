@@ -1,4 +1,4 @@
-"""Follow the loser: OLMAR, PAMR, CWMR and Anticor, which bet that prices revert."""
+"""Follow-the-loser learners: OLMAR, PAMR, CWMR and Anticor, which rely on mean reversion."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from statarb._core.checks import check_choice, check_integer, check_number
+from statarb._core.numeric import FLOOR, varies
 from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, OnlineLearner, remap
@@ -37,19 +38,18 @@ class OLMAR(OnlineLearner):
     alpha : float
         Weight of the newest price in the exponential average, in (0, 1).
     max_assets : int or None
-        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
+        Largest number of active assets, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
-        Whether to learn from the rows that the first window already shows.
+        Whether to learn from the rows of the first window.
 
     Notes
     -----
     Li and Hoi (2012), equations 1 and 2 and algorithm 2; w = 5, epsilon = 10, alpha = 0.5 are
-    theirs. The simple average is
-    over the rows that an asset has, where these are fewer than w.
+    theirs. The simple average is over the rows that an asset has, where these are fewer than w.
     """
 
     window: int = 5
@@ -66,30 +66,30 @@ class OLMAR(OnlineLearner):
         check_number("alpha", self.alpha, above=0.0, below=1.0)
 
     def reset(self) -> None:
-        """Forget all rows and what was learnt from them."""
+        """Discard all rows and what was learnt from them."""
         super().reset()
         self._expected: FloatArray = np.empty(0)
 
     def look_back(self) -> int:
-        """Return how many rows of price relatives the learner looks back."""
+        """Return the number of rows of price relatives that are needed."""
         return self.window - 1
 
     def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
-        """Return the portfolio for the next row."""
+        """Return the portfolio for the next row; see :meth:`OnlineLearner.update`."""
         if self.average == "simple":
             price = market.prices(self.window)
             expected = np.nanmean(price, axis=0) / price[-1]
         else:
             expected = self._expected = self.alpha + (1.0 - self.alpha) * self._expected / relative
+        if not varies(expected, scale=1.0):
+            return portfolio
         excess = expected - expected.mean()
         spread = float(excess @ excess)
-        if spread == 0.0:
-            return portfolio
         step = max(0.0, self.epsilon - float(portfolio @ expected)) / spread
         return project_simplex(portfolio + step * excess)
 
     def change_assets(self, before: IntArray, after: IntArray) -> None:
-        """Expect of a new asset that it stands still."""
+        """Expect a price relative of 1 of a new asset."""
         self._expected = remap(self._expected, before, after, 1.0)
 
 
@@ -112,13 +112,13 @@ class PAMR(OnlineLearner):
     aggressiveness : float
         C.
     max_assets : int or None
-        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
+        Largest number of active assets, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
-        Whether to learn from the rows that the first window already shows.
+        Whether to learn from the rows of the first window.
 
     Notes
     -----
@@ -137,11 +137,11 @@ class PAMR(OnlineLearner):
         check_number("aggressiveness", self.aggressiveness, above=0.0)
 
     def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
-        """Return the portfolio for the next row."""
+        """Return the portfolio for the next row; see :meth:`OnlineLearner.update`."""
+        if not varies(relative, scale=1.0):
+            return portfolio
         excess = relative - relative.mean()
         spread = float(excess @ excess)
-        if spread == 0.0:
-            return portfolio
         loss = max(0.0, float(portfolio @ relative) - self.epsilon)
         step = loss / (spread + (0.5 / self.aggressiveness if self.variant == 2 else 0.0))
         if self.variant == 1:
@@ -175,19 +175,19 @@ class CWMR(OnlineLearner):
     variant : {"deviation", "variance"}
         CWMR-Stdev or CWMR-Var.
     max_assets : int or None
-        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
+        Largest number of active assets, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
-        Whether to learn from the rows that the first window already shows.
+        Whether to learn from the rows of the first window.
 
     Notes
     -----
     Li, Hoi, Zhao, Gopalkrishnan (2013), propositions 4.1 and 4.2 and algorithm 1, in the
-    deterministic version: mu is the
-    portfolio. Sigma is diagonal from the start and stays so. phi = 2, epsilon = 0.5 are theirs.
+    deterministic version: mu is the portfolio. Sigma is diagonal from the start and stays so.
+    phi = 2, epsilon = 0.5 are theirs.
     """
 
     phi: float = 2.0
@@ -202,12 +202,12 @@ class CWMR(OnlineLearner):
         check_choice("variant", self.variant, ("deviation", "variance"))
 
     def reset(self) -> None:
-        """Forget all rows and what was learnt from them."""
+        """Discard all rows and what was learnt from them."""
         super().reset()
         self._variance: FloatArray = np.empty(0)
 
     def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
-        """Return the portfolio for the next row."""
+        """Return the portfolio for the next row; see :meth:`OnlineLearner.update`."""
         variance, phi = self._variance, self.phi
         middle = float(variance @ relative) / float(variance.sum())
         v = float(variance @ relative**2)
@@ -245,29 +245,34 @@ class CWMR(OnlineLearner):
 class Anticor(OnlineLearner):
     r"""Anticor(w): wealth moves from assets that did well to assets that tend to follow them.
 
-    With the log relatives of the last two windows of w rows, ``M_ij`` the correlation of asset i in
-    the earlier with asset j in the later one, and ``mu`` the mean of the later one: where ``mu_i >=
-    mu_j`` and ``M_ij > 0``, asset i owes j the claim ``M_ij + max(0, -M_ii) + max(0, -M_jj)``. Each
-    asset's share, as the newest relatives have left it, is handed on in proportion to the claims.
+    With the log relatives of the last two windows of w rows, M_ij the correlation of asset i in the
+    earlier with asset j in the later one, and mu the mean of the later one, the claims of j on i
+    are
+
+    .. math::
+        c_{ij} = M_{ij} + \max(0, -M_{ii}) + \max(0, -M_{jj}) \quad \text{where} \quad
+        \mu_i \ge \mu_j \text{ and } M_{ij} > 0
+
+    and 0 elsewhere. Each asset's share, after the newest price relatives, moves in proportion to
+    the claims on it.
 
     Parameters
     ----------
     window : int
         w, rows; at least 2.
     max_assets : int or None
-        Largest number of assets in play: a decision takes about their square in time.
+        Largest number of active assets: a decision takes about their square in time.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
-        Whether to learn from the rows that the first window already shows.
+        Whether to learn from the rows of the first window.
 
     Notes
     -----
     Borodin, El-Yaniv, Gogan (2004), figure 1 (algorithm Anticor). Their headline results buy and
-    hold Anticor(2) to
-    Anticor(30); this is one of them.
+    hold Anticor(2) to Anticor(30); this is one of them.
     """
 
     window: int = 15
@@ -278,11 +283,11 @@ class Anticor(OnlineLearner):
         check_integer("window", self.window, at_least=2)
 
     def look_back(self) -> int:
-        """Return how many rows of price relatives the learner looks back."""
+        """Return the number of rows of price relatives that are needed."""
         return 2 * self.window
 
     def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
-        """Return the portfolio for the next row."""
+        """Return the portfolio for the next row; see :meth:`OnlineLearner.update`."""
         drifted = portfolio * relative
         drifted /= drifted.sum()
         growth = np.log(market.relatives(2 * self.window))
@@ -308,8 +313,8 @@ class Anticor(OnlineLearner):
 def _standardised(values: FloatArray) -> FloatArray:
     centred = values - values.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
-    # What varies by rounding alone does not vary.
-    standardised: FloatArray = centred / np.where(length > 1e-12, length, np.inf)
+    # a column that varies by rounding alone does not vary
+    standardised: FloatArray = centred / np.where(length > FLOOR, length, np.inf)
     return standardised
 
 

@@ -1,4 +1,4 @@
-"""Pattern matching: CORN, which holds what was best after rows that looked like the latest ones."""
+"""Pattern-matching learner: CORN, the best portfolio after rows similar to the latest ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from statarb._core.checks import check_integer, check_number
+from statarb._core.numeric import FLOOR
 from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.base import register
 from statarb.investors.online.learner import Market, MarketInvestor
@@ -32,11 +33,11 @@ class CORN(MarketInvestor):
     rho : float
         Least correlation, in [-1, 1].
     lookback : int
-        Rows of the past that are searched; the first window already serves.
+        Rows of the past that are searched, those of the first window included.
     max_assets : int or None
-        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
+        Largest number of active assets, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
 
@@ -57,7 +58,7 @@ class CORN(MarketInvestor):
         check_integer("lookback", self.lookback, at_least=self.window + 1)
 
     def look_back(self) -> int:
-        """Return how many rows of price relatives the investor looks back."""
+        """Return the number of rows of price relatives that are needed."""
         return self.lookback
 
     def portfolio(self, market: Market) -> FloatArray:
@@ -78,12 +79,17 @@ def similar_rows(relatives: FloatArray, window: int, rho: float) -> IntArray:
         Rows compared.
     rho : float
         Least correlation. One with a vector that does not vary counts as 0.
+
+    Returns
+    -------
+    (k,) int64
+        Positions of the rows, in rising order.
     """
     rows, size = relatives.shape
     count = rows - window
     if count < 1:
         return np.empty(0, dtype=np.int64)
-    # Correlations do not feel the offset; without it, sums of squares keep their digits.
+    # correlations do not depend on the offset; without it, sums of squares keep their digits
     change = relatives - 1.0
     cross = np.zeros(count)
     for lag in range(window):
@@ -94,7 +100,7 @@ def similar_rows(relatives: FloatArray, window: int, rho: float) -> IntArray:
     total, square = sums[0], sums[1]
     spread = square - total**2 / length
     scale = np.sqrt(np.maximum(spread[:count] * spread[count], 0.0))
-    varies = scale > 1e-12 * np.sqrt(square[:count] * square[count])
+    varies = scale > FLOOR * np.sqrt(square[:count] * square[count])
     covariance = cross - total[:count] * total[count] / length
     correlation = np.where(varies, covariance / np.where(varies, scale, 1.0), 0.0)
     return np.flatnonzero(correlation >= rho) + window

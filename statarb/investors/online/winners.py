@@ -1,5 +1,5 @@
-"""Follow the winner: exponentiated gradient, online Newton step, universal portfolio, follow the
-leader.
+"""Follow-the-winner learners: exponentiated gradient, online Newton step, universal portfolio,
+follow the leader.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class ExponentiatedGradient(OnlineLearner):
     eta : float
         Learning rate.
     max_assets : int or None
-        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
+        Largest number of active assets, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
-        Whether to learn from the rows that the first window already shows.
+        Whether to learn from the rows of the first window.
 
     Notes
     -----
@@ -52,7 +52,7 @@ class ExponentiatedGradient(OnlineLearner):
         check_number("eta", self.eta, at_least=0.0)
 
     def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
-        """Return the portfolio for the next row."""
+        """Return the portfolio for the next row; see :meth:`OnlineLearner.update`."""
         exponent = self.eta * relative / float(portfolio @ relative)
         learnt: FloatArray = portfolio * np.exp(exponent - exponent.max())
         return learnt
@@ -77,21 +77,20 @@ class OnlineNewtonStep(OnlineLearner):
     beta, delta : float
         Weight of the gradients, and length of the step.
     max_assets : int or None
-        Largest number of assets in play: a decision takes about their cube in time.
+        Largest number of active assets: a decision takes about their cube in time.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
-        Whether to learn from the rows that the first window already shows.
+        Whether to learn from the rows of the first window.
 
     Notes
     -----
     Agarwal, Hazan, Kale, Schapire (2006), figure 1; eta = 0, beta = 1, delta = 1/8 are theirs. The
-    gradients enter as
-    ``d = g - 1``: since weights sum to 1, the ones in ``A`` and ``p`` cancel, and with them what
-    makes A nearly singular. A
-    asset that comes into play is taken to have grown as the portfolio did (d = 0).
+    gradients enter as ``d = g - 1``: since weights sum to 1, the ones in ``A`` and ``p`` cancel,
+    and with them what makes A nearly singular. An asset that becomes active is taken to have grown
+    as the portfolio did (d = 0).
     """
 
     eta: float = 0.0
@@ -107,13 +106,13 @@ class OnlineNewtonStep(OnlineLearner):
         check_number("delta", self.delta, above=0.0)
 
     def reset(self) -> None:
-        """Forget all rows and what was learnt from them."""
+        """Discard all rows and what was learnt from them."""
         super().reset()
         self._second: FloatArray = np.empty((0, 0))
         self._first: FloatArray = np.empty(0)
 
     def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
-        """Return the portfolio for the next row."""
+        """Return the portfolio for the next row; see :meth:`OnlineLearner.update`."""
         size = len(relative)
         slope = relative / float(portfolio @ relative) - 1.0
         self._second += np.outer(slope, slope)
@@ -150,19 +149,18 @@ class UniversalPortfolio(OnlineLearner):
         Of the draws. Every asset has draws of its own, so that they do not depend on the other
         assets or their order.
     max_assets : int or None
-        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
+        Largest number of active assets, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
     pretrain : bool
-        Whether to learn from the rows that the first window already shows.
+        Whether to learn from the rows of the first window.
 
     Notes
     -----
     Cover (1991), equations 1.3 and 1.4. The draws are gamma variables, divided by their sum over
-    the assets in play; when
-    assets come or go, the portfolios change and keep their wealth.
+    the active assets; when assets come or go, the portfolios change and keep their wealth.
     """
 
     samples: int = 1000
@@ -177,27 +175,27 @@ class UniversalPortfolio(OnlineLearner):
         check_integer("seed", self.seed, at_least=0)
 
     def reset(self) -> None:
-        """Forget all rows and what was learnt from them."""
+        """Discard all rows and what was learnt from them."""
         super().reset()
         self._log_wealth: FloatArray = np.zeros(self.samples)
         self._draws: dict[int, FloatArray] = {}
         self._sampled: FloatArray = np.empty((self.samples, 0))
 
     def start(self, market: Market, window: Panel) -> int:
-        """Take in the first window."""
+        """Add the rows of the first window; see :meth:`MarketInvestor.start`."""
         taken = super().start(market, window)
         self._portfolio = self._sampled.mean(axis=0)
         return taken
 
     def update(self, market: Market, portfolio: FloatArray, relative: FloatArray) -> FloatArray:
-        """Return the portfolio for the next row."""
+        """Return the portfolio for the next row; see :meth:`OnlineLearner.update`."""
         self._log_wealth += np.log(self._sampled @ relative)
         wealth = np.exp(self._log_wealth - self._log_wealth.max())
         learnt: FloatArray = wealth @ self._sampled
         return learnt
 
     def change_assets(self, before: IntArray, after: IntArray) -> None:
-        """Draw for the assets that are new, and divide by the sum over those in play."""
+        """Draw for the assets that are new, and divide by the sum over the active ones."""
         gammas = np.empty((self.samples, len(after)))
         for place, column in enumerate(after):
             if int(column) not in self._draws:
@@ -225,11 +223,11 @@ class FollowTheLeader(MarketInvestor):
     leader : {"portfolio", "asset"}
         Whether the maximum is over all portfolios or over the single assets.
     lookback : int
-        Rows of the past; the first window already serves.
+        Rows of the past, those of the first window included.
     max_assets : int or None
-        Largest number of assets in play, see :class:`~statarb.investors.online.learner.Market`.
+        Largest number of active assets, see :class:`~statarb.investors.online.learner.Market`.
     max_age : int
-        An asset is in play only while it has had a price in the last ``max_age`` rows.
+        An asset is active only while it has had a price in the last ``max_age`` rows.
     cash : bool
         Whether cash is one more asset to choose from.
 
@@ -249,7 +247,7 @@ class FollowTheLeader(MarketInvestor):
         check_integer("lookback", self.lookback, at_least=1)
 
     def look_back(self) -> int:
-        """Return how many rows of price relatives the investor looks back."""
+        """Return the number of rows of price relatives that are needed."""
         return self.lookback
 
     def portfolio(self, market: Market) -> FloatArray:

@@ -1,6 +1,4 @@
-"""Forecasts of returns in units of their GARCH volatility: two tools that do not know each other,
-put together.
-"""
+"""Forecasters of GARCH-standardised returns."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from statarb._core.checks import check_choice
 from statarb._core.typing import FloatArray
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
-from statarb.forecasting.base import BaseForecaster, clone
+from statarb.forecasting.base import BaseForecaster, clone, register
 from statarb.forecasting.features import moves
 from statarb.forecasting.linear import CrossAssetRidge
 from statarb.volatility.estimation import fitted_recursion
@@ -24,8 +22,9 @@ __all__ = ["GarchStandardised"]
 FIELD = "garch_sigma"
 
 
+@register("garch_ridge")
 class GarchStandardised(BaseForecaster):
-    """A forecaster whose returns, past and to come, are divided by their GARCH volatility.
+    """A forecaster of returns divided by their GARCH volatility.
 
     Parameters
     ----------
@@ -39,20 +38,18 @@ class GarchStandardised(BaseForecaster):
 
     Attributes
     ----------
-    parameters_ : (5, assets) array
-        ``mu, omega, alpha, gamma, beta`` of each asset, in log returns.
+    parameters_ : Recursion
+        ``mu, omega, alpha, gamma, beta`` (assets,) of each asset, in log returns.
     forecaster_ : Forecaster
-        The one within, fitted.
+        The inner one, fitted.
 
     Notes
     -----
     The model is fitted on the log returns of the window. The volatility at a row is that of the
-    next return, as known after
-    the row; it stands in the window as a further field, and the forecaster within looks nowhere
-    else. Between fits the
-    parameters stay, and the recursion runs on over the newer rows. An asset whose likelihood has no
-    maximum takes exponential
-    weights instead (RiskMetrics), as everywhere in :mod:`statarb.volatility`.
+    next return, as known after the row; it is a further field of the window, which the inner
+    forecaster reads. Between fits the parameters stay, and the recursion runs on over the newer
+    rows. An asset whose likelihood has no maximum gets exponential weights instead (RiskMetrics),
+    as everywhere in :mod:`statarb.volatility`.
 
     T. Bollerslev (1986), Journal of Econometrics 31, 307-327; L. R. Glosten, R. Jagannathan, D. E.
     Runkle (1993), Journal of Finance 48, 1779-1801.
@@ -73,7 +70,7 @@ class GarchStandardised(BaseForecaster):
 
     @property
     def horizon(self) -> int:
-        """Rows ahead, of the forecaster within."""
+        """Rows ahead, of the inner forecaster."""
         return int(getattr(self._within(), "horizon", 1))
 
     @property
@@ -94,6 +91,16 @@ class GarchStandardised(BaseForecaster):
     def fit(self, window: Panel) -> Self:
         """Fit the volatilities, and the forecaster on the window that shows them.
 
+        Parameters
+        ----------
+        window : Panel
+            What may be seen.
+
+        Returns
+        -------
+        GarchStandardised
+            Itself.
+
         Raises
         ------
         DataError
@@ -111,8 +118,17 @@ class GarchStandardised(BaseForecaster):
         return self
 
     def predict(self, window: Panel) -> pd.Series:
-        """Return expected log returns over the horizon, from the last quoted price of each
-        asset.
+        """Return expected log returns over the horizon, from the last quoted price of each asset.
+
+        Parameters
+        ----------
+        window : Panel
+            What may be seen; of the assets of the fit.
+
+        Returns
+        -------
+        Series
+            By asset; NaN = no forecast.
         """
         self._require_fitted(window)
         answer: pd.Series = self.forecaster_.predict(self._with_sigma(window, _returns(window)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from statarb._core.numba import kernel
 from statarb._core.typing import FloatArray
+from statarb.data.fill import log_returns
 from statarb.data.panel import Panel
 from statarb.volatility.estimation import fitted_recursion
 from statarb.volatility.filters import filter_rows
@@ -13,18 +13,17 @@ from statarb.volatility.filters import filter_rows
 __all__ = ["daily_sigma", "residuals", "simple_returns"]
 
 LEAST_SIGMA = 1e-6
-"""Floor of a volatility, in log return: an asset that stands still has scenarios of zero at any
+"""Floor of a volatility, in log return: an asset that does not move has scenarios of zero at any
 scale.
 """
 MEMORY = 24
-"""Missing cells over which a price is carried: two hours of 5-minute rows. It bounds how far back a
+"""Rows without a quote that a return may span: two hours of 5-minute rows. It bounds how far back a
 return looks, so that it is the same in every window that holds those rows.
 """
 
 
 def simple_returns(panel: Panel, first: int) -> FloatArray:
-    """Return each asset's simple return from its last known price, rows ``first`` to the end; 0
-    where it has none.
+    """Return the change of each asset's last known price, rows ``first`` to the end.
 
     Parameters
     ----------
@@ -36,32 +35,13 @@ def simple_returns(panel: Panel, first: int) -> FloatArray:
     Returns
     -------
     (rows, assets)
-        The return at a row is known at that row. A price is known over at most :data:`MEMORY`
-        missing cells; the return after a longer hole, and that of an asset's first quote, is 0.
+        Simple return of a holding at its last known price, known at the row: 0 where the asset has
+        no quote, and the whole change in the row of the next one. After more than :data:`MEMORY`
+        rows without a quote, and at an asset's first quote, it is 0.
     """
     low = max(0, first - MEMORY - 1)
-    price = np.ascontiguousarray(panel.array("price")[low:], dtype=np.float64).view()
-    price.flags.writeable = (
-        False  # of one type for the compiler, whether mapped from a file or made just now
-    )
-    found = np.zeros((len(price) - (first - low), price.shape[1]))
-    _fill_returns(price, first - low, MEMORY, found)
-    return found
-
-
-@kernel()
-def _fill_returns(price: FloatArray, first: int, memory: int, found: FloatArray) -> None:
-    assets = price.shape[1]
-    last, age = np.zeros(assets), np.full(assets, memory + 1)
-    for row in range(len(price)):
-        for asset in range(assets):
-            now = price[row, asset]
-            if np.isnan(now):
-                age[asset] += 1
-            else:
-                if row >= first and age[asset] <= memory:
-                    found[row - first, asset] = now / last[asset] - 1.0
-                last[asset], age[asset] = now, 0
+    returns = log_returns(panel.array("price")[low:], max_gap=MEMORY + 1)[first - low :]
+    return np.expm1(np.nan_to_num(returns, copy=False), out=returns)
 
 
 def residuals(window: Panel, rows: FloatArray, model: str) -> FloatArray:
@@ -113,7 +93,7 @@ def daily_sigma(panel: Panel, first: int, last: int, depth: int, model: str) -> 
         The value at a row is for the row after it, made from rows up to it: the model is that of
         the last ``depth`` rows up to the day's first one, filtered on over the rows of the day.
     """
-    days = panel._stamps.astype("datetime64[D]")
+    days = panel.times_array.astype("datetime64[D]")
     begins = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
     found = np.empty((last - first, len(panel.assets)))
     row = first

@@ -79,7 +79,7 @@ def read_cells(buffer: Bytes, size: int, units: IntArray, starts: IntArray, plai
     """Read the lines of a buffer that ends with a line end; return their number.
 
     Writes the cells in units of the 18th decimal into ``units`` (lines, width), the byte at which
-    each line starts into ``starts``, and into ``plain`` whether the line is beyond reproach:
+    each line starts into ``starts``, and into ``plain`` whether the line is plain and valid:
     ``width`` cells, each ``0``, ``1`` or a decimal between them without sign or exponent, that add
     up to exactly 1. What is wrong with any other line is for the slow reader to say.
     """

@@ -10,22 +10,32 @@ The variance is ``h_t = omega + (alpha + gamma 1(e_{t-1} < 0)) e_{t-1}^2 + beta 
 (Bollerslev, 1986; Glosten, Jagannathan and Runkle, 1993). The search runs over ``(mu, log omega, u,
 s, k, eta)``, all of them in boxes, with ``p = 1.003 - exp(u)``, ``alpha = 2 k s p``, ``alpha +
 gamma = 2 (1 - k) s p``, ``beta = (1 - s) p`` and ``nu = 1 / eta``: ``p`` is the persistence, ``s``
-the share of news in it, ``k`` the share of good news in that. Series with little news in them fix
-hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays within
-reach.
+the share of news (alpha) in it, ``k`` the share of positive news in that. Series with little news
+fix hardly more than ``omega / (1 - p)``; in ``u`` that valley is straight, and ``p = 1`` stays
+within reach.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from statarb._core.numba import kernel
 from statarb._core.typing import FloatArray, IntArray
 
-__all__ = ["CONVERGED", "LANES", "NOT_CONVERGED", "fit_lanes"]
+__all__ = [
+    "CONVERGED",
+    "LANES",
+    "NOT_CONVERGED",
+    "Box",
+    "Fits",
+    "SeriesArrays",
+    "VarianceLevels",
+    "fit_lanes",
+    "variance_levels",
+]
 
 LANES = 16
 DIM = 6
@@ -37,11 +47,136 @@ MAX_CUTS = 8
 TOLERANCE = 1e-6
 """Largest expected gain in loglikelihood, of one more Newton step, at which a search ends."""
 
-# Rows of the state: parameters, then what runs through time, then sums over time.
+# Rows of the state of all lanes, which is one flat array so that the compiler knows that rows do
+# not overlap: parameters, then what runs through time, then sums over time.
 A_MU, A_OMEGA, A_ALPHA, A_GAMMA, A_BETA, A_C, A_NU1, A_COUNT, A_BACKCAST = range(9)
 H, D_MU, D_OMEGA, D_ALPHA, D_GAMMA, D_BETA, PROD_H, PROD_V = range(9, 17)
 LOG_H, LOG_V, SUM_Z, SUM_R, G_FIRST = 17, 18, 19, 20, 21
 L_FIRST, F_FIRST, ROWS = 26, 31, 46
+
+
+class SeriesArrays(NamedTuple):
+    """Many series, one after the other.
+
+    Attributes
+    ----------
+    values : (observations,) float64
+        All observations, each series of unit variance.
+    first, length : (series,) int64
+        Position in ``values`` at which a series begins, and its length.
+    backcast : (series,) float64
+        Variance before the first observation.
+    """
+
+    values: FloatArray
+    first: IntArray
+    length: IntArray
+    backcast: FloatArray
+
+
+class Box(NamedTuple):
+    """Bounds ``(6,)`` of a point of the search; equal bounds fix a coordinate."""
+
+    low: FloatArray
+    high: FloatArray
+
+
+class Fits(NamedTuple):
+    """What the searches found.
+
+    Attributes
+    ----------
+    point : (fits, 6) float64
+        Point ``(mu, log omega, u, s, k, eta)`` at which each search ended.
+    loss : (fits,) float64
+        Negative loglikelihood there.
+    outcome : (fits,) int64
+        ``CONVERGED`` or ``NOT_CONVERGED``.
+    passes : (fits,) int64
+        Number of passes over the series.
+    """
+
+    point: FloatArray
+    loss: FloatArray
+    outcome: IntArray
+    passes: IntArray
+
+
+class VarianceLevels(NamedTuple):
+    """Least and mean conditional variance ``(fits,)`` over the observations of each fit."""
+
+    least: FloatArray
+    mean: FloatArray
+
+
+class Coefficients(NamedTuple):
+    """Coefficients of the recursion and of the density, as numbers: ``c = 1 / (nu - 2)`` and
+    ``nu1 = nu + 1``.
+    """
+
+    mu: float
+    omega: float
+    alpha: float
+    gamma: float
+    beta: float
+    c: float
+    nu1: float
+
+
+class Moment(NamedTuple):
+    """Conditional variance and its derivatives with respect to the five parameters."""
+
+    h: float
+    d_mu: float
+    d_omega: float
+    d_alpha: float
+    d_gamma: float
+    d_beta: float
+
+
+class Terms(NamedTuple):
+    """What one observation adds to the likelihood, its gradient and its information.
+
+    ``h`` and ``v`` are factors (1 for an observation that does not count), the rest are summands;
+    ``slope`` holds the derivatives of ``log h``.
+    """
+
+    h: float
+    v: float
+    z: float
+    r: float
+    gradient: tuple[float, float, float, float, float]
+    slope: tuple[float, float, float, float, float]
+
+
+class Search(NamedTuple):
+    """State of the searches of all lanes.
+
+    Attributes
+    ----------
+    point, trial, gradient : (lanes, 6)
+        Last point taken, point under trial, gradient at the point taken.
+    curvature, information : (lanes, 6, 6)
+        Curvature as learnt by BFGS updates, and expected information at the point taken.
+    loss, slope : (lanes,)
+        Loss at the point taken, and its slope along the step under trial.
+    taken, passes, cuts, stuck : (lanes,)
+        Points taken, passes over the series, cuts of the step under trial, and steps in succession
+        that led nowhere.
+    """
+
+    point: FloatArray
+    trial: FloatArray
+    gradient: FloatArray
+    curvature: FloatArray
+    information: FloatArray
+    loss: FloatArray
+    slope: FloatArray
+    taken: IntArray
+    passes: IntArray
+    cuts: IntArray
+    stuck: IntArray
+
 
 # Sums of products may be fused; nothing may be reordered.
 FAST = {"contract", "nsz"}
@@ -49,53 +184,64 @@ FAST = {"contract", "nsz"}
 
 @kernel(fastmath=FAST)
 def _bar(
-    m: float, y: float, mu: float, omega: float, alpha: float, gamma: float, beta: float,
-    c: float, nu1: float,
-    h: float, d_mu: float, d_om: float, d_al: float, d_ga: float, d_be: float, gjr: int | None,
-    student: int | None,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Advance one lane by one observation; return the next state and this observation's terms."""
-    e = y - mu
+    counted: float, y: float, by: Coefficients, now: Moment, gjr: int | None, student: int | None
+) -> tuple[Moment, Terms]:
+    """Advance one lane by one observation; return the next state and this observation's terms.
+
+    ``counted`` is 1, or 0 for an observation behind the series' end.
+    """
+    e = y - by.mu
     e2 = e * e
+    # Normal: z = e^2 / h. Student-t: 1 + e^2 / ((nu - 2) h) = v / h, and one division serves all.
     if student is None:
-        r = 1.0 / h
+        r = 1.0 / now.h
         z = e2 * r
         w = z
         v = 1.0
         location = e * r
     else:
-        v = h + c * e2
-        both = 1.0 / (h * v)
+        v = now.h + by.c * e2
+        both = 1.0 / (now.h * v)
         r = v * both
-        rv = h * both
+        rv = now.h * both
         z = e2 * rv
-        w = z * c * nu1
-        location = nu1 * c * e * rv
-    q = 0.5 * m * (1.0 - w) * r
-    g0 = q * d_mu - m * location
-    g1, g2, g3, g4 = q * d_om, q * d_al, q * d_ga, q * d_be
-    ph = h if m > 0.0 else 1.0
-    pv = v if m > 0.0 else 1.0
-    r = m * r
-    z = m * z
-    a0, a1, a2, a3, a4 = d_mu * r, d_om * r, d_al * r, d_ga * r, d_be * r
-    news = alpha * e
+        w = z * by.c * by.nu1
+        location = by.nu1 * by.c * e * rv
+    # Gradient: the slope of the loss in h times the derivatives of h; mu enters directly as well.
+    q = 0.5 * counted * (1.0 - w) * r
+    gradient = (
+        q * now.d_mu - counted * location,
+        q * now.d_omega,
+        q * now.d_alpha,
+        q * now.d_gamma,
+        q * now.d_beta,
+    )
+    r = counted * r
+    slope = (now.d_mu * r, now.d_omega * r, now.d_alpha * r, now.d_gamma * r, now.d_beta * r)
+    terms = Terms(
+        now.h if counted > 0.0 else 1.0,
+        v if counted > 0.0 else 1.0,
+        counted * z,
+        r,
+        gradient,
+        slope,
+    )
+    # The recursion of h, and of its derivatives by the chain rule.
+    news = by.alpha * e
+    d_gamma = now.d_gamma
     if gjr is not None:
         bad = e if e < 0.0 else 0.0
-        news = news + gamma * bad
-        d_ga = bad * bad + beta * d_ga
-    d_mu = beta * d_mu - 2.0 * news
-    d_om = 1.0 + beta * d_om
-    d_al = e2 + beta * d_al
-    d_be = h + beta * d_be
-    h = omega + news * e + beta * h
-    return (
-        (h, d_mu, d_om, d_al, d_ga, d_be),
-        (ph, pv),
-        z,
-        (r, g0, g1, g2, g3, g4),
-        (a0, a1, a2, a3, a4),
+        news = news + by.gamma * bad
+        d_gamma = bad * bad + by.beta * now.d_gamma
+    after = Moment(
+        by.omega + news * e + by.beta * now.h,
+        by.beta * now.d_mu - 2.0 * news,
+        1.0 + by.beta * now.d_omega,
+        e2 + by.beta * now.d_alpha,
+        d_gamma,
+        now.h + by.beta * now.d_beta,
     )
+    return after, terms
 
 
 @kernel(fastmath=FAST)
@@ -130,57 +276,55 @@ def _four_bars(
     now = float(t)
     for i in range(LANES):
         count = state[A_COUNT * LANES + i]
-        mu, omega, alpha = (
+        by = Coefficients(
             state[A_MU * LANES + i],
             state[A_OMEGA * LANES + i],
             state[A_ALPHA * LANES + i],
+            state[A_GAMMA * LANES + i],
+            state[A_BETA * LANES + i],
+            state[A_C * LANES + i],
+            state[A_NU1 * LANES + i],
         )
-        gamma, beta = state[A_GAMMA * LANES + i], state[A_BETA * LANES + i]
-        c, nu1 = state[A_C * LANES + i], state[A_NU1 * LANES + i]
-        h, d0, d1 = state[H * LANES + i], state[D_MU * LANES + i], state[D_OMEGA * LANES + i]
-        d2, d3, d4 = (
+        at = Moment(
+            state[H * LANES + i],
+            state[D_MU * LANES + i],
+            state[D_OMEGA * LANES + i],
             state[D_ALPHA * LANES + i],
             state[D_GAMMA * LANES + i],
             state[D_BETA * LANES + i],
         )
-        x, lx, zx, gx, ax = _bar(
-            1.0 if now < count else 0.0, data[t * LANES + i],
-            mu, omega, alpha, gamma, beta, c, nu1, h, d0, d1, d2, d3, d4, gjr, student,
-        )  # fmt: skip
-        h, d0, d1, d2, d3, d4 = x
-        x, ly, zy, gy, ay = _bar(
-            1.0 if now + 1.0 < count else 0.0, data[(t + 1) * LANES + i],
-            mu, omega, alpha, gamma, beta, c, nu1, h, d0, d1, d2, d3, d4, gjr, student,
-        )  # fmt: skip
-        h, d0, d1, d2, d3, d4 = x
-        x, lz, zz, gz, az = _bar(
-            1.0 if now + 2.0 < count else 0.0, data[(t + 2) * LANES + i],
-            mu, omega, alpha, gamma, beta, c, nu1, h, d0, d1, d2, d3, d4, gjr, student,
-        )  # fmt: skip
-        h, d0, d1, d2, d3, d4 = x
-        x, lw, zw, gw, aw = _bar(
-            1.0 if now + 3.0 < count else 0.0, data[(t + 3) * LANES + i],
-            mu, omega, alpha, gamma, beta, c, nu1, h, d0, d1, d2, d3, d4, gjr, student,
-        )  # fmt: skip
-        h, d0, d1, d2, d3, d4 = x
-        state[H * LANES + i] = h
-        state[D_MU * LANES + i] = d0
-        state[D_OMEGA * LANES + i] = d1
-        state[D_ALPHA * LANES + i] = d2
-        state[D_BETA * LANES + i] = d4
-        state[PROD_H * LANES + i] *= (lx[0] * ly[0]) * (lz[0] * lw[0])
-        state[SUM_Z * LANES + i] += (zx + zy) + (zz + zw)
-        state[SUM_R * LANES + i] += (gx[0] + gy[0]) + (gz[0] + gw[0])
-        state[(G_FIRST + 0) * LANES + i] += (gx[1] + gy[1]) + (gz[1] + gw[1])
-        state[(G_FIRST + 1) * LANES + i] += (gx[2] + gy[2]) + (gz[2] + gw[2])
-        state[(G_FIRST + 2) * LANES + i] += (gx[3] + gy[3]) + (gz[3] + gw[3])
-        state[(G_FIRST + 4) * LANES + i] += (gx[5] + gy[5]) + (gz[5] + gw[5])
-        x0, x1, x2, x3, x4 = ax
-        y0, y1, y2, y3, y4 = ay
-        z0, z1, z2, z3, z4 = az
-        w0, w1, w2, w3, w4 = aw
+        c0 = 1.0 if now < count else 0.0
+        c1 = 1.0 if now + 1.0 < count else 0.0
+        c2 = 1.0 if now + 2.0 < count else 0.0
+        c3 = 1.0 if now + 3.0 < count else 0.0
+        at, x = _bar(c0, data[t * LANES + i], by, at, gjr, student)
+        at, y = _bar(c1, data[(t + 1) * LANES + i], by, at, gjr, student)
+        at, z = _bar(c2, data[(t + 2) * LANES + i], by, at, gjr, student)
+        at, w = _bar(c3, data[(t + 3) * LANES + i], by, at, gjr, student)
+        state[H * LANES + i] = at.h
+        state[D_MU * LANES + i] = at.d_mu
+        state[D_OMEGA * LANES + i] = at.d_omega
+        state[D_ALPHA * LANES + i] = at.d_alpha
+        state[D_BETA * LANES + i] = at.d_beta
+        # Products of variances: their logarithm is taken once in sixteen observations.
+        state[PROD_H * LANES + i] *= (x.h * y.h) * (z.h * w.h)
+        state[SUM_Z * LANES + i] += (x.z + y.z) + (z.z + w.z)
+        state[SUM_R * LANES + i] += (x.r + y.r) + (z.r + w.r)
+        g0, g1, g2, g3, g4 = x.gradient
+        b0, b1, b2, b3, b4 = y.gradient
+        e0, e1, e2, e3, e4 = z.gradient
+        q0, q1, q2, q3, q4 = w.gradient
+        state[(G_FIRST + 0) * LANES + i] += (g0 + b0) + (e0 + q0)
+        state[(G_FIRST + 1) * LANES + i] += (g1 + b1) + (e1 + q1)
+        state[(G_FIRST + 2) * LANES + i] += (g2 + b2) + (e2 + q2)
+        state[(G_FIRST + 4) * LANES + i] += (g4 + b4) + (e4 + q4)
+        # Sums of products of the derivatives of log h: the information.
+        x0, x1, x2, x3, x4 = x.slope
+        y0, y1, y2, y3, y4 = y.slope
+        z0, z1, z2, z3, z4 = z.slope
+        w0, w1, w2, w3, w4 = w.slope
         if student is not None:
-            state[PROD_V * LANES + i] *= (lx[1] * ly[1]) * (lz[1] * lw[1])
+            state[PROD_V * LANES + i] *= (x.v * y.v) * (z.v * w.v)
             state[(L_FIRST + 0) * LANES + i] += (x0 + y0) + (z0 + w0)
             state[(L_FIRST + 1) * LANES + i] += (x1 + y1) + (z1 + w1)
             state[(L_FIRST + 2) * LANES + i] += (x2 + y2) + (z2 + w2)
@@ -197,8 +341,8 @@ def _four_bars(
         state[(F_FIRST + 11) * LANES + i] += (x2 * x4 + y2 * y4) + (z2 * z4 + w2 * w4)
         state[(F_FIRST + 14) * LANES + i] += (x4 * x4 + y4 * y4) + (z4 * z4 + w4 * w4)
         if gjr is not None:
-            state[D_GAMMA * LANES + i] = d3
-            state[(G_FIRST + 3) * LANES + i] += (gx[4] + gy[4]) + (gz[4] + gw[4])
+            state[D_GAMMA * LANES + i] = at.d_gamma
+            state[(G_FIRST + 3) * LANES + i] += (g3 + b3) + (e3 + q3)
             state[(F_FIRST + 3) * LANES + i] += (x0 * x3 + y0 * y3) + (z0 * z3 + w0 * w3)
             state[(F_FIRST + 7) * LANES + i] += (x1 * x3 + y1 * y3) + (z1 * z3 + w1 * w3)
             state[(F_FIRST + 10) * LANES + i] += (x2 * x3 + y2 * y3) + (z2 * z3 + w2 * w3)
@@ -250,17 +394,32 @@ def _polygamma(x: float) -> tuple[float, float]:
 
 
 @kernel()
-def _load_point(state: FloatArray, i: int, x: FloatArray) -> None:
-    """Put a point of the search into a lane, in the scale of the recursion."""
+def _coefficients(x: FloatArray) -> Coefficients:
+    """Return a point of the search in the scale of the recursion."""
     p = 1.0 + SLACK - math.exp(x[U])
     news = x[S] * p
-    state[A_MU * LANES + i] = x[MU]
-    state[A_OMEGA * LANES + i] = math.exp(x[LOG_OMEGA])
-    state[A_ALPHA * LANES + i] = 2.0 * x[K] * news
-    state[A_GAMMA * LANES + i] = 2.0 * (1.0 - 2.0 * x[K]) * news
-    state[A_BETA * LANES + i] = (1.0 - x[S]) * p
-    state[A_C * LANES + i] = x[ETA] / (1.0 - 2.0 * x[ETA])
-    state[A_NU1 * LANES + i] = 1.0 / x[ETA] + 1.0
+    return Coefficients(
+        x[MU],
+        math.exp(x[LOG_OMEGA]),
+        2.0 * x[K] * news,
+        2.0 * (1.0 - 2.0 * x[K]) * news,
+        (1.0 - x[S]) * p,
+        x[ETA] / (1.0 - 2.0 * x[ETA]),
+        1.0 / x[ETA] + 1.0,
+    )
+
+
+@kernel()
+def _load_point(state: FloatArray, i: int, x: FloatArray) -> None:
+    """Put a point of the search into a lane, in the scale of the recursion."""
+    by = _coefficients(x)
+    state[A_MU * LANES + i] = by.mu
+    state[A_OMEGA * LANES + i] = by.omega
+    state[A_ALPHA * LANES + i] = by.alpha
+    state[A_GAMMA * LANES + i] = by.gamma
+    state[A_BETA * LANES + i] = by.beta
+    state[A_C * LANES + i] = by.c
+    state[A_NU1 * LANES + i] = by.nu1
 
 
 @kernel()
@@ -299,7 +458,8 @@ def _collect(
         scale, location, both = 0.5, 1.0, 0.0
         g[ETA] = 0.0
         b[ETA, ETA] = 1.0
-    # rows: mu, omega, alpha, gamma, beta; columns: mu, log omega, u, s, k
+    # Chain rule from the five parameters (rows: mu, omega, alpha, gamma, beta) to the coordinates
+    # of the search (columns: mu, log omega, u, s, k).
     jacobian = np.zeros((5, 5))
     jacobian[0, MU] = 1.0
     jacobian[1, LOG_OMEGA] = state[A_OMEGA * LANES + i]
@@ -372,14 +532,14 @@ def _solve(b: FloatArray, rhs: FloatArray, free: IntArray, d: FloatArray) -> Non
 
 
 @kernel()
-def _propose(x: FloatArray, g: FloatArray, b: FloatArray, box: FloatArray, d: FloatArray) -> float:
+def _propose(x: FloatArray, g: FloatArray, b: FloatArray, box: Box, d: FloatArray) -> float:
     """Fill ``d`` with a Newton step that stays in the box; return the fall that the quadratic model
     expects of it.
     """
     free = np.ones(DIM, np.int64)
     for a in range(DIM):
         d[a] = 0.0
-        at_low, at_high = x[a] <= box[0, a], x[a] >= box[1, a]
+        at_low, at_high = x[a] <= box.low[a], x[a] >= box.high[a]
         if (at_low and at_high) or (at_low and g[a] > 0.0) or (at_high and g[a] < 0.0):
             free[a] = 0
     # From face to face of the box: on each, towards the foot of the quadratic model, as far as the
@@ -396,14 +556,14 @@ def _propose(x: FloatArray, g: FloatArray, b: FloatArray, box: FloatArray, d: Fl
         length, wall = 1.0, -1
         for a in range(DIM):
             if free[a] and piece[a] != 0.0:
-                room = (box[1, a] if piece[a] > 0.0 else box[0, a]) - x[a] - d[a]
+                room = (box.high[a] if piece[a] > 0.0 else box.low[a]) - x[a] - d[a]
                 if room / piece[a] < length:
                     length, wall = max(room / piece[a], 0.0), a
         for a in range(DIM):
             d[a] += length * piece[a]
         if wall < 0:
             break
-        d[wall] = (box[1, wall] if piece[wall] > 0.0 else box[0, wall]) - x[wall]
+        d[wall] = (box.high[wall] if piece[wall] > 0.0 else box.low[wall]) - x[wall]
         free[wall] = 0
     fall = 0.0
     for a in range(DIM):
@@ -425,6 +585,7 @@ def _update(b: FloatArray, step: FloatArray, change: FloatArray) -> None:
         sy += step[a] * change[a]
     if sbs <= 1e-300:
         return
+    # Powell's damping: a change that bends the wrong way is mixed with the curvature known.
     keep = 1.0 if sy >= 0.2 * sbs else 0.8 * sbs / (sbs - sy)
     total = keep * sy + (1.0 - keep) * sbs
     for a in range(DIM):
@@ -436,189 +597,217 @@ def _update(b: FloatArray, step: FloatArray, change: FloatArray) -> None:
 
 @kernel()
 def _judge(
+    search: Search,
+    i: int,
     loss: float,
-    point: FloatArray,
-    trial: FloatArray,
     gradient: FloatArray,
-    curvature: FloatArray,
     information: FloatArray,
-    number: FloatArray,
-    count: IntArray,
-    new_gradient: FloatArray,
-    new_information: FloatArray,
-    box: FloatArray,
+    box: Box,
 ) -> int:
-    """Take or refuse the point just evaluated and choose the next one; -1 while the search goes on,
-    else its status.
+    """Take or refuse the point just evaluated in lane ``i`` and choose the next one; -1 while the
+    search goes on, else its outcome.
 
-    ``number`` holds the loss and its slope along the step under trial; ``count`` the points taken,
-    the passes, the cuts of the step, and the steps that led nowhere. Information serves as
-    curvature for the first three points; from then on BFGS updates learn what the information does
-    not know: tails fatter than assumed, and the bend of the valley.
+    Information serves as curvature for the first three points; from then on BFGS updates learn what
+    the information does not know: tails fatter than assumed, and the bend of the valley.
     """
+    point, trial, curvature = search.point[i], search.trial[i], search.curvature[i]
     step = np.zeros(DIM)
-    count[1] += 1
-    if count[0] > 0 and not number[0] - loss > -1e-4 * number[1]:
-        if count[1] >= MAX_PASSES:
+    search.passes[i] += 1
+    if search.taken[i] > 0 and not search.loss[i] - loss > -1e-4 * search.slope[i]:
+        if search.passes[i] >= MAX_PASSES:
             return NOT_CONVERGED
-        if count[2] < MAX_CUTS:
-            # The parabola through both losses and the slope has its foot here.
-            cut = -0.5 * number[1] / (loss - number[0] - number[1])
+        if search.cuts[i] < MAX_CUTS:
+            # The parabola through both losses and the slope has its minimum here.
+            cut = -0.5 * search.slope[i] / (loss - search.loss[i] - search.slope[i])
             cut = min(max(cut, 0.05), 0.5) if cut == cut else 0.05
-            number[1] *= cut
-            count[2] += 1
+            search.slope[i] *= cut
+            search.cuts[i] += 1
             for a in range(DIM):
                 trial[a] = point[a] + cut * (trial[a] - point[a])
             return -1
-        # No way down along this step: ask the information for another one, once.
-        count[3] += 1
+        # No descent along this step: ask the information for another one, once.
+        search.stuck[i] += 1
     else:
-        if count[0] < 3:
-            curvature[:] = new_information
+        if search.taken[i] < 3:
+            curvature[:] = information
         else:
             change = np.zeros(DIM)
             for a in range(DIM):
                 step[a] = trial[a] - point[a]
-                change[a] = new_gradient[a] - gradient[a]
+                change[a] = gradient[a] - search.gradient[i, a]
             _update(curvature, step, change)
         point[:] = trial
-        gradient[:] = new_gradient
-        information[:] = new_information
-        number[0] = loss
-        count[0] += 1
-        count[3] = 0
+        search.gradient[i] = gradient
+        search.information[i] = information
+        search.loss[i] = loss
+        search.taken[i] += 1
+        search.stuck[i] = 0
     # Is there anything left to gain, by the curvature learnt; and if not, by the information too
     # (updates that went astray can make a slope look flat)?
-    fresh = count[3] > 0
+    fresh = search.stuck[i] > 0
     while True:
         if fresh:
-            curvature[:] = information
-            count[0] = 2
-        fall = _propose(point, gradient, curvature, box, step)
+            curvature[:] = search.information[i]
+            search.taken[i] = 2
+        fall = _propose(point, search.gradient[i], curvature, box, step)
         if fall < (100.0 * TOLERANCE if fresh else TOLERANCE):
             if fresh:
                 return CONVERGED
             fresh = True
-        elif count[1] >= MAX_PASSES or count[3] > 1:
+        elif search.passes[i] >= MAX_PASSES or search.stuck[i] > 1:
             return NOT_CONVERGED
         else:
             break
-    number[1] = 0.0
-    count[2] = 0
+    search.slope[i] = 0.0
+    search.cuts[i] = 0
     for a in range(DIM):
-        trial[a] = min(max(point[a] + step[a], box[0, a]), box[1, a])
-        number[1] += gradient[a] * (trial[a] - point[a])
+        trial[a] = min(max(point[a] + step[a], box.low[a]), box.high[a])
+        search.slope[i] += search.gradient[i, a] * (trial[a] - point[a])
     return -1
 
 
 @kernel()
 def _load_series(
-    state: FloatArray,
-    data: FloatArray,
-    i: int,
-    values: FloatArray,
-    first: int,
-    count: int,
-    backcast: float,
-    rows: int,
+    state: FloatArray, data: FloatArray, i: int, series: SeriesArrays, which: int, rows: int
 ) -> None:
     """Put one series into a lane; what follows its end is never counted."""
+    first, count = series.first[which], series.length[which]
     for t in range(count):
-        data[t * LANES + i] = values[first + t]
+        data[t * LANES + i] = series.values[first + t]
     for t in range(count, rows):
         data[t * LANES + i] = 0.0
     state[A_COUNT * LANES + i] = count
-    state[A_BACKCAST * LANES + i] = backcast
+    state[A_BACKCAST * LANES + i] = series.backcast[which]
+
+
+@kernel()
+def _no_search() -> Search:
+    """Searches that have not begun."""
+    return Search(
+        np.zeros((LANES, DIM)),
+        np.zeros((LANES, DIM)),
+        np.zeros((LANES, DIM)),
+        np.zeros((LANES, DIM, DIM)),
+        np.zeros((LANES, DIM, DIM)),
+        np.zeros(LANES),
+        np.zeros(LANES),
+        np.zeros(LANES, np.int64),
+        np.zeros(LANES, np.int64),
+        np.zeros(LANES, np.int64),
+        np.zeros(LANES, np.int64),
+    )
 
 
 @kernel()
 def fit_lanes(
-    values: FloatArray,
-    first: IntArray,
-    count: IntArray,
-    backcast: FloatArray,
-    series: IntArray,
+    series: SeriesArrays,
+    chosen: IntArray,
     start: FloatArray,
-    box: FloatArray,
+    box: Box,
     gjr: int | None,
     student: int | None,
-) -> tuple[FloatArray, FloatArray, IntArray]:
+) -> Fits:
     """Maximise the likelihood of many series, each from the starting points given.
 
     Parameters
     ----------
-    values : (observations,) float64
-        All series, one after the other, each of unit variance.
-    first, count : (series,) int64
-        Where a series begins in ``values``, and its length.
-    backcast : (series,) float64
-        Variance before the first observation.
-    series : (fits,) int64
+    series : SeriesArrays
+        The observations.
+    chosen : (fits,) int64
         Series of each fit. Neighbours should be of similar length: all lanes run for as long as the
         longest.
     start : (fits, 6) float64
         Starting points ``(mu, log omega, u, s, k, eta)``, inside the box.
-    box : (2, 6) float64
-        Lower and upper bounds; equal bounds fix a coordinate.
+    box : Box
+        Bounds of the search.
     gjr, student : None or int
-        Whether bad news counts differently; whether the distribution is Student-t.
+        Whether negative returns count differently; whether the distribution is Student-t.
 
     Returns
     -------
-    point : (fits, 6) float64
-        Where each search ended.
-    loss : (fits,) float64
-        Negative loglikelihood there.
-    outcome : (fits, 2) int64
-        ``CONVERGED`` or ``NOT_CONVERGED``, and the number of passes over the series.
+    Fits
     """
-    fits = len(series)
+    fits = len(chosen)
     longest = 0
     for fit in range(fits):
-        longest = max(longest, count[series[fit]])
+        longest = max(longest, series.length[chosen[fit]])
     rows = 4 * ((longest + 3) // 4)
-    point, loss, outcome = np.zeros((fits, DIM)), np.zeros(fits), np.zeros((fits, 2), np.int64)
+    found = Fits(
+        np.zeros((fits, DIM)), np.zeros(fits), np.zeros(fits, np.int64), np.zeros(fits, np.int64)
+    )
     state, data = np.zeros(ROWS * LANES), np.zeros(max(rows, 4) * LANES)
     task = np.full(LANES, -1, np.int64)
-    x, trial, g = np.zeros((LANES, DIM)), np.zeros((LANES, DIM)), np.zeros((LANES, DIM))
-    b, info = np.zeros((LANES, DIM, DIM)), np.zeros((LANES, DIM, DIM))
-    number, counter = np.zeros((LANES, 2)), np.zeros((LANES, 4), np.int64)
-    new_g, new_b = np.zeros(DIM), np.zeros((DIM, DIM))
+    search = _no_search()
+    gradient, information = np.zeros(DIM), np.zeros((DIM, DIM))
+    # An idle lane computes along with the others: it needs numbers that stay finite.
     idle = np.array([0.0, 0.0, -1.0, 0.5, 0.5, 0.2])
     for i in range(LANES):
         _load_point(state, i, idle)
     waiting, busy = 0, 0
     while True:
+        # Give every free lane the next fit, and every lane its next point.
         longest = 0
         for i in range(LANES):
             if task[i] < 0 and waiting < fits:
                 task[i] = waiting
-                asset = series[waiting]
-                _load_series(
-                    state, data, i, values, first[asset], count[asset], backcast[asset], rows
-                )
-                trial[i] = start[waiting]
-                counter[i] = 0
-                number[i] = 0.0
+                _load_series(state, data, i, series, chosen[waiting], rows)
+                search.trial[i] = start[waiting]
+                search.loss[i], search.slope[i] = 0.0, 0.0
+                search.taken[i], search.passes[i] = 0, 0
+                search.cuts[i], search.stuck[i] = 0, 0
                 waiting += 1
                 busy += 1
             if task[i] >= 0:
-                _load_point(state, i, trial[i])
-                longest = max(longest, count[series[task[i]]])
+                _load_point(state, i, search.trial[i])
+                longest = max(longest, series.length[chosen[task[i]]])
         if busy == 0:
-            return point, loss, outcome
+            return found
         _pass(state, data, 4 * ((longest + 3) // 4), gjr, student)
+        # One step of each search; a search that has ended frees its lane.
         for i in range(LANES):
             if task[i] < 0:
                 continue
-            new = _collect(state, i, trial[i], 0 if student is None else 1, new_g, new_b)
-            status = _judge(
-                new, x[i], trial[i], g[i], b[i], info[i], number[i], counter[i], new_g, new_b, box
+            loss = _collect(
+                state, i, search.trial[i], 0 if student is None else 1, gradient, information
             )
-            if status >= 0:
-                point[task[i]], loss[task[i]] = x[i], number[i, 0]
-                outcome[task[i], 0], outcome[task[i], 1] = status, counter[i, 1]
+            outcome = _judge(search, i, loss, gradient, information, box)
+            if outcome >= 0:
+                found.point[task[i]], found.loss[task[i]] = search.point[i], search.loss[i]
+                found.outcome[task[i]], found.passes[task[i]] = outcome, search.passes[i]
                 task[i] = -1
                 state[A_COUNT * LANES + i] = 0.0
                 _load_point(state, i, idle)
                 busy -= 1
+
+
+@kernel()
+def variance_levels(series: SeriesArrays, chosen: IntArray, point: FloatArray) -> VarianceLevels:
+    """Return the least and the mean conditional variance of each fit, for series of unit variance.
+
+    Parameters
+    ----------
+    series : SeriesArrays
+        The observations.
+    chosen : (fits,) int64
+        Series of each fit.
+    point : (fits, 6) float64
+        Points ``(mu, log omega, u, s, k, eta)``.
+
+    Returns
+    -------
+    VarianceLevels
+    """
+    levels = VarianceLevels(np.empty(len(chosen)), np.empty(len(chosen)))
+    for fit in range(len(chosen)):
+        by = _coefficients(point[fit])
+        which = chosen[fit]
+        first = series.first[which]
+        h = by.omega + (by.alpha + 0.5 * by.gamma + by.beta) * series.backcast[which]
+        least, total = h, 0.0
+        for t in range(first, first + series.length[which]):
+            total += h
+            e = series.values[t] - by.mu
+            h = by.omega + (by.alpha + by.gamma if e < 0.0 else by.alpha) * e * e + by.beta * h
+            least = min(least, h)
+        levels.least[fit], levels.mean[fit] = least, total / series.length[which]
+    return levels

@@ -1,6 +1,4 @@
-"""The same arithmetic in plain numpy, short enough to be believed at sight: what the compiled
-kernels are tested against.
-"""
+"""Plain reference of the compiled kernels, short enough to be checked by eye."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ def variance_path(returns: FloatArray, parameters: FloatArray, backcast: float) 
     parameters : (5,) or (6,)
         ``mu, omega, alpha, gamma, beta`` and perhaps ``nu``.
     backcast : float
-        Variance, and squared residual, before the first return; half of it from bad news.
+        Variance, and squared residual, before the first return; half of it from negative returns.
 
     Returns
     -------
@@ -41,6 +39,19 @@ def variance_path(returns: FloatArray, parameters: FloatArray, backcast: float) 
 def filter_series(returns: FloatArray, parameters: FloatArray, variance: float) -> FloatArray:
     """Return the variance of the next return after each row of one series with NaN; ``variance`` is
     the one before it.
+
+    Parameters
+    ----------
+    returns : (n,)
+        NaN where missing.
+    parameters : (5,)
+        ``mu, omega, alpha, gamma, beta``.
+    variance : float
+        Variance of the first return; NaN where not begun.
+
+    Returns
+    -------
+    (n,)
     """
     mu, omega, alpha, gamma, beta = parameters[:5]
     after = []
@@ -56,6 +67,19 @@ def filter_series(returns: FloatArray, parameters: FloatArray, variance: float) 
 def loglikelihood(returns: FloatArray, parameters: FloatArray, backcast: float) -> float:
     """Return the loglikelihood of one series: normal for five parameters, Student-t of unit
     variance for six.
+
+    Parameters
+    ----------
+    returns : (n,)
+        Without missing values.
+    parameters : (5,) or (6,)
+        ``mu, omega, alpha, gamma, beta`` and perhaps ``nu``.
+    backcast : float
+        Variance before the first return.
+
+    Returns
+    -------
+    float
     """
     h = variance_path(returns, parameters, backcast)[:-1]
     square = (returns - parameters[0]) ** 2 / h
@@ -69,6 +93,17 @@ def loglikelihood(returns: FloatArray, parameters: FloatArray, backcast: float) 
 def native_parameters(x: FloatArray, student: bool) -> FloatArray:
     """Return ``mu, omega, alpha, gamma, beta`` (and ``nu``) of a point ``mu, log omega, u, s, k,
     eta`` of the search.
+
+    Parameters
+    ----------
+    x : (6,)
+        Point of the search.
+    student : bool
+        Whether ``nu`` is returned.
+
+    Returns
+    -------
+    (5,) or (6,)
     """
     mu, log_omega, u, s, k, eta = x
     p = 1.003 - np.exp(u)
@@ -80,6 +115,15 @@ def native_parameters(x: FloatArray, student: bool) -> FloatArray:
 def moments(values: FloatArray) -> tuple[float, float, float]:
     """Return mean, standard deviation and backcast of the observed returns, the last one once
     scaled to mean 0, variance 1.
+
+    Parameters
+    ----------
+    values : (n,)
+        NaN where missing.
+
+    Returns
+    -------
+    mean, scale, backcast : float
     """
     x = values[~np.isnan(values)]
     weight = 0.94 ** np.arange(min(75, len(x)))

@@ -1,6 +1,4 @@
-"""Holes in columns of prices: carried over, interpolated, tied to both ends, and blanked where they
-are too long.
-"""
+"""Gaps in columns of prices: interpolated, tied to both ends, blanked where too long."""
 
 from __future__ import annotations
 
@@ -9,22 +7,12 @@ import numpy as np
 from statarb._core.numba import kernel
 from statarb._core.typing import BoolArray, FloatArray
 
-__all__ = ["blank_long_holes", "carry", "interpolate", "tie_paths"]
-
-
-@kernel()
-def carry(values: FloatArray) -> None:
-    """Replace each NaN by the last number above it in its column, in place."""
-    rows, columns = values.shape
-    for row in range(1, rows):
-        for column in range(columns):
-            if np.isnan(values[row, column]):
-                values[row, column] = values[row - 1, column]
+__all__ = ["blank_long_gaps", "interpolate", "tie_paths"]
 
 
 @kernel()
 def interpolate(values: FloatArray, elapsed: FloatArray) -> None:
-    """Draw straight lines over holes with numbers on both sides, and carry the last number to the
+    """Draw straight lines over gaps with numbers on both sides, and carry the last number to the
     open end, in place.
 
     ``elapsed`` (rows,) are the times of the rows, in any unit.
@@ -51,11 +39,11 @@ def interpolate(values: FloatArray, elapsed: FloatArray) -> None:
 
 @kernel()
 def tie_paths(values: FloatArray, steps: FloatArray, elapsed: FloatArray, tie: bool) -> None:
-    """Walk over each hole by the given steps, in place; ``tie`` spreads what is missing at the far
+    """Walk over each gap by the given steps, in place; ``tie`` spreads what is missing at the far
     side evenly over time.
 
     ``values`` (rows, columns) are logs of prices, ``steps`` (rows, columns) expected changes, of
-    which those in holes and at the first number after a hole are read.
+    which those in gaps and at the first number after a gap are read.
     """
     rows, columns = values.shape
     last = np.full(columns, -1)
@@ -84,14 +72,14 @@ def tie_paths(values: FloatArray, steps: FloatArray, elapsed: FloatArray, tie: b
 
 
 @kernel()
-def blank_long_holes(
+def blank_long_gaps(
     values: FloatArray, seen: BoolArray, elapsed: FloatArray, max_gap: float, fill_start: bool
 ) -> None:
-    """Put NaN back into holes longer than ``max_gap`` steps, in place; ``fill_start`` leaves their
+    """Put NaN back into gaps longer than ``max_gap`` steps, in place; ``fill_start`` leaves their
     first ``max_gap`` steps.
 
     ``seen`` (rows, columns) says what was a number before the filling; ``elapsed`` (rows,) are the
-    times of the rows in steps. A hole that is open at the end reaches to the last row.
+    times of the rows in steps. A gap that is open at the end reaches to the last row.
     """
     rows, columns = values.shape
     last = np.full(columns, -1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import mmap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,16 @@ from statarb.data.ingest.rejects import Reason
 
 __all__ = ["Cells", "Quotes"]
 
-CELLS_A_BLOCK = 288
+CELLS_PER_BLOCK = 288
+LEAST_PAGES = 1 << 18
+"""Bytes from which a field of a block gets pages of its own: the system allows some 65,000."""
+MOST_PAGED_BLOCKS = 10_000
+FEWEST_TIMES, MOST_STRAY = 50, 3
+WEEK = 604_800_000_000
 LARGEST_GRID = 20_000_000
 Codes = npt.NDArray[np.int8]
 
+_STRAY = int(Reason.STRAY_STAMP)
 _UNKNOWN = int(Reason.UNKNOWN_COIN)
 _MISSING = int(Reason.PRICE_MISSING)
 _INFINITE = int(Reason.PRICE_INFINITE)
@@ -54,21 +60,39 @@ class Quotes:
     code: Codes
 
 
+class _Fields(NamedTuple):
+    """Fields of a block, (cells, coins); those that are not kept have no cells."""
+
+    price: FloatArray
+    unrounded: FloatArray
+    volume: Float32Array
+    market_cap: Float32Array
+
+
+class _Rows(NamedTuple):
+    """Rows to be written, and the fields of the file; a field that it lacks has the length 0."""
+
+    rows: IntArray
+    cell: IntArray
+    coin: IntArray
+    price: FloatArray
+    market_cap: FloatArray
+    supply: FloatArray
+    volume: FloatArray
+
+
 @dataclasses.dataclass
 class _Block:
     """Some neighbouring cells of all coins; a price of 0 stands for a cell without a quote, which
     fresh pages are.
     """
 
-    price: FloatArray
-    unrounded: FloatArray
-    volume: Float32Array
-    market_cap: Float32Array
+    fields: _Fields
     used: npt.NDArray[np.bool_]
 
     @property
     def width(self) -> int:
-        return int(self.price.shape[1])
+        return int(self.fields.price.shape[1])
 
 
 class Cells:
@@ -104,10 +128,43 @@ class Cells:
         self._accepted = np.zeros(0, dtype=np.int64)
         self._duplicates = np.zeros(0, dtype=np.int64)
 
-    def judge(self, quotes: Quotes) -> None:
-        """Set the code of every row that is still good and has an unknown coin or no usable
-        price.
+    def bounds(self) -> tuple[int, int] | None:
+        """Return the first and the last plausible stamp, in microseconds since 1970; ``None`` where
+        all of them are.
+
+        At either end up to three times are stray that are farther from the rest than a week and
+        half the rest's span: a digit of a date was lost. Fewer than fifty times tell nothing.
         """
+        used = np.concatenate(
+            [
+                number * CELLS_PER_BLOCK + np.flatnonzero(block.used)
+                for number, block in sorted(self._blocks.items())
+            ]
+            or [np.empty(0, dtype=np.int64)]
+        )
+        times = used.astype(np.float64) * self._step
+        low, high = 0, len(times)
+        for count in range(MOST_STRAY, 0, -1):
+            rest = times[count:high]
+            if len(rest) >= FEWEST_TIMES and _far(rest[0] - times[count - 1], rest):
+                low = count
+                break
+        for count in range(MOST_STRAY, 0, -1):
+            rest = times[low : len(times) - count]
+            if len(rest) >= FEWEST_TIMES and _far(times[len(times) - count] - rest[-1], rest):
+                high = len(times) - count
+                break
+        if (low, high) == (0, len(times)):
+            return None
+        return int(used[low]) * self._step, (int(used[high - 1]) + 1) * self._step - 1
+
+    def judge(self, quotes: Quotes, bounds: tuple[int, int] | None = None) -> None:
+        """Set the code of every row that is still good and has a stamp outside the bounds, an
+        unknown coin or no usable price.
+        """
+        if bounds is not None:
+            stray = (quotes.stamp < bounds[0]) | (quotes.stamp > bounds[1])
+            quotes.code[stray & (quotes.code == 0)] = _STRAY
         fresh = np.unique(_unknown_ids(quotes.coin, quotes.code, self._lookup, LARGEST_ID))
         if self._table is not None:
             fresh = fresh[np.isin(fresh, self._table)]
@@ -122,7 +179,7 @@ class Cells:
         rows = np.flatnonzero(quotes.code == 0)
         if len(rows) == 0:
             return 0
-        cell, block = _cells(quotes.stamp, self._step, CELLS_A_BLOCK)
+        cell, block = _cells(quotes.stamp, self._step, CELLS_PER_BLOCK)
         wanted = block[rows]
         if wanted.min() == wanted.max():
             self._scatter(int(wanted[0]), cell, quotes, rows)
@@ -152,8 +209,8 @@ class Cells:
     def span(self) -> tuple[int, int]:
         """Return the first and the last cell in use."""
         first, last = min(self._blocks), max(self._blocks)
-        low = first * CELLS_A_BLOCK + int(np.flatnonzero(self._blocks[first].used)[0])
-        return low, last * CELLS_A_BLOCK + int(np.flatnonzero(self._blocks[last].used)[-1])
+        low = first * CELLS_PER_BLOCK + int(np.flatnonzero(self._blocks[first].used)[0])
+        return low, last * CELLS_PER_BLOCK + int(np.flatnonzero(self._blocks[last].used)[-1])
 
     def assemble(self) -> tuple[IntArray, IntArray, dict[str, AnyFloatArray]]:
         """Return the cells in use, the coin ids that have a quote, and the arrays; gives the blocks
@@ -167,27 +224,26 @@ class Cells:
         chosen = chosen[self._accepted[chosen] > 0]
         rows = [np.flatnonzero(self._blocks[block].used) for block in order]
         cells = np.concatenate(
-            [block * CELLS_A_BLOCK + used for block, used in zip(order, rows, strict=True)]
+            [block * CELLS_PER_BLOCK + used for block, used in zip(order, rows, strict=True)]
         )
         arrays: dict[str, AnyFloatArray] = {}
         for name in ("price", *(field for field, kept in self._keep.items() if kept)):
-            kind = getattr(self._blocks[order[0]], name).dtype
+            kind = getattr(self._blocks[order[0]].fields, name).dtype
             whole: AnyFloatArray = np.empty((len(cells), len(chosen)), dtype=kind)
             low = 0
             for block, used in zip(order, rows, strict=True):
                 part = slice(low, low + len(used))
                 prices = whole[part] if name == "price" else arrays["price"][part]
                 _gather(
-                    getattr(self._blocks[block], name),
+                    getattr(self._blocks[block].fields, name),
                     used,
                     chosen,
                     prices,
                     name == "price",
                     whole[part],
                 )
-                setattr(
-                    self._blocks[block], name, np.empty((0, self._blocks[block].width), dtype=kind)
-                )
+                empty = np.empty((0, self._blocks[block].width), dtype=kind)
+                self._blocks[block].fields = self._blocks[block].fields._replace(**{name: empty})
                 low += len(used)
             if name in ("price", "unrounded") or not all(np.isnan(row).all() for row in whole):
                 arrays[name] = whole
@@ -216,23 +272,27 @@ class Cells:
     def _block(self, number: int) -> _Block:
         block = self._blocks.get(number)
         if block is None or block.width < len(self._ids):
+            paged = len(self._blocks) < MOST_PAGED_BLOCKS
+            sizes = {
+                name: CELLS_PER_BLOCK if name == "price" or self._keep[name] else 0
+                for name in _Fields._fields
+            }
+            kinds = (np.float64, np.float64, np.float32, np.float32)
             fresh = _Block(
-                price=_pages((CELLS_A_BLOCK, self._width), np.float64),
-                unrounded=_pages(
-                    (CELLS_A_BLOCK if self._keep["unrounded"] else 0, self._width), np.float64
+                _Fields(
+                    *(
+                        _pages((sizes[name], self._width), kind, paged=paged)
+                        for name, kind in zip(_Fields._fields, kinds, strict=True)
+                    )
                 ),
-                volume=_pages(
-                    (CELLS_A_BLOCK if self._keep["volume"] else 0, self._width), np.float32
-                ),
-                market_cap=_pages(
-                    (CELLS_A_BLOCK if self._keep["market_cap"] else 0, self._width), np.float32
-                ),
-                used=np.zeros(CELLS_A_BLOCK, dtype=np.bool_),
+                np.zeros(CELLS_PER_BLOCK, dtype=np.bool_),
             )
             if block is not None:
                 rows = np.flatnonzero(block.used)
-                for name in ("price", *(field for field, kept in self._keep.items() if kept)):
-                    getattr(fresh, name)[rows, : block.width] = getattr(block, name)[rows]
+                for name, kept in sizes.items():
+                    if kept:
+                        old = getattr(block.fields, name)
+                        getattr(fresh.fields, name)[rows, : block.width] = old[rows]
                 fresh.used = block.used
             self._blocks[number] = block = fresh
         return block
@@ -240,36 +300,41 @@ class Cells:
     def _scatter(self, number: int, cell: IntArray, quotes: Quotes, rows: IntArray) -> None:
         block = self._block(number)
         _scatter(
-            rows,
-            cell,
-            number * CELLS_A_BLOCK,
-            quotes.coin,
-            quotes.price,
-            quotes.market_cap,
-            quotes.supply,
-            quotes.volume,
+            _Rows(
+                rows,
+                cell,
+                quotes.coin,
+                quotes.price,
+                quotes.market_cap,
+                quotes.supply,
+                quotes.volume,
+            ),
+            number * CELLS_PER_BLOCK,
             self._lookup,
-            block.price,
-            block.unrounded,
-            block.volume,
-            block.market_cap,
+            block.fields,
             block.used,
             self._accepted,
             self._duplicates,
         )
 
 
-def _pages(shape: tuple[int, int], kind: Any) -> Any:
-    """Return an array whose memory goes back to the system when it is dropped, and counts only
-    where it was written.
+def _far(gap: float, rest: FloatArray) -> bool:
+    """Whether a gap sets what lies beyond it apart from the rest of the times."""
+    return bool(gap > max(WEEK, 0.5 * (rest[-1] - rest[0])))
+
+
+def _pages(shape: tuple[int, int], kind: Any, *, paged: bool) -> Any:
+    """Return an array of zeros whose memory goes back to the system when it is dropped, and counts
+    only where it was written.
 
     The allocator keeps blocks of a few MB for later use, which would double the peak while the
-    panel is assembled.
+    panel is assembled. Small arrays, and those of very many blocks, are left to it: the system
+    allows a process a limited number of mappings.
     """
-    size = shape[0] * shape[1]
-    if size == 0:
-        return np.empty(shape, dtype=kind)
-    return np.frombuffer(mmap.mmap(-1, size * np.dtype(kind).itemsize), dtype=kind).reshape(shape)
+    size = shape[0] * shape[1] * np.dtype(kind).itemsize
+    if not paged or size < LEAST_PAGES:
+        return np.zeros(shape, dtype=kind)
+    return np.frombuffer(mmap.mmap(-1, size), dtype=kind).reshape(shape)
 
 
 @kernel()
@@ -328,50 +393,41 @@ def _judge(coin: IntArray, price: FloatArray, code: Codes, lookup: npt.NDArray[n
 
 @kernel()
 def _scatter(
-    rows: IntArray,
-    cell: IntArray,
+    given: _Rows,
     first: int,
-    coin: IntArray,
-    price: FloatArray,
-    market_cap: FloatArray,
-    supply: FloatArray,
-    volume: FloatArray,
     lookup: npt.NDArray[np.int32],
-    price_out: FloatArray,
-    unrounded_out: FloatArray,
-    volume_out: Float32Array,
-    market_cap_out: Float32Array,
+    out: _Fields,
     used: npt.NDArray[np.bool_],
     accepted: IntArray,
     duplicates: IntArray,
 ) -> None:
-    """Write the quotes of ``rows`` into a block that begins at cell ``first``; a field of length 0
-    is left out.
-    """
-    fine = unrounded_out.shape[0] > 0
-    with_volume = volume_out.shape[0] > 0
-    with_cap = market_cap_out.shape[0] > 0
-    for row in rows:
-        at = cell[row] - first
-        place = lookup[coin[row]] - 1
+    """Write the quotes of some rows into a block that begins at cell ``first``."""
+    fine = out.unrounded.shape[0] > 0
+    with_volume = out.volume.shape[0] > 0
+    with_cap = out.market_cap.shape[0] > 0
+    for row in given.rows:
+        at = given.cell[row] - first
+        place = lookup[given.coin[row]] - 1
         used[at] = True
         accepted[place] += 1
-        if price_out[at, place] != 0.0:
+        # a price that is there already is replaced: the later row counts
+        if out.price[at, place] != 0.0:
             duplicates[place] += 1
-        price_out[at, place] = price[row]
-        cap = market_cap[row] if market_cap.shape[0] > 0 else np.nan
+        out.price[at, place] = given.price[row]
+        cap = given.market_cap[row] if given.market_cap.shape[0] > 0 else np.nan
         if fine:
-            exact = price[row]
-            if supply.shape[0] > 0 and cap > 0.0 and supply[row] > 0.0:
-                ratio = cap / supply[row]
-                if 0.0 < ratio < np.inf and supply[row] < np.inf:
+            # capitalisation over supply has more digits than the quote; the quote where it fails
+            exact = given.price[row]
+            if given.supply.shape[0] > 0 and cap > 0.0 and given.supply[row] > 0.0:
+                ratio = cap / given.supply[row]
+                if 0.0 < ratio < np.inf and given.supply[row] < np.inf:
                     exact = ratio
-            unrounded_out[at, place] = exact
+            out.unrounded[at, place] = exact
         if with_volume:
-            traded = volume[row] if volume.shape[0] > 0 else np.nan
-            volume_out[at, place] = traded if 0.0 <= traded < np.inf else np.nan
+            traded = given.volume[row] if given.volume.shape[0] > 0 else np.nan
+            out.volume[at, place] = traded if 0.0 <= traded < np.inf else np.nan
         if with_cap:
-            market_cap_out[at, place] = cap if 0.0 <= cap < np.inf else np.nan
+            out.market_cap[at, place] = cap if 0.0 <= cap < np.inf else np.nan
 
 
 @kernel()

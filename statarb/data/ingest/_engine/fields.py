@@ -4,6 +4,7 @@ fast way leaves open.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
 import math
@@ -11,7 +12,7 @@ import re
 
 from statarb.data.ingest._engine.lines import NO_STAMP
 
-__all__ = ["parse_coin", "parse_number", "parse_stamp", "split_line"]
+__all__ = ["LONE_RETURN", "parse_coin", "parse_number", "parse_stamp", "split_line"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"([+-]?)inf(inity)?", re.ASCII | re.IGNORECASE)
@@ -22,12 +23,17 @@ _ABSENT = frozenset({"", "nan", "null", "none", "na", "n/a"})
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
+LONE_RETURN = "\N{SYMBOL FOR CARRIAGE RETURN}"
+"""What a carriage return inside a line becomes, unless it is between quotes."""
+
+
 def split_line(text: str) -> list[str]:
-    """Return the fields of one line, quotes removed."""
-    try:
-        return next(csv.reader([text]), [])
-    except csv.Error:
-        return []
+    """Return the fields of one line, quotes removed; none where it cannot be split."""
+    # csv takes a bare carriage return for the end of the line, and refuses what comes after it.
+    for shown in (text, text.replace("\r", LONE_RETURN)):
+        with contextlib.suppress(csv.Error):
+            return next(csv.reader([shown]), [])
+    return []
 
 
 def parse_number(text: str) -> float | None:

@@ -1,10 +1,12 @@
-"""Lines of a block of CSV bytes: where they are, how many fields they have, and the stamps in them.
+"""Lines of a block of CSV bytes: where they are, how many fields they have, and what is in them.
 
-Kernels; the short Python twins that the tests compare them with stand in
+Kernels; the arbiter that the tests compare them with is
 :mod:`statarb.data.ingest._engine.fields`.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +16,75 @@ from statarb._core.typing import BoolArray, FloatArray, IntArray
 
 __all__ = [
     "COIN",
+    "LONGEST",
     "NO_STAMP",
     "PRICE",
     "SKIP",
     "STAMP",
     "Bytes",
-    "blank_fields",
+    "Lines",
+    "Texts",
     "count_lines",
     "find_lines",
+    "gather",
     "read_rows",
-    "read_stamps",
+    "read_stamp",
 ]
 
 Bytes = npt.NDArray[np.uint8]
 NO_STAMP = -(2**63)
 """What stands for a stamp that could not be read."""
 SKIP, STAMP, COIN, PRICE = 0, 1, 2, 3
-"""Roles of a field; the numbers beside the price follow it: market capitalisation, supply,
-volume.
+"""Roles of a field. Further numbers follow the price: market capitalisation, supply, volume; in a
+matrix the prices of the other assets.
 """
 TENS = 10.0 ** np.arange(23)
+LONGEST = 32
+"""Bytes of the longest number that the kernel hands on; ``repr`` of a double has at most 24."""
+
+
+class Texts(NamedTuple):
+    """Numbers that are still to be converted from their text, one entry each.
+
+    Parameters
+    ----------
+    number, line : (count,) int64
+        Where they belong in ``Lines.numbers``.
+    begin, end : (count,) int64
+        Where their text is.
+    """
+
+    number: IntArray
+    line: IntArray
+    begin: IntArray
+    end: IntArray
+
+
+class Lines(NamedTuple):
+    """What :func:`read_rows` has read of each line.
+
+    Parameters
+    ----------
+    starts : (lines + 1,) int64
+        Where the lines begin, and where the last one ends.
+    stamp : (lines,) int64
+        Microseconds since 1970.
+    coin : (lines,) int64
+        Coin id.
+    numbers : (numbers, lines) float64
+        By role, NaN where a field is empty or says NaN or NULL.
+    regular : (lines,) bool
+        Whether the line was read; of one that was not, nothing but its start is meant.
+    rest : Texts
+        Numbers of these lines that are not in ``numbers`` yet.
+    """
+
+    starts: IntArray
+    stamp: IntArray
+    coin: IntArray
+    numbers: FloatArray
+    regular: BoolArray
+    rest: Texts
 
 
 @kernel()
@@ -46,27 +97,30 @@ def count_lines(text: Bytes) -> int:
 
 
 @kernel()
-def read_rows(
-    text: Bytes, lines: int, roles: npt.NDArray[np.int8]
-) -> tuple[IntArray, IntArray, IntArray, FloatArray, BoolArray]:
-    """Read the lines that are written in the plainest way; the others are left to a more careful
-    reader.
+def read_rows(text: Bytes, lines: int, roles: IntArray) -> Lines:
+    """Read the lines that are written in a usual way; the others are left to the arbiter.
 
-    Plain is a line of as many fields as ``roles`` has, none quoted; a stamp such as ``2018-01-17
-    11:25:18`` with or without a fraction; a coin id of digits; and numbers without a sign that a
-    double holds exactly up to one multiplication or division by a power of ten (Clinger 1990): the
-    result is then the one nearest to the decimal.
-
-    Returns starts (lines + 1), stamps in microseconds since 1970, coin ids, numbers (4 x lines, by
-    role, NaN where a field is empty), and whether a line is plain; of one that is not, nothing but
-    its start is meant.
+    Usual is a line of as many fields as ``roles`` has, each bare or between two quotes; a stamp
+    such as ``2018-01-17 11:25:18`` with or without a fraction; a coin id of digits; and numbers
+    with or without a sign, NaN, NULL or nothing. A number of which a double holds the digits and
+    the power of ten exactly takes one multiplication or division, which gives the double nearest
+    to the decimal (Clinger 1990); where the others are, of at most ``LONGEST`` bytes, is returned.
     """
     width = roles.shape[0]
     starts = np.empty(lines + 1, dtype=np.int64)
-    stamp = np.zeros(lines, dtype=np.int64)
+    stamp = np.full(lines, NO_STAMP)
     coin = np.zeros(lines, dtype=np.int64)
-    numbers = np.full((4, lines), np.nan)
+    numbers = np.full((max(roles.max() - PRICE + 1, 0), lines), np.nan)
     regular = np.zeros(lines, dtype=np.bool_)
+    # The shortest number that goes there is one digit and an exponent of two, with its comma.
+    room = min(numbers.size, text.shape[0] // 5)
+    rest = Texts(
+        np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.int64),
+    )
+    many = 0
     one = np.uint64(1)
     at = np.uint64(0)
     previous = np.uint64(0)
@@ -74,15 +128,25 @@ def read_rows(
     for line in range(lines):
         starts[line] = np.int64(at)
         good = True
+        before = many
         for place in range(width):
             role = roles[place]
+            quoted = text[at] == 34
+            if quoted:
+                at += one
             begin = at
             if role == SKIP:
-                while text[at] != 44 and text[at] != 10:
-                    good &= text[at] != 34
-                    at += one
+                # Between quotes a comma is text. Two quotes in a row are the arbiter's: after the
+                # first of them there is no comma.
+                if quoted:
+                    while text[at] != 34 and text[at] != 10:
+                        at += one
+                else:
+                    while text[at] != 44 and text[at] != 10:
+                        good &= text[at] != 34
+                        at += one
             elif role == STAMP:
-                while text[at] != 44 and text[at] != 10:
+                while text[at] != 44 and text[at] != 10 and text[at] != 34:
                     at += one
                 size = np.int64(at - begin)
                 if size > 0 and text[at] == 10 and text[at - one] == 13:
@@ -91,7 +155,7 @@ def read_rows(
                 if known and size == 19 and _same(text, begin, previous):
                     stamp[line] = stamp[line - 1]
                 else:
-                    stamp[line] = _stamp(text, np.int64(begin), size)
+                    stamp[line] = read_stamp(text, np.int64(begin), size)
                     good &= stamp[line] != NO_STAMP
                 previous = begin
                 known = good and size == 19
@@ -103,11 +167,15 @@ def read_rows(
                 coin[line] = label
                 good = good and bool(at > begin)
             else:
+                minus = text[at] == 45
+                if minus or text[at] == 43:
+                    at += one
+                digits = at
                 mantissa = np.int64(0)
                 while 48 <= text[at] <= 57:
                     mantissa = 10 * mantissa + np.int64(text[at]) - 48
                     at += one
-                count = np.int64(at - begin)
+                count = np.int64(at - digits)
                 power = np.int64(0)
                 if text[at] == 46:
                     at += one
@@ -124,12 +192,25 @@ def read_rows(
                     at = max(after, at)
                 # Eighteen digits fit in 64 bits; a double holds whole numbers up to 2^53, and
                 # powers of ten up to 10^22.
-                if count > 0 and count <= 18 and mantissa <= 2**53 and -22 <= power <= 22:
-                    numbers[role - PRICE, line] = (
-                        mantissa * TENS[power] if power >= 0 else mantissa / TENS[-power]
-                    )
+                if 0 < count <= 18 and mantissa <= 2**53 and -22 <= power <= 22:
+                    value = mantissa * TENS[power] if power >= 0 else mantissa / TENS[-power]
+                    numbers[role - PRICE, line] = -value if minus else value
+                elif count > 0:
+                    # The text of all such numbers of a block is converted at once, by numpy.
+                    good = good and bool(at - begin <= np.uint64(LONGEST))
+                    if good:
+                        rest.number[many] = role - PRICE
+                        rest.line[many] = line
+                        rest.begin[many] = np.int64(begin)
+                        rest.end[many] = np.int64(at)
+                        many += 1
                 else:
-                    good = good and count == 0 and bool(at == begin)
+                    good = good and bool(at == begin)
+                    at = _after_word(text, at)
+            if quoted:
+                good &= text[at] == 34
+                if text[at] != 10:
+                    at += one
             if text[at] == 13 and text[at + one] == 10:
                 at += one
             if place == width - 1:
@@ -142,12 +223,44 @@ def read_rows(
                 break
         regular[line] = good
         if not good:
+            many = before
             known = False
             while text[at] != 10:
                 at += one
         at += one
     starts[lines] = np.int64(at)
-    return starts, stamp, coin, numbers, regular
+    found = Texts(
+        rest.number[:many].copy(),
+        rest.line[:many].copy(),
+        rest.begin[:many].copy(),
+        rest.end[:many].copy(),
+    )
+    return Lines(starts, stamp, coin, numbers, regular, found)
+
+
+@kernel()
+def _after_word(text: Bytes, at: np.uint64) -> np.uint64:
+    """Return the place after NaN or NULL, in any case; the same place where neither is there."""
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    # No letter of either is a line end, so that nothing is read beyond the line.
+    if (text[at] | 32) == 110:
+        if (text[at + one] | 32) == 97 and (text[at + two] | 32) == 110:
+            return at + three
+        if (
+            (text[at + one] | 32) == 117
+            and (text[at + two] | 32) == 108
+            and (text[at + three] | 32) == 108
+        ):
+            return at + three + one
+    return at
+
+
+@kernel()
+def gather(text: Bytes, begins: IntArray, ends: IntArray, out: npt.NDArray[np.uint8]) -> None:
+    """Copy pieces of the text into the rows of ``out`` (pieces x longest, zeros before)."""
+    for piece in range(begins.shape[0]):
+        for place in range(begins[piece], ends[piece]):
+            out[piece, place - begins[piece]] = text[place]
 
 
 @kernel()
@@ -178,18 +291,14 @@ def _same(text: Bytes, one: np.uint64, two: np.uint64) -> bool:
 
 
 @kernel()
-def find_lines(text: Bytes, lines: int) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
-    """Return start and end (without the line end) of each line, its fields, and whether its quotes
-    are open at its end.
+def find_lines(text: Bytes, lines: int) -> tuple[IntArray, BoolArray]:
+    """Return the number of fields of each line, and whether its quotes are open at its end.
 
     A comma between quotes is no separator. A blank line has 0 fields. The text ends with a line
     end.
     """
-    starts = np.empty(lines, dtype=np.int64)
-    ends = np.empty(lines, dtype=np.int64)
     fields = np.zeros(lines, dtype=np.int64)
     open_quotes = np.zeros(lines, dtype=np.bool_)
-    start = 0
     line = 0
     commas = 0
     quoted = False
@@ -197,15 +306,9 @@ def find_lines(text: Bytes, lines: int) -> tuple[IntArray, IntArray, IntArray, B
     for place in range(text.shape[0]):
         byte = text[place]
         if byte == 10:
-            end = place
-            if end > start and text[end - 1] == 13:
-                end -= 1
-            starts[line] = start
-            ends[line] = end
             fields[line] = 0 if blank else commas + 1
             open_quotes[line] = quoted
             line += 1
-            start = place + 1
             commas = 0
             quoted = False
             blank = True
@@ -216,58 +319,14 @@ def find_lines(text: Bytes, lines: int) -> tuple[IntArray, IntArray, IntArray, B
             commas += 1
         if byte != 32 and byte != 13 and byte != 9:
             blank = False
-    return starts, ends, fields, open_quotes
+    return fields, open_quotes
 
 
 @kernel()
-def blank_fields(text: Bytes, starts: IntArray, ends: IntArray, width: int) -> BoolArray:
-    """Whether each field of each line (lines x width; no quotes) is empty, or one of the words NaN
-    and NULL in any case.
+def read_stamp(text: Bytes, at: np.int64, size: np.int64) -> int:
+    """Return a stamp such as ``2018-01-17 11:25:18`` or ``2018-01-17T11:25:18.123``, ``size`` bytes
+    from ``at``, in microseconds since 1970; ``NO_STAMP`` where it is written otherwise.
     """
-    blank = np.ones((starts.shape[0], width), dtype=np.bool_)
-    for line in range(starts.shape[0]):
-        at = starts[line]
-        for place in range(width):
-            stop = at
-            while stop < ends[line] and text[stop] != 44:
-                stop += 1
-            size = stop - at
-            if size == 3:
-                blank[line, place] = (
-                    (text[at] | 32) == 110
-                    and (text[at + 1] | 32) == 97
-                    and (text[at + 2] | 32) == 110
-                )
-            elif size == 4:
-                blank[line, place] = (
-                    (text[at] | 32) == 110
-                    and (text[at + 1] | 32) == 117
-                    and (text[at + 2] | 32) == 108
-                    and (text[at + 3] | 32) == 108
-                )
-            else:
-                blank[line, place] = size <= 0
-            at = stop + 1
-    return blank
-
-
-@kernel()
-def read_stamps(text: Bytes, offsets: IntArray) -> IntArray:
-    """Return stamps such as ``2018-01-17 11:25:18`` or ``2018-01-17T11:25:18.123`` in microseconds
-    since 1970.
-
-    ``offsets`` (rows + 1) bound the stamps in ``text``. Anything written otherwise gives
-    ``NO_STAMP``.
-    """
-    rows = offsets.shape[0] - 1
-    stamps = np.empty(rows, dtype=np.int64)
-    for row in range(rows):
-        stamps[row] = _stamp(text, offsets[row], offsets[row + 1] - offsets[row])
-    return stamps
-
-
-@kernel()
-def _stamp(text: Bytes, at: np.int64, size: np.int64) -> int:
     if size < 19 or size == 20 or size > 26:
         return NO_STAMP
     if text[at + 4] != 45 or text[at + 7] != 45 or text[at + 13] != 58 or text[at + 16] != 58:

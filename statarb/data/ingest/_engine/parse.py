@@ -1,8 +1,8 @@
 """Parsing: a block of whole lines becomes quotes.
 
-Three readers, each for what the one before leaves over: a kernel for plainly written rows, polars
-for rows that are written otherwise, and Python for the single rows that are neither. Only the last
-one decides what is wrong with a row.
+Two readers: a kernel for lines written in a usual way, and the arbiter, in Python, for the single
+lines that are not. Only the arbiter decides what is wrong with a line, and it reads every line that
+the kernel reads as the kernel does.
 """
 
 from __future__ import annotations
@@ -11,24 +11,29 @@ import dataclasses
 import re
 
 import numpy as np
-import numpy.typing as npt
-import polars as pl
 
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.ingest._engine.cells import Quotes
-from statarb.data.ingest._engine.fields import parse_coin, parse_number, parse_stamp, split_line
+from statarb.data.ingest._engine.fields import (
+    LONE_RETURN,
+    parse_coin,
+    parse_number,
+    parse_stamp,
+    split_line,
+)
 from statarb.data.ingest._engine.lines import (
     COIN,
+    LONGEST,
     NO_STAMP,
     PRICE,
     SKIP,
     STAMP,
     Bytes,
-    blank_fields,
+    Lines,
     count_lines,
     find_lines,
+    gather,
     read_rows,
-    read_stamps,
 )
 from statarb.data.ingest.layouts import Layout
 from statarb.data.ingest.rejects import Reason
@@ -36,9 +41,6 @@ from statarb.data.ingest.rejects import Reason
 __all__ = ["Parsed", "parse_block"]
 
 _FOOTER = re.compile(r"\s*\(\d+ rows? affected\)\s*")
-# A stamp beyond ASCII cannot be one; polars refuses such text, so it gets a mark that cannot be
-# read either.
-_ASCII = bytes(range(128)) + b"?" * 128
 _NUMBERS = ("price", "market_cap", "supply", "volume")
 
 
@@ -82,204 +84,157 @@ def parse_block(block: bytes | memoryview, layout: Layout) -> Parsed:
 
     Blank lines and the footer of a database export are no rows. Everything else is either among the
     quotes or malformed.
+
+    Parameters
+    ----------
+    block : buffer
+        Whole lines.
+    layout : Layout
+        Where their fields stand.
+
+    Returns
+    -------
+    Parsed
+        Quotes in the order of the lines.
     """
-    if layout.name == "matrix":
-        return _parse_carefully(bytes(block), layout)
+    return (_parse_matrix if layout.name == "matrix" else _parse_long)(block, layout)
+
+
+def _parse_long(block: bytes | memoryview, layout: Layout) -> Parsed:
+    """Read lines of one quote each."""
     text: Bytes = np.frombuffer(block, dtype=np.uint8)
-    count = int(count_lines(text))
-    starts, stamp, coin, numbers, regular = read_rows(text, count, _roles(layout))
+    read = _read(text, int(count_lines(text)), layout)
+    numbers = dict(zip(_NUMBERS, read.numbers, strict=False))
     quotes = _quotes(
-        stamp,
-        coin,
-        {name: numbers[place] for place, name in enumerate(_NUMBERS) if _place(layout, name) >= 0},
+        read.stamp,
+        read.coin,
+        {name: values for name, values in numbers.items() if _place(layout, name) >= 0},
     )
-    lines = np.arange(count, dtype=np.int64)
-    if regular.all():
-        return Parsed(quotes, lines, np.empty(0, dtype=np.int64), starts, block)
-    odd = np.flatnonzero(~regular)
-    rest = _parse_carefully(_joined(block, starts, odd), layout)
-    rows = odd[rest.lines]
-    for field in dataclasses.fields(Quotes):
-        values = getattr(quotes, field.name)
-        if len(values):
-            values[rows] = getattr(rest.quotes, field.name)
-    kept = regular.copy()
-    kept[rows] = True
-    if not kept.all():
-        quotes = _only(quotes, kept)
-    return Parsed(quotes, lines[kept], odd[rest.malformed], starts, block)
-
-
-def _parse_carefully(block: bytes, layout: Layout) -> Parsed:
-    """Read lines of which nothing is known."""
-    text: Bytes = np.frombuffer(block, dtype=np.uint8)
-    starts, ends, fields, open_quotes = find_lines(text, count_lines(text))
-    bounds = np.append(starts, len(block))
-    good = (fields == layout.width) & ~open_quotes
-    kept = np.flatnonzero(good)
-    parsed = Parsed(_nothing(layout), kept, np.empty(0, dtype=np.int64), bounds, block)
-    wrong = np.flatnonzero(~good & (fields > 0))
-    parsed.malformed = np.array(
-        [line for line in wrong if not _FOOTER.fullmatch(parsed.text(int(line)))], dtype=np.int64
-    )
-    if len(kept) == 0:
+    lines = np.arange(len(read.regular), dtype=np.int64)
+    parsed = Parsed(quotes, lines, np.empty(0, dtype=np.int64), read.starts, block)
+    if read.regular.all():
         return parsed
-    frame = _read_frame(_joined(block, bounds, kept).translate(_ASCII), layout, len(kept))
-    read = _matrix if layout.name == "matrix" else _long
-    read(parsed, frame, layout, text, starts[kept], ends[kept])
+    good = _sift(parsed, np.flatnonzero(~read.regular), layout)
+    for line in good.tolist():
+        _settle(quotes, line, parsed.text(line), layout)
+    kept = read.regular
+    kept[good] = True
+    if not kept.all():
+        parsed.quotes, parsed.lines = _only(quotes, kept), lines[kept]
     return parsed
 
 
-def _joined(block: bytes | memoryview, bounds: IntArray, lines: IntArray) -> bytes:
+def _parse_matrix(block: bytes | memoryview, layout: Layout) -> Parsed:
+    """Turn every field of a matrix that is not empty into a quote; a line whose stamp cannot be
+    read is one reject.
+    """
+    text: Bytes = np.frombuffer(block, dtype=np.uint8)
+    starts = np.append(0, np.flatnonzero(text == 10) + 1)
+    parsed = Parsed(_nothing(layout), starts, np.empty(0, dtype=np.int64), starts, block)
+    # Lines that are too short are sifted out first: the numbers of the others, one for every
+    # comma, take no more than eight times the memory of the block.
+    good = _sift(parsed, np.arange(len(starts) - 1), layout)
+    read = _read(np.frombuffer(_joined(block, starts, good), dtype=np.uint8), len(good), layout)
+    codes = np.zeros(read.numbers.shape, dtype=np.int8)
+    for row in np.flatnonzero(~read.regular).tolist():
+        fields = _fields(parsed.text(int(good[row])), layout)
+        read.stamp[row] = parse_stamp(fields[layout.stamp]) if fields else NO_STAMP
+        read.numbers[:, row] = np.nan
+        if read.stamp[row] == NO_STAMP:
+            # A line without a stamp stands for one quote, that of its first column.
+            codes[:1, row] = Reason.STAMP
+            continue
+        for column, place in enumerate(layout.places):
+            number = parse_number(fields[place])
+            if number is None:
+                codes[column, row] = Reason.NUMBER
+            else:
+                read.numbers[column, row] = number
+    rows, columns = np.nonzero((~np.isnan(read.numbers) | (codes != 0)).T)
+    parsed.quotes = _quotes(
+        read.stamp[rows],
+        np.array(layout.ids, dtype=np.int64)[columns],
+        {"price": read.numbers[columns, rows]},
+    )
+    parsed.quotes.code[:] = codes[columns, rows]
+    parsed.lines = good[rows]
+    return parsed
+
+
+def _read(text: Bytes, lines: int, layout: Layout) -> Lines:
+    """Read the usual lines, all of their numbers converted."""
+    read: Lines = read_rows(text, lines, _roles(layout))
+    rest = read.rest
+    if len(rest.line):
+        # numpy gives the double nearest to a decimal of any length.
+        words = np.zeros((len(rest.line), LONGEST), dtype=np.uint8)
+        gather(text, rest.begin, rest.end, words)
+        with np.errstate(over="ignore"):
+            numbers = words.view(f"S{LONGEST}")[:, 0].astype(np.float64)
+        read.numbers[rest.number, rest.line] = numbers
+    return read
+
+
+def _sift(parsed: Parsed, lines: IntArray, layout: Layout) -> IntArray:
+    """Return those of the lines that have the right number of fields; others that are not blank are
+    malformed.
+    """
+    text: Bytes = np.frombuffer(_joined(parsed.block, parsed.starts, lines), dtype=np.uint8)
+    fields, open_quotes = find_lines(text, len(lines))
+    good = (fields == layout.width) & ~open_quotes
+    wrong = lines[~good & (fields > 0)]
+    parsed.malformed = np.array(
+        [line for line in wrong.tolist() if not _FOOTER.fullmatch(parsed.text(line))],
+        dtype=np.int64,
+    )
+    right: IntArray = lines[good]
+    return right
+
+
+def _joined(block: bytes | memoryview, starts: IntArray, lines: IntArray) -> bytes | memoryview:
     """Return some lines of a block as one text."""
+    if len(lines) == len(starts) - 1:
+        return block
+    if len(lines) == 0:
+        return b""
     cuts = np.flatnonzero(np.diff(lines) > 1)
-    lows = bounds[lines[np.append(0, cuts + 1)]].tolist()
-    highs = bounds[lines[np.append(cuts, len(lines) - 1)] + 1].tolist()
+    lows = starts[lines[np.append(0, cuts + 1)]].tolist()
+    highs = starts[lines[np.append(cuts, len(lines) - 1)] + 1].tolist()
     return b"".join([block[low:high] for low, high in zip(lows, highs, strict=True)])
 
 
-def _read_frame(block: bytes, layout: Layout, rows: int) -> pl.DataFrame | None:
-    """Read lines that all have the right number of fields; ``None`` where polars does not see the
-    same rows.
+def _fields(line: str, layout: Layout) -> list[str]:
+    """Return the fields of a line, none where they are not as many as they should be, or where one
+    that is read is cut by a carriage return.
     """
-    schema: dict[str, pl.DataType] = {f"f{place}": pl.String() for place in range(layout.width)}
-    numbers = [place for name in _NUMBERS if (place := _place(layout, name)) >= 0]
-    for place in [*numbers, *layout.places]:
-        schema[f"f{place}"] = pl.Float64()
-    if layout.coin >= 0:
-        schema[f"f{layout.coin}"] = pl.Int64()
-    wanted = sorted(
-        {layout.stamp, *numbers, *layout.places} | ({layout.coin} if layout.coin >= 0 else set())
-    )
-    try:
-        frame = pl.read_csv(
-            block, has_header=False, schema=schema, columns=wanted, ignore_errors=True
-        )
-    except pl.exceptions.PolarsError:
-        return None
-    return frame if frame.height == rows else None
-
-
-def _stamps(frame: pl.DataFrame, layout: Layout) -> IntArray:
-    column = (
-        frame.get_column(f"f{layout.stamp}")
-        .fill_null("")
-        .to_arrow(compat_level=pl.CompatLevel.oldest())
-    )
-    _, offsets, text = column.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
-    content = (
-        np.frombuffer(text, dtype=np.uint8)
-        if text is not None and text.size
-        else np.zeros(0, dtype=np.uint8)
-    )
-    stamps: IntArray = read_stamps(content, bounds)
-    return stamps
-
-
-def _long(
-    parsed: Parsed,
-    frame: pl.DataFrame | None,
-    layout: Layout,
-    text: Bytes,
-    starts: IntArray,
-    ends: IntArray,
-) -> None:
-    """Read rows of one quote each."""
-    places = {name: place for name in _NUMBERS if (place := _place(layout, name)) >= 0}
-    count = len(starts)
-    if frame is None:
-        stamp, coin = np.full(count, NO_STAMP), np.zeros(count, dtype=np.int64)
-        parsed.quotes = _quotes(stamp, coin, {name: np.full(count, np.nan) for name in places})
-        doubtful = np.ones(count, dtype=np.bool_)
-    else:
-        numbers = {name: _floats(frame, place) for name, place in places.items()}
-        coin = np.array(frame.get_column(f"f{layout.coin}").fill_null(0).to_numpy(), dtype=np.int64)
-        parsed.quotes = _quotes(_stamps(frame, layout), coin, numbers)
-        doubtful = (parsed.quotes.stamp == NO_STAMP) | (coin == 0)
-        absent = np.column_stack([np.isnan(values) for values in numbers.values()])
-        rows = np.flatnonzero(absent.any(axis=1))
-        if len(rows):
-            # No number, although the field is not empty.
-            blank = blank_fields(text, starts[rows], ends[rows], layout.width)[
-                :, list(places.values())
-            ]
-            doubtful[rows] |= (absent[rows] & ~blank).any(axis=1)
-    for row in np.flatnonzero(doubtful):
-        _settle(parsed.quotes, int(row), parsed.text(int(parsed.lines[row])), layout)
+    fields = split_line(line)
+    read = (layout.stamp, layout.coin, *layout.places, *(_place(layout, n) for n in _NUMBERS))
+    if len(fields) != layout.width:
+        return []
+    return [] if any(LONE_RETURN in fields[place] for place in read if place >= 0) else fields
 
 
 def _settle(quotes: Quotes, row: int, line: str, layout: Layout) -> None:
     """Read a single row from its text, in place."""
-    fields = split_line(line)
-    if len(fields) != layout.width:
+    numbers = [name for name in _NUMBERS if _place(layout, name) >= 0]
+    quotes.stamp[row] = NO_STAMP
+    for name in numbers:
+        getattr(quotes, name)[row] = np.nan
+    fields = _fields(line, layout)
+    if not fields:
         quotes.code[row] = Reason.FIELDS
         return
     stamp = parse_stamp(fields[layout.stamp])
     coin = parse_coin(fields[layout.coin])
-    numbers = {
-        name: parse_number(fields[place])
-        for name in _NUMBERS
-        if (place := _place(layout, name)) >= 0
-    }
+    found = {name: parse_number(fields[_place(layout, name)]) for name in numbers}
     if stamp == NO_STAMP:
         quotes.code[row] = Reason.STAMP
-    elif coin is None or None in numbers.values():
+    elif coin is None or None in found.values():
         quotes.code[row] = Reason.NUMBER
     else:
         quotes.stamp[row], quotes.coin[row] = stamp, coin
-        for name, number in numbers.items():
+        for name, number in found.items():
             getattr(quotes, name)[row] = number
-
-
-def _matrix(
-    parsed: Parsed,
-    frame: pl.DataFrame | None,
-    layout: Layout,
-    text: Bytes,
-    starts: IntArray,
-    ends: IntArray,
-) -> None:
-    """Turn every field of a matrix that is not empty into a quote; a line whose stamp cannot be
-    read is one reject.
-    """
-    count = len(starts)
-    ids = np.array(layout.ids, dtype=np.int64)
-    codes = np.zeros((count, len(ids)), dtype=np.int8)
-    if frame is None:
-        stamp = np.full(count, NO_STAMP)
-        prices = np.full((count, len(ids)), np.nan)
-        doubtful = np.ones((count, len(ids)), dtype=np.bool_)
-    else:
-        stamp = _stamps(frame, layout)
-        prices = np.column_stack([_floats(frame, place) for place in layout.places])
-        doubtful = (
-            np.isnan(prices)
-            & ~blank_fields(text, starts, ends, layout.width)[:, list(layout.places)]
-        )
-    for row in np.flatnonzero(doubtful.any(axis=1) | (stamp == NO_STAMP)):
-        fields = split_line(parsed.text(int(parsed.lines[row])))
-        stamp[row] = parse_stamp(fields[layout.stamp]) if len(fields) == layout.width else NO_STAMP
-        if stamp[row] == NO_STAMP:
-            prices[row] = np.nan
-            continue
-        for column in np.flatnonzero(doubtful[row]):
-            number = parse_number(fields[layout.places[column]])
-            prices[row, column] = np.nan if number is None else number
-            codes[row, column] = Reason.NONE if number is not None else Reason.NUMBER
-    bad = stamp == NO_STAMP
-    shown = ~np.isnan(prices) | (codes != 0)
-    # A line without a stamp stands for one quote, that of its first column.
-    shown[bad, 0] = True
-    codes[bad, 0] = Reason.STAMP
-    rows, columns = np.nonzero(shown)
-    parsed.quotes = _quotes(stamp[rows], ids[columns], {"price": prices[rows, columns]})
-    parsed.quotes.code[:] = codes[rows, columns]
-    parsed.lines = parsed.lines[rows]
-
-
-def _floats(frame: pl.DataFrame, place: int) -> FloatArray:
-    return np.array(frame.get_column(f"f{place}").to_numpy(), dtype=np.float64)
 
 
 def _place(layout: Layout, name: str) -> int:
@@ -288,12 +243,16 @@ def _place(layout: Layout, name: str) -> int:
     return place
 
 
-def _roles(layout: Layout) -> npt.NDArray[np.int8]:
-    roles: npt.NDArray[np.int8] = np.full(layout.width, SKIP, dtype=np.int8)
+def _roles(layout: Layout) -> IntArray:
+    roles = np.full(layout.width, SKIP, dtype=np.int64)
+    roles[layout.stamp] = STAMP
+    if layout.name == "matrix":
+        roles[list(layout.places)] = PRICE + np.arange(len(layout.places))
+        return roles
+    roles[layout.coin] = COIN
     for role, name in enumerate(_NUMBERS, start=PRICE):
         if _place(layout, name) >= 0:
             roles[_place(layout, name)] = role
-    roles[layout.stamp], roles[layout.coin] = STAMP, COIN
     return roles
 
 

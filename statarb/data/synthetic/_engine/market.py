@@ -104,11 +104,11 @@ steps.
 """
 RUN_LENGTH = 100
 HOLE_TIME = 0.105
-"""Share of the time that the long holes take; with the 10-minute steps a fifth of all time is
+"""Share of the time that the long gaps take; with the 10-minute steps a fifth of all time is
 missing.
 """
 LONGEST_HOLE = 0.378
-"""Part of the longest hole in it: 62 h in 65 days."""
+"""Part of the longest gap in it: 62 h in 65 days."""
 
 
 def row_pattern(rng: np.random.Generator, times: int) -> IntArray:
@@ -116,11 +116,11 @@ def row_pattern(rng: np.random.Generator, times: int) -> IntArray:
     real rows leaves.
 
     Steps between rows are 5 minutes (90.5 %), 10 minutes (9.2 %: in runs, every third or fourth
-    row), 15 minutes (.15 %), and per 65 days twenty holes, the longest 62 h; shorter spans get as
+    row), 15 minutes (.15 %), and per 65 days twenty gaps, the longest 62 h; shorter spans get as
     much of it as they are long.
     """
-    holes = _holes(rng, times)
-    left = times - 1 - int(holes.sum())
+    gaps = _gaps(rng, times)
+    left = times - 1 - int(gaps.sum())
     steps: list[int] = []
     while left > 0:
         calm = int(rng.geometric(SKIPPING / (1.0 - SKIPPING) / RUN_LENGTH))
@@ -137,13 +137,13 @@ def row_pattern(rng: np.random.Generator, times: int) -> IntArray:
             if left == 0:
                 break
     whole = np.insert(
-        np.array(steps, dtype=np.int64), np.sort(rng.integers(0, len(steps) + 1, len(holes))), holes
+        np.array(steps, dtype=np.int64), np.sort(rng.integers(0, len(steps) + 1, len(gaps))), gaps
     )
     return np.concatenate([[0], np.cumsum(whole)]).astype(np.int64)
 
 
-def _holes(rng: np.random.Generator, times: int) -> IntArray:
-    """Return the lengths of the long holes, in steps."""
+def _gaps(rng: np.random.Generator, times: int) -> IntArray:
+    """Return the lengths of the long gaps, in steps."""
     total = int(HOLE_TIME * times)
     count = round(20 * times / (65 * 288))
     if total < 12 or count < 1:

@@ -16,15 +16,20 @@ because with ``M[i, j] = sum_t d_{t-i} d_{t-j}`` over the sample of the regressi
 - ``M[0, m] = acov[m] - sum_{s=m+1..p} d_s d_{s-m}``,
 - ``M[i+1, j+1] = M[i, j] + d_{p-i} d_{p-j} - d_{T-1-i} d_{T-1-j}``,
 - ``sum_t e_{t-1} d_{t-k} = (e_{T-1-k}^2 - e_{p-k}^2 - M[k, k]) / 2 + sum_{i=1..k} M[i, k]``.
+
+The plain reference is :func:`statarb.cointegration._engine.reference.engle_granger_reference`.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from statarb._core.numba import kernel
 from statarb._core.typing import BoolArray, FloatArray, IntArray
+from statarb.cointegration._engine.sums import mean, product, varies_beyond
 
 __all__ = [
     "AIC",
@@ -37,8 +42,13 @@ __all__ = [
     "RECOMPUTE",
     "SINGULAR",
     "STATUS",
+    "AssetMoments",
+    "LagRule",
+    "PairMoments",
+    "ScanResults",
+    "scan_block",
+    "scan_list",
 ]
-__all__ += ["scan_block", "scan_list"]
 
 LANES = 32
 FIXED, AIC, BIC = range(3)
@@ -59,15 +69,128 @@ statsmodels' ``coint`` uses).
 """
 
 
+class LagRule(NamedTuple):
+    """How many lagged differences a test has.
+
+    Parameters
+    ----------
+    max_lags : int
+        The number itself (criterion ``FIXED``), or the largest one that may be chosen.
+    criterion : int
+        ``FIXED``, ``AIC`` or ``BIC``.
+    """
+
+    max_lags: int
+    criterion: int
+
+
+class AssetMoments(NamedTuple):
+    """Moments of single assets on a common sample.
+
+    Parameters
+    ----------
+    asset : (assets,)
+        Where results go: rows and columns of the outputs.
+    squares : (assets,)
+        Sums of squares of the detrended levels; 0 for a constant asset.
+    autocovariance : (lags + 1, assets)
+        ``sum_t D_t D_{t-m}``, D the first differences.
+    head, tail : (lags + 2, assets)
+        First levels, and last levels backwards.
+    """
+
+    asset: IntArray
+    squares: FloatArray
+    autocovariance: FloatArray
+    head: FloatArray
+    tail: FloatArray
+
+
+class PairMoments(NamedTuple):
+    """Moments of pairs of assets (i, j) on a common sample.
+
+    Parameters
+    ----------
+    gram : (I, J)
+        Products of the detrended levels.
+    cross : (lags + 1, I, J)
+        ``sum_t Di_t Dj_{t-m} + Dj_t Di_{t-m}``, D the first differences.
+    """
+
+    gram: FloatArray
+    cross: FloatArray
+
+
+class ScanResults(NamedTuple):
+    """Results of tests, written in place: (assets, assets) at [y, x], or (pairs,).
+
+    Parameters
+    ----------
+    tau, hedge_ratio, half_life, correlation : float64
+        NaN where there is no test.
+    lag : int16
+        Lagged differences; -1 where there is no test.
+    status : int8
+        ``OK`` .. ``SINGULAR``; ``RECOMPUTE`` for pairs whose moments lose too many digits.
+    observations : int32
+        Size of the common sample.
+    """
+
+    tau: FloatArray
+    hedge_ratio: FloatArray
+    half_life: FloatArray
+    correlation: FloatArray
+    lag: npt.NDArray[np.int16]
+    status: npt.NDArray[np.int8]
+    observations: npt.NDArray[np.int32]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> ScanResults:
+        """Results of no test."""
+        return cls(
+            tau=np.full(shape, np.nan),
+            hedge_ratio=np.full(shape, np.nan),
+            half_life=np.full(shape, np.nan),
+            correlation=np.full(shape, np.nan),
+            lag=np.full(shape, -1, dtype=np.int16),
+            status=np.full(shape, OVERLAP, dtype=np.int8),
+            observations=np.zeros(shape, dtype=np.int32),
+        )
+
+    def at(self, y: IntArray, x: IntArray) -> ScanResults:
+        """Return the results of some pairs, of matrices."""
+        picked: ScanResults = ScanResults._make(values[y, x] for values in self)
+        return picked
+
+    def store(self, y: IntArray, x: IntArray, listed: ScanResults) -> None:
+        """Write results of listed pairs into matrices."""
+        pairs: Any = zip(self, listed, strict=True)
+        for matrix, values in pairs:
+            matrix[y, x] = values
+
+
+class ResidualMoments(NamedTuple):
+    """What a Dickey-Fuller regression needs of residuals, by lane (module docstring).
+
+    Parameters
+    ----------
+    head, tail : (lags + 2, lanes)
+    acov : (lags + 1 or more, lanes)
+    sse : (lanes,)
+    """
+
+    head: FloatArray
+    tail: FloatArray
+    acov: FloatArray
+    sse: FloatArray
+
+
 @kernel()
 def _regression(
     lags: int,
     count: int,
     level_first: bool,
-    head: FloatArray,
-    tail: FloatArray,
-    acov: FloatArray,
-    sse: FloatArray,
+    residual: ResidualMoments,
     left: FloatArray,
     right: FloatArray,
     a: FloatArray,
@@ -78,9 +201,11 @@ def _regression(
     Order of the rows: the level, then lags 1 .. p, where ``level_first``; else lags 1 .. p, then
     the level.
     """
+    head, tail, acov, sse = residual.head, residual.tail, residual.acov, residual.sse
     last = lags + 1
     level = 0 if level_first else lags
-    shift = 0 if level_first else -1  # where lag j stands: j + shift
+    shift = 0 if level_first else -1  # lag j is row j + shift
+    # differences at the start of the sample, and at its end backwards
     for s in range(1, lags + 1):
         for c in range(count):
             left[s, c] = head[s, c] - head[s - 1, c]
@@ -134,6 +259,7 @@ def _triangle(
     sum of squares.
     """
     for j in range(size - 1):
+        # the pivot: what column j has left after the columns before it
         for c in range(count):
             scale[c] = a[j, j, c]
         for k in range(j):
@@ -143,6 +269,7 @@ def _triangle(
             good = a[j, j, c] > NEARLY_SINGULAR * scale[c]
             sound[c] = sound[c] and good
             root[c] = 1.0 / np.sqrt(a[j, j, c] if good else 1.0)
+        # the rows below it
         for i in range(j + 1, size):
             for k in range(j):
                 for c in range(count):
@@ -166,11 +293,13 @@ def _best_lag(
     n)^k``.
     """
     last = max_lags + 1
+    # no lags: the level, in the first column, explains alone
     for c in range(count):
         rss[c] = a[last, last, c] - a[last, 0, c] * a[last, 0, c]
         best[c] = rss[c]
         weight[c] = 1.0
         lag[c] = 0
+    # each further column of the factor is one lag more
     for k in range(1, max_lags + 1):
         for c in range(count):
             rss[c] -= a[last, k, c] * a[last, k, c]
@@ -194,11 +323,13 @@ def _statistic(
     it is not identified.
     """
     last = lags + 1
+    # residual sum of squares of the whole regression
     for c in range(count):
         rss[c] = a[last, last, c]
     for k in range(lags + 1):
         for c in range(count):
             rss[c] -= a[last, k, c] * a[last, k, c]
+    # the last coordinate of d_t over the residual standard deviation is the t-ratio
     for c in range(count):
         rest = size[c] - 2.0 * lags - 2.0
         good = sound[c] and rss[c] > NEARLY_SINGULAR * a[last, last, c] and rest > 0.0
@@ -208,7 +339,7 @@ def _statistic(
 
 @kernel()
 def _growth(criterion: int, rows: int) -> float:
-    """Factor on the residual sum of squares that stands for one more parameter."""
+    """Factor on the residual sum of squares that offsets one more parameter."""
     factor: float = np.exp((2.0 if criterion == AIC else np.log(rows)) / rows)
     return factor
 
@@ -218,6 +349,7 @@ def _half_life(sse: float, first: float, last: float, acov: float) -> float:
     """Half-life in steps of the first-order autoregression of the residual; inf where it does not
     revert.
     """
+    # sum of e_{t-1}^2, and sum of e_{t-1} d_t by summation by parts
     level = sse - last * last
     speed = 0.5 * (last * last - first * first - acov) / level if level > 0.0 else 0.0
     if speed >= 0.0:
@@ -229,17 +361,11 @@ def _half_life(sse: float, first: float, last: float, acov: float) -> float:
 @kernel()
 def _queue(
     i: int,
-    gram: FloatArray,
-    cross: FloatArray,
-    gram_i: FloatArray,
-    gram_j: FloatArray,
-    acov_i: FloatArray,
-    acov_j: FloatArray,
-    asset_i: IntArray,
-    asset_j: IntArray,
+    pair: PairMoments,
+    first: AssetMoments,
+    second: AssetMoments,
     same: bool,
-    hedge: FloatArray,
-    status: npt.NDArray[np.int8],
+    results: ScanResults,
     weight_i: FloatArray,
     weight_j: FloatArray,
     queue: IntArray,
@@ -247,17 +373,20 @@ def _queue(
     """List the tests of asset i that can be worked on, with weights such that ``e = weight_i X_i +
     weight_j X_j``.
 
-    Place j stands for i explained by j, place J + j for j explained by i. Returns the number of
-    tests listed.
+    Place j means i explained by j, place J + j means j explained by i. Returns the number of tests
+    listed.
     """
+    gram, cross = pair.gram, pair.cross
+    gram_i, gram_j = first.squares, second.squares
+    acov_i, acov_j = first.autocovariance, second.autocovariance
     queued = 0
-    n_j = len(asset_j)
+    n_j = len(gram_j)
     for direction in range(2):
         for j in range(i + 1 if same else 0, n_j):
-            y = asset_i[i] if direction == 0 else asset_j[j]
-            x = asset_j[j] if direction == 0 else asset_i[i]
+            y = first.asset[i] if direction == 0 else second.asset[j]
+            x = second.asset[j] if direction == 0 else first.asset[i]
             if gram_i[i] == 0.0 or gram_j[j] == 0.0:
-                status[y, x] = CONSTANT
+                results.status[y, x] = CONSTANT
                 continue
             slope = gram[i, j] / (gram_j[j] if direction == 0 else gram_i[i])
             wi, wj = (1.0, -slope) if direction == 0 else (-slope, 1.0)
@@ -268,9 +397,9 @@ def _queue(
                 unexplained >= ILL_CONDITIONED
                 and own + wi * wj * cross[0, i, j] >= ILL_CONDITIONED * own
             ):
-                status[y, x] = RECOMPUTE
+                results.status[y, x] = RECOMPUTE
                 continue
-            hedge[y, x] = slope
+            results.hedge_ratio[y, x] = slope
             place = direction * n_j + j
             weight_i[place] = wi
             weight_j[place] = wj
@@ -291,14 +420,17 @@ def _sort_by_lag(
     """Bring the queue into the order of the lags chosen (counting sort), so that lanes share one
     order.
     """
+    # where the tests of each order begin
     start[:] = 0
     for q in range(queued):
         start[order_lag[q] + 1] += 1
     for k in range(max_lags + 1):
         start[k + 1] += start[k]
+    # each test to the next free place of its order
     for q in range(queued):
         order[start[order_lag[q]]] = queue[q]
         start[order_lag[q]] += 1
+    # the order of every place
     for k in range(max_lags, -1, -1):
         for q in range(start[k - 1] if k > 0 else 0, start[k]):
             order_lag[q] = k
@@ -306,63 +438,42 @@ def _sort_by_lag(
 
 @kernel()
 def scan_block(
-    gram: FloatArray,
-    cross: FloatArray,
-    gram_i: FloatArray,
-    gram_j: FloatArray,
-    acov_i: FloatArray,
-    acov_j: FloatArray,
-    head_i: FloatArray,
-    head_j: FloatArray,
-    tail_i: FloatArray,
-    tail_j: FloatArray,
-    asset_i: IntArray,
-    asset_j: IntArray,
+    pair: PairMoments,
+    first: AssetMoments,
+    second: AssetMoments,
     same: bool,
     observations: int,
-    max_lags: int,
-    criterion: int,
-    tau: FloatArray,
-    hedge: FloatArray,
-    half_life: FloatArray,
-    lag: npt.NDArray[np.int16],
-    status: npt.NDArray[np.int8],
+    rule: LagRule,
+    results: ScanResults,
 ) -> None:
     """Engle-Granger tests in both directions of all pairs (i, j) of two sets of assets with one
     common sample.
 
     Parameters
     ----------
-    gram : (I, J)
-        Products of the demeaned levels.
-    cross : (lags + 1, I, J)
-        ``sum_t Di_t Dj_{t-m} + Dj_t Di_{t-m}``, D the first differences.
-    gram_i, gram_j : (I,), (J,)
-        Sums of squares of the levels; 0 for a constant asset.
-    acov_i, acov_j : (lags + 1, I), (lags + 1, J)
-        ``sum_t D_t D_{t-m}`` of each asset.
-    head_i, head_j, tail_i, tail_j : (lags + 2, I), (lags + 2, J)
-        First levels, and last levels backwards.
-    asset_i, asset_j : (I,), (J,)
-        Where results go: rows and columns of the outputs.
+    pair : PairMoments
+        Of the assets i of ``first`` with the assets j of ``second``.
+    first, second : AssetMoments
+        Of the two sets.
     same : bool
         Whether both sets are one; then only j > i counts.
     observations : int
-        Length of the common sample.
-    max_lags : int
-        Lags, or the most of them.
-    criterion : int
-        ``FIXED`` takes ``max_lags`` lags everywhere, ``AIC`` and ``BIC`` choose for each test.
-    tau, hedge, half_life, lag, status : (assets, assets)
-        Results at [y, x], written in place. Pairs that lose digits here get the status
-        ``RECOMPUTE``.
+        Rows of the common sample.
+    rule : LagRule
+        How the number of lags is chosen, for each test.
+    results : ScanResults
+        (assets, assets); ``tau, hedge_ratio, half_life, lag, status`` are written at [y, x].
     """
+    max_lags, criterion = rule.max_lags, rule.criterion
+    gram, cross = pair.gram, pair.cross
     n_i, n_j = gram.shape
     depth = max_lags + 2
+    # buffers: one lane a test
     head, tail = np.empty((depth, LANES)), np.empty((depth, LANES))
     acov, left, right = np.empty((depth, LANES)), np.empty((depth, LANES)), np.empty((depth, LANES))
     a = np.empty((depth, depth, LANES))
     sse, scale, root = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    residual = ResidualMoments(head, tail, acov, sse)
     rss, best, weight = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     size = np.full(LANES, float(observations))
     growth = np.full(LANES, _growth(criterion, observations - 1 - max_lags))
@@ -375,23 +486,8 @@ def scan_block(
     start = np.empty(max_lags + 2, dtype=np.int64)
 
     for i in range(n_i):
-        queued = _queue(
-            i,
-            gram,
-            cross,
-            gram_i,
-            gram_j,
-            acov_i,
-            acov_j,
-            asset_i,
-            asset_j,
-            same,
-            hedge,
-            status,
-            weight_i,
-            weight_j,
-            queue,
-        )
+        queued = _queue(i, pair, first, second, same, results, weight_i, weight_j, queue)
+        # stage 0 chooses the lags of every test, stage 1 computes statistics at the lags chosen
         for stage in range(2):
             if stage == 0 and criterion == FIXED:
                 for q in range(queued):
@@ -413,17 +509,22 @@ def scan_block(
                     j = place % n_j
                     wi, wj = weight_i[place], weight_j[place]
                     sound[c] = True
-                    sse[c] = wi * wi * gram_i[i] + 2.0 * wi * wj * gram[i, j] + wj * wj * gram_j[j]
+                    # moments of the residual are quadratic forms in its weights
+                    sse[c] = (
+                        wi * wi * first.squares[i]
+                        + 2.0 * wi * wj * gram[i, j]
+                        + wj * wj * second.squares[j]
+                    )
                     for m in range(lags + 1):
                         acov[m, c] = (
-                            wi * wi * acov_i[m, i]
+                            wi * wi * first.autocovariance[m, i]
                             + wi * wj * cross[m, i, j]
-                            + wj * wj * acov_j[m, j]
+                            + wj * wj * second.autocovariance[m, j]
                         )
                     for s in range(lags + 2):
-                        head[s, c] = wi * head_i[s, i] + wj * head_j[s, j]
-                        tail[s, c] = wi * tail_i[s, i] + wj * tail_j[s, j]
-                _regression(lags, count, stage == 0, head, tail, acov, sse, left, right, a)
+                        head[s, c] = wi * first.head[s, i] + wj * second.head[s, j]
+                        tail[s, c] = wi * first.tail[s, i] + wj * second.tail[s, j]
+                _regression(lags, count, stage == 0, residual, left, right, a)
                 _triangle(lags + 2, count, a, scale, root, sound)
                 if stage == 0:
                     _best_lag(max_lags, count, growth, a, rss, best, weight, chosen)
@@ -433,13 +534,15 @@ def scan_block(
                     _statistic(lags, count, size, a, rss, sound, value)
                     for c in range(count):
                         place = order[begin + c]
-                        other = asset_j[place % n_j]
-                        y = asset_i[i] if place < n_j else other
-                        x = other if place < n_j else asset_i[i]
-                        tau[y, x] = value[c]
-                        lag[y, x] = lags
-                        half_life[y, x] = _half_life(sse[c], head[0, c], tail[0, c], acov[0, c])
-                        status[y, x] = OK if sound[c] else SINGULAR
+                        other = second.asset[place % n_j]
+                        y = first.asset[i] if place < n_j else other
+                        x = other if place < n_j else first.asset[i]
+                        results.tau[y, x] = value[c]
+                        results.lag[y, x] = lags
+                        results.half_life[y, x] = _half_life(
+                            sse[c], head[0, c], tail[0, c], acov[0, c]
+                        )
+                        results.status[y, x] = OK if sound[c] else SINGULAR
                 begin = end
             if stage == 0:
                 _sort_by_lag(queued, max_lags, queue, order, order_lag, start)
@@ -454,37 +557,21 @@ def _lagged_product(values: FloatArray, first: int, count: int, lag: int) -> flo
     return total
 
 
-@kernel(fastmath={"reassoc", "contract"})
-def _product(one: FloatArray, other: FloatArray, count: int) -> float:
-    total = 0.0
-    for t in range(count):
-        total += one[t] * other[t]
-    return total
-
-
-@kernel(fastmath={"reassoc", "contract"})
-def _mean(values: FloatArray, count: int) -> float:
-    total = 0.0
-    for t in range(count):
-        total += values[t]
-    return total / count
-
-
 @kernel()
 def _detrend(values: FloatArray, basis: FloatArray, count: int, trend: int) -> None:
     """Remove mean, line and parabola (``trend`` 0, 1, 2) from the first ``count`` values, in place;
     orthogonal polynomials.
     """
     for _ in range(2):  # a second pass removes the rounding of the first
-        mean = _mean(values, count)
+        centre = mean(values, count)
         for t in range(count):
-            values[t] -= mean
+            values[t] -= centre
     middle = 0.5 * (count - 1.0)
     spread = (count * count - 1.0) / 12.0
     for power in range(1, trend + 1):
         for t in range(count):
             basis[t] = t - middle if power == 1 else (t - middle) * (t - middle) - spread
-        slope = _product(basis, values, count) / _product(basis, basis, count)
+        slope = product(basis, values, count) / product(basis, basis, count)
         for t in range(count):
             values[t] -= slope * basis[t]
 
@@ -503,20 +590,21 @@ def _correlation_of_changes(y: FloatArray, x: FloatArray, count: int) -> float:
 
 
 @kernel()
-def _common(one: FloatArray, other: FloatArray, y: FloatArray, x: FloatArray) -> tuple[int, bool]:
-    """Copy the rows that both series have; return how many there are, and whether both series move
-    on them.
+def _common(
+    one: FloatArray, other: FloatArray, y: FloatArray, x: FloatArray
+) -> tuple[int, float, float]:
+    """Copy the rows that both series have; return how many there are, and the largest magnitude of
+    each series on them.
     """
     count = 0
-    low_y = low_x = np.inf
-    high_y = high_x = -np.inf
+    low_y = low_x = high_y = high_x = 0.0
     for t in range(len(one)):
         if not (np.isnan(one[t]) or np.isnan(other[t])):
             y[count], x[count] = one[t], other[t]
             low_y, high_y = min(low_y, one[t]), max(high_y, one[t])
             low_x, high_x = min(low_x, other[t]), max(high_x, other[t])
             count += 1
-    return count, low_y < high_y and low_x < high_x
+    return count, max(-low_y, high_y), max(-low_x, high_x)
 
 
 @kernel()
@@ -526,15 +614,8 @@ def scan_list(
     pair_x: IntArray,
     trend: int,
     min_overlap: int,
-    max_lags: int,
-    criterion: int,
-    tau: FloatArray,
-    hedge: FloatArray,
-    half_life: FloatArray,
-    correlation: FloatArray,
-    lag: npt.NDArray[np.int16],
-    status: npt.NDArray[np.int8],
-    observations: npt.NDArray[np.int32],
+    rule: LagRule,
+    results: ScanResults,
 ) -> None:
     """Engle-Granger tests of listed pairs, each on its own common sample, from its residuals
     themselves.
@@ -549,11 +630,12 @@ def scan_list(
         Degree of the polynomial removed first: 0, 1, 2.
     min_overlap : int
         Smallest common sample.
-    max_lags, criterion
-        As in :func:`scan_block`.
-    tau, hedge, half_life, correlation, lag, status, observations : (pairs,)
-        Results, written in place.
+    rule : LagRule
+        How the number of lags is chosen.
+    results : ScanResults
+        (pairs,); written in place.
     """
+    max_lags, criterion = rule.max_lags, rule.criterion
     pairs = len(pair_y)
     times = levels.shape[1]
     depth = max_lags + 2
@@ -562,32 +644,40 @@ def scan_list(
     acov, left, right = np.empty((depth, 1)), np.empty((depth, 1)), np.empty((depth, 1))
     a = np.empty((depth, depth, 1))
     sse, scale, root, rss, best = np.empty(1), np.empty(1), np.empty(1), np.empty(1), np.empty(1)
+    residual = ResidualMoments(head, tail, acov, sse)
     weight, size, growth, value = np.empty(1), np.empty(1), np.empty(1), np.empty(1)
     sound = np.empty(1, dtype=np.bool_)
     chosen = np.empty(1, dtype=np.int64)
     for pair in range(pairs):
-        tau[pair] = hedge[pair] = half_life[pair] = correlation[pair] = np.nan
-        lag[pair] = -1
-        count, moves = _common(levels[pair_y[pair]], levels[pair_x[pair]], y, x)
-        observations[pair] = count
-        if count < min_overlap or not moves:
-            status[pair] = OVERLAP if count < min_overlap else CONSTANT
+        results.tau[pair] = results.hedge_ratio[pair] = np.nan
+        results.half_life[pair] = results.correlation[pair] = np.nan
+        results.lag[pair] = -1
+        count, size_y, size_x = _common(levels[pair_y[pair]], levels[pair_x[pair]], y, x)
+        results.observations[pair] = count
+        if count < min_overlap:
+            results.status[pair] = OVERLAP
             continue
+        # without trends; what is left of a constant, or of a line, is rounding
         _detrend(y, e, count, trend)
         _detrend(x, e, count, trend)
-        yy = _product(y, y, count)
-        slope = _product(x, y, count) / _product(x, x, count)
-        hedge[pair] = slope
-        correlation[pair] = _correlation_of_changes(y, x, count)
+        yy, xx = product(y, y, count), product(x, x, count)
+        if not (varies_beyond(yy, count, size_y) and varies_beyond(xx, count, size_x)):
+            results.status[pair] = CONSTANT
+            continue
+        # the cointegrating regression
+        slope = product(x, y, count) / xx
+        results.hedge_ratio[pair] = slope
+        results.correlation[pair] = _correlation_of_changes(y, x, count)
         for t in range(count):
             e[t] = y[t] - slope * x[t]
         d[0] = 0.0
         for t in range(1, count):
             d[t] = e[t] - e[t - 1]
-        total = _product(e, e, count)
+        total = product(e, e, count)
         if not total > PERFECT * yy:
-            status[pair] = COLLINEAR
+            results.status[pair] = COLLINEAR
             continue
+        # moments of its residual
         sse[0] = total
         size[0] = count
         growth[0] = _growth(criterion, count - 1 - max_lags)
@@ -596,19 +686,20 @@ def scan_list(
         for s in range(depth):
             head[s, 0] = e[s]
             tail[s, 0] = e[count - 1 - s]
+        # the lags, then the statistic
         sound[0] = True
         lags = max_lags
         if criterion != FIXED:
-            _regression(max_lags, 1, True, head, tail, acov, sse, left, right, a)
+            _regression(max_lags, 1, True, residual, left, right, a)
             _triangle(depth, 1, a, scale, root, sound)
             _best_lag(max_lags, 1, growth, a, rss, best, weight, chosen)
             if sound[0]:
                 lags = chosen[0]
             sound[0] = True
-        _regression(lags, 1, False, head, tail, acov, sse, left, right, a)
+        _regression(lags, 1, False, residual, left, right, a)
         _triangle(lags + 2, 1, a, scale, root, sound)
         _statistic(lags, 1, size, a, rss, sound, value)
-        tau[pair] = value[0]
-        lag[pair] = lags
-        half_life[pair] = _half_life(sse[0], head[0, 0], tail[0, 0], acov[0, 0])
-        status[pair] = OK if sound[0] else SINGULAR
+        results.tau[pair] = value[0]
+        results.lag[pair] = lags
+        results.half_life[pair] = _half_life(sse[0], head[0, 0], tail[0, 0], acov[0, 0])
+        results.status[pair] = OK if sound[0] else SINGULAR

@@ -1,0 +1,1 @@
+"""Kernels of the investors: arrays in, arrays out."""
