@@ -333,7 +333,7 @@ def _one(
         raise
     except Exception as error:  # noqa: BLE001 - the boundary to other people's code: counted at every step, kept, shown
         # raises where the market is at fault
-        in_cash = decide_all(Cash(), panel, rules, settings)
+        in_cash = decide_all(Cash(), panel, rules, settings, checkpoint=checkpoint)
         grid, message = panel.grid, f"{type(error).__name__}: {error}"
         failures = tuple((grid[step], "exception", message) for step in in_cash.span)
         return dataclasses.replace(in_cash, investor=name, failures=failures)

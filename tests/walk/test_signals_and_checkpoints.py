@@ -133,7 +133,7 @@ class Uneven(LeadLag):
 def test_signals_of_the_wrong_length_are_warned_of_by_name_and_rows(market):
     with pytest.warns(
         RuntimeWarning,
-        match="'expected_return' must have one entry a row: 25 for the rows 167 to 191, got 24",
+        match="'expected_return' must have one entry per row: 25 for the rows 167 to 191, got 24",
     ):
         run = sa.walk_forward(Uneven(), market, RULES, block=64, **WALK)
     assert set(run.failures["message"]) == {
@@ -336,3 +336,12 @@ def test_a_key_tells_parameters_code_and_data_apart():
     keys = {content_key({"x": thing}) for thing in things}
     assert len(keys) == len(things)
     assert describe(LeadLag()) == describe(pickle.loads(pickle.dumps(LeadLag())))
+
+
+def test_a_block_under_the_name_of_another_is_computed_anew(market, whole, tmp_path):
+    options = {**WALK, "block": 64, "checkpoint": tmp_path}
+    sa.walk_forward(LeadLag(entry=0.001, exit=0.001), market, RULES, **options)
+    for kind in ("steps", "signals"):
+        first, second = sorted(tmp_path.glob(f"*/{kind}-*"))[:2]
+        second.write_bytes(first.read_bytes())
+        same(sa.walk_forward(LeadLag(entry=0.001, exit=0.001), market, RULES, **options), whole)

@@ -14,7 +14,9 @@ import pytest
 import statarb as sa
 from statarb.data.shared_memory import shared
 from statarb.investors import StatArb
+from statarb.rules import Context
 from statarb.walk.checkpoint import Checkpoint
+from statarb.walk.settings import WalkSettings
 from statarb.walk.signals import Block, signal_blocks
 
 WALK = {"start": "2018-01-19 06:00", "end": "2018-01-19 20:00", "depth": 300}
@@ -27,6 +29,12 @@ def market() -> sa.Panel:
 
 def investor() -> StatArb:
     return StatArb(volatility="garch", scenarios=200, track_record=60, z_threshold=0.5)
+
+
+def asked(market: sa.Panel) -> tuple:
+    """Whose signals, in which market and context, of which rows, by which settings."""
+    context = Context(market.grid[311], 10_000.0, sa.TradingRules(), 1)
+    return investor(), market, context, range(310, 400), WalkSettings(depth=300, block=40)
 
 
 @pytest.fixture(scope="module", params=[0, 1])
@@ -51,9 +59,9 @@ def test_blocks_that_wait_lie_in_files_and_are_removed(
     market: sa.Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    options = {"depth": 300, "block": 40, "store": None, "show": False}
-    alone = list(signal_blocks(investor(), market, 310, 400, n_jobs=1, **options))
-    reader = signal_blocks(investor(), market, 310, 400, n_jobs=2, **options)
+    options = {"store": None, "show": False}
+    alone = list(signal_blocks(*asked(market), n_jobs=1, **options))
+    reader = signal_blocks(*asked(market), n_jobs=2, **options)
     for expected in alone:
         found = next(reader)
         assert (found.first, found.last) == (expected.first, expected.last)
@@ -74,13 +82,11 @@ def test_a_mapped_panel_gives_the_same_signals(market: sa.Panel) -> None:
 
 def test_a_parked_block_that_is_damaged_is_computed_again(market: sa.Panel, tmp_path: Path) -> None:
     store = Checkpoint(tmp_path, "k" * 64)
-    options = {"depth": 300, "block": 40, "store": store, "show": False, "n_jobs": 2}
-    first = list(signal_blocks(investor(), market, 310, 400, **options))
+    options = {"store": store, "show": False, "n_jobs": 2}
+    first = list(signal_blocks(*asked(market), **options))
     assert all(isinstance(store.read(name), Block) for name in store.names("signals-"))
     path = store.folder / store.names("signals-")[1]
     path.write_bytes(path.read_bytes()[:-7])
-    for one, other in zip(
-        first, signal_blocks(investor(), market, 310, 400, **options), strict=True
-    ):
+    for one, other in zip(first, signal_blocks(*asked(market), **options), strict=True):
         for name, values in one.arrays.items():
             np.testing.assert_array_equal(values, other.arrays[name])
