@@ -199,7 +199,8 @@ def asset_risk(
         measure,
         ("variance", "downside_deviation", "value_at_risk", "expected_shortfall", "entropy"),
     )
-    values = as_numbers("returns", returns)
+    table = read_table("returns", returns)
+    values = table.values
     if measure == "variance":
         found = variance(values)
     elif measure == "downside_deviation":
@@ -210,11 +211,8 @@ def asset_risk(
         found = expected_shortfall(values, level)
     else:
         found = entropy(values)
-    return (
-        pd.Series(found, index=returns.columns, name=measure)
-        if isinstance(returns, pd.DataFrame)
-        else found
-    )
+    labelled = table.kind in ("frame", "series")
+    return pd.Series(found, index=table.labels, name=measure) if labelled else found
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

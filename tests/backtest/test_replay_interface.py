@@ -177,13 +177,12 @@ def test_a_replay_without_orders(tmp_path):
             sa.DataError,
             "no time of the panel's grid",
         ),
-        (lambda w: w.iloc[::-1], sa.DataError, "not in order of time"),
         (lambda w: w.iloc[[0, 0]], sa.DataError, "duplicated time"),
         (lambda w: w[[1442, 1442]], sa.DataError, "column 1442 twice"),
         (lambda w: w.astype(str) + "x", sa.DataError, "must hold numbers"),
         (lambda w: w.reset_index(drop=True), sa.DataError, "indexed by times"),
-        (lambda w: w.to_numpy().tolist(), sa.ParameterError, "must be a DataFrame"),
-        (lambda w: 3, sa.ParameterError, "weights must be a DataFrame"),
+        (lambda w: w.to_numpy().tolist(), sa.DataError, "indexed by times, got row numbers"),
+        (lambda w: 3, sa.ParameterError, "weights must be a table"),
     ],
 )
 def test_bad_weights(change, error, what):

@@ -118,7 +118,7 @@ def test_a_table_of_another_kind_is_told_how_to_become_one(table, words):
 
 
 def test_a_panel_given_for_returns_is_noticed():
-    with pytest.raises(sa.DataError, match=r"returns must be returns, got a Panel; give np.log"):
+    with pytest.raises(sa.DataError, match=r"returns must be .* got a Panel; give panel.price"):
         sa.fit_garch(make_panel(60))
 
 

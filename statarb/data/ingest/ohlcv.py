@@ -245,10 +245,9 @@ def _require_one(
         )
     widths = sorted({one.width for one in assets})
     if len(widths) > 1:
-        names = ", ".join(frame_text(width) for width in widths)
+        names = ", ".join(repr(frame_text(width)) for width in widths)
         raise ParameterError(
-            f"timeframe must be chosen: {root} holds candles of {names}; give "
-            f"timeframe={frame_text(widths[0])!r} or another of them"
+            f"timeframe must be chosen, one of {names}: {root} holds candles of each"
         )
 
 

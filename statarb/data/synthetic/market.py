@@ -137,7 +137,7 @@ def simulate_market(
     Examples
     --------
     >>> panel = simulate_market(assets=25, days=2, seed=1)
-    >>> panel.shape
+    >>> panel.grid_shape
     (577, 25)
     >>> [group["name"] for group in panel.metadata["planted"]]
     ['pair', 'triple']
