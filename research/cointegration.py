@@ -1,11 +1,10 @@
 """Size and power of every test of cointegration, and what the scan of all pairs sees among the real
 coins.
 
-Prints tables of size (nothing is
-cointegrated: the share of rejections should be .05), of power by half-life and on the planted
-groups of the synthetic market, and what the scan finds on the real quotes: beside quotes whose
-returns were drawn anew in short blocks, and whether a pair found in one week is found again in the
-next. The sentences at the end are computed from the figures.
+Prints tables of size (nothing is cointegrated: the share of rejections should be .05), of power by
+half-life and on the planted groups of the synthetic market, and what the scan finds on the real
+quotes: beside quotes whose returns were drawn anew in short blocks, and whether a pair found in one
+week is found again in the next. The sentences at the end are computed from the figures.
 
     python research/cointegration.py [--markets 40] [--draws 60] [--case FOLDER] [--seed 0]
 """

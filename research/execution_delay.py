@@ -79,9 +79,7 @@ def study(market: Market) -> Outcome:
 
 
 def _table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Delays in rows, figures at 0 above those with a delay; return, G and
-    interval by investor.
-    """
+    """Delays in rows, figures at 0 above those with a delay; return, G and interval by investor."""
     parts = {}
     for name, side in scores.groupby("investor", sort=False):
         side = side.set_index("setting")

@@ -208,11 +208,13 @@ def _estimated_block(values: FloatArray) -> float:
 
 
 def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float = 0.0) -> float:
-    """Probability that the true Sharpe ratio exceeds a benchmark, given skewness, kurtosis and
+    r"""Probability that the true Sharpe ratio exceeds a benchmark, given skewness, kurtosis and
     length of the track record.
 
     Bailey and López de Prado (2012, Journal of Risk 15(2)):
-    ``Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1)/4 SR^2))``.
+
+    .. math:: \Phi\left(\frac{(SR - SR^*) \sqrt{n - 1}}
+        {\sqrt{1 - g_3 SR + (g_4 - 1) SR^2 / 4}}\right)
 
     Parameters
     ----------
@@ -235,12 +237,14 @@ def probabilistic_sharpe_ratio(returns: FloatArray | pd.Series, benchmark: float
 
 
 def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Series:
-    """Probabilistic Sharpe ratio against the best Sharpe ratio that as many trials without any
+    r"""Probabilistic Sharpe ratio against the best Sharpe ratio that as many trials without any
     skill would have shown.
 
-    Bailey and López de Prado (2014, Journal of Portfolio Management 40(5), 94-107): ``SR* = sqrt(V)
-    ((1 - e) Z(1 - 1/N) + e Z(1 - 1/(N exp(1))))`` with V the variance of the trials' Sharpe ratios,
-    e Euler's constant, Z the normal quantile.
+    Bailey and López de Prado (2014, Journal of Portfolio Management 40(5), 94-107):
+
+    .. math:: SR^* = \sqrt{V} \left((1 - e) Z(1 - 1/N) + e Z(1 - 1/(N \exp 1))\right)
+
+    with V the variance of the trials' Sharpe ratios, e Euler's constant, Z the normal quantile.
 
     Parameters
     ----------
@@ -263,9 +267,8 @@ def deflated_sharpe_ratio(returns: pd.DataFrame, *, others: int = 0) -> pd.Serie
     skill has (Lo 2002, Financial Analysts Journal 58(4), 36-52).
 
     V is taken for the luck of the trials. That is right for trials that differ in their parameters;
-    where some are ruined by
-    fees and others gain for a reason, V is that difference, and the ratio errs far on the side of
-    caution.
+    where some are ruined by fees and others gain for a reason, V is that difference, and the ratio
+    errs far on the side of caution.
     """
     values, names = _checked(returns)
     moving = varies(values, scale=1.0)

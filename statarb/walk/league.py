@@ -60,12 +60,12 @@ class League:
         result at lag 0 is seen without its delayed counterpart. ``rank_G`` and ``rank_return``
         count among the rivals at the same lag: an investor in hindsight, or one that never made a
         usable decision, has no rank, and one that went bankrupt ranks below all others. ``G_low``
-        to ``rank_high``
-        are 95 % intervals of the stationary bootstrap (``rank_low`` and ``rank_high`` of the rank
-        by G), ``p_best`` the probability of the largest G, ``deflated_sharpe`` the probability of
-        skill after all that was tried at that lag, ``confidence_set_p`` the p-value of the model
-        confidence set (:mod:`statarb.backtest.uncertainty`); NaN for an investor without a rank, or
-        that went bankrupt. ``failure_reasons`` says how many decisions failed and why.
+        to ``rank_high`` are 95 % intervals of the stationary bootstrap (``rank_low`` and
+        ``rank_high`` a confidence set of the rank by G that covers under ties),
+        ``p_best`` the probability of the largest G, ``deflated_sharpe`` the probability of skill after all that was tried at that lag,
+        ``confidence_set_p`` the p-value of the model confidence set
+        (:mod:`statarb.backtest.uncertainty`); NaN for an investor without a rank, or that went
+        bankrupt. ``failure_reasons`` says how many decisions failed and why.
     overfitting : Series
         Probability, by decision lag, that the investor with the best G on one half of the time has
         a G below the median on the other
