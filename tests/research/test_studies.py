@@ -203,7 +203,7 @@ def test_a_calendar_is_collected_just_before_it_pays(load):
     run = sa.walk_forward(events.Collector(calendar), panel)
     before, after = (
         run.replay,
-        sa.replay(panel, run.wanted, events=calendar, start=run.replay.value.index[0]),
+        sa.replay(panel, run.targets, events=calendar, start=run.replay.value.index[0]),
     )
     held = before.weights[list(panel.assets)].gt(0.0)
     for row in calendar.itertuples():
@@ -211,7 +211,7 @@ def test_a_calendar_is_collected_just_before_it_pays(load):
         assert held[row.asset].iloc[place - 1], "held when it comes"
         others = calendar.loc[calendar["asset"] == row.asset, "time"]
         if not ((others > row.time) & (others <= row.time + 3 * panel.step)).any():
-            assert run.wanted.at[row.time, row.asset] == 0.0, "and to be sold then"
+            assert run.targets.at[row.time, row.asset] == 0.0, "and to be sold then"
     assert after.final_value > before.final_value
     small = events.planted(panel, 0.002, seed=1)  # less than the fees of a purchase and a sale
     assert len(sa.walk_forward(events.Collector(small), panel).replay.orders) == 0

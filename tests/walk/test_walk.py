@@ -478,8 +478,8 @@ def test_a_start_after_the_market_is_told_of_the_default():
 
 def test_a_run_is_shown_in_one_line_and_is_itself_alone():
     panel = make_panel(80)
-    run, twin = (sa.walk_forward("equal_weight_hold", panel, RULES, start=START) for _ in range(2))
+    run, other = (sa.walk_forward("equal_weight_hold", panel, RULES, start=START) for _ in range(2))
     assert repr(run).startswith("Run(equal_weight_hold, decision lag 1, 2018-01-24 ")
     assert "\n" not in repr(run)
-    assert run != twin
-    assert len({run, twin}) == 2
+    assert run != other
+    assert len({run, other}) == 2
