@@ -177,13 +177,12 @@ def test_a_replay_without_orders(tmp_path):
             sa.DataError,
             "no time of the panel's grid",
         ),
-        (lambda w: w.iloc[::-1], sa.DataError, "not in order of time"),
         (lambda w: w.iloc[[0, 0]], sa.DataError, "duplicated time"),
         (lambda w: w[[1442, 1442]], sa.DataError, "column 1442 twice"),
         (lambda w: w.astype(str) + "x", sa.DataError, "must hold numbers"),
         (lambda w: w.reset_index(drop=True), sa.DataError, "indexed by times"),
-        (lambda w: w.to_numpy().tolist(), sa.ParameterError, "must be a DataFrame"),
-        (lambda w: 3, sa.ParameterError, "weights must be a DataFrame"),
+        (lambda w: w.to_numpy().tolist(), sa.DataError, "weights must have times"),
+        (lambda w: 3, sa.ParameterError, "weights must be a table"),
     ],
 )
 def test_bad_weights(change, error, what):
@@ -338,3 +337,28 @@ def test_another_step_and_numeraire():
     # at most two gold, 20 USD, then 22 USD
     assert replay.orders["traded_value"].tolist() == [20.0, 22.0]
     assert replay.value.index.equals(panel.grid)
+
+
+def test_tables_of_every_kind_and_order_give_the_same_replay():
+    polars = pytest.importorskip("polars")
+    panel = make_panel(40, 6)
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(
+        rng.dirichlet(np.ones(7), 40)[:, :6], index=panel.grid, columns=list(map(str, panel.assets))
+    )
+    named = sa.Panel.from_frame(panel.price.set_axis(frame.columns, axis=1))
+    free = RULES.without_limits()
+    expected = sa.replay(named, frame, free)
+    stamped = polars.from_pandas(frame.rename_axis("time").reset_index())
+    for other in (
+        frame.iloc[::-1],
+        frame.sample(frac=1.0, random_state=1),
+        frame.astype("Float64"),
+        frame.astype("float64[pyarrow]"),
+        frame.tz_localize("UTC").tz_convert("America/New_York"),
+        stamped,
+        stamped.to_arrow(),
+    ):
+        found = sa.replay(named, other, free)
+        pd.testing.assert_series_equal(found.value, expected.value, check_exact=True)
+        assert found.counts.equals(expected.counts)
