@@ -181,7 +181,7 @@ def test_a_replay_without_orders(tmp_path):
         (lambda w: w[[1442, 1442]], sa.DataError, "column 1442 twice"),
         (lambda w: w.astype(str) + "x", sa.DataError, "must hold numbers"),
         (lambda w: w.reset_index(drop=True), sa.DataError, "indexed by times"),
-        (lambda w: w.to_numpy().tolist(), sa.DataError, "weights must have times"),
+        (lambda w: w.to_numpy().tolist(), sa.DataError, "weights must be indexed by times"),
         (lambda w: 3, sa.ParameterError, "weights must be a table"),
     ],
 )
