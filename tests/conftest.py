@@ -33,15 +33,15 @@ def real_panel(case_data: tuple[Path, Path]) -> sa.Panel:
 
 
 def make_panel(
-    times: int = 60, assets: int = 4, *, seed: int = 0, missing: float = 0.1, holes: bool = True
+    times: int = 60, assets: int = 4, *, seed: int = 0, missing: float = 0.1, gaps: bool = True
 ) -> sa.Panel:
-    """A small random market with missing cells, whole holes and a late listing."""
+    """A small random market with missing cells, whole gaps and a late listing."""
     rng = np.random.default_rng(seed)
     prices = np.exp(np.cumsum(rng.normal(0.0, 0.01, (times, assets)), axis=0)) * rng.uniform(
         0.1, 100.0, assets
     )
     prices[rng.random(prices.shape) < missing] = np.nan
-    if holes and times > 20:
+    if gaps and times > 20:
         prices[times // 3 : times // 3 + 3] = np.nan
         prices[: times // 4, -1] = np.nan
     index = pd.date_range("2018-01-24 20:00", periods=times, freq="5min", unit="us")

@@ -159,13 +159,13 @@ def replay_section(steps: int, assets: int, with_vectorbt: bool) -> None:
     timed(f"the same in a frame of {assets} columns, stored by rows", full, free)
     timed(f"100 strategies of {HELD} assets", [narrow] * 100, free, 3)
 
-    quotes, wanted = panel.array("price"), dense.to_numpy()[0].copy()
+    quotes, target = panel.array("price"), dense.to_numpy()[0].copy()
     account = Account(panel, free)
 
     def step_by_step() -> None:
         for row in range(1000):
             account.mark(quotes[row])
-            account.trade(wanted)
+            account.trade(target)
 
     step = median(step_by_step, 3) / 1000
 
@@ -176,7 +176,7 @@ def replay_section(steps: int, assets: int, with_vectorbt: bool) -> None:
     print("| | ms | x floor |\n|---|---|---|")
     for name, seconds in rows:
         print(f"| {name} | {1e3 * seconds:.1f} | {seconds / floor:.1f} |")
-    print(f"\none step of an account, {assets} assets wanted: {1e6 * step:.1f} us")
+    print(f"\none step of an account, {assets} assets in the target: {1e6 * step:.1f} us")
     if with_vectorbt:
         print("\n| beside vectorbt | replay, ms | vectorbt, ms | ratio |\n|---|---|---|---|")
         for name, (ours, theirs) in ((f"{HELD} assets", small), (f"{assets} assets", large)):
@@ -211,7 +211,7 @@ def portfolio_section(steps: int, assets: int) -> None:
         f"{write:.2f} |"
     )
     print(f"| read back and validate, exactly | {check:.2f} |")
-    print(f"\npeak memory of the whole process, prices and wanted weights included: {peak:.0f} MB")
+    print(f"\npeak memory of the whole process, prices and target weights included: {peak:.0f} MB")
 
 
 def main() -> None:

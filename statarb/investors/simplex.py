@@ -167,7 +167,7 @@ def _on_face(
             - part[pivot, rest]
             + part[pivot, pivot]
         )
-        # A ridge far below rounding of the answer: twins would have no single one.
+        # A ridge far below rounding of the answer: equal assets would have no single one.
         bend[np.diag_indices(len(rest))] += ROUNDING * max(float(np.diag(bend).max()), 1e-6)
         change = np.empty(len(column))
         change[rest] = np.linalg.solve(bend, slope[pivot] - slope[rest])

@@ -9,10 +9,14 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from statarb._core.numeric import sum_slack
 from statarb._core.typing import FloatArray
 from statarb.optimization.program import Program
 
 __all__ = ["Solution", "Status"]
+
+HELD = sum_slack()
+"""Weight below which an asset counts as not held: what another solver leaves of zero."""
 
 Status = Literal["optimal", "optimal_inaccurate", "fallback", "degenerate", "infeasible"]
 Weights: TypeAlias = "pd.Series[Any] | FloatArray"
@@ -83,7 +87,7 @@ class Solution:
 
     def __repr__(self) -> str:
         """Return the figures on one line and the largest weights; ``held()`` has them all."""
-        held = self.array[self.array > 0.0]
+        held = self.array[self.array > HELD]
         text = (
             f"Solution({self.status}, objective={self.objective:.6g}, gap={self.gap:.1e}, "
             f"{len(held)} of {len(self.array)} held, "
@@ -99,10 +103,10 @@ class Solution:
         return np.asarray(self.weights, dtype=np.float64)
 
     def held(self) -> Weights:
-        """Return the weights that are not zero, largest first."""
+        """Return the weights that are more than rounding, largest first."""
         if isinstance(self.weights, pd.Series):
-            return self.weights[self.weights != 0.0].sort_values(ascending=False)
-        return np.sort(self.array[self.array != 0.0])[::-1]
+            return self.weights[self.weights.abs() > HELD].sort_values(ascending=False)
+        return np.sort(self.array[np.abs(self.array) > HELD])[::-1]
 
 
 def made_solution(program: Program, weights: FloatArray, **known: Any) -> Solution:

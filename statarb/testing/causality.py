@@ -83,7 +83,7 @@ def check_causal(
         Number of grid steps before t at which the data for t must end: 0 lets a row at t use quotes
         at t, 1 only those before it.
     cuts : int
-        Number of random cuts, at rows of the panel; half of them inside holes, where there are any.
+        Number of random cuts, at rows of the panel; half of them inside gaps, where there are any.
     start : time, optional
         First time of a cut, where the function needs some rows to begin; by default a third into
         the rows.

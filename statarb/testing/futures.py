@@ -136,7 +136,7 @@ def changed_in_place(
 
 
 def example_market(times: int = 600, assets: int = 6, *, seed: int = 0) -> Panel:
-    """Return a small market to run checks on: one factor, lags, missing cells, holes, a late asset
+    """Return a small market to run checks on: one factor, lags, missing cells, gaps, a late asset
     and one that ends.
 
     Parameters

@@ -98,11 +98,11 @@ def check_imputer(
         name, original, filled, longest, bool(getattr(imputer, "fill_start", False))
     )
     expected = as_frames(name, filled)
-    for twin, what in (
+    for copied, what in (
         (imputer, "it was asked again"),
         (pickled(imputer, name), "a pickled copy was asked"),
     ):
-        assert_same(name, expected, called(twin, original, name), None, what)
+        assert_same(name, expected, called(copied, original, name), None, what)
     runs = 3
     if tolerance is not None:
         _assert_order_free(name, imputer, original, filled, rng, tolerance)
@@ -200,7 +200,7 @@ def _assert_only_missing_filled(
         beyond = (_hole_lengths(was, whole=not begins) > max_gap) & ~np.isnan(new)
         if beyond.any():
             raise AssertionError(
-                f"{name} fills holes longer than max_gap={max_gap}: {_where(before, beyond)}"
+                f"{name} fills gaps longer than max_gap={max_gap}: {_where(before, beyond)}"
             )
 
 

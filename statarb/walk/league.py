@@ -62,7 +62,8 @@ class League:
         usable decision, has no rank, and one that went bankrupt ranks below all others. ``G_low``
         to ``rank_high`` are 95 % intervals of the stationary bootstrap (``rank_low`` and
         ``rank_high`` a confidence set of the rank by G that covers under ties),
-        ``p_best`` the probability of the largest G, ``deflated_sharpe`` the probability of skill after all that was tried at that lag,
+        ``p_best`` the probability of the largest G, ``deflated_sharpe`` the probability of skill
+        after all that was tried at that lag,
         ``confidence_set_p`` the p-value of the model confidence set
         (:mod:`statarb.backtest.uncertainty`); NaN for an investor without a rank, or that went
         bankrupt. ``failure_reasons`` says how many decisions failed and why.

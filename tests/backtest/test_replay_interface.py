@@ -41,7 +41,7 @@ def same(a: sa.Replay, b: sa.Replay) -> bool:
 
 
 def test_many_at_once_equal_one_by_one():
-    panel = make_panel(holes=False, missing=0.0)
+    panel = make_panel(gaps=False, missing=0.0)
     frames = [weights(panel, seed) for seed in range(3)]
     single = [sa.replay(panel, frame, RULES) for frame in frames]
     listed = sa.replay(panel, frames, RULES)
@@ -56,7 +56,7 @@ def test_many_at_once_equal_one_by_one():
 
 
 def test_labels_of_an_array():
-    panel = make_panel(holes=False, missing=0.0)
+    panel = make_panel(gaps=False, missing=0.0)
     frame = weights(panel).iloc[10:20, [2, 0]]
     array = frame.to_numpy()
     got = sa.replay(panel, array, RULES, times=frame.index, assets=frame.columns)
@@ -68,7 +68,7 @@ def test_labels_of_an_array():
 
 
 def test_changes_of_the_input_afterwards_do_not_reach_the_result():
-    panel = make_panel(holes=False, missing=0.0)
+    panel = make_panel(gaps=False, missing=0.0)
     frame, array = weights(panel), weights(panel).to_numpy().copy()
     kept = sa.replay(panel, weights(panel), RULES)
     one, two = sa.replay(panel, frame, RULES), sa.replay(panel, array, RULES)
@@ -181,18 +181,18 @@ def test_a_replay_without_orders(tmp_path):
         (lambda w: w[[1442, 1442]], sa.DataError, "column 1442 twice"),
         (lambda w: w.astype(str) + "x", sa.DataError, "must hold numbers"),
         (lambda w: w.reset_index(drop=True), sa.DataError, "indexed by times"),
-        (lambda w: w.to_numpy().tolist(), sa.DataError, "indexed by times, got row numbers"),
+        (lambda w: w.to_numpy().tolist(), sa.DataError, "weights must be indexed by times"),
         (lambda w: 3, sa.ParameterError, "weights must be a table"),
     ],
 )
 def test_bad_weights(change, error, what):
-    panel = make_panel(holes=False)
+    panel = make_panel(gaps=False)
     with pytest.raises(error, match=what):
         sa.replay(panel, change(weights(panel)), RULES)
 
 
 def test_weights_off_by_rounding_are_fine():
-    panel = make_panel(holes=False, missing=0.0)
+    panel = make_panel(gaps=False, missing=0.0)
     frame = weights(panel) * 0.0
     frame[1442] = 1.0 + 5e-10
     frame[1443] = -5e-10
@@ -202,7 +202,7 @@ def test_weights_off_by_rounding_are_fine():
 
 
 def test_bad_arguments():
-    panel = make_panel(holes=False)
+    panel = make_panel(gaps=False)
     frame = weights(panel)
     for options, error, what in (
         (
@@ -246,7 +246,7 @@ def test_the_numeraire_must_have_a_price_at_the_first_decision():
 
 
 def test_bad_events():
-    panel = make_panel(holes=False)
+    panel = make_panel(gaps=False)
     frame = weights(panel)
     good = pd.DataFrame(
         {"time": [panel.grid[5]], "asset": [1443], "kind": ["fork"], "benefit": [0.5]}
@@ -270,7 +270,7 @@ def test_bad_events():
 
 
 def test_an_account_says_what_is_wrong():
-    panel = make_panel(holes=False, missing=0.0)
+    panel = make_panel(gaps=False, missing=0.0)
     account = Account(panel, RULES)
     account.mark(panel.price.to_numpy()[0])
     for target, what in (
@@ -288,7 +288,7 @@ def test_an_account_says_what_is_wrong():
 
 
 def test_an_account_credits_events_like_the_replay():
-    panel = make_panel(holes=False)
+    panel = make_panel(gaps=False)
     frame = weights(panel)
     events = pd.DataFrame(
         {"time": panel.grid[[30, 5]], "asset": [1444, 1443], "benefit": [0.3, 0.5]}
@@ -303,7 +303,7 @@ def test_an_account_credits_events_like_the_replay():
 
 
 def test_fees_are_monotone():
-    panel = make_panel(120, 4, seed=5, holes=False)
+    panel = make_panel(120, 4, seed=5, gaps=False)
     frame = weights(panel, 2) * 0.8
     final = [
         sa.replay(panel, frame, RULES.without_limits().replace(fee=fee)).final_value
@@ -314,7 +314,7 @@ def test_fees_are_monotone():
 
 
 def test_constant_weights_without_limits_and_fees_equal_the_closed_form():
-    panel = make_panel(120, 4, seed=6, missing=0.0, holes=False)
+    panel = make_panel(120, 4, seed=6, missing=0.0, gaps=False)
     share = np.array([0.2, 0.1, 0.3, 0.25])
     frame = pd.DataFrame(np.tile(share, (120, 1)), index=panel.grid, columns=panel.assets)
     replay = sa.replay(panel, frame, RULES.without_limits().replace(fee=0.0))
@@ -337,3 +337,28 @@ def test_another_step_and_numeraire():
     # at most two gold, 20 USD, then 22 USD
     assert replay.orders["traded_value"].tolist() == [20.0, 22.0]
     assert replay.value.index.equals(panel.grid)
+
+
+def test_tables_of_every_kind_and_order_give_the_same_replay():
+    polars = pytest.importorskip("polars")
+    panel = make_panel(40, 6)
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(
+        rng.dirichlet(np.ones(7), 40)[:, :6], index=panel.grid, columns=list(map(str, panel.assets))
+    )
+    named = sa.Panel.from_frame(panel.price.set_axis(frame.columns, axis=1))
+    free = RULES.without_limits()
+    expected = sa.replay(named, frame, free)
+    stamped = polars.from_pandas(frame.rename_axis("time").reset_index())
+    for other in (
+        frame.iloc[::-1],
+        frame.sample(frac=1.0, random_state=1),
+        frame.astype("Float64"),
+        frame.astype("float64[pyarrow]"),
+        frame.tz_localize("UTC").tz_convert("America/New_York"),
+        stamped,
+        stamped.to_arrow(),
+    ):
+        found = sa.replay(named, other, free)
+        pd.testing.assert_series_equal(found.value, expected.value, check_exact=True)
+        assert found.counts.equals(expected.counts)

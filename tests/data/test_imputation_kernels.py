@@ -1,4 +1,4 @@
-"""Kernels of the imputation against short numpy twins, on awkward columns."""
+"""Kernels of the imputation against short numpy references, on awkward columns."""
 
 from __future__ import annotations
 

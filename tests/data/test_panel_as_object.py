@@ -123,7 +123,7 @@ def test_a_panel_given_for_returns_is_noticed():
 
 
 def test_results_are_shown_in_one_line():
-    panel = make_panel(120, missing=0.0, holes=False)
+    panel = make_panel(120, missing=0.0, gaps=False)
     shown = repr(sa.quality_report(panel))
     assert shown.startswith("QualityReport(4 assets, ")
     assert "120 times" in shown

@@ -212,7 +212,7 @@ def test_the_figure_page(small: QualityReport, tmp_path) -> None:  # type: ignor
 @pytest.mark.parametrize(
     "panel",
     [
-        make_panel(times=1, holes=False, missing=0.0),
+        make_panel(times=1, gaps=False, missing=0.0),
         make_panel(times=3, missing=0.0),
         example_market(40),
     ],

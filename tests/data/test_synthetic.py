@@ -1,4 +1,4 @@
-"""Synthetic market: its kernels against Python twins, its statistics against those of the real
+"""Synthetic market: its kernels against plain references, its statistics against those of the real
 quotes, its planted truths.
 """
 

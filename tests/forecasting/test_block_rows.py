@@ -92,7 +92,7 @@ def test_the_regressions_of_reduced_rank_are_those_of_a_plain_reference(
 
 def test_a_market_without_moves_has_no_coefficients() -> None:
     price = np.full((300, 3), 7.0)
-    still = make_panel(300, 3, missing=0.0, holes=False).with_arrays({"price": price})
+    still = make_panel(300, 3, missing=0.0, gaps=False).with_arrays({"price": price})
     model = ReducedRankRidge()
     rows = np.arange(280, 300)
     assert (model.forecast_block(still, rows, rows, DEPTH)[0] == 0.0).all()

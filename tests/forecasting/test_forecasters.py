@@ -107,7 +107,7 @@ def test_the_future_changes_nothing(forecaster, market):
 
 @pytest.mark.parametrize("forecaster", ALL, ids=repr)
 def test_constant_and_absent_assets(forecaster):
-    price = make_panel(400, 4, seed=4, missing=0.0, holes=False).price.copy()
+    price = make_panel(400, 4, seed=4, missing=0.0, gaps=False).price.copy()
     price[1443] = 5.0
     price.loc[price.index[60:], 1444] = np.nan
     window = sa.Panel.from_frame(price).window(price.index[-1], depth=320)
@@ -123,7 +123,7 @@ def test_constant_and_absent_assets(forecaster):
     "forecaster", [one for one in ALL if not isinstance(one, (LastValue, Drift))], ids=repr
 )
 def test_windows_that_are_too_short(forecaster):
-    panel = make_panel(40, 3, missing=0.0, holes=False)
+    panel = make_panel(40, 3, missing=0.0, gaps=False)
     with pytest.raises(DataError, match="needs windows of"):
         clone(forecaster).fit(panel)
 
@@ -133,7 +133,7 @@ def returns_of(panel: sa.Panel) -> np.ndarray:
 
 
 def test_factor_ridge_is_its_three_regressions():
-    panel = make_panel(500, 5, seed=3, missing=0.0, holes=False)
+    panel = make_panel(500, 5, seed=3, missing=0.0, gaps=False)
     model = ReducedRankRidge(
         lags=2,
         rank=2,
@@ -218,14 +218,14 @@ def test_arima_that_does_not_converge_is_the_last_value_and_is_counted(monkeypat
     from statarb.forecasting import econometric
 
     monkeypatch.setattr(econometric, "_arma", lambda values, p, q: None)
-    panel = make_panel(300, 3, missing=0.0, holes=False)
+    panel = make_panel(300, 3, missing=0.0, gaps=False)
     block = forecast_rows(Arima(), panel, np.array([280, 281]), np.array([280, 280]), depth=200)
     assert block.failed.all()
     assert (block.forecasts == 0.0).all()
 
 
 def test_exponential_smoothing_against_statsmodels():
-    panel = make_panel(500, 1, seed=6, missing=0.0, holes=False)
+    panel = make_panel(500, 1, seed=6, missing=0.0, gaps=False)
     logs = np.log(panel.array()[:, 0])[FIRST - 1 :]
     model = ExponentialSmoothing(smoothing=0.4, clip=None).fit(panel)
     fitted = SimpleExpSmoothing(logs, initialization_method="known", initial_level=logs[0]).fit(
@@ -248,7 +248,7 @@ def test_exponential_smoothing_against_statsmodels():
 
 
 def test_vector_autoregression_against_statsmodels():
-    panel = make_panel(600, 3, seed=7, missing=0.0, holes=False)
+    panel = make_panel(600, 3, seed=7, missing=0.0, gaps=False)
     values = returns_of(panel)[FIRST - 1 :]
     model = VectorAutoregression(max_lags=3, clip=None, horizon=2).fit(panel)
     reference = (
@@ -268,7 +268,7 @@ def test_vector_autoregression_against_statsmodels():
     )
     np.testing.assert_allclose(model.predict(panel), expected, atol=1e-12)
     with pytest.raises(DataError, match="use fewer assets or lags"):
-        VectorAutoregression(max_lags=30).fit(make_panel(290, 4, missing=0.0, holes=False))
+        VectorAutoregression(max_lags=30).fit(make_panel(290, 4, missing=0.0, gaps=False))
 
 
 def test_error_correction_against_statsmodels():

@@ -62,7 +62,7 @@ def test_rounding_does_not_grow_and_does_not_depend_on_the_start():
 
 
 def test_coefficients_are_those_of_scikit_learn():
-    panel = make_panel(400, 5, seed=1, missing=0.0, holes=False)
+    panel = make_panel(400, 5, seed=1, missing=0.0, gaps=False)
     model = CrossAssetRidge(lags=2, alpha=0.3, scale_rows=None, clip=None, skip_stale=False).fit(
         panel
     )
@@ -146,7 +146,7 @@ def test_the_unrounded_price_is_where_a_forecast_starts():
 
 
 def test_constant_and_absent_assets():
-    panel = make_panel(300, 4, seed=4, missing=0.0, holes=False)
+    panel = make_panel(300, 4, seed=4, missing=0.0, gaps=False)
     price = panel.price.copy()
     price[1443] = 5.0
     price.loc[price.index[200:], 1444] = np.nan
@@ -162,7 +162,7 @@ def test_constant_and_absent_assets():
 
 
 def test_short_windows_and_wrong_parameters():
-    panel = make_panel(100, 3, missing=0.0, holes=False)
+    panel = make_panel(100, 3, missing=0.0, gaps=False)
     with pytest.raises(DataError, match=r"at least 139 rows, got 100"):
         CrossAssetRidge().fit(panel)
     with pytest.raises(DataError, match="at least 139 rows, got 51"):

@@ -84,7 +84,7 @@ def test_the_forecasts_do_not_depend_on_the_number_of_workers(forecaster, monkey
 
 
 def test_missing_forecasts_are_counted_and_never_guessed():
-    price = make_panel(300, 3, seed=2, missing=0.0, holes=False).price.copy()
+    price = make_panel(300, 3, seed=2, missing=0.0, gaps=False).price.copy()
     price.iloc[60:, 1] = np.nan
     run = run_forecasts(
         CrossAssetRidge(scale_rows=10), sa.Panel.from_frame(price), START, depth=100
@@ -112,7 +112,7 @@ def test_without_a_start_the_walk_begins_at_the_first_possible_step(forecaster):
 
 
 def test_a_panel_without_a_possible_step_says_how_many_rows_are_needed():
-    panel = make_panel(60, 3, missing=0.0, holes=False)
+    panel = make_panel(60, 3, missing=0.0, gaps=False)
     with pytest.raises(DataError, match=r"needs 139 rows before its first forecast.*has 60"):
         sa.forecast_walk(CrossAssetRidge(), panel)
 
@@ -146,14 +146,14 @@ class OwnForecaster:
 )
 @pytest.mark.parametrize("level", [1.0, 0.01, 1000.0])
 def test_answers_that_are_no_returns_are_refused(answer, words, level):
-    frame = level * (1.0 + 0.1 * make_panel(200, 3, missing=0.0, holes=False).price.rank(pct=True))
+    frame = level * (1.0 + 0.1 * make_panel(200, 3, missing=0.0, gaps=False).price.rank(pct=True))
     panel = sa.Panel.from_frame(frame)
     with pytest.raises(DataError, match=words):
         sa.forecast_walk(OwnForecaster(answer), panel)
 
 
 def test_honest_answers_of_any_kind_are_taken():
-    panel = make_panel(200, 3, missing=0.0, holes=False)
+    panel = make_panel(200, 3, missing=0.0, gaps=False)
     base = panel.last_known()[:-1]
 
     def partly(window):

@@ -40,7 +40,7 @@ class Oracle(BaseForecaster):
 
 
 def test_the_horizon_with_the_best_track_record_is_chosen() -> None:
-    panel = make_panel(300, 4, seed=5, missing=0.0, holes=False)
+    panel = make_panel(300, 4, seed=5, missing=0.0, gaps=False)
     Oracle.future = np.log(panel.last_known())
     edge = measured_edges(Oracle(right=3), (1, 3, 6), panel, 200, 290, 250, **OPTIONS)
     assert (edge.horizon == 3.0).all()
@@ -51,7 +51,7 @@ def test_the_horizon_with_the_best_track_record_is_chosen() -> None:
 
 
 def test_with_a_lag_the_return_begins_at_the_trade() -> None:
-    panel = make_panel(300, 4, seed=5, missing=0.0, holes=False)
+    panel = make_panel(300, 4, seed=5, missing=0.0, gaps=False)
     Oracle.future = np.log(panel.last_known())
     edge = measured_edges(
         Oracle(right=5), (3,), panel, 200, 290, 250, **{**OPTIONS, "lag": 2, "track_record": 0}

@@ -370,7 +370,7 @@ def test_hindsight_is_marked_and_takes_no_rank(market):
 def test_a_bankrupt_investor_keeps_its_run_ranks_last_and_counts_as_a_trial():
     # a price that falls by 320 orders of magnitude is the only way to lose everything; it
     # underflows to a value of 0
-    panel = make_panel(160, 3, seed=2, missing=0.0, holes=False)
+    panel = make_panel(160, 3, seed=2, missing=0.0, gaps=False)
     price = panel.array("price").copy()
     price[:, 0] = np.where(np.arange(160) < 120, 1e10, 1e-20)
     panel = sa.Panel.from_frame(pd.DataFrame(price, index=panel.times, columns=panel.assets))

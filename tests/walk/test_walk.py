@@ -97,7 +97,7 @@ def test_the_replay_of_the_wanted_weights_is_the_run():
 
 
 def test_none_keeps_the_holdings_and_is_no_failure():
-    panel = make_panel(80, missing=0.0, holes=False)
+    panel = make_panel(80, missing=0.0, gaps=False)
     calls = iter(range(1000))
     buy_once = Scripted(lambda window, held: pd.Series({1442: 0.5}) if next(calls) == 0 else None)
     run = sa.walk_forward(buy_once, panel, RULES, start=START)
@@ -131,7 +131,7 @@ def test_none_keeps_the_holdings_and_is_no_failure():
     ],
 )
 def test_an_unusable_answer_keeps_the_holdings_and_is_counted(answer, reason, words):
-    panel = make_panel(60, missing=0.0, holes=False)
+    panel = make_panel(60, missing=0.0, gaps=False)
     good = pd.Series({1442: 0.5})
     turn = pd.Timestamp("2018-01-24 22:00")
     run = sa.walk_forward(
@@ -161,7 +161,7 @@ def test_what_says_nothing_about_the_investor_ends_the_walk(error):
 
 
 def test_a_decision_that_takes_longer_than_the_step_is_not_used(monkeypatch):
-    panel = make_panel(50, missing=0.0, holes=False)
+    panel = make_panel(50, missing=0.0, gaps=False)
     clock = iter(np.arange(0.0, 1e6, 400.0))
     monkeypatch.setattr("statarb.walk.step.time.perf_counter", lambda: float(next(clock)))
     run = sa.walk_forward(
@@ -306,7 +306,7 @@ class Telling:
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_an_investor_that_asks_for_it_is_told_time_value_rules_and_lag(lag):
-    panel, one = make_panel(80, missing=0.0, holes=False), Telling()
+    panel, one = make_panel(80, missing=0.0, gaps=False), Telling()
     rules = RULES.replace(fee=0.01)
     run = sa.walk_forward(one, panel, rules, start=START, decision_lag=lag)
     assert [context.time for _, context in one.told] == list(run.value.index)
@@ -425,7 +425,7 @@ def test_answers_in_single_precision_may_miss_a_sum_of_one_by_their_rounding():
 
 
 def test_an_investor_in_hindsight_is_shown_the_span_and_says_so():
-    panel = make_panel(120, 4, missing=0.0, holes=False)
+    panel = make_panel(120, 4, missing=0.0, gaps=False)
     run = sa.walk_forward(
         sa.investors.make_investor("best_asset"),
         panel,
@@ -478,8 +478,8 @@ def test_a_start_after_the_market_is_told_of_the_default():
 
 def test_a_run_is_shown_in_one_line_and_is_itself_alone():
     panel = make_panel(80)
-    run, twin = (sa.walk_forward("equal_weight_hold", panel, RULES, start=START) for _ in range(2))
+    run, other = (sa.walk_forward("equal_weight_hold", panel, RULES, start=START) for _ in range(2))
     assert repr(run).startswith("Run(equal_weight_hold, decision lag 1, 2018-01-24 ")
     assert "\n" not in repr(run)
-    assert run != twin
-    assert len({run, twin}) == 2
+    assert run != other
+    assert len({run, other}) == 2

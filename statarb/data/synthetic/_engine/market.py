@@ -1,7 +1,7 @@
 """Parts of the synthetic market: when rows come, how an asset's quotes move, and who the assets
 are.
 
-Kernels have their Python twins in ``tests/data/test_synthetic.py``.
+Kernels have their plain references in ``tests/data/test_synthetic.py``.
 """
 
 from __future__ import annotations
