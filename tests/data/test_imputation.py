@@ -348,6 +348,8 @@ def test_a_window_without_a_quote_of_an_asset_leaves_it_missing_and_counts_it() 
         sa.impute(panel.window(panel.grid[0] - panel.step), "lvcf")
 
 
+# the filter that silences the network's early stop is not kept apart between threads
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("method", ["r1", "marx1", "ar5x", "mlp"])
 def test_the_surrounding_joblib_context_changes_nothing(method: str) -> None:
     """Nothing is collected by side effect in workers, which a process would keep for itself."""
