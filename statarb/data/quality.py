@@ -163,7 +163,8 @@ def quality_report(
     check_number("outlier_z", outlier_z, above=0.0)
     check_integer("map_columns", map_columns, at_least=1)
     price, observed = np.asarray(panel.array("price"), dtype=np.float64), panel.observed_array
-    cells = np.asarray((panel._stamps - panel._grid[0]) // panel._step, dtype=np.int64)
+    # gaps are times of the grid without a row: on a grid of trading days weekends are none
+    cells = np.asarray(panel._rows, dtype=np.int64)
     size = len(panel.grid)
     places = min(map_columns, size)
     bins = panel._rows * places // size
@@ -177,7 +178,8 @@ def quality_report(
     times.iloc[panel._rows, 0] = counts
     times.iloc[panel._rows, 1] = stale
     gaps = _gaps(panel, cells)
-    steps = _steps(panel, cells)
+    elapsed = np.asarray((panel._stamps - panel._grid[0]) // panel._step, dtype=np.int64)
+    steps = _steps(panel, elapsed)
     known = lengths[1:]
     reach = int(np.flatnonzero(known)[-1]) + 1 if known.any() else 0
     return QualityReport(
@@ -220,7 +222,8 @@ def _coin_table(panel: Panel, figures: pd.DataFrame, stale: Any) -> pd.DataFrame
     first, last = stamps[rows["first"]], stamps[rows["last"]]
     quotes = figures["quotes"].to_numpy()
     with np.errstate(invalid="ignore"):
-        span = np.where(quotes > 0, (last - first) / panel._step + 1, np.nan)
+        position = np.append(panel._rows, -1)
+        span = np.where(quotes > 0, position[rows["last"]] - position[rows["first"]] + 1, np.nan)
         day = np.timedelta64(1, "D")
         late = (quotes > 0) & (first - panel._grid[0] >= day)
         ended = (quotes > 0) & (panel._grid[-1] - last >= day)

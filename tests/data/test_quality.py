@@ -252,3 +252,13 @@ def test_labels_that_spreadsheets_would_run_are_text(tmp_path):
     sa.quality_report(sa.Panel.from_frame(prices)).save(tmp_path)
     labels = [line.split(",")[0] for line in (tmp_path / "quality.csv").read_text().splitlines()]
     assert sorted(labels[1:]) == ["'=1+1", "'@b", "-5"]
+
+
+def test_trading_days_have_no_gaps_at_weekends():
+    days = pd.bdate_range("2024-01-01", periods=30)
+    prices = pd.DataFrame({"a": np.arange(1.0, 31.0), "b": 2.0}, index=days)
+    prices.loc[days[7], "b"] = np.nan
+    report = sa.quality_report(sa.Panel.from_frame(prices))
+    assert report.assets["coverage_listed"].round(6).tolist() == [100.0, round(100 * 29 / 30, 6)]
+    assert report.assets["longest_gap"].tolist() == [0, 1]
+    assert len(report.gaps) == 0
