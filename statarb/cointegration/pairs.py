@@ -15,6 +15,7 @@ from statarb._core.time import as_stamp
 from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.cointegration.kept_pairs import KeptPairs
 from statarb.cointegration.pair_scan import COLUMNS
+from statarb.cointegration.robust import robust_pass
 from statarb.cointegration.scan import scan_levels
 from statarb.data.fill import last_known
 from statarb.data.panel import Panel
@@ -22,6 +23,9 @@ from statarb.data.refits import refit_rows
 from statarb.errors import DataError, ParameterError
 
 __all__ = ["PairsSignal"]
+
+CANDIDATES = 20
+"""Pairs tested again for each pair kept at most."""
 
 
 class PairsSignal(Parameters):
@@ -56,6 +60,10 @@ class PairsSignal(Parameters):
         Share of a window's rows that must quote an asset; assets with less take no part.
     field : {"price", "unrounded"}
         Prices that are scanned and watched.
+    robust : bool
+        Whether the pairs that pass are tested again with standard errors that allow for changing
+        volatility (:func:`statarb.cointegration.robust.robust_pass`), and kept where they pass once
+        more. Without it most pairs kept in a market with bursts of volatility are chance.
 
     Notes
     -----
@@ -85,6 +93,7 @@ class PairsSignal(Parameters):
         max_pairs: int = 100,
         min_observed: float = 0.5,
         field: str = "unrounded",
+        robust: bool = True,
     ) -> None:
         self.horizon = check_integer("horizon", horizon, at_least=1)
         self.scan_every = check_integer("scan_every", scan_every, at_least=1)
@@ -105,6 +114,7 @@ class PairsSignal(Parameters):
         self.max_pairs = check_integer("max_pairs", max_pairs, at_least=1)
         self.min_observed = check_number("min_observed", min_observed, above=0.0, at_most=1.0)
         self.field = check_choice("field", field, ("price", "unrounded"))
+        self.robust = robust
 
     @property
     def min_rows(self) -> int:
@@ -244,7 +254,11 @@ class PairsSignal(Parameters):
         )
         kept = tests.filter(
             pvalue_adjusted=self.level, half_life=self.half_life, one_direction=True
-        ).head(self.max_pairs)
+        )
+        if self.robust and len(kept):
+            kept = kept.head(CANDIDATES * self.max_pairs)
+            kept = kept[robust_pass(kept, levels, level=self.level, method=self.fdr)]
+        kept = kept.head(self.max_pairs)
         return KeptPairs.of(row, time, panel.assets, kept, watched, levels)
 
     def forecast_block(
