@@ -1,5 +1,5 @@
 """Checks of contracts: that nothing looks ahead, and that investors, forecasters and imputers keep
-their promises.
+their promises. :func:`oracle` is the yardstick on a control market, with something planted or not.
 
 Every check raises :class:`statarb.LookAheadError` where a result changes when only the future was
 changed, and :class:`AssertionError` where another promise is broken; both say where and by how

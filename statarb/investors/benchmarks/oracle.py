@@ -36,8 +36,8 @@ class Oracle(SignalDriven):
     What could be had, net of fees and limits: it knows relations and parameters, and infers states
     (spreads, drifts, spells) from the rows that it may see. Its objective is that of ``StatArb``
     without a track record, over ``horizon`` rows: the expected return of so many rows, the risk of
-    one row times their number, the cost of the later sale spread over them. Where nothing is
-    planted it stays in cash.
+    one row times their number, and the cost of one purchase and one sale. Where nothing is planted
+    it stays in cash.
 
     Parameters
     ----------
@@ -78,12 +78,13 @@ class Oracle(SignalDriven):
 
     def check(self) -> None:
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
-        if isinstance(self.planted, (str, Mapping)) or not isinstance(self.planted, Sequence):
+        planted: Any = self.planted
+        if isinstance(planted, (str, Mapping)) or not isinstance(planted, Sequence):
             raise ParameterError(
                 "planted must be metadata['planted'] of a market made with simulate_market(..., "
-                f"plant=...), got {type(self.planted).__name__}"
+                f"plant=...), got {type(planted).__name__}"
             )
-        for record in self.planted:
+        for record in planted:
             check_choice(
                 "family of planted (make the market with plant=...)",
                 record.get("name") if isinstance(record, Mapping) else record,
@@ -99,6 +100,7 @@ class Oracle(SignalDriven):
         """Discard the scenarios and the reasons of a path."""
         self._trader = _Trader(
             horizons=(self._rows_ahead,),
+            # the return is that of the whole horizon, at whose end the sale is paid once
             holding=1.0,
             risk_aversion=self.risk_aversion * self._rows_ahead,
             max_weight=self.max_weight,

@@ -66,7 +66,8 @@ class Seen:
         """
         low = max(0, self.first - min(rows_before, self.depth - 1))
         field = "unrounded" if "unrounded" in self.panel.fields else "price"
-        return low, self.panel.array(field)[low : self.last, columns]
+        part = self.panel.array(field)[low : self.last, columns]
+        return low, np.asarray(part, dtype=np.float64)
 
     def returns(self, columns: IntArray, rows_before: int) -> tuple[int, FloatArray, FloatArray]:
         """Log returns of some columns, 0 where there is no quote, the place of the first row, and
