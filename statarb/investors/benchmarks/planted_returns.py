@@ -32,7 +32,7 @@ volatilities of the base market, and the mean over the assets at hand.
 """
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Seen:
     """Which rows are asked for, and what each may see.
 
