@@ -172,7 +172,8 @@ class ControlMarket:
         self._wild = (np.cumsum(switches) % 2 == 1) ^ begins
         self._volatility = plant
         assets = list(self._cast)
-        risks = [self._risks(self._cast[asset]) for asset in assets]
+        measured = [asset for asset in assets if asset not in self._ahead]
+        risks = [self._risks(self._cast[asset]) for asset in measured]
         firsts = np.append(0, np.flatnonzero(switches))
         self.planted.append(
             {
@@ -182,6 +183,7 @@ class ControlMarket:
                 "calm": plant.calm,
                 "wild": plant.wild,
                 "premium_per_row": plant.premium / DAY,
+                "measured": measured,
                 "loadings": [common for common, _ in risks],
                 "own_sd": [own for _, own in risks],
                 "changes": _texts(self._stamps[firsts]),

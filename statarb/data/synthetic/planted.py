@@ -92,7 +92,7 @@ class PlantedDiffusion:
     groups: int = 2
     followers: int = 4
     steps: int = 24
-    beta: float = 1.0
+    beta: float = 0.5
 
     def __post_init__(self) -> None:
         """Check every value once."""
@@ -124,7 +124,7 @@ class PlantedTrend:
 
     family: ClassVar[str] = "trend"
     length: int = 288
-    size: float = 0.03
+    size: float = 0.06
     assets: int | None = None
 
     def __post_init__(self) -> None:
@@ -207,9 +207,9 @@ def read_plants(plant: PlantLike | Sequence[PlantLike]) -> tuple[Plant, ...]:
         An unknown family or parameter, a value out of range, something else, a family twice, or
         ``"none"`` together with another.
     """
-    words: list[PlantLike]
+    words: list[Any]
     if isinstance(plant, (str, *FAMILIES.values())) or _is_named(plant):
-        words = [plant]  # type: ignore[list-item]
+        words = [plant]
     elif isinstance(plant, Sequence):
         words = list(plant)
     else:
@@ -229,25 +229,22 @@ def read_plants(plant: PlantLike | Sequence[PlantLike]) -> tuple[Plant, ...]:
 
 
 def _read_plant(word: Any) -> Plant | None:
-    if isinstance(word, tuple(FAMILIES.values())):
-        made: Plant = word
-        return made
-    name, parameters = (word, {}) if isinstance(word, str) else word if _is_named(word) else (0, 0)
-    if not isinstance(name, str):
+    """Make one plant of an object, a name, or a name with parameters; ``None`` of ``"none"``."""
+    for family in FAMILIES.values():
+        if isinstance(word, family):
+            return word
+    if not (isinstance(word, str) or _is_named(word)):
         raise ParameterError(_wrong(word))
+    name, parameters = (word, {}) if isinstance(word, str) else word
     check_choice("plant", name, (NONE, *FAMILIES))
     if name == NONE:
         if parameters:
-            raise ParameterError(f"plant 'none' takes no parameters, got {parameters!r}")
+            raise ParameterError(f"plant 'none' takes no parameters, got {dict(parameters)!r}")
         return None
-    family = FAMILIES[name]
+    allowed = [field.name for field in dataclasses.fields(FAMILIES[name])]
     for parameter in parameters:
-        check_choice(
-            f"parameter of plant {name!r}",
-            parameter,
-            [field.name for field in dataclasses.fields(family)],
-        )
-    return family(**parameters)
+        check_choice(f"parameter of plant {name!r}", parameter, allowed)
+    return FAMILIES[name](**parameters)
 
 
 def _is_named(word: Any) -> bool:
