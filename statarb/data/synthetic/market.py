@@ -41,6 +41,12 @@ from statarb.errors import ParameterError
 __all__ = ["simulate_market"]
 
 ASSETS_PER_BLOCK = 32
+CONTROL_SD = 0.6
+"""Standard deviations of a control market's assets, as a share of those of the usual market."""
+CONTROL_SHARE = 0.3
+"""Share of the factor in the variance of a control market's assets: in the usual market a week's
+move of the factor, which nobody can predict, would hide what is planted.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,8 +146,9 @@ def simulate_market(
     The parameters are fitted by eye to statistics of the real quotes, which the tests hold them
     against.
 
-    A control market has the factor, the own returns, the rows, the stale rows and the ticks of the
-    above. It has no delays, no noise, no groups, no stable and no thin assets, and none is listed
+    A control market has the factor, the own returns, the stale rows and the ticks of the above, a
+    row at every time of the grid, .6 times the standard deviations, and 30 % of the variance in the
+    factor, so that a week's luck with the factor does not hide what is planted. It has no delays, no noise, no groups, no stable and no thin assets, and none is listed
     late. Prices are martingales but for what is planted, so that without a plant no investor earns
     in expectation; the rounding to ticks, which ``unrounded`` shows, is worth less than the fees at
     strict timing. Lengths of plants count rows, not times of the grid.
@@ -172,7 +179,7 @@ def simulate_market(
     unit = np.timedelta64(width, "us")
     first = np.datetime64(int(as_stamp("start", start).astype(np.int64)) // width * width, "us")
     grid: Stamps = first + np.arange(times) * unit
-    market = shared_market(times, seed, degrees, stale_share)
+    market = shared_market(times, seed, degrees, stale_share, every_row=plant is not None)
     if plant is None:
         cast, arrays, planted = _usual_market(market, assets, seed)
         chosen: dict[str, Any] = {}
@@ -250,7 +257,7 @@ def _control_market(
     """Return a market in which nothing can be predicted but what is planted."""
     cast = [_ordinary(asset) for asset in LEVEL_ONE[:assets]]
     cast += [
-        _other(label, "liquid", market.seed)
+        _ordinary(_other(label, "liquid", market.seed))
         for label in itertools.islice(_labels(), assets - len(cast))
     ]
     made = ControlMarket(market, cast, plants, grid)
@@ -258,13 +265,18 @@ def _control_market(
 
 
 def _ordinary(asset: Asset) -> Asset:
-    """Return an asset of level 1 as one among others: the stable one moves with the market, at a
-    hundred times its price, since at one dollar a tick would be 1 % of it.
+    """Return an asset as one among the others of a control market: calmer, and less tied to the
+    factor. The stable one of level 1 moves with the market, at a hundred times its price, since at
+    one dollar a tick would be 1 % of it.
     """
-    if asset.kind == "liquid":
-        return asset
+    stable = asset.kind == "stable"
     return dataclasses.replace(
-        asset, kind="liquid", level=100.0 * asset.level, supply=asset.supply // 100
+        asset,
+        kind="liquid",
+        level=100.0 * asset.level if stable else asset.level,
+        supply=asset.supply // 100 if stable else asset.supply,
+        sd=CONTROL_SD * asset.sd,
+        share=CONTROL_SHARE,
     )
 
 

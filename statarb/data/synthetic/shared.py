@@ -43,7 +43,9 @@ class SharedMarket:
     degrees: float
 
 
-def shared_market(times: int, seed: int, degrees: float, stale_share: float) -> SharedMarket:
+def shared_market(
+    times: int, seed: int, degrees: float, stale_share: float, *, every_row: bool = False
+) -> SharedMarket:
     """Draw what all assets share.
 
     Parameters
@@ -56,13 +58,15 @@ def shared_market(times: int, seed: int, degrees: float, stale_share: float) -> 
         Of the t distribution of all shocks.
     stale_share : float
         Share of rows in which all assets stand still.
+    every_row : bool
+        Whether every time of the grid has a row.
 
     Returns
     -------
     SharedMarket
     """
     rng = np.random.default_rng([seed, 0])
-    rows = row_pattern(rng, times)
+    rows = np.arange(times) if every_row else row_pattern(rng, times)
     root_time = np.sqrt(np.diff(rows, prepend=-1).astype(np.float64))
     factor, volatility = garch_path(shocks(rng, degrees, len(rows)), ALPHA, BETA)
     return SharedMarket(
