@@ -15,7 +15,7 @@ from statarb._core.time import as_stamp
 from statarb._core.typing import BoolArray, FloatArray, IntArray, TimeLike
 from statarb.cointegration.kept_pairs import KeptPairs
 from statarb.cointegration.pair_scan import COLUMNS
-from statarb.cointegration.robust import robust_pass
+from statarb.cointegration.robust import best_explained, robust_pass
 from statarb.cointegration.scan import scan_levels
 from statarb.data.fill import last_known
 from statarb.data.panel import Panel
@@ -258,6 +258,7 @@ class PairsSignal(Parameters):
         if self.robust and len(kept):
             kept = kept.head(CANDIDATES * self.max_pairs)
             kept = kept[robust_pass(kept, levels, level=self.level, method=self.fdr)]
+            kept = kept[best_explained(kept, levels)]
         kept = kept.head(self.max_pairs)
         return KeptPairs.of(row, time, panel.assets, kept, watched, levels)
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from statarb._core.typing import BoolArray, FloatArray
-from statarb.cointegration._engine.robust import robust_taus
+from statarb.cointegration._engine.robust import other_leg_ratios, robust_taus
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.pvalues import adjust_pvalues, mackinnon_pvalue
 
-__all__ = ["robust_pass"]
+__all__ = ["best_explained", "robust_pass"]
+
+LEAST_RATIO = 3.0
+"""t-ratio from which the other leg of a pair is taken to matter. The level of a random walk has no
+normal t-ratio; 3 is beyond its 1 % point with a stationary or a wandering y alike.
+"""
 
 
 def robust_pass(
@@ -67,3 +72,43 @@ def robust_pass(
     passed = np.empty(len(scan), dtype=np.bool_)
     passed[order] = adjust_pvalues(whole, method)[: len(scan)] <= level
     return passed
+
+
+def best_explained(scan: PairScan, levels: FloatArray) -> BoolArray:
+    r"""Whether a pair's explaining asset has a part in what pulls the explained one back, and more
+    of it than in the explained asset's other pairs.
+
+    An asset whose own price happens to revert in a window looks cointegrated with everything, at
+    hedge ratios near 0. In the unrestricted error correction
+
+    .. math:: \Delta y_t = c + \rho\, y_{t-1} + \gamma\, x_{t-1} + \delta\, \Delta x_t + u_t
+
+    gamma is then 0; where y follows x it is :math:`-\rho` times the hedge ratio.
+
+    Parameters
+    ----------
+    scan : PairScan
+        Some of the tests of a scan.
+    levels : (assets, times)
+        Log prices that were scanned.
+
+    Returns
+    -------
+    (tests,) bool
+        Whether gamma has the sign of the hedge ratio, is :data:`LEAST_RATIO` of White's standard
+        errors from 0, and no other pair of the same explained asset has it further from 0.
+
+    Notes
+    -----
+    The regression is that of the error-correction test of A. Banerjee, J. J. Dolado, R. Mestre
+    (1998), Journal of Time Series Analysis 19, 267-283.
+    """
+    ratio = other_leg_ratios(
+        np.ascontiguousarray(levels), scan.y.astype(np.int64), scan.x.astype(np.int64)
+    )
+    ratio = np.nan_to_num(ratio * np.sign(scan.hedge_ratio), nan=-np.inf)
+    order = np.argsort(-ratio, kind="stable")
+    _, first = np.unique(scan.y[order], return_index=True)
+    best = np.zeros(len(scan), dtype=np.bool_)
+    best[order[first]] = True
+    return np.asarray(best & (ratio >= LEAST_RATIO))
