@@ -68,8 +68,8 @@ def pair_blocks(
         Sets of assets whose pairs are to be done one by one.
     """
     packed = np.packbits(observed, axis=1)
-    _, example, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    members = _members(group.ravel(), len(example))
+    example, group = _alike(packed)
+    members = _members(group, len(example))
     masks = packed[example]
     sizes = observed[example].sum(axis=1)
     by_size = np.argsort(-sizes, kind="stable")
@@ -105,6 +105,19 @@ def pair_blocks(
                     continue
             rest.append((assets, members[other]))
     return blocks, rest
+
+
+def _alike(rows: npt.NDArray[np.uint8]) -> tuple[IntArray, IntArray]:
+    """Group equal rows: the first row of each group, groups in lexicographic order, and the group
+    of each row. As ``np.unique(rows, axis=0)``, which takes longer than a scan of a few assets.
+    """
+    keys = [row.tobytes() for row in rows]
+    first: dict[bytes, int] = {}
+    for place, key in enumerate(keys):
+        first.setdefault(key, place)
+    order = {key: group for group, key in enumerate(sorted(first))}
+    example = np.array([first[key] for key in order], dtype=np.int64)
+    return example, np.array([order[key] for key in keys], dtype=np.int64)
 
 
 def _worth(one: int, other: int) -> bool:
