@@ -193,6 +193,7 @@ class Sample:
         """
         gram = self.levels[i] @ other.levels[j].T
         a, b = self.changes[i], other.changes[j]
+        alone = self is other and i == j
         n = a.shape[1]
         cross = np.empty((self.max_lags + 1, *gram.shape))
         product = a @ b.T
@@ -200,7 +201,9 @@ class Sample:
         for m in range(1, self.max_lags + 1):
             # one product of sums in place of two products: (a_t + a_{t-m})(b_t + b_{t-m}), less
             # what does not cross
-            np.matmul(a[:, m:] + a[:, : n - m], (b[:, m:] + b[:, : n - m]).T, out=cross[m])
+            sums = a[:, m:] + a[:, : n - m]
+            others = sums if alone else b[:, m:] + b[:, : n - m]
+            np.matmul(sums, others.T, out=cross[m])
             cross[m] -= cross[0]
             cross[m] += a[:, :m] @ b[:, :m].T + a[:, n - m :] @ b[:, n - m :].T
         covariance = product - n * np.outer(self.drift[i], other.drift[j])
