@@ -5,6 +5,7 @@ from statarb.cointegration.inputs import log_prices
 from statarb.cointegration.johansen_scan import JohansenScan, scan_johansen
 from statarb.cointegration.johansen_test import JohansenResult, johansen
 from statarb.cointegration.kalman_hedge import KalmanHedge, kalman_hedge_ratio
+from statarb.cointegration.kept_pairs import KeptPairs
 from statarb.cointegration.ornstein_uhlenbeck import OrnsteinUhlenbeck, Thresholds, fit_ou
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.pairs import PairsSignal
@@ -26,6 +27,7 @@ __all__ = [
     "JohansenResult",
     "JohansenScan",
     "KalmanHedge",
+    "KeptPairs",
     "OrnsteinUhlenbeck",
     "PairScan",
     "PairsSignal",

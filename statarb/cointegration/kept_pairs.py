@@ -84,12 +84,16 @@ class KeptPairs:
         KeptPairs
         """
         legs = PairLegs(scan.y.astype(np.int64), scan.x.astype(np.int64), scan.hedge_ratio)
+        made = int(scan.settings["tests"])
+        untested = "no pair could be tested: too few common rows, or prices that do not move"
+        why = "no pair passes" if made else untested
         return cls(
             row,
             time,
             assets,
-            tests=int(scan.settings["tests"]),
-            reason="" if len(scan) else "no pair passes",
+            tests=made,
+            reason="" if len(scan) else why,
+            failed=made == 0,
             scan=scan,
             columns=columns,
             moves=spread_moves(levels, legs),

@@ -41,9 +41,9 @@ class PairsSignal(Parameters):
     horizon : int
         Rows ahead.
     scan_every : int
-        Most rows from one scan to the next in a walk, which reads it as ``refit_every``. Scans are
-        made at fixed places of the panel's grid (:func:`statarb.data.refits.refit_rows`), so that
-        forecasts do not depend on where a walk begins; more often while there are few rows.
+        Most rows from one scan to the next in a walk. Scans are made at fixed places of the panel's
+        grid (:func:`statarb.data.refits.refit_rows`), so that forecasts do not depend on where a
+        walk begins; more often while there are few rows.
     lags : {"aic", "bic"} or int
         Lagged differences of the tests (:func:`statarb.scan_pairs`).
     max_lags : int

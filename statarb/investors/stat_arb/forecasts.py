@@ -24,9 +24,10 @@ def forecasts_from(forecaster: Any, panel: Panel, first: int, last: int, depth: 
     Parameters
     ----------
     forecaster : Forecaster
-        Fitted anew every ``refit_every`` rows, where it has that attribute and else at each row, as
-        :func:`statarb.data.refits.refit_rows` says. From rows before its ``min_rows``, where it has
-        one, there is no forecast.
+        Fitted anew at each row. One with a parameter ``scan_every`` is fitted every so many rows,
+        at those that :func:`statarb.data.refits.refit_rows` says: what it keeps of a scan is part
+        of its forecast, and no saving of time. From rows before its ``min_rows``, where it has one,
+        there is no forecast.
     panel : Panel
         The market; nothing after row ``last - 1`` is used, nor for any row what lies after it.
     first, last : int
@@ -87,7 +88,7 @@ def _blocks(
     if ready >= last or depth < least:
         return found
     rows = np.arange(ready, last, dtype=np.int64)
-    fits = refit_rows(panel, rows, max(1, int(getattr(forecaster, "refit_every", 1))), least)
+    fits = refit_rows(panel, rows, int(getattr(forecaster, "scan_every", 1)), least)
     # many small matrices: threads of BLAS cost ten times what they save
     with _threads().limit(limits=1, user_api="blas"):
         if horizons is None:
