@@ -92,7 +92,7 @@ class PlantedDiffusion:
     groups: int = 2
     followers: int = 4
     steps: int = 24
-    beta: float = 0.5
+    beta: float = 1.0
 
     def __post_init__(self) -> None:
         """Check every value once."""
