@@ -99,7 +99,7 @@ class Oracle(SignalDriven):
     def reset(self) -> None:
         """Discard the scenarios and the reasons of a path."""
         self._trader = _Trader(
-            horizons=(self._rows_ahead,),
+            volatility=None,
             # the return is that of the whole horizon, at whose end the sale is paid once
             holding=1.0,
             risk_aversion=self.risk_aversion * self._rows_ahead,

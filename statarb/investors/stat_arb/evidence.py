@@ -53,16 +53,18 @@ class Evidence:
 
     shrunk by its standard error (:func:`statarb.investors.track_record.shrinkage`, with the
     long-run variance of overlapping outcomes). A source that is right about nothing but the market
-    has been lucky once a row, not once an asset and row. The market's part counts at most as much
-    as the rest:
+    has been lucky once a row, not once an asset and row. The market's part is only believed of a
+    source whose rest is:
 
     .. math::
-        \hat o_{ti} = k_{\text{rest}} (f_{ti} - \bar f_t)
-        + \min(k_{\text{rest}}, k_{\text{market}}) \bar f_t
+        \hat o_{ti} = k_{\text{rest}} (f_{ti} - \bar f_t) + k_{\text{market}} \bar f_t \;
+        \text{where } k_{\text{rest}} > 0, \text{ else } 0
 
-    Of a source's horizons the one is used that would have earned most per row: the realised return
-    less the market's part and the fee, summed over the assets whose expected return was above the
-    fee.
+    A slope is an average over all forecasts; those above the fee are what would be traded. Their
+    gain is the realised return less the fee, less the market's part too where the source was not
+    believed on it, summed over the assets whose shrunk forecast was above the fee. Of a source's
+    horizons the one with the largest gain per row is used, and none where no gain is above 0: a
+    source is followed on paper first.
 
     Parameters
     ----------
@@ -91,6 +93,7 @@ class Evidence:
         self._seen = 0
         self._forecasts = np.full((self._rows, len(terms), assets), np.nan)
         self._expected = np.zeros((self._rows, len(terms), assets))
+        self._believed = np.zeros((self._rows, len(terms)), dtype=np.bool_)
         self._log_price = np.full((self._rows, assets), np.nan)
         # sums over the assets of a row: product and square, of the rest and of the market's part
         self._sums = np.zeros((len(terms), 4, max(length, 1)))
@@ -125,12 +128,9 @@ class Evidence:
         known = ~np.isnan(forecasts)
         forecast = np.where(known, forecasts, 0.0)
         market = forecast.mean(axis=1, keepdims=True)
-        expected = np.where(
-            known,
-            shrinkage[:, :1] * (forecast - market) + shrinkage.min(axis=1)[:, None] * market,
-            0.0,
-        )
-        self._expected[slot] = expected
+        rest, whole = shrinkage[:, :1], np.where(shrinkage[:, :1] > 0.0, shrinkage[:, 1:], 0.0)
+        expected = np.where(known, rest * (forecast - market) + whole * market, 0.0)
+        self._expected[slot], self._believed[slot] = expected, shrinkage[:, 1] > 0.0
         self._seen += 1
         return self._combine(expected, known, shrinkage[:, 0]), delivered
 
@@ -152,8 +152,9 @@ class Evidence:
         market, moved = share.mean(), outcome.mean()
         rest, apart = share - market, outcome - moved
         self._sums[place, :, column] = rest @ apart, rest @ rest, market * moved, market * market
+        earned = outcome if self._believed[made, place] else apart
         bought = self._expected[made, place][both] > self.fee
-        gain = float((apart[bought] - self.fee).sum())
+        gain = float((earned[bought] - self.fee).sum())
         self._gains[place, column] = gain
         return gain
 
@@ -177,18 +178,16 @@ class Evidence:
 
     def _combine(self, expected: FloatArray, known: np.ndarray, shrinkage: FloatArray) -> Belief:
         """Choose a horizon of each source, and add the sources."""
-        sources = len(self._of_source)
-        chosen = np.zeros(sources, dtype=np.int64)
-        for source, places in enumerate(self._of_source):
-            best, most = places[0], -np.inf
-            for place in places:
-                gain = self._gains[place].sum() / self.terms[place].horizon
-                if shrinkage[place] > 0.0 and gain > most:
-                    best, most = place, gain
-                if self.length == 0:
-                    break
-            chosen[source] = best
-        used = expected[chosen]
+        chosen = np.array([places[0] for places in self._of_source], dtype=np.int64)
+        if self.length > 0:
+            gains = self._gains.sum(axis=1)
+            shrinkage = np.where(gains > 0.0, shrinkage, 0.0)
+            per_row = gains / np.array([term.horizon for term in self.terms])
+            for source, places in enumerate(self._of_source):
+                sound = [place for place in places if shrinkage[place] > 0.0]
+                if sound:
+                    chosen[source] = max(sound, key=per_row.__getitem__)
+        used = np.where(shrinkage[chosen, None] > 0.0, expected[chosen], 0.0)
         total = np.where(known[chosen].any(axis=0), used.sum(axis=0), np.nan)
         size = np.abs(used).max(axis=1)
         spans = np.array([self.terms[place].horizon for place in chosen], dtype=np.float64)

@@ -14,7 +14,7 @@ from statarb.cointegration.pairs import PairsSignal
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.ensemble import linear_ensemble
-from statarb.forecasting.linear import ReducedRankRidge
+from statarb.forecasting.trailing import TrailingRidge
 from statarb.investors.stat_arb.forecasts import (
     after_lag,
     forecasts_from,
@@ -93,10 +93,10 @@ def named_source(name: str) -> Source:
     if name == "cross_asset":
         return Source(name, linear_ensemble(), (1,))
     if name == "cross_asset_slow":
-        return Source(name, ReducedRankRidge(), (12, 24))
+        return Source(name, TrailingRidge(), (12, 24), z_threshold=3.0)
     if name == "pairs":
         return Source(name, PairsSignal(), (12, 24, 48), z_threshold=1.0)
-    return Source(name, TrailingReturn(), (24, 72))
+    return Source(name, TrailingReturn(), (24, 72), z_threshold=3.0)
 
 
 def as_sources(given: Sequence[SourceLike]) -> tuple[Source, ...]:
