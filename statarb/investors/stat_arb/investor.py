@@ -65,15 +65,14 @@ class StatArb(SignalDriven):
 
     .. math::
         \max_w \; (\mu - c / \text{holding})^\top w
-        - \lambda h \operatorname{mean}_t \max(0, -r_t^\top w)^2 - c \lVert w - w^0 \rVert_1
+        - \lambda h^g \operatorname{mean}_t \max(0, -r_t^\top w)^2 - c \lVert w - w^0 \rVert_1
 
     .. math::
         w \ge 0, \quad \sum_i w_i + c \lVert w - w^0 \rVert_1 \le 1, \quad
         w_i \le \max(\text{max\_weight}, w^0_i), \quad |w_i - w^0_i| \le \text{largest order}
 
     mu adds up what the sources promise, each as far as its track record goes, at the horizon that
-    would have earned most (:class:`~statarb.investors.stat_arb.evidence.Evidence`). The risk of h
-    rows is h times that of one. Forecasts whose track record is not significant count nothing; then
+    would have earned most (:class:`~statarb.investors.stat_arb.evidence.Evidence`). Forecasts whose track record is not significant count nothing; then
     the best portfolio is cash. The no-trade region follows from the fee in the objective.
 
     Parameters
@@ -89,6 +88,9 @@ class StatArb(SignalDriven):
         Lambda of the problem, per unit of squared return of a step. At 1 the objective is close to
         expected log growth, since the second lower partial moment of symmetric returns is half
         their variance.
+    risk_growth : float
+        Power g of the horizon with which risk grows. The risk of independent returns grows with h,
+        that of an expected return that is wrong, the same way at every row, with the square of h.
     max_weight : float
         Cap on an asset; a weight that has grown beyond it is not cut back.
     scenarios : int
@@ -128,6 +130,7 @@ class StatArb(SignalDriven):
 
     sources: tuple[SourceLike, ...] = SOURCES
     risk_aversion: float = 3.0
+    risk_growth: float = 1.5
     max_weight: float = 0.15
     scenarios: int = 1008
     volatility: str | None = "garch"
@@ -140,6 +143,7 @@ class StatArb(SignalDriven):
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
         as_sources(self.sources)
         check_number("risk_aversion", self.risk_aversion, at_least=0.0)
+        check_number("risk_growth", self.risk_growth, at_least=0.0, at_most=2.0)
         check_number("max_weight", self.max_weight, above=0.0, at_most=1.0)
         check_integer("scenarios", self.scenarios, at_least=2)
         check_choice("volatility", self.volatility, (None, "garch", "gjr"))
@@ -345,7 +349,8 @@ class StatArb(SignalDriven):
             cap = np.where(growth < self.band, held, cap)
         problem = solver.problem.replace(max_weight=cap)
         if horizon != 1.0:
-            problem = problem.replace(risk_aversion=problem.risk_aversion * horizon)
+            aversion = problem.risk_aversion * horizon**self.risk_growth
+            problem = problem.replace(risk_aversion=aversion)
         usual, solver.problem = solver.problem, problem
         solution = solver.solve(growth, held, self._volatility_in(signal), max_trade=largest)
         solver.problem = usual
