@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from scipy import stats
 
+from statarb._core.numeric import kendall_tau
 from statarb.report.figures import (
-    benchmark_of,
     draw_drawdown,
     draw_fees,
     draw_orders,
@@ -238,12 +237,8 @@ def league_section(league: LeagueTables, number: int) -> Section:
 
 def _tau(table: pd.DataFrame, lag: int) -> float:
     """Kendall's tau-b between the two rankings."""
-    rows = table[table["decision_lag"] == lag].dropna(subset=["rank_G", "rank_return"])
-    return (
-        float(stats.kendalltau(rows["rank_G"], rows["rank_return"]).statistic)
-        if len(rows) > 1
-        else float("nan")
-    )
+    rows = table[table["decision_lag"] == lag]
+    return kendall_tau(rows["rank_G"], rows["rank_return"])
 
 
 def _agreement(league: LeagueTables, lags: list[int]) -> Table:
