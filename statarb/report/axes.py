@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -100,14 +100,14 @@ def lines(
         legend(ax, [line for line, _ in shown], [label for _, label in shown])
 
 
-def legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+def legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
     """Put the legend below the axes and their labels, where it covers nothing.
 
     Parameters
     ----------
     ax : Axes
         Axes with everything drawn.
-    handles : sequence of Artist
+    handles : sequence of Artist or container of artists
         What was drawn.
     labels : sequence of str
         Their names.

@@ -28,7 +28,14 @@ from statarb.walk import Run
 __all__ = ["market_facts", "rules_facts", "symbol_facts", "write_run", "write_table"]
 
 
-def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = None) -> Path:
+def write_run(
+    run: Run,
+    folder: str | os.PathLike[str],
+    panel: Panel | None = None,
+    *,
+    sources: pd.DataFrame | None = None,
+    certificates: pd.DataFrame | None = None,
+) -> Path:
     """Write a run: weights, value, orders, time of each decision, failures and figures.
 
     Parameters
@@ -44,6 +51,14 @@ def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = No
     panel : Panel, optional
         The market that it ran on: ``run.json`` then names its quote files, and the symbols of its
         assets.
+    sources : DataFrame, optional
+        What each of the investor's sources promised and delivered, a row a decision and source:
+        ``time, source`` (text)``, horizon`` (rows)``, shrinkage`` (0 to 1)``, promised`` (return
+        over the horizon that was expected of the positions)``, delivered`` (what they returned, net
+        of the market; NaN where not yet known). Gets ``sources.parquet``.
+    certificates : DataFrame, optional
+        How far each answer of the optimizer can be from the optimum: ``time, gap`` (relative
+        duality gap)``, status`` (text)``, seconds``. Gets ``certificates.parquet``.
 
     Returns
     -------
@@ -72,6 +87,16 @@ def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = No
         write_table(failures, place / schema.FAILURES)
         if run.rules.limited:
             _write_limits(run, place / schema.LIMITS)
+        for table, columns, name in (
+            (sources, schema.SOURCE_COLUMNS, schema.SOURCES),
+            (certificates, schema.CERTIFICATE_COLUMNS, schema.CERTIFICATES),
+        ):
+            if table is not None:
+                times = _utc(pd.DatetimeIndex(table[schema.TIME]))
+                with atomic_path(place / name) as temporary:
+                    table[list(columns)].assign(**{schema.TIME: times}).to_parquet(
+                        temporary, index=False, compression="zstd"
+                    )
         write_json(place / schema.METRICS, run.metrics())
         staged.about.update(
             investor=run.investor,
