@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -26,18 +27,19 @@ class PairPersistence:
     ----------
     table : DataFrame
         A row a sample: ``start``, ``end``, ``pairs`` (tested, both directions as one), ``found``
-        (with an adjusted p-value of at most ``level``), ``again`` (of those, found in the next
-        sample too), and ``chance``, the mean of ``again`` if what one sample finds said nothing of
-        the other; the last two are NaN for the last sample.
+        (adjusted p-value at most ``level``, half-life at least ``shortest``), ``again`` (of those,
+        found in the next sample too), and ``chance``, the mean of ``again`` if what one sample
+        finds said nothing of the other; the last two are NaN for the last sample.
     scans : tuple of PairScan
         Of each sample.
-    level : float
-        Largest adjusted p-value of a pair that is found.
+    level, shortest : float
+        Largest adjusted p-value and smallest half-life of a pair that is found.
     """
 
     table: pd.DataFrame
     scans: tuple[PairScan, ...]
     level: float
+    shortest: float = 0.0
 
 
 def pair_persistence(
@@ -46,6 +48,7 @@ def pair_persistence(
     rows: int = 2016,
     samples: int = 8,
     level: float = 0.05,
+    shortest: float = 0.0,
     **options: Any,
 ) -> PairPersistence:
     r"""Scan neighbouring samples for pairs, and count those that are found again.
@@ -60,6 +63,9 @@ def pair_persistence(
         Most samples: the last ones, up to the last row.
     level : float
         Largest adjusted p-value of a pair that counts as found.
+    shortest : float
+        Smallest half-life of a pair that counts as found, in steps; the noise of quotes reverts
+        within a few.
     **options
         Of :func:`statarb.scan_pairs`.
 
@@ -85,6 +91,7 @@ def pair_persistence(
     rows = check_integer("rows", rows, at_least=1)
     samples = check_integer("samples", samples, at_least=2)
     level = check_number("level", level, above=0.0, below=1.0)
+    shortest = check_number("shortest", shortest, at_least=0.0)
     levels, assets, index = as_levels(log_prices)
     length = levels.shape[1]
     if length < 2:
@@ -94,23 +101,25 @@ def pair_persistence(
     starts = [length - size * (count - place) for place in range(count)]
     frame = pd.DataFrame(levels.T, index=index, columns=assets)
     scans = tuple(scan_pairs(frame.iloc[start : start + size], **options) for start in starts)
+    bounds = (shortest, np.inf)
+    sets = [_pairs(scan.filter(pvalue_adjusted=level, half_life=bounds)) for scan in scans]
+    pairs = [len(_pairs(scan.filter())) for scan in scans]
+    again, chance = np.full(count, np.nan), np.full(count, np.nan)
+    for place, (one, other) in enumerate(itertools.pairwise(sets)):
+        again[place] = len(np.intersect1d(one, other))
+        tested = pairs[place + 1]
+        chance[place] = len(one) * len(other) / tested if tested else 0.0
     table = pd.DataFrame(
         {
             "start": [index[start] for start in starts],
             "end": [index[start + size - 1] for start in starts],
-            "pairs": [len(_pairs(scan.filter())) for scan in scans],
-            "found": [len(_pairs(scan.filter(pvalue_adjusted=level))) for scan in scans],
+            "pairs": pairs,
+            "found": [len(one) for one in sets],
+            "again": again,
+            "chance": chance,
         }
     )
-    again, chance = np.full(count, np.nan), np.full(count, np.nan)
-    for place in range(count - 1):
-        one, other = (
-            _pairs(scan.filter(pvalue_adjusted=level)) for scan in scans[place : place + 2]
-        )
-        again[place] = len(np.intersect1d(one, other))
-        tested = table["pairs"].iloc[place + 1]
-        chance[place] = len(one) * len(other) / tested if tested else 0.0
-    return PairPersistence(table.assign(again=again, chance=chance), scans, level)
+    return PairPersistence(table, scans, level, shortest)
 
 
 def _pairs(scan: PairScan) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -20,6 +20,7 @@ from statarb.data.panel import Panel
 from statarb.data.quality import quality_report
 from statarb.errors import DataError
 from statarb.forecasting.features import LEADERS
+from statarb.report.market_sections import LEVEL, SHORTEST
 from statarb.results import schema
 from statarb.results.folder import claimed
 from statarb.results.market_files import MarketStudy, write_market_study
@@ -41,10 +42,6 @@ SCANNED = 100
 """Assets that are scanned for pairs: 9,900 tests a sample."""
 SAMPLES = 8
 """Samples that are scanned for pairs, each of a week of the case's steps."""
-LEVEL = 0.05
-"""Largest adjusted p-value of a pair that is found."""
-SLOWEST_NOISE = 6.0
-"""Half-life in steps below which a spread shows the noise of quotes, and is not drawn."""
 LEVELS = (0.01, 0.05)
 """Probabilities of the values at risk."""
 
@@ -65,8 +62,8 @@ def write_market(panel: Panel, folder: str | os.PathLike[str], *, n_jobs: int = 
     Returns
     -------
     Path
-        The folder. A part that the market is too small for is left out, and ``market_study.json`` says
-        why.
+        The folder. A part that the market is too small for is left out, and
+        ``market_study.json`` says why.
 
     Raises
     ------
@@ -208,12 +205,14 @@ def pair_stage(panel: Panel, study: MarketStudy, *, n_jobs: int = 1) -> MarketSt
         raise DataError(f"a pair needs two assets, the market has {len(assets)}")
     logs = log_prices(panel.select(list(assets)))
     jobs = joblib.effective_n_jobs(n_jobs)
-    found = pair_persistence(logs, rows=DEPTH, samples=SAMPLES, level=LEVEL, n_jobs=jobs)
+    found = pair_persistence(
+        logs, rows=DEPTH, samples=SAMPLES, level=LEVEL, shortest=SHORTEST, n_jobs=jobs
+    )
     spreads: list[pd.DataFrame] = []
     for sample in (len(found.scans) - 2, len(found.scans) - 1):
         first, last = found.table.loc[sample, ["start", "end"]]
-        slow = (SLOWEST_NOISE, np.inf)
-        scan = found.scans[sample].filter(pvalue_adjusted=LEVEL, half_life=slow)
+        slow = (found.shortest, np.inf)
+        scan = found.scans[sample].filter(pvalue_adjusted=found.level, half_life=slow)
         best = scan.head(1).to_frame()
         if len(best):
             y, x = best.loc[0, ["y", "x"]]

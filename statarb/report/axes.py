@@ -139,7 +139,7 @@ def log_axis(ax: Axes) -> None:
 
     ax.set_yscale("log")
     low, high = ax.get_ylim()
-    few = high / max(low, 1e-300) < 30.0
+    few = high / max(low, 1e-300) < 300.0
     ax.yaxis.set_major_locator(
         LogLocator(base=10.0, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12)
     )

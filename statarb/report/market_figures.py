@@ -12,7 +12,7 @@ from statarb.data.panel import Panel
 from statarb.errors import DataError
 from statarb.report.axes import POINTS, log_axis, time_axis, times_of
 from statarb.report.style import FAINT, INK, MUTED, SERIES, plain_label, tidy
-from statarb.results.downsample import downsample
+from statarb.results.downsample import bucket_edges, downsample
 from statarb.results.record import asset_names
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ __all__ = ["correlation_figure", "market_figure"]
 BINS = np.linspace(-1.0, 1.0, 11)
 """Edges of the colours of correlations: few, so that a reader can tell which one a cell has."""
 MOST_NAMES = 40
+MEANS = 200
+"""Stretches of time over which the share of assets quoted is averaged."""
 LOG_FROM = 3.0
 """Highest over lowest value from which a logarithmic axis shows more than a linear one."""
 
@@ -46,14 +48,22 @@ def market_figure(market: Panel | MarketOverview) -> Figure:
     figure = Figure(figsize=(5.6, 4.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     when = times_of(times.index)
-    quoted = 100.0 * times["quoted"].to_numpy(dtype=np.float64)
-    kept = downsample(quoted, POINTS // 24)
+    edges = bucket_edges(len(times), MEANS)
+    steps = np.diff(edges)
+    quoted = 100.0 * np.add.reduceat(times["quoted"].to_numpy(dtype=np.float64), edges[:-1]) / steps
     above.fill_between(
-        when[kept], 0.0, quoted[kept], step="post", color=SERIES, alpha=0.85, linewidth=0
+        when[np.append(edges[:-1], len(times) - 1)],
+        0.0,
+        np.append(quoted, quoted[-1]),
+        step="post",
+        color=SERIES,
+        alpha=0.85,
+        linewidth=0,
     )
     above.set_ylim(0.0, 105.0)
     above.set_ylabel("% of all assets")
-    tidy(above, "Assets quoted")
+    over = f", means over {int(steps.max())} steps" if steps.max() > 1 else ""
+    tidy(above, f"Assets quoted{over}")
     index = times["index"].to_numpy(dtype=np.float64)
     kept = downsample(index, POINTS // 24)
     below.plot(when[kept], index[kept], color=SERIES, linewidth=1.1)
@@ -109,8 +119,9 @@ def correlation_figure(
         np.ma.masked_invalid(matrix),
         cmap=colours,
         norm=BoundaryNorm(BINS, colours.N),
-        linewidth=0.1,
-        edgecolors="face",
+        linewidth=0.0,
+        antialiased=False,
+        clip_on=False,
     )
     ax.set_facecolor(FAINT)
     ax.invert_yaxis()

@@ -24,10 +24,12 @@ from statarb.report.volatility_figures import coverage_figure, volatility_figure
 from statarb.results.market_files import MarketStudy
 from statarb.results.record import asset_names
 
-__all__ = ["market_sections"]
+__all__ = ["LEVEL", "SHORTEST", "market_sections"]
 
 LEVEL = 0.05
 """Largest adjusted p-value of a pair that survives."""
+SHORTEST = 6.0
+"""Half-life in steps below which a pair shows the noise of quotes, and is only counted."""
 MOST_PAIRS = 20
 MOST_SPREADS = 4
 
@@ -164,30 +166,38 @@ def _pair_section(study: MarketStudy, number: int) -> Section:
     text, figures, tables = _text(study, "pairs"), [], []
     if study.pairs is not None:
         found = surviving_pairs(study.pairs, LEVEL)
+        slow = surviving_pairs(study.pairs, LEVEL, shortest=SHORTEST)
+        tests = f"the adjustment for {count(len(study.pairs))} tests"
         if len(found):
-            caption = (
-                "Half-life of the deviation, of the pairs that survive the adjustment for the "
-                "number of tests in the last sample, the surest first."
-            )
-            figure = pairs_figure(study.pairs, level=LEVEL, symbols=study.symbols)
-            figures.append(drawn_figure(f"market{number}-pairs", figure, caption))
-            tables.append(_pair_table(found, study.symbols))
-        else:
             text.append(
-                f"No pair of the last sample has a p-value up to {LEVEL:g} after the adjustment "
-                f"for {count(len(study.pairs))} tests."
+                f"Of the pairs of the last sample {count(len(found))} survive {tests} (p up to "
+                f"{LEVEL:g}); {count(len(found) - len(slow))} of them have a half-life below "
+                f"{SHORTEST:g} steps, as the noise of quotes has, and are not listed."
             )
+        else:
+            text.append(f"No pair of the last sample has a p up to {LEVEL:g} after {tests}.")
+        if len(slow):
+            caption = (
+                "Half-life of the deviation, of the pairs that survive in the last sample, the "
+                "surest first."
+            )
+            figure = pairs_figure(
+                study.pairs, level=LEVEL, shortest=SHORTEST, symbols=study.symbols
+            )
+            figures.append(drawn_figure(f"market{number}-pairs", figure, caption))
+            tables.append(_pair_table(slow, study.symbols))
     persistence = study.persistence
     if persistence is not None and (persistence["found"] > 0).any():
         caption = (
-            "Pairs found in each of the samples, which share no row, and how many of them the next "
-            "sample shows again; red: the number if one sample said nothing of the next."
+            f"Pairs with a half-life of at least {SHORTEST:g} steps in each of the samples, which "
+            "share no row, and how many of them the next sample shows again; red: the number if "
+            "one sample said nothing of the next."
         )
         figure = persistence_figure(persistence)
         figures.append(drawn_figure(f"market{number}-persistence", figure, caption))
         tables.append(_persistence_table(persistence))
     elif persistence is not None:
-        text.append("No sample shows a pair, so none can be found again.")
+        text.append("No sample shows a pair that could be found again.")
     figures += _spreads(study, number)
     return Section("Pairs", text, [], figures, tables)
 
@@ -203,9 +213,9 @@ def _spreads(study: MarketStudy, number: int) -> list[Drawn]:
         ratio = decimals(-float(first["hedge_ratio"]), 3, sign=True)
         title = f"log {plain_label(y, 14)} {ratio[0]} {ratio[1:]} log {plain_label(x, 14)}"
         caption = (
-            f"Spread of {y} and {x}, of the pairs of its sample with a half-life of at least 6 "
-            f"steps the surest ({decimals(first['half_life'], 1)} steps): mean, and two standard "
-            "deviations of the process fitted to the sample."
+            f"Spread of {y} and {x}, of the pairs of its sample with a half-life of at least "
+            f"{SHORTEST:g} steps the surest ({decimals(first['half_life'], 1)} steps): mean, and "
+            "two standard deviations of the process fitted to the sample."
         )
         path = part.set_index("time")[["value", "mean", "sd", "fitted"]]
         figure = spread_figure(path, title=title)

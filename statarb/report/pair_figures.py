@@ -30,7 +30,9 @@ __all__ = [
 ]
 
 
-def surviving_pairs(scan: PairScan | pd.DataFrame, level: float = 0.05) -> pd.DataFrame:
+def surviving_pairs(
+    scan: PairScan | pd.DataFrame, level: float = 0.05, *, shortest: float = 0.0
+) -> pd.DataFrame:
     """Return the pairs that survive the adjustment for the number of tests, best first.
 
     Parameters
@@ -39,6 +41,8 @@ def surviving_pairs(scan: PairScan | pd.DataFrame, level: float = 0.05) -> pd.Da
         A scan, or its table (:meth:`PairScan.to_frame`).
     level : float
         Largest adjusted p-value.
+    shortest : float
+        Smallest half-life, in steps; the noise of quotes reverts within a few.
 
     Returns
     -------
@@ -47,7 +51,11 @@ def surviving_pairs(scan: PairScan | pd.DataFrame, level: float = 0.05) -> pd.Da
     """
     level = check_number("level", level, above=0.0, below=1.0)
     table = scan if isinstance(scan, pd.DataFrame) else scan.to_frame()
-    found = table[table["pvalue_adjusted"].to_numpy(dtype=np.float64) <= level]
+    shortest = check_number("shortest", shortest, at_least=0.0)
+    found = table[
+        (table["pvalue_adjusted"].to_numpy(dtype=np.float64) <= level)
+        & (table["half_life"].to_numpy(dtype=np.float64) >= shortest)
+    ]
     pairs = [frozenset(pair) for pair in zip(found["y"], found["x"], strict=True)]
     return found[~pd.Series(pairs, dtype=object).duplicated().to_numpy()].reset_index(drop=True)
 
@@ -56,6 +64,7 @@ def pairs_figure(
     scan: PairScan | pd.DataFrame,
     *,
     level: float = 0.05,
+    shortest: float = 0.0,
     most: int = 20,
     symbols: Mapping[str, str] | None = None,
 ) -> Figure:
@@ -67,6 +76,8 @@ def pairs_figure(
         A scan, or its table (:meth:`PairScan.to_frame`).
     level : float
         Largest adjusted p-value.
+    shortest : float
+        Smallest half-life, in steps.
     most : int
         Pairs that are shown, the best first.
     symbols : mapping, optional
@@ -86,9 +97,12 @@ def pairs_figure(
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     most = check_integer("most", most, at_least=1)
-    found = surviving_pairs(scan, level)
+    found = surviving_pairs(scan, level, shortest=shortest)
     if len(found) == 0:
-        raise DataError(f"there is no pair to draw: none has an adjusted p-value up to {level:g}")
+        raise DataError(
+            f"there is no pair to draw: none has an adjusted p-value up to {level:g} and a "
+            f"half-life of at least {shortest:g} steps"
+        )
     shown = found.head(most)
     figure = Figure(figsize=(5.6, 1.1 + 0.205 * max(len(shown), 4)), layout="constrained")
     ax = figure.subplots()
@@ -105,7 +119,7 @@ def pairs_figure(
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel("steps, logarithmic")
     else:
-        ax.set_xlim(left=0.0)
+        ax.set_xlim(0.0, 1.08 * float(finite.max(initial=1e-9)))
         ax.set_xlabel("steps")
     first = f", the first {most} of {len(found):,}" if len(found) > most else ""
     tidy(ax, f"Half-life of the pairs found{first}", grid="x")

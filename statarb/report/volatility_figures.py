@@ -23,6 +23,8 @@ __all__ = ["coverage_figure", "volatility_figure"]
 
 REJECTED = 0.05
 """P-value below which a coverage is marked as rejected."""
+LOWEST = 0.01
+"""Share of the values that may lie below the axis."""
 MARKS = ((SERIES, "o"), (SECOND, "D"), (INK, "s"))
 
 
@@ -48,7 +50,8 @@ def volatility_figure(
     Returns
     -------
     Figure
-        In percent, on a logarithmic axis. Not attached to any window or backend.
+        In percent, on a logarithmic axis that begins at the lowest percent of the values. Not
+        attached to any window or backend.
 
     Raises
     ------
@@ -67,6 +70,9 @@ def volatility_figure(
     ax = figure.subplots()
     names: list[object] = list(asset_names(frame.columns, symbols or {}))
     lines(ax, frame.index, percent, names)
+    # the first forecasts know a handful of returns, and may be as good as zero
+    known = percent[~np.isnan(percent)]
+    ax.set_ylim(0.7 * float(np.quantile(known, LOWEST)), 1.4 * float(known.max()))
     log_axis(ax)
     ax.set_ylabel("% of the price, logarithmic")
     time_axis(tidy(ax, title))

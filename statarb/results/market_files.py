@@ -77,9 +77,9 @@ def write_market_study(
     study : MarketStudy
         What was measured.
     folder : path
-        Made where it does not exist. Gets ``market_study.json`` (version, what each part was made of or
-        why there is none, symbols, and the checksum of each of the others) and, of the parts that
-        there are, ``overview.parquet``, ``correlation.parquet``, ``volatility.parquet``,
+        Made where it does not exist. Gets ``market_study.json`` (version, what each part was made
+        of or why there is none, symbols, and the checksum of each of the others) and, of the parts
+        that there are, ``overview.parquet``, ``correlation.parquet``, ``volatility.parquet``,
         ``value_at_risk.parquet``, ``pairs.parquet``, ``pair_persistence.parquet``,
         ``spreads.parquet``, ``quality.csv``, ``quality_gaps.csv`` and ``quality_market.json``.
         They take the place of those of an earlier study all together or not at all.

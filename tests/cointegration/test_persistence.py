@@ -67,6 +67,14 @@ def test_counts_are_those_of_the_scans():
     assert table[["again", "chance"]].iloc[-1].isna().all()
 
 
+def test_pairs_that_revert_within_a_few_steps_can_be_left_out():
+    logs = market(planted=3, alone=3, seed=5)  # planted deviations are white noise
+    found = pair_persistence(logs, rows=600, shortest=6.0, lags=1)
+    assert pair_persistence(logs, rows=600, lags=1).table["again"].iloc[0] >= 3
+    assert found.table["again"].iloc[0] == 0
+    assert found.table["pairs"].tolist() == [36, 36]
+
+
 def test_two_samples_are_needed():
     with pytest.raises(sa.DataError, match="two samples need"):
         pair_persistence(market(planted=1, alone=0).iloc[:1])
