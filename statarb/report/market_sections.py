@@ -98,7 +98,7 @@ def _overview_section(study: MarketStudy, number: int) -> Section:
     else:
         text.append("Fewer than two assets move, so there is no correlation.")
     rows = [("", [Cell(name), Cell(value, full)]) for name, value, full in facts]
-    return Section("Market", text, [Table("", ["", "market"], rows)], figures)
+    return Section("Market", text, [Table("The market", ["", "all assets"], rows)], figures)
 
 
 def _volatility_section(study: MarketStudy, number: int) -> Section:

@@ -18,6 +18,7 @@ from statarb._core.time import Stamps, step_text
 from statarb._core.version import __version__
 from statarb.backtest.replay import Replay
 from statarb.data.panel import Panel
+from statarb.errors import DataError
 from statarb.results import schema
 from statarb.results.case import is_case
 from statarb.results.folder import replaced
@@ -69,8 +70,18 @@ def write_run(
     ------
     DataError
         Where the folder cannot be made or written to, another run is writing to it, or it holds
-        forecasts, which have a ``metrics.json`` too.
+        forecasts, which have a ``metrics.json`` too; a table without one of its columns.
     """
+    further = (
+        ("sources", sources, schema.SOURCE_COLUMNS, schema.SOURCES),
+        ("certificates", certificates, schema.CERTIFICATE_COLUMNS, schema.CERTIFICATES),
+    )
+    for what, table, columns, _ in further:
+        absent = [] if table is None else [name for name in columns if name not in table]
+        if absent:
+            raise DataError(
+                f"{what} has no column {', '.join(absent)}; it must have {', '.join(columns)}"
+            )
     with replaced(folder, schema.RUN) as staged:
         place = staged.folder
         write_portfolio(run.replay, place / schema.PORTFOLIO)
@@ -87,10 +98,7 @@ def write_run(
         write_table(failures, place / schema.FAILURES)
         if run.rules.limited:
             _write_limits(run, place / schema.LIMITS)
-        for table, columns, name in (
-            (sources, schema.SOURCE_COLUMNS, schema.SOURCES),
-            (certificates, schema.CERTIFICATE_COLUMNS, schema.CERTIFICATES),
-        ):
+        for _, table, columns, name in further:
             if table is not None:
                 times = _utc(pd.DatetimeIndex(table[schema.TIME]))
                 with atomic_path(place / name) as temporary:

@@ -30,7 +30,7 @@ def test_the_market_is_that_of_the_files(made, market_page):
     assert market_page.words["h2"][:3] == STUDY
     assert market_page.words["h1"] == ["Report: the market"]
     times = pd.read_parquet(made / "market" / "overview.parquet")
-    rows = {row[0][0]: row[1] for row in market_page.tables[""][1:]}
+    rows = {row[0][0]: row[1] for row in market_page.tables["The market"][1:]}
     assert float(rows["assets quoted, mean"][1]) == times["quoted"].mean()
     total = times["index"].iloc[-1] / times["index"].iloc[0] - 1.0
     assert rows["equal-weight index"][0] == formats.signed_percent(total)
@@ -197,6 +197,15 @@ def test_sources_that_delivered_nothing_yet_are_a_sentence(runs, panel, tmp_path
     write_run(runs[1], tmp_path, panel)
     assert read_results(tmp_path).records[0].sources is None
     assert not any(words.startswith("Sources of") for words in page_of(tmp_path).words["h2"])
+
+
+def test_tables_without_a_column_are_refused(runs, panel, tmp_path):
+    sources, certificates = frames(runs[1].replay.times)
+    with pytest.raises(sa.DataError, match="sources has no column promised; it must have time"):
+        write_run(runs[1], tmp_path, panel, sources=sources.drop(columns="promised"))
+    with pytest.raises(sa.DataError, match="certificates has no column gap"):
+        write_run(runs[1], tmp_path, panel, certificates=certificates.drop(columns="gap"))
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- the run ---------------------------------------------------------------------------------------
