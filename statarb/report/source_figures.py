@@ -99,7 +99,7 @@ def source_figure(frame: pd.DataFrame) -> Figure:
                 0
             ]
         handles.append(line)
-        labels.append(f"{plain_label(source, 18)}, {horizon} rows")
+        labels.append(f"{plain_label(source, 18)}, {horizon} row{'s' if horizon > 1 else ''}")
         shrinkage = part["shrinkage"].to_numpy(dtype=np.float64)
         kept = downsample(shrinkage, buckets)
         below.plot(
