@@ -32,8 +32,8 @@ white-space: normal; min-width: 16em; } tr.early td { color: #6b4a12; background
 td { color: #8c2412; background: #fdf1ee; } .warning { border-left: 5px solid #c8553d; background:
 #fdf1ee; padding: .6em 1em; } .note, figcaption, footer { color: #555; font-size: 13px; } footer {
 margin: 3em 0 1em; } .figures { display: grid; gap: 1.2em 1.6em; align-items: start; } .figures {
-grid-template-columns: repeat(auto-fill, minmax(min(100%, 500px), 1fr)); } figure { margin: .8em 0 0;
-min-width: 0; } .drawn { overflow-x: auto; } .drawn svg { display: block; width: 100%; min-width:
+grid-template-columns: repeat(auto-fill, minmax(min(100%, 500px), 1fr)); } figure { margin: .8em 0
+0; min-width: 0; } .drawn { overflow-x: auto; } .drawn svg { display: block; width: 100%; min-width:
 340px; height: auto; } svg * { stroke-linejoin: round; stroke-linecap: butt; } @media print { .wide
 { max-height: none; overflow: visible; } figure { break-inside: avoid; } }
 """
