@@ -9,6 +9,11 @@ from statarb.cointegration.kept_pairs import KeptPairs
 from statarb.cointegration.ornstein_uhlenbeck import OrnsteinUhlenbeck, Thresholds, fit_ou
 from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.pairs import PairsSignal
+from statarb.cointegration.persistence import (
+    PairPersistence,
+    pair_persistence,
+    spread_path,
+)
 from statarb.cointegration.pvalues import adjust_pvalues, mackinnon_pvalue
 from statarb.cointegration.residual_tests import EngleGranger, engle_granger, phillips_ouliaris
 from statarb.cointegration.scan import scan_pairs
@@ -29,6 +34,7 @@ __all__ = [
     "KalmanHedge",
     "KeptPairs",
     "OrnsteinUhlenbeck",
+    "PairPersistence",
     "PairScan",
     "PairsSignal",
     "PrincipalResiduals",
@@ -46,10 +52,12 @@ __all__ = [
     "kalman_hedge_ratio",
     "log_prices",
     "mackinnon_pvalue",
+    "pair_persistence",
     "phillips_ouliaris",
     "principal_residuals",
     "rolling_hedge_ratio",
     "scan_johansen",
     "scan_pairs",
+    "spread_path",
     "variance_ratio",
 ]
