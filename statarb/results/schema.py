@@ -47,7 +47,7 @@ MARKET_KEYS = ("assets", "first", "last", "step_minutes")
 
 LEAGUE_TABLE = "league.csv"
 LEAGUE_COLUMNS = (INVESTOR, LAG, "G", "total_return", "rank_G", "rank_return")
-LEAGUE_WORDS = (INVESTOR, "failure_reasons", "start", "end", "insolvent_at")
+LEAGUE_WORDS = (INVESTOR, "failure_reasons", "start", "end", "insolvent_at", "only_asset")
 """Columns of text."""
 LEAGUE_BOUNDS = ("G_low", "G_high")
 """Interval of G; there where the league drew one."""
