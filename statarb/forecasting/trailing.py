@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -83,7 +83,7 @@ class TrailingRidge(BaseForecaster):
     @property
     def min_rows(self) -> int:
         """Rows that a window must have at least: some hundred overlapping outcomes."""
-        return max(self.lookbacks) + self.horizon + 288
+        return self._least(self.horizon)
 
     def fit(self, window: Panel) -> Self:
         """Estimate the regressions of all assets on the window.
@@ -107,26 +107,22 @@ class TrailingRidge(BaseForecaster):
             A leader that the panel does not have.
         """
         self._require_rows(len(window.times))
-        self.assets_ = window.assets
-        returns = _returns(window)
-        self.leaders_ = leading_columns(window, self.leaders)
-        self.size_ = returns.std(axis=0)
-        bound = self.clip * self.size_
-        returns = np.clip(returns, -bound, bound)
-        features = self._features(returns[:, self.leaders_])
-        first, last = max(self.lookbacks), len(returns) - self.horizon
-        done = np.cumsum(returns, axis=0)
-        target = (
-            done[first + self.horizon - 1 : last + self.horizon - 1] - done[first - 1 : last - 1]
-        )
-        used = features[first - 1 : last - 1]
+        self._learn(_Design.of(window, self), self.horizon)
+        return self
+
+    def _learn(self, design: _Design, horizon: int) -> None:
+        """Estimate the regressions over a horizon."""
+        self.assets_, self.leaders_, self.size_ = design.assets, design.leaders, design.size
+        first, last = max(self.lookbacks), len(design.done) - horizon
+        target = design.done[first + horizon - 1 : last + horizon - 1]
+        target = target - design.done[first - 1 : last - 1]
+        used = design.features[first - 1 : last - 1]
         gram = used.T @ used
         scale = np.sqrt(np.diag(gram))
         scale[scale == 0.0] = 1.0
         gram /= np.outer(scale, scale)
         gram[np.diag_indices_from(gram)] += self.alpha
         self.coef_ = np.linalg.solve(gram, (used.T @ target) / scale[:, None]) / scale[:, None]
-        return self
 
     def predict(self, window: Panel) -> pd.Series:
         """Return expected log returns over the horizon.
@@ -163,37 +159,108 @@ class TrailingRidge(BaseForecaster):
         forecasts, failed : (steps, assets)
             As there.
         """
+        forecasts, failed = self.forecast_blocks(panel, rows, fits, depth, [self.horizon])
+        return forecasts[0], failed
+
+    def forecast_blocks(
+        self,
+        panel: Panel,
+        rows: IntArray,
+        fits: IntArray,
+        depth: int,
+        horizons: Sequence[int],
+    ) -> tuple[list[FloatArray], BoolArray]:
+        """Forecast over several horizons, from the same features.
+
+        Parameters
+        ----------
+        panel, rows, fits, depth
+            As for :meth:`forecast_block`.
+        horizons : sequence of int
+            Rows ahead; the parameter ``horizon`` is not asked.
+
+        Returns
+        -------
+        forecasts : list of (steps, assets)
+            For each horizon what :meth:`forecast_block` returns for it, to the bit.
+        failed : (steps, assets)
+            Where there is no forecast over one of the horizons.
+        """
         rows, fits = np.asarray(rows, dtype=np.int64), np.asarray(fits, dtype=np.int64)
-        forecasts = np.full((len(rows), len(panel.assets)), np.nan)
+        forecasts = [np.full((len(rows), len(panel.assets)), np.nan) for _ in horizons]
         model = self.clone()
         for fit in np.unique(fits[fits >= 0]):
-            model.fit(panel.window(panel.times_array[fit], depth))
+            window = panel.window(panel.times_array[fit], depth)
+            least = [horizon for horizon in horizons if len(window.times) >= self._least(horizon)]
+            if not least:
+                continue
+            design = _Design.of(window, self)
             part = np.flatnonzero(fits == fit)
             low = max(0, int(rows[part[0]]) - max(self.lookbacks) - MEMORY)
             returns = _returns(panel.row_slice(low, int(rows[part[-1]]) + 1))
-            forecasts[part] = model._forecast(returns, rows[part] - low)
-        return forecasts, np.isnan(forecasts)
+            for forecast, horizon in zip(forecasts, horizons, strict=True):
+                if horizon in least:
+                    model._learn(design, horizon)
+                    forecast[part] = model._forecast(returns, rows[part] - low)
+        return forecasts, np.any([np.isnan(forecast) for forecast in forecasts], axis=0)
 
-    def _features(self, returns: FloatArray) -> FloatArray:
-        """(rows, look-backs x leaders): sums of the last returns; fewer at the start."""
-        # summed anew at every row: a running sum would depend on where the rows begin
-        most = max(self.lookbacks)
-        padded = np.vstack([np.zeros((most - 1, returns.shape[1])), returns])
-        return np.hstack(
-            [
-                sliding_window_view(padded[most - lookback :], lookback, axis=0).sum(axis=-1)
-                for lookback in self.lookbacks
-            ]
-        )
+    def _least(self, horizon: int) -> int:
+        return max(self.lookbacks) + horizon + 288
 
     def _forecast(self, returns: FloatArray, rows: IntArray) -> FloatArray:
         bound = self.clip * self.size_[self.leaders_]
         clipped = np.clip(returns[:, self.leaders_], -bound, bound)
-        features = np.ascontiguousarray(self._features(clipped)[rows])
+        features = np.ascontiguousarray(_trailing_sums(clipped, self.lookbacks)[rows])
         # row by row: a product of matrices may round each row by how many there are
         found = np.array([row @ self.coef_ for row in features]).reshape(len(rows), -1)
         found[:, self.size_ == 0.0] = np.nan
         return found
+
+
+class _Design(NamedTuple):
+    """What the regressions over all horizons share.
+
+    Attributes
+    ----------
+    assets : Index
+        Of the window.
+    leaders : (leaders,) int
+        Columns whose trailing returns are the features.
+    size : (assets,)
+        Standard deviation of each asset's returns.
+    features : (rows, features)
+        Trailing returns of the leaders.
+    done : (rows, assets)
+        Running sum of the returns, clipped.
+    """
+
+    assets: pd.Index
+    leaders: IntArray
+    size: FloatArray
+    features: FloatArray
+    done: FloatArray
+
+    @classmethod
+    def of(cls, window: Panel, model: TrailingRidge) -> _Design:
+        returns = _returns(window)
+        leaders = leading_columns(window, model.leaders)
+        size = returns.std(axis=0)
+        np.clip(returns, -model.clip * size, model.clip * size, out=returns)
+        features = _trailing_sums(returns[:, leaders], model.lookbacks)
+        return cls(window.assets, leaders, size, features, np.cumsum(returns, axis=0))
+
+
+def _trailing_sums(returns: FloatArray, lookbacks: Sequence[int]) -> FloatArray:
+    """(rows, look-backs x assets): sums of the last returns, of fewer at the start."""
+    # summed anew at every row: a running sum would depend on where the rows begin
+    most = max(lookbacks)
+    padded = np.vstack([np.zeros((most - 1, returns.shape[1])), returns])
+    return np.hstack(
+        [
+            sliding_window_view(padded[most - lookback :], lookback, axis=0).sum(axis=-1)
+            for lookback in lookbacks
+        ]
+    )
 
 
 MEMORY = 24
