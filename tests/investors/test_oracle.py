@@ -167,14 +167,14 @@ def earned(investor: Any, panel: sa.Panel, lag: int = 1) -> tuple[float, float]:
 
 
 SEEDS = range(3)
-"""None of them chosen. A week is as noisy as the market: +-20 % where an investor is long."""
+"""None of them chosen. Three days are few: returns on one market lie between -4 and 15 %."""
 
 
 @pytest.mark.parametrize("family", ["pairs", "diffusion", "trend"])
 def test_it_earns_what_is_planted(family: str) -> None:
     markets = [control(family, seed, days=9) for seed in SEEDS]
     found = [earned(sa.testing.oracle(panel), panel)[0] for panel in markets]
-    assert np.mean(found) > 0.01
+    assert np.mean(found) > 0.04
 
 
 def test_risk_that_is_timed_has_the_better_score_than_risk_that_is_not() -> None:

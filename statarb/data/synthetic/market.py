@@ -148,10 +148,11 @@ def simulate_market(
 
     A control market has the factor, the own returns, the stale rows and the ticks of the above, a
     row at every time of the grid, .6 times the standard deviations, and 30 % of the variance in the
-    factor, so that a week's luck with the factor does not hide what is planted. It has no delays, no noise, no groups, no stable and no thin assets, and none is listed
-    late. Prices are martingales but for what is planted, so that without a plant no investor earns
-    in expectation; the rounding to ticks, which ``unrounded`` shows, is worth less than the fees at
-    strict timing. Lengths of plants count rows, not times of the grid.
+    factor, so that a week's luck with the factor does not hide what is planted. It has no delays,
+    no noise, no groups, no stable and no thin assets, and none is listed late. Prices are
+    martingales but for what is planted, so that without a plant no investor earns in expectation;
+    the rounding to ticks, which ``unrounded`` shows, is worth less than the fees at strict timing.
+    Lengths of plants count rows, which are the times of the grid.
     ``metadata["planted"]`` then lists for each plant its family as ``name``, its ``assets``, and
     what :func:`statarb.testing.oracle` needs. Markets of the same arguments and another plant have
     the same quotes in the assets in which nothing is planted.

@@ -19,11 +19,12 @@ from statarb.data.synthetic import (
 )
 from statarb.data.synthetic._engine.market import LEVEL_ONE
 from statarb.data.synthetic.control import ControlMarket
+from statarb.data.synthetic.market import CONTROL_SD, CONTROL_SHARE
 from statarb.data.synthetic.planted import FAMILIES, read_plants
 from statarb.data.synthetic.shared import shared_market
 
 LONG = {"assets": 24, "days": 60, "seed": 3}
-"""About 14,000 rows, for statistics."""
+"""17,281 rows, for statistics."""
 
 
 def log_prices(panel: sa.Panel) -> pd.DataFrame:
@@ -93,10 +94,32 @@ def test_every_asset_is_quoted_from_the_first_row_on() -> None:
     assert panel.numeraire == 1442
     usual = sa.simulate_market(assets=60, days=3, seed=1)
     assert list(panel.assets) == list(usual.assets)
-    assert panel.times.equals(usual.times)
+    # a row at every time, of which the usual market lacks a fifth
+    assert panel.times.equals(panel.grid)
+    assert len(usual.times) < 0.9 * len(usual.grid)
     tether = panel.price[1474].to_numpy()
     np.testing.assert_array_equal(tether, np.round(tether, 2))
     assert np.nanmin(tether) > 50.0
+
+
+def test_it_is_calm_and_moves_little_with_the_factor() -> None:
+    """Its size and the share of the factor, in the quotes and in what the oracle is told."""
+    panel = sa.simulate_market(**LONG, plant=("trend", {"size": 1e-6}))  # type: ignore[arg-type]
+    (record,) = panel.metadata["planted"]
+    usual = {asset.id: asset.sd for asset in LEVEL_ONE}
+    whole = np.square(record["loadings"]) + np.square(record["own_sd"])
+    np.testing.assert_allclose(np.square(record["loadings"]), CONTROL_SHARE * whole, rtol=1e-12)
+    moved = pd.DataFrame(returns(panel), columns=panel.assets)
+    stated = dict(zip(record["assets"], np.sqrt(whole), strict=True))
+    for asset, sd in stated.items():
+        if asset in usual:
+            assert sd == pytest.approx(CONTROL_SD * usual[asset], rel=1e-12)
+        # a step is a row; ticks, and rows that stand still, change it by far less than a twentieth
+        assert moved[asset].std() == pytest.approx(sd, rel=0.05)
+    # assets have nothing but the factor in common, so that its share is their correlation; tails
+    # of a fourth moment that hardly exists leave the median of 276 pairs within a fifth of it
+    apart = moved.corr().to_numpy()[np.triu_indices(24, 1)]
+    assert np.median(apart) == pytest.approx(CONTROL_SHARE, rel=0.2)
 
 
 def test_assets_without_a_plant_are_those_of_none() -> None:
@@ -168,7 +191,7 @@ def test_drifts_last_and_change_as_stated() -> None:
     changes = np.searchsorted(panel.times_array, np.array(record["changes"], "datetime64[us]"))
     np.testing.assert_array_equal(changes, np.arange(0, len(panel.times), 200))
     assert drifts.shape == (10, len(changes))
-    # chi-squared with 710 degrees: one part in 20 of a standard deviation
+    # chi-squared with 870 degrees: one part in 20 of a standard deviation is two errors
     assert drifts.std() == pytest.approx(0.05, rel=0.15)
     assert abs(drifts.mean()) < 4.0 * 0.05 / np.sqrt(drifts.size)
     # what it adds to the market without it: its drift over the rows, up to rounding, stale rows
@@ -189,8 +212,8 @@ def test_spells_of_volatility_last_and_the_premium_is_the_same() -> None:
     changes = np.searchsorted(panel.times_array, np.array(record["changes"], "datetime64[us]"))
     states = np.array(record["is_wild"])
     assert (states[1:] != states[:-1]).all()
-    # spells are geometric: about 47 of them, the error of their number is its root
-    assert len(changes) == pytest.approx(len(panel.times) / 300, abs=4 * np.sqrt(50))
+    # spells are geometric: about 58 of them, the error of their number is its root
+    assert len(changes) == pytest.approx(len(panel.times) / 300, abs=4 * np.sqrt(58))
     wild = states[np.searchsorted(changes, np.arange(len(panel.times)), side="right") - 1]
     # rows after the first of a spell, none of them stale
     moved, base = returns(panel), returns(none)
