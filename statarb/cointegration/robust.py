@@ -7,7 +7,7 @@ import numpy as np
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.cointegration._engine.robust import other_leg_ratios, robust_taus
 from statarb.cointegration.pair_scan import PairScan
-from statarb.cointegration.pvalues import adjust_pvalues, mackinnon_pvalue
+from statarb.cointegration.pvalues import FDR, adjust_pvalues, mackinnon_pvalue
 
 __all__ = ["best_explained", "robust_pass"]
 
@@ -18,7 +18,7 @@ normal t-ratio; 3 is beyond its 1 % point with a stationary or a wandering y ali
 
 
 def robust_pass(
-    scan: PairScan, levels: FloatArray, *, level: float, method: str | None
+    scan: PairScan, levels: FloatArray, *, level: float, method: FDR | None
 ) -> BoolArray:
     r"""Whether pairs pass again when their standard errors allow for changing volatility.
 

@@ -1,4 +1,6 @@
-"""Diary of an investor: what its sources promised and delivered, and the optimizer's certificates."""
+"""Diary of an investor: what its sources promised and delivered, and the certificates of its
+optimizer.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from statarb._core.typing import FloatArray
+from statarb._core.typing import FloatArray, IntArray
 from statarb.investors.stat_arb.evidence import Belief
 from statarb.investors.stat_arb.sources import Term
 from statarb.optimization.solution import Solution
@@ -29,7 +31,7 @@ class Diary:
     def __init__(self, names: Sequence[str], terms: Sequence[Term]) -> None:
         self.names, self.terms = tuple(names), tuple(terms)
         self._times: list[np.datetime64] = []
-        self._beliefs: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+        self._beliefs: list[tuple[IntArray, FloatArray, FloatArray]] = []
         self._delivered: list[FloatArray] = []
         self._reasons: dict[int, str] = {}
         self._spoke = np.zeros(len(self.terms), dtype=np.bool_)

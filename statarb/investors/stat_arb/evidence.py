@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from statarb._core.typing import FloatArray, IntArray
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.investors.stat_arb.sources import Term
 from statarb.investors.track_record import shrunk_slope
 
@@ -176,7 +176,7 @@ class Evidence:
                 )
         return found
 
-    def _combine(self, expected: FloatArray, known: np.ndarray, shrinkage: FloatArray) -> Belief:
+    def _combine(self, expected: FloatArray, known: BoolArray, shrinkage: FloatArray) -> Belief:
         """Choose a horizon of each source, and add the sources."""
         chosen = np.array([places[0] for places in self._of_source], dtype=np.int64)
         if self.length > 0:

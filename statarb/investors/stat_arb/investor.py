@@ -13,6 +13,7 @@ import pandas as pd
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
+from statarb.errors import ParameterError
 from statarb.investors.base import (
     SignalDriven,
     context_of,
@@ -72,8 +73,9 @@ class StatArb(SignalDriven):
         w_i \le \max(\text{max\_weight}, w^0_i), \quad |w_i - w^0_i| \le \text{largest order}
 
     mu adds up what the sources promise, each as far as its track record goes, at the horizon that
-    would have earned most (:class:`~statarb.investors.stat_arb.evidence.Evidence`). Forecasts whose track record is not significant count nothing; then
-    the best portfolio is cash. The no-trade region follows from the fee in the objective.
+    would have earned most (:class:`~statarb.investors.stat_arb.evidence.Evidence`). Forecasts whose
+    track record is not significant count nothing; then the best portfolio is cash. The no-trade
+    region follows from the fee in the objective.
 
     Parameters
     ----------
@@ -285,7 +287,7 @@ class StatArb(SignalDriven):
         """Add the rows that the window newly shows to the track record; return what is expected."""
         stamps = window.times_array
         last = len(stamps) - 1
-        if self._evidence is None:
+        if self._evidence is None or self._learnt is None:
             found, rules = self._terms, context.rules
             self._evidence = Evidence(
                 found, len(window.assets), context.decision_lag, self.track_record, rules.fee
@@ -312,7 +314,8 @@ class StatArb(SignalDriven):
                 self._belief, delivered = self._evidence.update(now, self._log_price)
                 self._diary.add(stamps[row], now, self._belief, delivered, context.decision_lag)
             self._learnt = stamps[last]
-        assert self._belief is not None
+        if self._belief is None:  # cannot be: the first call adds a row
+            raise ParameterError("stat_arb has seen no row yet; give it a window with one")
         return self._belief
 
     def _warm_up_rows(self, last: int, assets: int, lag: int) -> int:

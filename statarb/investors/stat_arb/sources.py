@@ -117,7 +117,7 @@ def as_sources(given: Sequence[SourceLike]) -> tuple[Source, ...]:
     ParameterError
         Another name, no source at all, or something that does not forecast.
     """
-    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) == 0:
+    if isinstance(given, str) or len(given) == 0:
         raise ParameterError(
             f"sources must be a sequence of at least one of the names {', '.join(SOURCES)}, "
             f"forecasters or Source objects, got {given!r}"
