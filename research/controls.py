@@ -240,17 +240,18 @@ def study(walks: pd.DataFrame) -> Outcome:
     lag = int(walks["lag"].max())
     parts = table[(table["investor"] == investor) & (table["lag"] == lag)]
     said = [
-        f"{_share(row.gains)} of the markets of {row.family}"
+        f"{_share(row.gains)} of {row.seeds} of {row.family}"
         for row in parts.itertuples()
         if not row.family.startswith("none")
     ]
     empty = [
-        f"trades in {_share(row.trades)} of those of {row.family}"
+        f"{_share(row.trades)} of {row.seeds} of {row.family}"
         for row in parts.itertuples()
         if row.family.startswith("none")
     ]
-    gains = [f"gains in {', '.join(said)}"] if said else []
-    finding = f"At lag {lag} {investor} {' and '.join([*gains, *empty])}."
+    verbs = [f"gains in {', '.join(said)}"] if said else []
+    verbs += [f"trades in {', '.join(empty)}"] if empty else []
+    finding = f"At lag {lag}, of the markets walked, {investor} {', and '.join(verbs)}."
     return Outcome({"Control markets": written(table)}, figure(walks, investor), finding)
 
 

@@ -69,7 +69,7 @@ def test_a_small_run_is_kept_line_by_line_and_resumed(controls, tmp_path, monkey
     controls.main(given)
     assert len(done) == 4
     assert len(controls.read_walks(file)) == 6
-    assert "trades in 0 % of those of none." in capsys.readouterr().out
+    assert "of the markets walked, stat_arb trades in 0 % of 1 of none." in capsys.readouterr().out
 
 
 def test_a_walk_is_that_of_the_library(controls):
