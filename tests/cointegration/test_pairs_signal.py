@@ -11,7 +11,7 @@ import statarb as sa
 from statarb.cointegration import OrnsteinUhlenbeck
 from statarb.errors import DataError, ParameterError
 
-FAST = {"lags": 1, "half_life": (1.0, 60.0), "scan_every": 100}
+FAST = {"robust": False, "lags": 1, "half_life": (1.0, 60.0), "scan_every": 100}
 
 
 def market(

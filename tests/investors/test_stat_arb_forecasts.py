@@ -63,12 +63,12 @@ def test_a_walk_of_an_investor_scans_every_so_many_rows(monkeypatch: pytest.Monk
     panel = market()
     made = scan_rows(monkeypatch)
     investor = StatArb(
-        forecaster=sa.PairsSignal(**FAST), horizons=(4,), track_record=0, scenarios=100
+        sources=(sa.PairsSignal(4, **FAST),), track_record=0, scenarios=100, volatility=None
     )
     rules = sa.TradingRules().without_limits()
     run = sa.walk_forward(
         investor, panel, rules, start=panel.times[301], end=panel.times[801], depth=250, block=100
     )
     assert run.metrics()["failures"] == 0
-    # rows 300 to 800 in blocks of a hundred, each scanned once for the lag and once for its end
-    assert len(made) == 2 * 6
+    # rows 300 to 800: a scan serves the lag and the end of the horizon
+    assert len(made) == 6
