@@ -28,8 +28,8 @@ from _studies import (
 )
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy import stats
 
+from statarb._core.numeric import kendall_tau
 from statarb.backtest.uncertainty import bootstrap_scores
 from statarb.investors import INVESTORS
 from statarb.walk.league import League, run_league
@@ -86,7 +86,7 @@ def _agreement(found: League, lag: int, market: Market) -> dict[str, object]:
     drawn = bootstrap_scores(pd.DataFrame(solvent), draws=market.draws, seed=market.seed)
     pairs = zip(drawn.G.to_numpy(), drawn.total_return.to_numpy(), strict=True)
     low, high = np.nanquantile(
-        [stats.kendalltau(score, total).statistic for score, total in pairs], [0.025, 0.975]
+        [kendall_tau(score, total) for score, total in pairs], [0.025, 0.975]
     )
     by_score, by_return = rows[rows["rank_G"] == 1], rows[rows["rank_return"] == 1]
     return {

@@ -23,10 +23,9 @@ ROOT = PACKAGE.parent
 FLOOR = {
     "errors": 0, "_core": 0,
     "data": 1, "rules": 1,
-    "testing": 2, "forecasting": 2, "cointegration": 2, "volatility": 2, "optimization": 2,
-    "backtest": 2,
+    "forecasting": 2, "cointegration": 2, "volatility": 2, "optimization": 2, "backtest": 2,
     "investors": 3,
-    "walk": 4,
+    "testing": 4, "walk": 4,
     "results": 5,
     "report": 6,
     "pipelines": 7,
@@ -35,7 +34,7 @@ FLOOR = {
 """The parts of the package, from the ground up. A part imports from floors below its own; helpers
 (floor 0) from each other.
 """
-TOOLS = {"testing", "forecasting", "cointegration", "volatility", "optimization", "backtest"}
+TOOLS = {"forecasting", "cointegration", "volatility", "optimization", "backtest"}
 FRONT_DOORS = {
     "Panel.from_frame", "Panel", "read_quotes", "read_prices", "read_ohlcv", "simulate_market",
     "select_assets", "quality_report", "replay", "MeanDownsideRisk.solve", "fit_garch",

@@ -99,6 +99,16 @@ ENTRIES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     ),
     "variance_ratio": ("logs", lambda t: cointegration.variance_ratio(column(t, "a"), 4)),
     "hurst_exponent": ("logs", lambda t: [cointegration.hurst_exponent(column(t, "a"))]),
+    "coverage_table": (
+        "returns",
+        lambda t: volatility.coverage_table(t, np.full((len(t), 4), 0.01), [0.2])["rate"],
+    ),
+    "pair_persistence": (
+        "logs",
+        lambda t: cointegration.pair_persistence(
+            t, rows=80, lags=1, min_overlap=30, level=0.5
+        ).table["found"],
+    ),
     "distance_pairs": ("logs", lambda t: cointegration.distance_pairs(t)["distance"]),
     "correlation_pairs": ("logs", lambda t: cointegration.correlation_pairs(t)["correlation"]),
     "principal_residuals": ("logs", lambda t: cointegration.principal_residuals(t, 2).residuals),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from statarb._core.typing import BoolArray, FloatArray
 
-__all__ = ["FLOOR", "ranks", "sum_slack", "varies"]
+__all__ = ["FLOOR", "kendall_tau", "ranks", "sum_slack", "varies"]
 
 FLOOR = 1e-12
 """Relative size below which a spread is rounding: some thousand times the precision of float64, and
@@ -141,3 +141,34 @@ def ranks(
     for first, last in zip(starts, ends, strict=True):
         answer[order[first:last]] = first + 1 if method == "min" else 0.5 * (first + 1 + last)
     return answer
+
+
+def kendall_tau(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Kendall's tau-b between two rankings: 1 where they agree, -1 where one is the other reversed.
+
+    Parameters
+    ----------
+    first, second : (things,)
+        Ranks, or scores. A pair with a NaN is left out.
+
+    Returns
+    -------
+    float
+        NaN for fewer than two pairs, and where all of one side are tied.
+
+    References
+    ----------
+    Kendall, M. G. (1945), The treatment of ties in ranking problems, Biometrika 33, 239-251.
+
+    Examples
+    --------
+    >>> kendall_tau([1, 2, 3, 4], [1, 2, 4, 3])  # five of six pairs in the same order
+    0.6666666666666669
+    """
+    from scipy import stats  # slow to import
+
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    known = ~(np.isnan(one) | np.isnan(other))
+    if int(known.sum()) < 2:
+        return float("nan")
+    return float(stats.kendalltau(one[known], other[known]).statistic)

@@ -146,10 +146,14 @@ def read_table(
             f"{name} must be {KINDS}, got a Panel; give panel.price, or a table made of it"
         )
     frame, kind = _labelled(name, table)
-    _check_levels(name, frame.columns)
-    stamps: Stamps | None
-    frame, stamps, zone = _times(name, frame, required=times == "required")
-    check_labels(name, frame.columns, cash=cash)
+    stamps: Stamps | None = None
+    zone: datetime.tzinfo | None = None
+    # an array has neither times nor labels of its own, and comes row by row in a walk
+    labelled = kind in ("frame", "series")
+    if labelled or times == "required":
+        _check_levels(name, frame.columns)
+        frame, stamps, zone = _times(name, frame, required=times == "required")
+        check_labels(name, frame.columns, cash=cash)
     if frame.shape[1] < at_least:
         raise DataError(
             f"{name} must have at least {at_least} column{'s' if at_least > 1 else ''}, got "
@@ -162,7 +166,8 @@ def read_table(
         values, stamps, index = values[order], stamps[order], index[order]
     if stamps is not None:
         index = with_zone(stamps, zone).rename(index.name)
-    found = Table(name, values, index, frame.columns, stamps, zone, kind, _precision(frame), order)
+    precision = _precision(frame) if labelled else values.dtype
+    found = Table(name, values, index, frame.columns, stamps, zone, kind, precision, order)
     if not infinite and np.isinf(values).any():
         row, column = (int(place[0]) for place in np.nonzero(np.isinf(values)))
         raise DataError(

@@ -389,9 +389,7 @@ class _Market:
         step, asset, benefit = self._events
         kept = (step >= first) & (step < stop)
         numeraire = self._numeraire
-        places = compact_places(
-            decisions.index, decisions.layout, len(self._panel.assets), numeraire
-        )
+        places = compact_places(decisions.index, len(self._panel.assets), numeraire)
         if places is not NO_PLACES:
             numeraire = int(places.place[numeraire]) if numeraire >= 0 else -1
             kept &= places.place[asset] >= 0  # nobody ever holds the others
@@ -414,8 +412,8 @@ class _Market:
                 targets=Targets(
                     decision,
                     decisions.kind,
-                    decisions.layout,
                     decisions.index,
+                    decisions.first,
                     decisions.starts,
                     decisions.data,
                 ),

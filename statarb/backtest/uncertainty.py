@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from arch.bootstrap import MCS, StationaryBootstrap, optimal_block_length
+from arch.bootstrap import StationaryBootstrap, optimal_block_length
 from scipy import stats
 
 from statarb._core.checks import check_choice, check_integer, check_number
@@ -375,11 +375,11 @@ def model_confidence_set(
     draws: int = 1000,
     seed: int | np.random.Generator = 0,
 ) -> pd.Series:
-    """P-values of the model confidence set: the investors that cannot be told from the best have
+    r"""P-values of the model confidence set: the investors that cannot be told from the best have
     one above the size wanted.
 
-    Hansen, Lunde and Nason (2011, Econometrica 79, 453-497), on the losses ``-log return``, through
-    arch.
+    Hansen, Lunde and Nason (2011, Econometrica 79, 453-497), with the range statistic on the losses
+    ``-log return``, variances from the stationary bootstrap, and a correction for few steps.
 
     Parameters
     ----------
@@ -404,9 +404,29 @@ def model_confidence_set(
 
     Notes
     -----
-    Among many equal rivals over few steps the set leaves somebody out more often than its size
-    says. Measured on independent normal returns, 200 samples each: of 10 equals over 30 steps in
-    20 % of the samples at a size of 10 % (12 % at 5 %), of 20 equals over 250 steps in 19 % (9 %).
+    The bootstrap holds variances fixed, but they are estimates: from n steps in blocks of mean
+    length b, too small on average and with few degrees of freedom, so that the largest statistic of
+    many pairs belongs to a variance that is small by chance. The bootstrap variance of a mean is a
+    quadratic form of the steps (Politis and Romano 1994) with the weights
+
+    .. math:: w_k = (1 - k/n)(1 - 1/b)^k + (k/n)(1 - 1/b)^{n - k}
+
+    Their discrete Fourier transform, :math:`\lambda_1, \dots, \lambda_{n-1}` without its first
+    value, gives its mean c, as a share of the true variance, and its degrees of freedom
+    (Satterthwaite 1946, Biometrics Bulletin 2, 110-114) on returns without dependence; m draws in
+    place of all make these fewer:
+
+    .. math:: c = \frac{1}{n} \sum_j \lambda_j, \qquad \frac{1}{\nu} =
+        \frac{\sum_j \lambda_j^2}{(\sum_j \lambda_j)^2} + \frac{1}{m}
+
+    The largest statistic t is compared with the bootstrap's as :math:`\Phi^{-1}(F_\nu(\sqrt{c}
+    \, t))`, F the distribution function of Student's t.
+
+    Measured on equals with independent normal returns, at a size of 10 % (5 %), with the block that
+    is estimated: somebody of 10 over 30 steps is left out in 8 % (3 %) of 1000 samples, of 20 over
+    250 steps in 12 % (6 %); without the correction in 59 % (53 %) and 21 % (14 %) of 300.
+    Where returns depend on each other over time (autocorrelation 0.3), of 10 over 250 or 1000 steps
+    in 18 % (28 % and 23 % without).
     """
     values, names = _checked(returns)
     if len(values) < STEPS_FOR_BLOCKS:
@@ -417,16 +437,62 @@ def model_confidence_set(
     distinct, where = np.unique(values, axis=1, return_inverse=True)
     if distinct.shape[1] == 1:
         return pd.Series(1.0, index=names, name="confidence_set_p")
-    test = MCS(
-        -distinct,
-        size=0.1,
-        reps=draws,
-        block_size=max(1, round(length)),
-        seed=np.random.default_rng(seed),
+    sampler = StationaryBootstrap(
+        max(1, round(length)), np.arange(len(values)), seed=np.random.default_rng(seed)
     )
-    test.compute()
-    found = test.pvalues["Pvalue"].sort_index().to_numpy(dtype=np.float64)
+    losses = -distinct
+    drawn = np.empty((draws, losses.shape[1]))
+    for draw in range(draws):
+        counts = np.bincount(sampler.update_indices(), minlength=len(losses))
+        drawn[draw] = counts.astype(np.float64) @ losses / len(losses)
+    average = losses.mean(axis=0)
+    found = _confidence_set(average, drawn - average, max(1, round(length)), len(losses))
     return pd.Series(found[np.ravel(where)], index=names, name="confidence_set_p")
+
+
+def _confidence_set(average: FloatArray, moved: FloatArray, block: int, steps: int) -> FloatArray:
+    """Return the p-values of models by their average losses, (models,), and by how far these move
+    in each draw, (draws, models); see :func:`model_confidence_set`.
+    """
+    models = len(average)
+    spread = np.empty((models, models))
+    for one in range(models):
+        spread[one] = np.sqrt(np.mean((moved[:, [one]] - moved) ** 2, axis=0))
+    gap = average[:, None] - average
+    # a difference that no draw changes is certain, and is none if it is rounding
+    uncertain = spread > FLOOR
+    certain = np.where(np.abs(gap) > FLOOR, np.copysign(np.inf, gap), 0.0)
+    precision = np.where(uncertain, 1.0 / np.where(uncertain, spread, 1.0), 0.0)
+    statistic = np.where(uncertain, gap * precision, certain)
+    shrunk, freedom = _variance_quality(steps, block, len(moved))
+    found, reached, left = np.ones(models), 0.0, np.arange(models)
+    while len(left) > 1:
+        inside = statistic[np.ix_(left, left)]
+        largest = float(inside.max())
+        normal = float(stats.norm.isf(stats.t.sf(math.sqrt(shrunk) * largest, freedom)))
+        kept = np.ascontiguousarray(moved[:, left])
+        simulated = np.zeros(len(moved))
+        for one in range(len(left)):
+            scaled = (kept[:, [one]] - kept) * precision[left[one], left]
+            np.maximum(simulated, scaled.max(axis=1), out=simulated)
+        reached = max(reached, float((simulated > normal).mean()))
+        worst = int(np.argmax(inside.max(axis=1)))
+        found[left[worst]] = reached
+        left = np.delete(left, worst)
+    return found
+
+
+def _variance_quality(steps: int, block: int, draws: int) -> tuple[float, float]:
+    """Return the expectation of the stationary bootstrap's variance of a mean, as a share of the
+    true one, and its degrees of freedom; see :func:`model_confidence_set`.
+    """
+    lag, stay = np.arange(steps), 1.0 - 1.0 / block
+    weight = (1.0 - lag / steps) * stay**lag + (lag / steps) * stay ** (steps - lag)
+    # The form is circulant: the transform holds its eigenvalues, the first for the mean, which is
+    # taken away.
+    size = np.fft.fft(weight).real[1:]
+    freedom = 1.0 / (float((size**2).sum() / size.sum() ** 2) + 1.0 / draws)
+    return float(size.sum() / steps), freedom
 
 
 def _rank_intervals(

@@ -192,7 +192,21 @@ def label_of(word: str) -> int | str | None:
     return int(word) if word.lstrip("-").isdigit() else word
 
 
-def parameters_of(words: list[str]) -> dict[str, Any]:
+def named_parameters_of(word: str) -> tuple[str, dict[str, Any]]:
+    """Read ``name`` or ``name:parameter=value,parameter=value``; values are Python literals where
+    they are, else text.
+
+    Raises
+    ------
+    ParameterError
+        A parameter without ``=``.
+    """
+    name, _, rest = word.strip().partition(":")
+    words = [part.strip() for part in rest.split(",") if part.strip()]
+    return name.strip(), parameters_of(words, "each parameter of --plant")
+
+
+def parameters_of(words: list[str], what: str = "--set") -> dict[str, Any]:
     """Read ``name=value`` words; values are Python literals where they are, else text.
 
     Raises
@@ -204,7 +218,7 @@ def parameters_of(words: list[str]) -> dict[str, Any]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
-            raise ParameterError(f"--set must be given as name=value, got {word!r}")
+            raise ParameterError(f"{what} must be given as name=value, got {word!r}")
         parameters[name] = _value(value)
     return parameters
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import numpy as np
@@ -31,9 +32,11 @@ from statarb.cointegration.pair_scan import PairScan
 from statarb.cointegration.pvalues import FDR, mackinnon_pvalue
 from statarb.errors import DataError, ParameterError
 
-__all__ = ["scan_pairs"]
+__all__ = ["scan_levels", "scan_pairs"]
 
 TRENDS = {"c": 0, "ct": 1, "ctt": 2}
+TILE = 256
+"""Assets per side of a tile, unless the caller says otherwise."""
 
 
 def scan_pairs(
@@ -42,7 +45,7 @@ def scan_pairs(
     max_lags: int = 12,
     fdr: FDR | None = "bh",
     min_overlap: int | None = None,
-    tile: int = 256,
+    tile: int = TILE,
     *,
     trend: Literal["c", "ct", "ctt"] = "c",
     pairs: Iterable[tuple[Hashable, Hashable]] | None = None,
@@ -138,15 +141,6 @@ def scan_pairs(
     n_jobs = check_integer("n_jobs", n_jobs, at_least=1)
     levels, assets, _ = as_levels(log_prices)
     overlap = _overlap(min_overlap, rule.max_lags, levels.shape[1])
-    scan = _Scan(levels, rule, degree, overlap)
-    if pairs is None:
-        scan.run_all(tile, n_jobs)
-        y, x = np.nonzero(~np.eye(len(assets), dtype=np.bool_))
-        results = scan.results.at(y, x)
-    else:
-        first, second = _named_pairs(pairs, assets)
-        y, x = np.concatenate([first, second]), np.concatenate([second, first])
-        results = scan.test_pairs(y, x)
     settings = {
         "lags": lags,
         "max_lags": rule.max_lags,
@@ -154,7 +148,50 @@ def scan_pairs(
         "min_overlap": overlap,
         "trend": trend,
     }
-    return _sorted(assets, y, x, results, settings)
+    scan = _Scan(levels, rule, degree, overlap)
+    if pairs is None:
+        return scan.run_all(assets, settings, tile, n_jobs)
+    first, second = _named_pairs(pairs, assets)
+    y, x = np.concatenate([first, second]), np.concatenate([second, first])
+    return _sorted(assets, y, x, scan.test_pairs(y, x), settings)
+
+
+def scan_levels(
+    levels: FloatArray,
+    assets: pd.Index,
+    *,
+    lags: Literal["aic", "bic"] | int,
+    max_lags: int,
+    fdr: FDR | None,
+    min_overlap: int,
+) -> PairScan:
+    """Test every ordered pair of assets, as :func:`scan_pairs` does, from an array that needs no
+    check.
+
+    Parameters
+    ----------
+    levels : (assets, times)
+        Log prices in C order, at least two assets; finite, or NaN where missing.
+    assets : Index
+        Labels.
+    lags, max_lags, fdr, min_overlap
+        As for :func:`scan_pairs`.
+
+    Returns
+    -------
+    PairScan
+        Best first, with the same bits.
+    """
+    rule = _lag_rule(lags, max_lags)
+    overlap = _overlap(min_overlap, rule.max_lags, levels.shape[1])
+    settings = {
+        "lags": lags,
+        "max_lags": rule.max_lags,
+        "fdr": fdr,
+        "min_overlap": overlap,
+        "trend": "c",
+    }
+    return _Scan(levels, rule, TRENDS["c"], overlap).run_all(assets, settings, TILE, 1)
 
 
 class _Scan:
@@ -167,7 +204,9 @@ class _Scan:
         self.overlap = overlap
         self.results = ScanResults.empty((len(levels), len(levels)))
 
-    def run_all(self, tile: int, n_jobs: int) -> None:
+    def run_all(
+        self, assets: pd.Index, settings: dict[str, Any], tile: int, n_jobs: int
+    ) -> PairScan:
         """Test all pairs: those that share samples by Gram matrices, the others one by one."""
         observed = ~np.isnan(self.levels)
         suffix, late = late_listings(observed)
@@ -187,12 +226,14 @@ class _Scan:
             tile=tile,
         ):
             self._test_late_listing(listing)
-        with ThreadPoolExecutor(n_jobs) as pool:
+        # a pool costs more than a scan of a few assets
+        with ThreadPoolExecutor(n_jobs) if n_jobs > 1 else nullcontext() as pool:
             for block in blocks:
                 first = self._sample(block.rows, block.first)
                 second = first if block.second is None else self._sample(block.rows, block.second)
                 tasks = [(first, second, *pair) for pair in _tile_pairs(block, tile)]
-                list(pool.map(lambda task: self._test_tiles(*task), tasks))
+                run = map if pool is None else pool.map
+                list(run(lambda task: self._test_tiles(*task), tasks))
         again = np.nonzero(self.results.status == RECOMPUTE)
         self._test_one_by_one(again[0].astype(np.int64), again[1].astype(np.int64))
         for one, other in rest:
@@ -200,6 +241,8 @@ class _Scan:
             if one is not other:
                 y, x = np.concatenate([y, x]), np.concatenate([x, y])
             self._test_one_by_one(y[y != x], x[y != x])
+        y, x = np.nonzero(~np.eye(len(assets), dtype=np.bool_))
+        return _sorted(assets, y, x, self.results.at(y, x), settings)
 
     def test_pairs(self, y: IntArray, x: IntArray) -> ScanResults:
         """Test pairs one by one, from their residuals."""

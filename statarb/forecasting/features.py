@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.numeric import FLOOR
-from statarb._core.typing import BoolArray, FloatArray
+from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.fill import last_known
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
@@ -438,3 +439,38 @@ def check_fields(window: Panel, names: Sequence[str]) -> None:
                 f"fields names {name!r}, which the panel does not have; it has "
                 f"{', '.join(window.fields)}"
             )
+
+
+MOST_LEADERS = 32
+"""Assets up to which all lead."""
+
+
+def leading_columns(panel: Panel, leaders: Sequence[Hashable] | None) -> IntArray:
+    """Return the columns of the assets whose returns every regression has as features.
+
+    Parameters
+    ----------
+    panel : Panel
+        The market.
+    leaders : sequence of labels, optional
+        By default all assets, where there are at most 32; in larger panels those of
+        :data:`LEADERS` that are there, else the first 20 columns.
+
+    Returns
+    -------
+    (leaders,) int
+
+    Raises
+    ------
+    ParameterError
+        A leader that the panel does not have.
+    """
+    if leaders is not None:
+        return panel.columns_of(list(leaders))
+    if len(panel.assets) <= MOST_LEADERS:
+        return np.arange(len(panel.assets), dtype=np.int64)
+    named = panel.assets.get_indexer(pd.Index(LEADERS))
+    named = named[named >= 0]
+    return (
+        np.sort(named).astype(np.int64) if len(named) else np.arange(len(LEADERS), dtype=np.int64)
+    )

@@ -6,24 +6,23 @@ import dataclasses
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-import pandas as pd
 
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.forecasting._engine.rolling import ANCHOR, Rows, Span
 from statarb.forecasting.base import BaseForecaster
 from statarb.forecasting.features import (
-    LEADERS,
     ReturnFeatures,
     check_fields,
     lagged,
+    leading_columns,
     quote_gap,
     standardised_field,
 )
 
 __all__ = ["Design", "LagForecaster"]
 
-_MOST_LEADERS = 32
+
 _LEAST_TRAINING = 20
 
 
@@ -208,7 +207,7 @@ class LagForecaster(BaseForecaster):
         features = self.features
         check_fields(panel, self.fields)
         past = features.moves(panel)
-        leading = self._leading(panel)
+        leading = leading_columns(panel, self.leaders)
         everyone = len(leading) == len(panel.assets)
         fresh = past.fresh if self.skip_stale else None
         shared = [
@@ -241,18 +240,4 @@ class LagForecaster(BaseForecaster):
             first=self._first,
             leading=leading,
             further=len(self.fields) * len(leading),
-        )
-
-    def _leading(self, panel: Panel) -> IntArray:
-        """Columns of the leaders."""
-        if self.leaders is not None:
-            return panel.columns_of(list(self.leaders))
-        if len(panel.assets) <= _MOST_LEADERS:
-            return np.arange(len(panel.assets), dtype=np.int64)
-        named = panel.assets.get_indexer(pd.Index(LEADERS))
-        named = named[named >= 0]
-        return (
-            np.sort(named).astype(np.int64)
-            if len(named)
-            else np.arange(len(LEADERS), dtype=np.int64)
         )

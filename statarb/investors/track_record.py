@@ -12,7 +12,7 @@ from scipy.stats import norm, t
 from statarb._core.typing import FloatArray, IntArray
 from statarb.investors._engine.shrunk_slopes import frequency_count, row_sums, shrunk_slopes
 
-__all__ = ["TrackRecord", "shrinkage"]
+__all__ = ["TrackRecord", "shrinkage", "shrunk_slope"]
 
 
 def shrinkage(
@@ -93,6 +93,32 @@ def shrinkage(
     mean_gain: FloatArray = gain.mean(axis=1)
     found = _slopes(cross, square, ends, length, delay if horizon is None else horizon, z_threshold)
     return np.where(mean_gain > 0.0, found, 0.0), mean_gain
+
+
+def shrunk_slope(
+    cross: FloatArray, square: FloatArray, length: int, horizon: int, z_threshold: float
+) -> float:
+    """Shrinkage of one track record, without the condition on the gain; see :func:`shrinkage`.
+
+    Parameters
+    ----------
+    cross, square : (rows,)
+        Sums over the assets of a row, oldest first: forecast times realised return, forecast
+        squared.
+    length : int
+        Most rows of a track record.
+    horizon : int
+        Rows over which outcomes overlap.
+    z_threshold : float
+        Standard errors by which the slope must exceed zero.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    end = np.array([len(cross)])
+    return float(_slopes(cross, square, end, length, horizon, z_threshold)[0])
 
 
 class TrackRecord:

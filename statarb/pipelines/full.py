@@ -20,6 +20,7 @@ from statarb.data.panel import Panel
 from statarb.errors import DataError, ParameterError
 from statarb.investors.base import INVESTORS, Investor
 from statarb.pipelines.level1 import ForecastTask, days_inside, write_forecast_task
+from statarb.pipelines.market import write_market
 from statarb.pipelines.outcome import Outcome
 from statarb.report import write_report
 from statarb.report.headline import league_table, uncertainty_table
@@ -29,6 +30,7 @@ from statarb.results.folder import claimed, sweep
 from statarb.results.league_files import write_league
 from statarb.results.run_files import write_run
 from statarb.walk.league import Grid, League, run_league
+from statarb.walk.run import Run
 
 __all__ = ["FIRST_LEAGUE", "on_cluster", "run_full", "run_league_task"]
 
@@ -51,14 +53,16 @@ def run_full(
     progress: bool = False,
 ) -> Outcome:
     """Ingest quotes, forecast the test days, run every investor at decision lags 1 and 0, rank
-    them, and write the results.
+    them, study the market, and write the results.
 
     Parameters
     ----------
     out : path
         Folder; gets ``market.parquet``, ``rejects.csv``, the files of the league (``league.csv``;
-        see :func:`statarb.results.league_files.write_league`), those of the best investor by G at
-        lag 1 (see :func:`statarb.results.run_files.write_run`), ``report.html``, and in the folder
+        see :func:`statarb.results.league_files.write_league`), those of the best investor by G of
+        those that traded at lag 1, or where nobody did of the best one (see
+        :func:`statarb.results.run_files.write_run`), those of the market study
+        (:func:`statarb.pipelines.market.write_market`), ``report.html``, and in the folder
         ``forecast`` the files of the forecasting task
         (:func:`statarb.pipelines.level1.write_forecast_task`): the default forecaster on the
         competition's days that lie in the data, or else on its last whole day.
@@ -89,7 +93,7 @@ def run_full(
     DataError
         Quotes that cannot be read, or a folder that cannot be written to or that another run holds.
     """
-    with claimed(out, schema.LEAGUE, schema.RUN) as folder:
+    with claimed(out, schema.LEAGUE, schema.RUN, schema.MARKET_STUDY) as folder:
         sweep(folder, schema.MARKET, schema.REJECTS, schema.REPORT)
         if quotes is None:
             quotes, embedded_coins = embedded_market()
@@ -110,8 +114,10 @@ def run_full(
             progress=progress,
         )
         write_league(result, folder, panel)
-        best = result.best(1)
-        write_run(best, folder, panel)
+        best, traded = result.best(1), result.best_traded(1)
+        shown = best if traded is None else traded
+        write_run(shown, folder, panel)
+        write_market(panel, folder, n_jobs=n_jobs)
         forecasts = _forecasts(panel, folder / "forecast", depth, n_jobs, progress)
         page = write_report(folder)
     notes = "\n".join(line for line in (said, said_rules) if line)
@@ -120,16 +126,24 @@ def run_full(
         forecasts.text,
         notes,
         league_text(result),
-        f"{best.summary()}\nwritten to {folder}\nreport: {page}",
+        f"{_about_run(best, traded)}\n{shown.summary()}\nwritten to {folder}\nreport: {page}",
     ]
     facts = {
         "folder": str(folder),
         "report": str(page),
         "forecasts": forecasts.facts,
         "best": best.metrics(),
+        "best_traded": None if traded is None else traded.metrics(),
         **league_facts(result),
     }
     return Outcome("\n\n".join(part for part in parts if part), facts)
+
+
+def _about_run(best: Run, traded: Run | None) -> str:
+    """Say which run the files are of."""
+    if traded is None:
+        return f"nobody traded at lag 1: the files are of {best.investor}, the best by G"
+    return f"best by G at lag 1: {best.investor}; of those that traded: {traded.investor}"
 
 
 def _forecasts(panel: Panel, folder: Path, depth: int, n_jobs: int, progress: bool) -> Outcome:

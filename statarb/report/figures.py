@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -10,11 +9,18 @@ import pandas as pd
 
 from statarb._core.checks import check_integer
 from statarb._core.tables import read_table
-from statarb._core.typing import FloatArray
 from statarb.errors import DataError
+from statarb.report.axes import (
+    POINTS,
+    legend,
+    lines,
+    log_axis,
+    thousands,
+    time_axis,
+    times_of,
+)
 from statarb.report.style import (
     CASH,
-    FAINT,
     INK,
     MUTED,
     PALETTE,
@@ -42,16 +48,9 @@ __all__ = [
     "draw_weights",
 ]
 
-POINTS = 12_000
-"""Points that all lines of a figure may have together."""
-BENCHMARKS = ("cash", "buy_and_hold", "equal_weight_hold")
-"""Investors that are drawn in grey, as what the others are measured by."""
-DASHES = {"cash": (0, (1, 2)), "buy_and_hold": (0, (5, 2)), "equal_weight_hold": (0, (7, 2, 1, 2))}
 OUTCOME_COLOURS = dict(
     zip(OUTCOMES, (SERIES, PALETTE[4], PALETTE[2], "#d0d0d0", SECOND, "#8a8a8a"), strict=True)
 )
-BELOW = 32.0
-"""Points between an axis and the legend below it: room for the ticks and their labels."""
 LOG_FROM = 3.0
 """Highest over lowest value from which a logarithmic axis shows more than a linear one."""
 
@@ -100,17 +99,19 @@ def draw_value(
         log = len(alive) > 0 and bool(alive.max() > LOG_FROM * alive.min())
     if log:
         table = np.where(table > 0.0, table, np.nan)
-    _lines(ax, values.index, table, list(values.columns), own)
+    lines(ax, values.index, table, list(values.columns), own)
     if log:
-        _log_axis(ax)
+        log_axis(ax)
         for column, path in enumerate(values.to_numpy(dtype=np.float64).T):
             if (path <= 0.0).any():
                 end = max(int(np.argmax(path <= 0.0)) - 1, 0)
-                ax.plot(_times(values.index)[end], table[end, column], "x", color=INK, markersize=6)
+                ax.plot(
+                    times_of(values.index)[end], table[end, column], "x", color=INK, markersize=6
+                )
     unit = _currency(subject) if currency is None else currency
     ax.set_ylabel(", ".join([unit or "value", *(["logarithmic"] if log else [])]))
-    _thousands(ax)
-    return _time_axis(tidy(ax, title))
+    thousands(ax)
+    return time_axis(tidy(ax, title))
 
 
 def draw_drawdown(
@@ -138,17 +139,17 @@ def draw_drawdown(
     ax = axes_of(ax)
     path = values.to_numpy(dtype=np.float64)
     fall = 100.0 * (path / np.maximum.accumulate(path, axis=0) - 1.0)
-    _lines(ax, values.index, fall, list(values.columns))
+    lines(ax, values.index, fall, list(values.columns))
     if values.shape[1] == 1:
         kept = downsample(fall[:, 0], POINTS // 24)
         ax.fill_between(
-            _times(values.index)[kept], fall[kept, 0], 0.0, color=SERIES, alpha=0.25, linewidth=0
+            times_of(values.index)[kept], fall[kept, 0], 0.0, color=SERIES, alpha=0.25, linewidth=0
         )
     ax.set_ylabel("%")
     ax.set_ylim(top=0.0)
     if not (fall < 0.0).any():
         ax.set_ylim(bottom=-1.0)
-    return _time_axis(tidy(ax, title))
+    return time_axis(tidy(ax, title))
 
 
 def draw_weights(
@@ -199,18 +200,18 @@ def draw_weights(
         )
     layers, labels, colours = [*layers, cash], [*labels, "cash"], [*colours, CASH]
     times = (
-        _times(mean.times) if isinstance(mean.times, pd.DatetimeIndex) else mean.times.to_numpy()
+        times_of(mean.times) if isinstance(mean.times, pd.DatetimeIndex) else mean.times.to_numpy()
     )
     if len(times) == 1:
         times = np.array([0, 1])
         layers = [np.repeat(layer, 2) for layer in layers]
     drawn = ax.stackplot(times, np.vstack(layers), colors=colours, linewidth=0)
-    _legend(ax, list(drawn), labels)
+    legend(ax, list(drawn), labels)
     ax.set_ylim(0.0, 100.0)
     ax.set_xlim(times[0], times[-1])
     ax.set_ylabel("% of the value")
     tidy(ax, f"{title}, means over {mean.steps} steps" if mean.steps > 1 else title, grid=None)
-    return _time_axis(ax) if isinstance(mean.times, pd.DatetimeIndex) else ax
+    return time_axis(ax) if isinstance(mean.times, pd.DatetimeIndex) else ax
 
 
 def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Turnover") -> Axes:
@@ -239,7 +240,7 @@ def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Tur
         else (pd.Timedelta(1, unit="h"), "hour")
     )
     total = paths["turnover"].groupby(pd.DatetimeIndex(paths.index).floor(width)).sum()
-    starts = _times(pd.DatetimeIndex(total.index))
+    starts = times_of(pd.DatetimeIndex(total.index))
     ax.bar(
         starts,
         total.to_numpy(),
@@ -249,8 +250,8 @@ def draw_turnover(subject: Subject, ax: Axes | None = None, *, title: str = "Tur
     )
     ax.set_ylabel(f"{_currency(subject) or 'value'} per {name}")
     ax.set_ylim(bottom=0.0, top=None if (total > 0.0).any() else 1.0)
-    _thousands(ax)
-    return _time_axis(tidy(ax, title))
+    thousands(ax)
+    return time_axis(tidy(ax, title))
 
 
 def draw_fees(subject: Subject, ax: Axes | None = None, *, title: str = "Fees paid so far") -> Axes:
@@ -272,11 +273,11 @@ def draw_fees(subject: Subject, ax: Axes | None = None, *, title: str = "Fees pa
     fees = record_of(subject).require_paths()["fees"].cumsum()
     ax = axes_of(ax)
     kept = downsample(fees.to_numpy(), POINTS // 24)
-    ax.plot(_times(fees.index)[kept], fees.to_numpy()[kept], color=SECOND, linewidth=1.2)
+    ax.plot(times_of(fees.index)[kept], fees.to_numpy()[kept], color=SECOND, linewidth=1.2)
     ax.set_ylabel(_currency(subject) or "fees")
     ax.set_ylim(bottom=0.0, top=None if (fees > 0.0).any() else 1.0)
-    _thousands(ax)
-    return _time_axis(tidy(ax, title))
+    thousands(ax)
+    return time_axis(tidy(ax, title))
 
 
 def draw_orders(
@@ -350,10 +351,10 @@ def draw_orders(
     ax.set_xlabel(
         f"{plain_label(sizes.unit)}, logarithmic" + ("; dashed: the limits" if sizes.limits else "")
     )
-    _legend(ax, handles, labels)
+    legend(ax, handles, labels)
     ax.set_ylabel("orders")
     ax.set_ylim(top=1.12 * float(base.max()))
-    _thousands(ax)
+    thousands(ax)
     return tidy(ax, title)
 
 
@@ -396,7 +397,7 @@ def draw_utilisation(
     percent = taken.to_numpy(dtype=np.float64)
     shown = np.where(percent > 0.0, percent, np.nan)
     kept = downsample(shown, POINTS // 24)
-    ax.plot(_times(taken.index)[kept], shown[kept], color=SERIES, linewidth=0.8)
+    ax.plot(times_of(taken.index)[kept], shown[kept], color=SERIES, linewidth=0.8)
     ax.axhline(100.0, color=SECOND, linewidth=1.0, linestyle=(0, (4, 2)))
     ax.annotate(
         "limit ",
@@ -411,25 +412,9 @@ def draw_utilisation(
     ax.set_ylim(
         0.5 * float(known.min(initial=1.0)), max(400.0, 2.0 * float(known.max(initial=0.0)))
     )
-    _log_axis(ax)
+    log_axis(ax)
     ax.set_ylabel("% of the step, logarithmic")
-    return _time_axis(tidy(ax, title))
-
-
-def benchmark_of(name: str) -> str:
-    """Return which benchmark a path is of, by its name; empty where it is of none.
-
-    Parameters
-    ----------
-    name : str
-        Of an investor, with or without parameters and ``", lag 1"`` behind.
-
-    Returns
-    -------
-    str
-    """
-    kind = name.rsplit(", lag ", 1)[0].split("(", 1)[0]
-    return kind if kind in BENCHMARKS else ""
+    return time_axis(tidy(ax, title))
 
 
 def _currency(subject: Values) -> str:
@@ -443,91 +428,3 @@ def _values(subject: Values) -> pd.DataFrame:
         record = record_of(subject)
         return record.require_paths()[["value"]].rename(columns={"value": record.label})
     return read_table("values", subject, times="required", cash=True).frame()
-
-
-def _lines(
-    ax: Axes, index: pd.Index, table: FloatArray, names: list[object], own: str | None = None
-) -> None:
-    """Draw downsampled lines: benchmarks, and what is beyond the palette, in grey; a legend where
-    there are two or more.
-    """
-    when = _times(index)
-    buckets = max(40, POINTS // (4 * max(len(names), 8)))
-    colours = iter(PALETTE)
-    shown: list[tuple[Artist, str]] = []
-    further = None
-    for place, name in enumerate(names):
-        kept = downsample(table[:, place], buckets)
-        kind = "" if name == own else benchmark_of(str(name))
-        if kind and len(names) > 1:
-            style = {"color": MUTED, "linestyle": DASHES[kind], "linewidth": 1.3, "zorder": 2.5}
-        else:
-            colour = next(colours, None)
-            style = {
-                "color": colour or FAINT,
-                "linewidth": 1.2 if colour else 0.8,
-                "zorder": 3 if colour else 1.5,
-            }
-        line = ax.plot(when[kept], table[kept, place], **style)[0]  # type: ignore[arg-type]
-        if style["color"] == FAINT:
-            further = line
-        else:
-            shown.append((line, plain_label(name)))
-    if further is not None:
-        count = len(names) - len(shown)
-        shown.append((further, f"{count:,} other{'s' if count > 1 else ''}"))
-    if len(names) > 1:
-        _legend(ax, [line for line, _ in shown], [label for _, label in shown])
-
-
-def _legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """Put the legend below the axes and their labels, where it covers nothing."""
-    from matplotlib.transforms import ScaledTranslation
-
-    longest = max((len(name) for name in labels), default=0)
-    columns = max(1, min(len(labels), 70 // (longest + 6)))
-    figure = ax.get_figure(root=True)
-    assert figure is not None  # axes that are drawn on have one
-    below = ScaledTranslation(0.0, -BELOW / 72.0, figure.dpi_scale_trans)
-    ax.legend(
-        handles, labels, loc="upper left", bbox_to_anchor=(-0.01, 0.0),
-        bbox_transform=ax.transAxes + below, ncols=columns,
-        fontsize=9, frameon=False, borderaxespad=0.0,
-        columnspacing=1.2, handlelength=1.8,
-    )  # fmt: skip
-
-
-def _log_axis(ax: Axes) -> None:
-    """Make the y axis logarithmic, with plain numbers at its ticks."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    few = high / max(low, 1e-300) < 30.0
-    ax.yaxis.set_major_locator(
-        LogLocator(base=10.0, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12)
-    )
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,.10g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _thousands(ax: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,.10g}"))
-
-
-def _time_axis(ax: Axes) -> Axes:
-    """Write dates without repeating what neighbouring ticks share."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=True))  # type: ignore[no-untyped-call]
-    ax.xaxis.get_offset_text().set_fontsize(9)
-    ax.margins(x=0.01)
-    return ax
-
-
-def _times(index: pd.Index) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
-    return index.to_numpy(dtype="datetime64[us]")

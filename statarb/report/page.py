@@ -9,13 +9,14 @@ from pathlib import Path
 from statarb._core.files import output_folder, write_text
 from statarb._core.version import __version__
 from statarb.report.headline import headline_tables, missing_counterparts
+from statarb.report.market_sections import market_sections
+from statarb.report.run_sections import run_sections
+from statarb.report.section import Section
 from statarb.report.sections import (
-    Section,
     facts_table,
     failure_section,
     forecast_section,
     league_section,
-    run_sections,
 )
 from statarb.report.style import BASE_CSS, drawing
 from statarb.results.read import Results, read_results
@@ -31,8 +32,8 @@ white-space: normal; min-width: 16em; } tr.early td { color: #6b4a12; background
 td { color: #8c2412; background: #fdf1ee; } .warning { border-left: 5px solid #c8553d; background:
 #fdf1ee; padding: .6em 1em; } .note, figcaption, footer { color: #555; font-size: 13px; } footer {
 margin: 3em 0 1em; } .figures { display: grid; gap: 1.2em 1.6em; align-items: start; } .figures {
-grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); } figure { margin: .8em 0 0;
-min-width: 0; } .drawn { overflow-x: auto; } .drawn svg { display: block; width: 100%; min-width:
+grid-template-columns: repeat(auto-fill, minmax(min(100%, 500px), 1fr)); } figure { margin: .8em 0
+0; min-width: 0; } .drawn { overflow-x: auto; } .drawn svg { display: block; width: 100%; min-width:
 340px; height: auto; } svg * { stroke-linejoin: round; stroke-linecap: butt; } @media print { .wide
 { max-height: none; overflow: visible; } figure { break-inside: avoid; } }
 """
@@ -103,16 +104,23 @@ def _render(results: Results) -> str:
         *(record.about for record in results.records),
     ):
         symbols |= about.get("symbols", {})
+    headline = headline_tables(results)
+    facts = facts_table(results)
     with drawing():
         sections = [
-            Section("What was run", tables=[facts_table(results)]),
-            Section("Results", text=_about(results), tables=headline_tables(results)),
+            Section("What was run", tables=[facts] if facts.rows else []),
+            Section("Results", text=_about(results) if headline else [], tables=headline),
             *(
                 league_section(league, number)
                 for number, league in enumerate(results.leagues, start=1)
             ),
             *run_sections(results, missing),
             failure_section(results),
+            *(
+                section
+                for number, study in enumerate(results.markets, start=1)
+                for section in market_sections(study, number)
+            ),
             *(
                 forecast_section(one, number, symbols)
                 for number, one in enumerate(results.forecasts, start=1)
@@ -156,4 +164,6 @@ def _title(results: Results) -> str:
         parts.append(
             f"forecasts by {names[0]}" if len(names) == 1 else f"{len(names)} sets of forecasts"
         )
+    if not parts:
+        parts.append("the market")
     return "Report: " + ", ".join(parts)

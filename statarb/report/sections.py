@@ -1,77 +1,28 @@
-"""Sections of the report: what was run, leagues, single runs, failures, forecasts."""
+"""Sections of the report: what was run, leagues, failures, forecasts."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
-from scipy import stats
 
-from statarb.report.figures import (
-    benchmark_of,
-    draw_drawdown,
-    draw_fees,
-    draw_orders,
-    draw_turnover,
-    draw_utilisation,
-    draw_value,
-    draw_weights,
-)
+from statarb._core.numeric import kendall_tau
+from statarb.report.figures import draw_drawdown, draw_value
 from statarb.report.forecast_figures import draw_forecasts
-from statarb.report.formats import (
-    NONE,
-    amount,
-    count,
-    date,
-    decimals,
-    number,
-)
+from statarb.report.formats import NONE, amount, count, date, decimals
 from statarb.report.headline import in_full, uncertainty_table
 from statarb.report.league_figures import MOST_ROWS, draw_intervals, draw_league, league_height
-from statarb.report.style import svg_text
+from statarb.report.run_sections import by_score
+from statarb.report.section import SMALL, Drawn, Section, drawn_axes
 from statarb.report.tables import Cell, Table
 from statarb.results.read import ForecastTables, LeagueTables, Results
-from statarb.results.record import Record
 from statarb.results.schema import path_label
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+__all__ = ["facts_table", "failure_section", "forecast_section", "league_section"]
 
-__all__ = [
-    "Section",
-    "facts_table",
-    "failure_section",
-    "forecast_section",
-    "league_section",
-    "run_sections",
-]
-
-MOST_RUNS = 4
-"""Single runs that get figures; the others are in the tables alone, so that the page stays
-small.
-"""
 MOST_FAILURES = 20
-SMALL = (5.6, 3.1)
-"""Width and height of a figure of which two are shown side by side, in inches."""
-Drawn = tuple[str, str, str]
-
-
-@dataclasses.dataclass(frozen=True)
-class Section:
-    """A part of the page: paragraphs, tables, figures (id, caption, SVG), and tables below them."""
-
-    title: str
-    text: list[str] = dataclasses.field(default_factory=list)
-    tables: list[Table] = dataclasses.field(default_factory=list)
-    figures: list[Drawn] = dataclasses.field(default_factory=list)
-    tables_below: list[Table] = dataclasses.field(default_factory=list)
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not (self.tables or self.figures or self.tables_below)
 
 
 def facts_table(results: Results) -> Table:
@@ -98,7 +49,7 @@ def facts_table(results: Results) -> Table:
             **_about(league.about),
         }
         parts.append(("league", facts))
-    for record in sorted(results.records, key=_by_score):
+    for record in sorted(results.records, key=by_score):
         lag = record.metrics.get("decision_lag")
         facts = {
             "Investor": str(record.metrics.get("investor", NONE)),
@@ -175,11 +126,11 @@ def league_section(league: LeagueTables, number: int) -> Section:
     table = league.table
     lags = sorted((int(lag) for lag in table["decision_lag"].unique()), reverse=True)
     height = league_height(table["investor"].nunique())
-    figures = []
+    figures: list[Drawn] = []
     for lag in lags:
         tau = _tau(table, lag)
         title = f"Decision lag {lag}: Kendall's tau {decimals(tau)}"
-        drawn = _figure(
+        drawn = drawn_axes(
             f"league{number}-ranks{lag}",
             (SMALL[0], height),
             lambda ax, lag=lag, title=title: draw_league(table, ax, decision_lag=lag, title=title),
@@ -188,7 +139,7 @@ def league_section(league: LeagueTables, number: int) -> Section:
         )
         figures.append(drawn)
     for lag in lags[:3]:
-        drawn = _figure(
+        drawn = drawn_axes(
             f"league{number}-G{lag}",
             (SMALL[0], height),
             lambda ax, lag=lag: draw_intervals(
@@ -217,7 +168,7 @@ def league_section(league: LeagueTables, number: int) -> Section:
                 )
                 caption += "in grey dashes the benchmarks."
                 if values.shape[1] > 0:
-                    drawn = _figure(
+                    drawn = drawn_axes(
                         f"league{number}-{what.lower()}{lag}",
                         (SMALL[0], 3.8),
                         lambda ax, draw=draw, values=values, options=options: draw(
@@ -238,12 +189,8 @@ def league_section(league: LeagueTables, number: int) -> Section:
 
 def _tau(table: pd.DataFrame, lag: int) -> float:
     """Kendall's tau-b between the two rankings."""
-    rows = table[table["decision_lag"] == lag].dropna(subset=["rank_G", "rank_return"])
-    return (
-        float(stats.kendalltau(rows["rank_G"], rows["rank_return"]).statistic)
-        if len(rows) > 1
-        else float("nan")
-    )
+    rows = table[table["decision_lag"] == lag]
+    return kendall_tau(rows["rank_G"], rows["rank_return"])
 
 
 def _agreement(league: LeagueTables, lags: list[int]) -> Table:
@@ -263,114 +210,6 @@ def _agreement(league: LeagueTables, lags: list[int]) -> Table:
         "probability of backtest overfitting",
     ]
     return Table("Agreement of the two rankings", columns, rows)
-
-
-def run_sections(results: Results, missing: list[str]) -> list[Section]:
-    """Return a section with figures for the first few runs: the best by G at a lag of at least 1,
-    each with its counterpart at another lag.
-
-    Parameters
-    ----------
-    results : Results
-        What a folder holds.
-    missing : list of str
-        Gets a line where runs were left out.
-
-    Returns
-    -------
-    list of Section
-    """
-    chosen = sorted(results.records, key=_by_score)
-    if len(chosen) > MOST_RUNS:
-        names = ", ".join(record.label for record in chosen[MOST_RUNS:])
-        missing.append(
-            f"the figures of {len(chosen) - MOST_RUNS} further runs, so that the page stays small: "
-            f"{names}"
-        )
-    sections = [
-        _run_section(record, results, number)
-        for number, record in enumerate(chosen[:MOST_RUNS], start=1)
-    ]
-    return [section for section in sections if section is not None]
-
-
-def _by_score(record: Record) -> tuple[bool, float, str, int]:
-    """Order runs: those that can be earned first, by G, the larger lag first; runs at lag 0
-    last.
-    """
-    g, lag = number(record.metrics.get("G")), record.metrics.get("decision_lag")
-    return lag == 0, float("inf") if g != g else -g, record.label, -(lag or 0)
-
-
-def _run_section(record: Record, results: Results, number: int) -> Section | None:
-    figures: list[Drawn] = []
-
-    def add(kind: str, draw: Callable[[Axes], object], caption: str) -> None:
-        figures.append(_figure(f"run{number}-{kind}", SMALL, draw, caption))
-
-    if record.paths is not None:
-        values = _beside(record, results)
-        beside = (
-            ", beside the same investor at another lag and the benchmarks as far as they are known"
-            if values.shape[1] > 1
-            else ""
-        )
-        add(
-            "value",
-            lambda ax: draw_value(values, ax, currency=record.currency, own=record.label),
-            f"Value before trading at each time{beside}.",
-        )
-        add("drawdown", lambda ax: draw_drawdown(record, ax), "Fall from the highest value so far.")
-    if record.weight_source is not None:
-        mean = record.mean_weights()
-        caption = "Realised weights after trading: the largest holdings, the rest, and cash. "
-        caption += f"On average {mean.held:,.1f} assets are held."
-        add("weights", lambda ax: draw_weights(mean, ax), caption)
-    if record.paths is not None:
-        add("turnover", lambda ax: draw_turnover(record, ax), "Value bought and sold.")
-        add("fees", lambda ax: draw_fees(record, ax), "Sum of the fees paid.")
-    if record.order_source is not None:
-        known = record.limits is not None
-        caption = "Orders by their target size, and what became of them" + (
-            ", against the limits." if known else "."
-        )
-        add("orders", lambda ax: draw_orders(record, ax), caption)
-    if record.utilisation is not None and record.currency:  # U is a figure of the case
-        caption = (
-            "Time to reach each decision; the slowest took "
-            f"{decimals(record.utilisation.max(), 4)} % of the step."
-        )
-        add("utilisation", lambda ax: draw_utilisation(record, ax), caption)
-    by_reason = record.metrics.get("orders_by_reason", {})
-    tables = []
-    if sum(by_reason.values()):
-        rows = [("", [Cell(reason), Cell(count(number))]) for reason, number in by_reason.items()]
-        tables.append(Table("Orders by what became of them", ["reason", "orders"], rows))
-    section = Section(f"Run: {record.label}", figures=figures, tables_below=tables)
-    return None if section.empty else section
-
-
-def _beside(record: Record, results: Results) -> pd.DataFrame:
-    """Join the values at other lags, and of the benchmarks at the same lag, to those of a run."""
-    columns = {record.label: record.require_paths()["value"]}
-    name, lag = record.metrics.get("investor"), record.metrics.get("decision_lag")
-    for other in results.records:
-        if (
-            other is not record
-            and other.paths is not None
-            and other.metrics.get("investor") == name
-            and name is not None
-        ):
-            columns[other.label] = other.paths["value"]
-    for league in results.leagues:
-        for column in league.values if league.values is not None else ():
-            who, _, at = str(column).rpartition(", lag ")
-            if (who == name and at != str(lag)) or (
-                benchmark_of(who) and who != name and at == str(lag)
-            ):
-                columns.setdefault(str(column), league.values[column])  # type: ignore[index]
-    frame = pd.DataFrame(columns)
-    return frame[list(columns)]
 
 
 def failure_section(results: Results) -> Section:
@@ -470,7 +309,7 @@ def forecast_section(one: ForecastTables, number: int, symbols: Mapping[str, str
     ):
         if scores is not None and len(scores):
             figures.append(
-                _figure(
+                drawn_axes(
                     f"forecasts{number}-{name}",
                     (SMALL[0], league_height(len(scores))),
                     lambda ax, scores=scores, unit=unit, what=what, middle=middle: draw_forecasts(
@@ -533,14 +372,3 @@ def _by_asset(one: ForecastTables, days: list[str]) -> list[Table]:
             cells += [Cell(decimals(value, digits), in_full(float(value))) for value in values]
         rows.append(("", cells))
     return [Table("Scores by asset and day", columns, rows)]
-
-
-def _figure(
-    name: str, size: tuple[float, float], draw: Callable[..., object], caption: str
-) -> Drawn:
-    """Draw one figure for the page."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    draw(figure.subplots())
-    return name, caption, svg_text(figure, name, caption)

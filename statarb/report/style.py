@@ -6,7 +6,7 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ __all__ = [
     "SERIES",
     "axes_of",
     "drawing",
+    "figure_of",
     "plain_label",
     "svg_text",
     "tidy",
@@ -75,6 +76,37 @@ def axes_of(ax: Axes | None, size: tuple[float, float] = (8.0, 3.4)) -> Axes:
     from matplotlib import pyplot
 
     return pyplot.subplots(figsize=size, layout="constrained")[1]
+
+
+def figure_of(
+    draw: Callable[..., object],
+    *subject: object,
+    size: tuple[float, float] = (8.0, 3.4),
+    **options: Any,
+) -> Figure:
+    """Return what a ``draw_...`` function draws as a figure of its own.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes the subject and ``ax``, such as :func:`statarb.report.draw_value`.
+    *subject
+        What is drawn.
+    size : (width, height)
+        In inches.
+    **options
+        Of the function.
+
+    Returns
+    -------
+    Figure
+        Not attached to any window or backend.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    draw(*subject, ax=figure.subplots(), **options)
+    return figure
 
 
 def tidy(ax: Axes, title: str = "", *, grid: str | None = "y") -> Axes:

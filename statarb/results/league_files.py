@@ -34,8 +34,9 @@ def write_league(
         (``time``, then a column a row of the table, ``"<investor>, lag <decision lag>"``, in the
         currency of the prices), ``league_failures.csv`` (``investor, decision_lag, reason, count,
         first_time, first_message``) and ``league.json`` (version, rules, market, agreement of the
-        two rankings, probability of overfitting, and the checksum of each of the others). They
-        take the place of those of an earlier league all together or not at all.
+        two rankings, probability of overfitting, why each held cash or kept its holdings, and the
+        checksum of each of the others). They take the place of those of an earlier league all
+        together or not at all.
     panel : Panel, optional
         The market; gives the names of its quote files, and the symbols of its assets.
 
@@ -68,6 +69,11 @@ def write_league(
             symbols=symbol_facts(panel),
             kendall_tau=result.agreement().to_dict(),
             overfitting=result.overfitting.to_dict(),
+            reasons={
+                schema.path_label(run.investor, run.decision_lag): dict(run.decided.reasons)
+                for run in result.runs
+                if run.decided.reasons
+            },
         )
     return Path(folder)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,12 +17,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from statarb._core.spreadsheet import unguarded
 from statarb._core.typing import FloatArray
 from statarb.backtest.performance import score_path
 from statarb.errors import DataError
 from statarb.results import schema
 from statarb.results.folder import check_seal
+from statarb.results.market_files import MarketStudy, read_market_study
+from statarb.results.parse import (
+    csv_table,
+    damaged,
+    if_there,
+    json_object,
+    long_table,
+    require_columns,
+    stamped_table,
+)
 from statarb.results.portfolio_csv import portfolio_blocks
 from statarb.results.record import Record
 from statarb.results.schema import FileSet
@@ -98,6 +106,8 @@ class Results:
         Forecasts of the test days.
     missing : tuple of str
         What is not there, a line each.
+    markets : tuple of MarketStudy
+        Studies of the market.
     """
 
     folder: Path
@@ -105,6 +115,7 @@ class Results:
     leagues: tuple[LeagueTables, ...]
     forecasts: tuple[ForecastTables, ...]
     missing: tuple[str, ...]
+    markets: tuple[MarketStudy, ...] = ()
 
 
 def read_results(folder: str | os.PathLike[str]) -> Results:
@@ -142,6 +153,7 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     records: list[Record] = []
     leagues: list[LeagueTables] = []
     forecasts: list[ForecastTables] = []
+    markets: list[MarketStudy] = []
     missing: list[str] = []
     for one in [place, *inside]:
         where = "" if one == place else f"{one.name}/"
@@ -152,7 +164,9 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
             leagues.append(_league(one, where, missing))
         if "Z" in metrics or _any(one, schema.FORECASTS):
             forecasts.append(_forecasts(one, metrics if "Z" in metrics else {}, where, missing))
-    if not (records or leagues or forecasts):
+        if _any(one, schema.MARKET_STUDY):
+            markets.append(read_market_study(one))
+    if not (records or leagues or forecasts or markets):
         names = dict.fromkeys(name for kind in schema.SETS for name in kind.files)
         raise DataError(
             f"{place} holds nothing to report: none of {', '.join(names)}; run `statarb run --out "
@@ -170,7 +184,7 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     named = _distinct(records)
     for record in named:
         missing += record.missing
-    return Results(place, named, tuple(leagues), tuple(forecasts), tuple(missing))
+    return Results(place, named, tuple(leagues), tuple(forecasts), tuple(missing), tuple(markets))
 
 
 def _any(folder: Path, kind: FileSet) -> bool:
@@ -181,7 +195,7 @@ def _any(folder: Path, kind: FileSet) -> bool:
 
 def _metrics(path: Path) -> dict[str, Any]:
     """Read the figures of a run or of forecasts; empty where the file is not there."""
-    metrics = _json(path)
+    metrics = json_object(path)
     if metrics and not {"G", "Z"} & metrics.keys():
         raise DataError(
             f"{path} holds neither the figures of a run (G) nor of forecasts (Z); write it anew"
@@ -205,7 +219,7 @@ def _metrics(path: Path) -> dict[str, Any]:
 
 def _about(path: Path) -> dict[str, Any]:
     """Read what was run: version, rules and market; empty where the file is not there."""
-    about = _json(path)
+    about = json_object(path)
     for part, names, kinds in (
         ("rules", schema.RULES_KEYS, {"numeraire": (int, str, type(None))}),
         ("market", schema.MARKET_KEYS, {"first": (str,), "last": (str,)}),
@@ -227,12 +241,9 @@ def _about(path: Path) -> dict[str, Any]:
                     f"{path}: {name} of {part} cannot be {value!r}; run the verb that wrote it "
                     "again"
                 )
-    if not isinstance(about.get("symbols", {}), dict) or not isinstance(
-        about.get("overfitting", {}), dict
-    ):
-        raise DataError(
-            f"{path}: symbols and overfitting must be objects; run the verb that wrote it again"
-        )
+    for name in ("symbols", "overfitting", "reasons"):
+        if not isinstance(about.get(name, {}), dict):
+            raise DataError(f"{path}: {name} must be an object; run the verb that wrote it again")
     return about
 
 
@@ -242,7 +253,7 @@ def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
     missing = (
         [] if about else [f"rules and market of the run: there is no {where}{schema.RUN_ABOUT}"]
     )
-    paths = _stamped(folder / schema.VALUE, schema.PATHS)
+    paths = stamped_table(folder / schema.VALUE, schema.PATHS)
     if paths is None:
         missing.append(f"value, drawdown, turnover and fees: there is no {where}{schema.VALUE}")
     elif (
@@ -263,21 +274,23 @@ def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
         )
     elif not metrics:
         missing.append(f"the figures of the run: there is no {where}{schema.METRICS}")
-    limits = _stamped(folder / schema.LIMITS, schema.LIMIT_COLUMNS)
+    limits = stamped_table(folder / schema.LIMITS, schema.LIMIT_COLUMNS)
     rules = about.get("rules", {})
     unlimited = rules.get("min_order") == 0.0 and rules.get("max_order") == "inf"
-    orders = _if_there(folder / schema.ORDERS)
+    orders = if_there(folder / schema.ORDERS)
     if orders is None:
         missing.append(f"orders against their limits: there is no {where}{schema.ORDERS}")
     elif limits is None and not unlimited:
         missing.append(f"the limits of the orders: there is no {where}{schema.LIMITS}")
-    weights = _if_there(folder / schema.PORTFOLIO)
+    weights = if_there(folder / schema.PORTFOLIO)
     if weights is None:
         missing.append(f"weights: there is no {where}{schema.PORTFOLIO}")
-    utilisation = _csv(folder / schema.UTILISATION, (schema.TIME, schema.UTILISATION_COLUMN), ())
+    utilisation = csv_table(
+        folder / schema.UTILISATION, (schema.TIME, schema.UTILISATION_COLUMN), ()
+    )
     if utilisation is None:
         missing.append(f"the time that each decision took: there is no {where}{schema.UTILISATION}")
-    failures = _csv(folder / schema.FAILURES, schema.FAILURE_COLUMNS, schema.FAILURE_COLUMNS)
+    failures = csv_table(folder / schema.FAILURES, schema.FAILURE_COLUMNS, schema.FAILURE_COLUMNS)
     if failures is None:
         missing.append(f"failures with their reasons: there is no {where}{schema.FAILURES}")
     name = str(metrics.get("investor") or about.get("investor") or where.rstrip("/") or "the run")
@@ -295,6 +308,15 @@ def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
         weight_source=None if weights is None else _weights_of(weights),
         order_source=None if orders is None else lambda: _orders_of(orders),
         missing=tuple(missing),
+        sources=long_table(
+            folder / schema.SOURCES, schema.SOURCE_COLUMNS, text=("source",), times=(schema.TIME,)
+        ),
+        certificates=long_table(
+            folder / schema.CERTIFICATES,
+            schema.CERTIFICATE_COLUMNS,
+            text=("status",),
+            times=(schema.TIME,),
+        ),
     )
 
 
@@ -324,7 +346,7 @@ def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
     about = _about(folder / schema.LEAGUE_ABOUT)
     check_seal(folder, schema.LEAGUE, about)
     path = folder / schema.LEAGUE_TABLE
-    table = _csv(path, schema.LEAGUE_COLUMNS, schema.LEAGUE_WORDS)
+    table = csv_table(path, schema.LEAGUE_COLUMNS, schema.LEAGUE_WORDS)
     if table is None:
         raise DataError(
             f"{path} is missing beside {schema.LEAGUE_ABOUT}; run `statarb league` again"
@@ -348,12 +370,12 @@ def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
             "again"
         )
     table[schema.LAG] = lags.astype(np.int64)
-    values = _stamped(folder / schema.LEAGUE_VALUES, ())
+    values = stamped_table(folder / schema.LEAGUE_VALUES, ())
     if values is None:
         missing.append(
             f"the value of every investor over time: there is no {where}{schema.LEAGUE_VALUES}"
         )
-    failures = _csv(
+    failures = csv_table(
         folder / schema.LEAGUE_FAILURES, schema.LEAGUE_FAILURE_COLUMNS, schema.LEAGUE_FAILURE_WORDS
     )
     if failures is None:
@@ -372,7 +394,7 @@ def _league(folder: Path, where: str, missing: list[str]) -> LeagueTables:
 def _forecasts(
     folder: Path, metrics: Mapping[str, Any], where: str, missing: list[str]
 ) -> ForecastTables:
-    check_seal(folder, schema.FORECASTS, _json(folder / schema.FORECAST_ABOUT))
+    check_seal(folder, schema.FORECASTS, json_object(folder / schema.FORECAST_ABOUT))
     if not metrics:
         missing.append(f"Z and U of the forecasts: there is no {where}{schema.METRICS} of them")
     tables = {}
@@ -381,14 +403,14 @@ def _forecasts(
         (schema.DIRECTION, "DS"),
         (schema.DISPERSION, "R"),
     ):
-        table = _csv(folder / name, (schema.ASSET_ID,), (schema.ASSET_ID,))
+        table = csv_table(folder / name, (schema.ASSET_ID,), (schema.ASSET_ID,))
         if table is None:
             missing.append(f"{what} by asset: there is no {where}{name}")
         else:
             table = _by_asset(folder / name, table.set_index(schema.ASSET_ID))
         tables[name] = table
     dispersion = tables[schema.DISPERSION]
-    league = _csv(
+    league = csv_table(
         folder / schema.FORECAST_LEAGUE, schema.FORECAST_LEAGUE_COLUMNS, ("model", "group")
     )
     label = str(metrics.get("model") or where.rstrip("/") or "forecasts")
@@ -441,7 +463,7 @@ def _weights_of(path: Path) -> Callable[[], tuple[list[str], Iterator[FloatArray
 def _orders_of(path: Path) -> Iterator[pd.DataFrame]:
     try:
         with pq.ParquetFile(path) as file:
-            _require(path, file.schema_arrow.names, schema.ORDER_COLUMNS)
+            require_columns(path, file.schema_arrow.names, schema.ORDER_COLUMNS)
             for batch in file.iter_batches(ORDERS_AT_A_TIME, columns=list(schema.ORDER_COLUMNS)):
                 block = batch.to_pandas()
                 sizes = (schema.TARGET_VALUE, schema.TRADED_VALUE)
@@ -451,7 +473,7 @@ def _orders_of(path: Path) -> Iterator[pd.DataFrame]:
                     )
                 yield block
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
 def _utilisation(path: Path, table: pd.DataFrame) -> pd.Series:
@@ -465,91 +487,4 @@ def _utilisation(path: Path, table: pd.DataFrame) -> pd.Series:
         taken.to_numpy(dtype=np.float64),
         index=pd.DatetimeIndex(times),
         name="U",
-    )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
-    if not isinstance(content, dict):
-        raise DataError(
-            f"{path} must hold an object of JSON, got {type(content).__name__}; run the verb that "
-            "wrote it again"
-        )
-    return content
-
-
-def _stamped(path: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
-    """Read a table with a column of times; None where the file is not there."""
-    if not path.is_file():
-        return None
-    try:
-        frame = pd.read_parquet(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(path, error) from error
-    _require(path, list(frame.columns), (schema.TIME, *columns))
-    times = frame[schema.TIME]
-    if not pd.api.types.is_datetime64_any_dtype(times) or len(frame) == 0 or times.isna().any():
-        raise DataError(
-            f"{path} must hold at least one row, and times in the column time; run the verb that "
-            "wrote it again"
-        )
-    frame = frame.set_index(schema.TIME)
-    if not (frame.index.is_monotonic_increasing and frame.index.is_unique):
-        raise DataError(
-            f"{path} must hold times in order, each once; run the verb that wrote it again"
-        )
-    if not all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes):
-        raise DataError(
-            f"{path} must hold numbers beside the times; run the verb that wrote it again"
-        )
-    return frame
-
-
-def _csv(path: Path, columns: tuple[str, ...], words: tuple[str, ...]) -> pd.DataFrame | None:
-    """Read a table of text; None where the file is not there. Columns in ``words`` are text."""
-    if not path.is_file():
-        return None
-    try:
-        frame = pd.read_csv(path, dtype=str, na_filter=False)
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
-    if not frame.columns.is_unique or not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(f"{path} has more cells in a row than its header, or a column twice")
-    for name in frame:
-        frame[name] = frame[name].map(unguarded) if name in words else _numbers(frame[name])
-    _require(path, list(frame.columns), columns)
-    return frame
-
-
-def _numbers(column: pd.Series) -> pd.Series:
-    """Read cells as the very numbers that were written; as text where they are none."""
-    if len(column) and column.str.fullmatch(r"-?\d{1,18}").all():
-        return column.astype("int64")
-    try:
-        # not by pandas' parser, which may be off in the last digit
-        return column.map(lambda cell: float(cell) if cell.strip() else np.nan).astype("float64")
-    except ValueError:
-        return column
-
-
-def _require(path: Path, found: list[str], needed: tuple[str, ...]) -> None:
-    absent = [name for name in needed if name not in found]
-    if absent:
-        raise DataError(
-            f"{path} has no column {', '.join(absent)}; it has {', '.join(map(str, found[:8]))}"
-        )
-
-
-def _if_there(path: Path) -> Path | None:
-    return path if path.is_file() else None
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} cannot be read: {str(error).strip()[:200]}; run the verb that wrote it again"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +18,7 @@ from statarb.results.case import is_case
 from statarb.results.downsample import bucket_edges
 from statarb.walk.run import Run
 
-__all__ = ["MeanWeights", "OrderSizes", "Record", "Subject", "record_of"]
+__all__ = ["MeanWeights", "OrderSizes", "Record", "Subject", "asset_names", "record_of"]
 
 OUTCOMES = (
     "executed in full",
@@ -114,6 +114,12 @@ class Record:
         Gives blocks of orders.
     missing : tuple of str
         What is not there, and why, a line each.
+    sources : DataFrame or None
+        What each source of forecasts promised and delivered; columns ``time, source, horizon,
+        shrinkage, promised, delivered``.
+    certificates : DataFrame or None
+        How far each answer of the optimizer can be from the optimum; columns ``time, gap, status,
+        seconds``.
     """
 
     label: str
@@ -126,6 +132,8 @@ class Record:
     weight_source: Callable[[], tuple[list[str], Iterator[FloatArray]]] | None = None
     order_source: Callable[[], Iterator[pd.DataFrame]] | None = None
     missing: tuple[str, ...] = ()
+    sources: pd.DataFrame | None = None
+    certificates: pd.DataFrame | None = None
 
     @classmethod
     def from_replay(cls, replay: Replay, label: str = "replay") -> Record:
@@ -200,13 +208,17 @@ class Record:
         -------
         list of str
         """
-        known = self.about.get("symbols", {})
-        names = [str(known.get(asset, asset)) for asset in assets]
-        often = Counter(names)
-        return [
-            name if often[name] == 1 else f"{name} ({asset})"
-            for name, asset in zip(names, assets, strict=True)
-        ]
+        return asset_names(assets, self.about.get("symbols", {}))
+
+    @property
+    def traded(self) -> bool:
+        """Whether it executed an order; where the orders are not known, whether there was
+        turnover, and where that is not known either, True.
+        """
+        orders = self.metrics.get("orders")
+        if isinstance(orders, (int, float)):
+            return orders > 0
+        return self.paths is None or bool((self.paths["turnover"] > 0.0).any())
 
     def require_paths(self) -> pd.DataFrame:
         """Return the paths, or raise :class:`DataError`."""
@@ -320,6 +332,30 @@ class Record:
 
 Subject: TypeAlias = Record | Run | Replay
 """What figures can be drawn of."""
+
+
+def asset_names(assets: Iterable[object], symbols: Mapping[str, object]) -> list[str]:
+    """Return the symbols of assets; their ids where there is none, and both where two have the
+    same.
+
+    Parameters
+    ----------
+    assets : iterable of label
+        Ids.
+    symbols : mapping
+        Symbol by id, as far as it is known.
+
+    Returns
+    -------
+    list of str
+    """
+    ids = [str(asset) for asset in assets]
+    names = [str(symbols.get(asset, asset)) for asset in ids]
+    often = Counter(names)
+    return [
+        name if often[name] == 1 else f"{name} ({asset})"
+        for name, asset in zip(names, ids, strict=True)
+    ]
 
 
 def record_of(subject: Subject) -> Record:

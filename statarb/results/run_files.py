@@ -18,6 +18,7 @@ from statarb._core.time import Stamps, step_text
 from statarb._core.version import __version__
 from statarb.backtest.replay import Replay
 from statarb.data.panel import Panel
+from statarb.errors import DataError
 from statarb.results import schema
 from statarb.results.case import is_case
 from statarb.results.folder import replaced
@@ -28,7 +29,14 @@ from statarb.walk import Run
 __all__ = ["market_facts", "rules_facts", "symbol_facts", "write_run", "write_table"]
 
 
-def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = None) -> Path:
+def write_run(
+    run: Run,
+    folder: str | os.PathLike[str],
+    panel: Panel | None = None,
+    *,
+    sources: pd.DataFrame | None = None,
+    certificates: pd.DataFrame | None = None,
+) -> Path:
     """Write a run: weights, value, orders, time of each decision, failures and figures.
 
     Parameters
@@ -44,6 +52,14 @@ def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = No
     panel : Panel, optional
         The market that it ran on: ``run.json`` then names its quote files, and the symbols of its
         assets.
+    sources : DataFrame, optional
+        What each of the investor's sources promised and delivered, a row a decision and source:
+        ``time, source`` (text)``, horizon`` (rows)``, shrinkage`` (0 to 1)``, promised`` (return
+        over the horizon that was expected of the positions)``, delivered`` (what they returned, net
+        of the market; NaN where not yet known). Gets ``sources.parquet``.
+    certificates : DataFrame, optional
+        How far each answer of the optimizer can be from the optimum: ``time, gap`` (relative
+        duality gap)``, status`` (text)``, seconds``. Gets ``certificates.parquet``.
 
     Returns
     -------
@@ -54,8 +70,18 @@ def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = No
     ------
     DataError
         Where the folder cannot be made or written to, another run is writing to it, or it holds
-        forecasts, which have a ``metrics.json`` too.
+        forecasts, which have a ``metrics.json`` too; a table without one of its columns.
     """
+    further = (
+        ("sources", sources, schema.SOURCE_COLUMNS, schema.SOURCES),
+        ("certificates", certificates, schema.CERTIFICATE_COLUMNS, schema.CERTIFICATES),
+    )
+    for what, table, columns, _ in further:
+        absent = [] if table is None else [name for name in columns if name not in table]
+        if absent:
+            raise DataError(
+                f"{what} has no column {', '.join(absent)}; it must have {', '.join(columns)}"
+            )
     with replaced(folder, schema.RUN) as staged:
         place = staged.folder
         write_portfolio(run.replay, place / schema.PORTFOLIO)
@@ -72,6 +98,13 @@ def write_run(run: Run, folder: str | os.PathLike[str], panel: Panel | None = No
         write_table(failures, place / schema.FAILURES)
         if run.rules.limited:
             _write_limits(run, place / schema.LIMITS)
+        for _, table, columns, name in further:
+            if table is not None:
+                times = _utc(pd.DatetimeIndex(table[schema.TIME]))
+                with atomic_path(place / name) as temporary:
+                    table[list(columns)].assign(**{schema.TIME: times}).to_parquet(
+                        temporary, index=False, compression="zstd"
+                    )
         write_json(place / schema.METRICS, run.metrics())
         staged.about.update(
             investor=run.investor,

@@ -1,8 +1,8 @@
 """Schema of result folders: the name of every file and column, in one place.
 
-``statarb invest`` writes a *run*, ``statarb league`` a *league*, ``statarb forecast`` *forecasts*.
-Each of the three is one set of files, sealed by a JSON file that lists the checksum of the others
-(:mod:`statarb.results.folder`).
+``statarb invest`` writes a *run*, ``statarb league`` a *league*, ``statarb forecast`` *forecasts*,
+``statarb run`` all of them and a *market study*. Each of the four is one set of files, sealed by a
+JSON file that lists the checksum of the others (:mod:`statarb.results.folder`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from statarb._core.tables import CASH
 
-__all__ = ["CASH", "FORECASTS", "LEAGUE", "RUN", "SETS", "FileSet", "path_label"]
+__all__ = ["CASH", "FORECASTS", "LEAGUE", "MARKET_STUDY", "RUN", "SETS", "FileSet", "path_label"]
 
 TIME = "time"
 INVESTOR, LAG = "investor", "decision_lag"
@@ -33,6 +33,12 @@ UTILISATION_COLUMN = "utilisation_percent"
 FAILURES = "failures.csv"
 FAILURE_COLUMNS = (TIME, "reason", "message")
 METRICS = "metrics.json"
+SOURCES = "sources.parquet"
+"""What each source of forecasts promised and delivered; there where the investor has sources."""
+SOURCE_COLUMNS = (TIME, "source", "horizon", "shrinkage", "promised", "delivered")
+CERTIFICATES = "certificates.parquet"
+"""How far each answer of the optimizer can be from the optimum; there where it was asked."""
+CERTIFICATE_COLUMNS = (TIME, "gap", "status", "seconds")
 RUN_ABOUT = "run.json"
 RULES_KEYS = ("capital", "fee", "min_order", "max_order", "numeraire")
 MARKET_KEYS = ("assets", "first", "last", "step_minutes")
@@ -41,7 +47,7 @@ MARKET_KEYS = ("assets", "first", "last", "step_minutes")
 
 LEAGUE_TABLE = "league.csv"
 LEAGUE_COLUMNS = (INVESTOR, LAG, "G", "total_return", "rank_G", "rank_return")
-LEAGUE_WORDS = (INVESTOR, "failure_reasons", "start", "end", "insolvent_at")
+LEAGUE_WORDS = (INVESTOR, "failure_reasons", "start", "end", "insolvent_at", "only_asset")
 """Columns of text."""
 LEAGUE_BOUNDS = ("G_low", "G_high")
 """Interval of G; there where the league drew one."""
@@ -61,6 +67,31 @@ FORECAST_LEAGUE = "forecast_league.csv"
 FORECAST_LEAGUE_COLUMNS = ("model", *SCORES)
 FORECAST_METRICS = (*SCORES, "model")
 FORECAST_ABOUT = "forecast.json"
+
+# -- a market --------------------------------------------------------------------------------------
+
+OVERVIEW = "overview.parquet"
+OVERVIEW_COLUMNS = ("quoted", "index")
+CORRELATION = "correlation.parquet"
+"""A row an asset, column ``asset``, then a column an asset."""
+VOLATILITY = "volatility.parquet"
+"""Column ``time``, then a column an asset."""
+COVERAGE = "value_at_risk.parquet"
+COVERAGE_COLUMNS = (
+    *("asset", "level", "observations", "exceeded", "rate"),
+    *("unconditional", "independence", "conditional"),
+)
+PAIRS = "pairs.parquet"
+PAIR_COLUMNS = ("y", "x", "hedge_ratio", "pvalue", "pvalue_adjusted", "half_life", "observations")
+PERSISTENCE = "pair_persistence.parquet"
+PERSISTENCE_COLUMNS = ("start", "end", "pairs", "found", "again", "chance")
+SPREADS = "spreads.parquet"
+SPREAD_COLUMNS = (
+    *("spread", "y", "x", "hedge_ratio", "half_life"),
+    *(TIME, "value", "mean", "sd", "fitted"),
+)
+QUALITY = ("quality.csv", "quality_gaps.csv", "quality_market.json")
+MARKET_ABOUT = "market_study.json"
 
 REPORT = "report.html"
 MARKET = "market.parquet"
@@ -92,7 +123,7 @@ class FileSet(NamedTuple):
 RUN = FileSet(
     "run",
     RUN_ABOUT,
-    (PORTFOLIO, VALUE, ORDERS, LIMITS, UTILISATION, FAILURES, METRICS),
+    (PORTFOLIO, VALUE, ORDERS, LIMITS, UTILISATION, FAILURES, METRICS, SOURCES, CERTIFICATES),
     "statarb invest",
 )
 LEAGUE = FileSet(
@@ -104,7 +135,13 @@ FORECASTS = FileSet(
     (MAPE, DIRECTION, DISPERSION, METRICS, FORECAST_LEAGUE),
     "statarb forecast",
 )
-SETS = (RUN, LEAGUE, FORECASTS)
+MARKET_STUDY = FileSet(
+    "market study",
+    MARKET_ABOUT,
+    (OVERVIEW, CORRELATION, VOLATILITY, COVERAGE, PAIRS, PERSISTENCE, SPREADS, *QUALITY),
+    "statarb run",
+)
+SETS = (RUN, LEAGUE, FORECASTS, MARKET_STUDY)
 
 
 def path_label(investor: str, decision_lag: int) -> str:

@@ -4,6 +4,7 @@ the evaluation of forecasts.
 
 from statarb.volatility.arch_fit import ArchFit
 from statarb.volatility.arch_forecaster import ArchForecaster, arch_forecaster
+from statarb.volatility.coverage import coverage_table
 from statarb.volatility.evaluation import (
     CoverageTest,
     MincerZarnowitz,
@@ -35,6 +36,7 @@ __all__ = [
     "arch_forecaster",
     "bipower_variation",
     "christoffersen",
+    "coverage_table",
     "ewma",
     "fit_garch",
     "garman_klass",

@@ -17,7 +17,7 @@ from statarb._core.numeric import varies
 from statarb._core.tables import Table
 from statarb._core.typing import BoolArray, FloatArray
 from statarb.errors import DataError, ParameterError
-from statarb.volatility.inputs import read_values
+from statarb.volatility.inputs import read_pair, read_values
 
 __all__ = [
     "CoverageTest",
@@ -371,20 +371,8 @@ def _hits(exceeded: Any) -> BoolArray:
 
 def _pair(realised: Any, forecast: Any) -> tuple[Table, FloatArray, FloatArray]:
     """Read both tables; return the first one, and the numbers of both."""
-    first, second = read_values("realised", realised), read_values("forecast", forecast)
+    first, second = read_pair(("realised", realised), ("forecast", forecast))
     x, h = first.values, second.values
-    if x.shape != h.shape:
-        raise DataError(
-            f"realised and forecast must have the same shape, got {x.shape} and {h.shape}"
-        )
-    if first.kind == second.kind and first.kind in ("frame", "series"):
-        same = first.index.equals(second.index)
-        if first.stamps is not None and second.stamps is not None:
-            same = bool(np.array_equal(first.stamps, second.stamps))
-        if not same:
-            raise DataError("realised and forecast must have the same index; align them first")
-        if first.kind == "frame" and not first.labels.equals(second.labels):
-            raise DataError("realised and forecast must have the same columns; align them first")
     if (x < 0.0).any() or (h < 0.0).any():
         raise DataError(
             "variances must be at least 0, got a negative one; square the returns and the sigmas "

@@ -14,7 +14,7 @@ from statarb._core.time import as_stamp
 from statarb._core.typing import FloatArray
 from statarb.errors import DataError
 
-__all__ = ["aligned_row", "read_returns", "read_values", "refuse_prices", "row_label"]
+__all__ = ["aligned_row", "read_pair", "read_returns", "read_values", "refuse_prices", "row_label"]
 
 PRICE_ROWS = 50
 """Rows from which on a column without a zero or a negative value cannot be one of returns."""
@@ -46,6 +46,40 @@ def read_values(name: str, table: Any) -> Table:
             f"{found.values.shape}"
         )
     return found
+
+
+def read_pair(first: tuple[str, Any], second: tuple[str, Any]) -> tuple[Table, Table]:
+    """Read two tables of the same shape, and of the same times and assets where they have labels.
+
+    Parameters
+    ----------
+    first, second : (name, table)
+        What messages call it, and the table, as for :func:`read_values`.
+
+    Returns
+    -------
+    Table, Table
+
+    Raises
+    ------
+    DataError
+        As for :func:`read_values`; tables that do not belong together.
+    """
+    names = f"{first[0]} and {second[0]}"
+    one, other = read_values(*first), read_values(*second)
+    if one.values.shape != other.values.shape:
+        raise DataError(
+            f"{names} must have the same shape, got {one.values.shape} and {other.values.shape}"
+        )
+    if one.kind == other.kind and one.kind in ("frame", "series"):
+        same = one.index.equals(other.index)
+        if one.stamps is not None and other.stamps is not None:
+            same = bool(np.array_equal(one.stamps, other.stamps))
+        if not same:
+            raise DataError(f"{names} must have the same index; align them first")
+        if one.kind == "frame" and not one.labels.equals(other.labels):
+            raise DataError(f"{names} must have the same columns; align them first")
+    return one, other
 
 
 def read_returns(name: str, table: Any) -> Table:

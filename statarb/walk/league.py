@@ -14,9 +14,9 @@ import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from statarb._core.checks import check_choice, check_integer, check_jobs, check_panel
+from statarb._core.numeric import kendall_tau
 from statarb._core.progress import track
 from statarb._core.typing import TimeLike
 from statarb.backtest.uncertainty import (
@@ -92,14 +92,31 @@ class League:
             )
         return self.runs[int(row[0])]
 
+    def best_traded(self, decision_lag: int | None = None) -> Run | None:
+        """Return the run with the largest G at a lag, by default the largest one, among the ranked
+        ones that executed an order; None where there is none.
+        """
+        lags = [run.decision_lag for run in self.runs]
+        wanted = max(lags) if decision_lag is None else decision_lag
+        check_choice("decision_lag", wanted, sorted(set(lags)))
+        ranks = self.table["rank_G"].to_numpy(dtype=np.float64, na_value=np.nan)
+        traded = [
+            (ranks[row], row)
+            for row, run in enumerate(self.runs)
+            if run.decision_lag == wanted
+            and not np.isnan(ranks[row])
+            and run.replay.orders_executed > 0
+        ]
+        return self.runs[min(traded)[1]] if traded else None
+
     def agreement(self) -> pd.Series:
         """Kendall's tau-b between the ranking by G and the ranking by return alone, by decision
         lag; NaN for fewer than two.
         """
         found = {}
         for lag, rows in self.table.groupby("decision_lag"):
-            ranks = rows[["rank_G", "rank_return"]].dropna().to_numpy(dtype=np.float64)
-            found[lag] = stats.kendalltau(*ranks.T).statistic if len(ranks) > 1 else float("nan")
+            ranks = rows[["rank_G", "rank_return"]].to_numpy(dtype=np.float64, na_value=np.nan)
+            found[lag] = kendall_tau(*ranks.T)
         return pd.Series(found, name="kendall_tau").rename_axis("decision_lag")
 
 

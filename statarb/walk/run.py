@@ -141,6 +141,12 @@ class Run:
         return pd.DataFrame(values, index=self.grid[decided.step], columns=self.assets, copy=False)
 
     @property
+    def assets_targeted(self) -> pd.Index:
+        """Assets that had a target weight other than 0 at some step, in the market's order."""
+        held = self.decided.index[self.decided.data != 0.0]
+        return self.assets[np.unique(held)]
+
+    @property
     def value(self) -> pd.Series:
         """Value of the portfolio at each step, before trading, in the currency of the prices."""
         return self.replay.value
@@ -176,6 +182,7 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """Return the figures by which runs are compared, as plain numbers."""
         score = self.replay.score()
+        targeted = self.assets_targeted
         return {
             "investor": self.investor,
             "G": score.G,
@@ -200,6 +207,9 @@ class Run:
             "hindsight": self.decided.hindsight,
             "steps": len(self.replay.value),
             "assets": len(self.assets),
+            "assets_targeted": len(targeted),
+            # which asset an investor in one asset chose, where it was not told
+            "only_asset": str(targeted[0]) if len(targeted) == 1 else None,
             "utilisation_max_percent": float(self.utilisation.max()),
             "seconds": float(self.seconds.sum()),
             "start": str(self.replay.value.index[0]),
@@ -215,7 +225,8 @@ class Run:
         lines = [
             f"{self.investor}, decision lag {self.decision_lag}: {figures['start']} to "
             f"{figures['end']}, "
-            f"{figures['steps']} steps, {figures['assets']} assets",
+            f"{figures['steps']} steps, {figures['assets']} assets"
+            + (f", all in {figures['only_asset']}" if figures["only_asset"] is not None else ""),
             f"  return {figures['total_return']:+.2%}, G {figures['G']:,.2f}, "
             f"largest drawdown {figures['maximum_drawdown']:.2%}",
             f"  final value {figures['final_value']:,.2f}, fees {figures['fees_paid']:,.2f}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import time
@@ -12,7 +13,7 @@ import joblib
 import numpy as np
 
 from statarb._core.progress import track
-from statarb._core.typing import FloatArray
+from statarb._core.typing import FloatArray, IntArray
 from statarb.data.panel import Panel
 from statarb.data.shared_memory import SharedPanel, shared
 from statarb.errors import ParameterError
@@ -125,8 +126,10 @@ def signal_blocks(
     rows : range
         Rows, as positions in ``panel.times``.
     settings : WalkSettings
-        Depth of the windows, and rows of a block; cut at multiples of it, so that the blocks are
-        the same wherever a walk begins.
+        Depth of the windows, and steps of a block. Blocks are cut at multiples of it on the grid of
+        the whole panel, so that they are the same wherever a walk begins, and so that a model that
+        is fitted every so many steps (:func:`statarb.data.refits.refit_rows`) is fitted in one of
+        them alone.
     n_jobs : int
         Processes.
     store : Checkpoint, optional
@@ -142,10 +145,7 @@ def signal_blocks(
     """
     first, last, block = rows.start, rows.stop, settings.block
     work = _Work(investor, context, last if settings.depth is None else settings.depth)
-    edges = [
-        (max(low, first), min(low + block, last))
-        for low in range(first - first % block, last, block)
-    ]
+    edges = _edges(panel.places[first:last], first, block)
     if joblib.effective_n_jobs(n_jobs) == 1:
         for low, high in track(edges, "signals", total=len(edges), show=show):
             yield _compute(work, panel, low, high, store)
@@ -168,6 +168,12 @@ def signal_blocks(
             # joblib hands on the whole traceback as text
             reason = str(error.__cause__ or error).strip('\n"').splitlines()[-1]
             raise SignalsFailed(f"workers cannot be sent it: {reason}") from error
+
+
+def _edges(places: IntArray, first: int, block: int) -> list[tuple[int, int]]:
+    """Rows of the blocks, given the places in the grid of the rows from ``first`` on."""
+    cuts = first + 1 + np.flatnonzero(np.diff(places // block))
+    return list(itertools.pairwise([first, *cuts.tolist(), first + len(places)]))
 
 
 def _name(low: int, high: int) -> str:

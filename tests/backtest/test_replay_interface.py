@@ -78,6 +78,34 @@ def test_changes_of_the_input_afterwards_do_not_reach_the_result():
     assert same(two, kept)
 
 
+@pytest.mark.parametrize("filled_from", [0, 100, 128, 300, 320, 400])
+def test_weights_that_fill_up_late_give_the_same_bits_by_rows_and_by_columns(filled_from):
+    """Few weights at first, then all: full rows are needed only from some block of rows on."""
+    rng = np.random.default_rng(4)
+    panel = make_panel(400, 24, missing=0.2)
+    values = np.zeros(panel.grid_shape)
+    values[:, 5] = 0.3
+    values[filled_from:] = rng.dirichlet(np.ones(25), size=400 - filled_from)[:, :-1]
+    values[:, [3, 11]] = 0.0  # never held
+    by_rows, by_columns = (
+        pd.DataFrame(
+            np.array(values, order=order), index=panel.grid, columns=panel.assets, copy=False
+        )
+        for order in "CF"
+    )
+    rules = RULES.without_limits()
+    one, two = sa.replay(panel, by_rows, rules), sa.replay(panel, by_columns, rules)
+    for name in ("columns", "first", "starts", "data"):
+        np.testing.assert_array_equal(
+            getattr(one._plan.targets, name), getattr(two._plan.targets, name)
+        )
+    assert (len(one._plan.targets.data) == values.size) == (filled_from < 350)
+    assert same(one, two)
+    by_columns.iloc[399, 7] = 1.5
+    with pytest.raises(sa.DataError, match=r"got 1.5 at .*"):
+        sa.replay(panel, by_columns, rules)
+
+
 @pytest.mark.parametrize("pattern", ["fixed", "rotating", "growing", "empty rows"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_sparse_weights_give_the_same_bits_in_every_layout(pattern, order):
@@ -97,12 +125,14 @@ def test_sparse_weights_give_the_same_bits_in_every_layout(pattern, order):
     wide = pd.DataFrame(
         np.array(values, order=order), index=panel.grid, columns=panel.assets, copy=False
     )
-    dense = wide + 1e-300  # no cell is zero, and no sum changes: the layout of full matrices
+    dense = wide + 1e-300  # no cell is zero, and no sum changes: rows that share their columns
     free = RULES.without_limits()
     a, b = sa.replay(panel, wide, free), sa.replay(panel, dense, free)
     assert a._plan.compact == (pattern in ("fixed", "empty rows"))
-    assert a._plan.compact or a._plan.targets.layout == 2
-    assert b._plan.targets.layout == (0 if order == "C" else 1)
+    cells = np.count_nonzero(values[~np.isnan(values).any(axis=1)])
+    assert cells < len(a._plan.targets.data) < values.size / 8
+    assert len(b._plan.targets.data) == values.size
+    assert len(b._plan.targets.columns) == values.shape[1]
     assert a.failures == b.failures == 1
     np.testing.assert_allclose(a.value, b.value, rtol=1e-12)
     narrow = sa.replay(panel, wide.loc[:, (wide != 0).any()], free)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,7 @@ def test_the_full_pipeline_ends_with_the_report(job):
         "orders.parquet",
     }
     kept |= {"utilisation.csv", "failures.csv", "metrics.json"}
+    kept |= {"overview.parquet", "volatility.parquet", "pairs.parquet", "quality.csv"}
     assert kept <= {path.name for path in folder.iterdir()}
 
 
@@ -80,6 +82,29 @@ def test_a_market_too_short_for_a_day_of_forecasts_says_so(tmp_path):
     assert "there are no files of `statarb forecast`" in (
         tmp_path / "out" / "report.html"
     ).read_text(encoding="utf-8")
+
+
+def test_the_files_are_of_the_best_that_traded(tmp_path):
+    times = pd.date_range("2018-01-25", periods=40, freq="5min")
+    prices = pd.DataFrame({"time": times, 1442: np.linspace(1e4, 0.9e4, 40)})
+    prices.to_csv(tmp_path / "price_data.csv", index=False)
+    options = {"quotes": tmp_path / "price_data.csv", "n_jobs": 1}
+    found = run_full(tmp_path / "some", investors=["cash", "buy_and_hold"], **options)
+    # prices fall: cash is the best by G, but there is nothing to show of it
+    assert found.facts["best"]["investor"] == "cash"
+    assert found.facts["best_traded"]["investor"] == "buy_and_hold"
+    written = json.loads((tmp_path / "some" / "metrics.json").read_text())
+    assert written == json.loads(json.dumps(found.facts["best_traded"]))
+    assert "best by G at lag 1: cash; of those that traded: buy_and_hold" in found.text
+    page = (tmp_path / "some" / "report.html").read_text(encoding="utf-8")
+    assert "Run: buy_and_hold, lag 1" in page
+    nobody = run_full(tmp_path / "none", investors=["cash"], **options)
+    assert nobody.facts["best_traded"] is None
+    assert nobody.facts["best"]["investor"] == "cash"
+    assert "nobody traded at lag 1: the files are of cash" in nobody.text
+    page = (tmp_path / "none" / "report.html").read_text(encoding="utf-8")
+    assert "No investor executed an order at decision lag 1, so no run is drawn." in page
+    assert 'id="run1' not in page
 
 
 def test_the_verb_writes_the_same_page_as_the_pipeline(job, tmp_path, capsys):

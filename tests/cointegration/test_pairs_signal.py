@@ -11,7 +11,7 @@ import statarb as sa
 from statarb.cointegration import OrnsteinUhlenbeck
 from statarb.errors import DataError, ParameterError
 
-FAST = {"lags": 1, "half_life": (1.0, 60.0), "scan_every": 100}
+FAST = {"robust": False, "lags": 1, "half_life": (1.0, 60.0), "scan_every": 100}
 
 
 def market(
@@ -73,20 +73,149 @@ def test_a_forecast_is_the_mean_of_the_expected_returns_of_its_pairs() -> None:
         assert forecast[asset] == pytest.approx(np.mean(values), rel=1e-8, abs=1e-12)
 
 
+def scan_rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count scans from here on: the list receives the rows of each window scanned."""
+    from statarb.cointegration import pairs
+
+    made: list[int] = []
+    scan = pairs.scan_levels
+
+    def counted(levels: np.ndarray, *args: object, **settings: object) -> object:
+        made.append(levels.shape[1])
+        return scan(levels, *args, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pairs, "scan_levels", counted)
+    return made
+
+
 def test_blocks_answer_as_windows_do() -> None:
     panel = market()
     signal = sa.PairsSignal(3, **FAST)
-    walk = signal.walk(panel, panel.times[300], panel.times[650], depth=250)
-    assert walk.shape == (351, 7)
+    walk = signal.walk(panel, panel.times[340], panel.times[650], depth=250)
+    assert walk.shape == (311, 7)
     assert walk.notna().any(axis=1).mean() > 0.5
-    for place in range(0, 351, 13):
-        row = 300 + place
-        signal.fit(panel.window(panel.times[row - place % 100], 250))
-        pd.testing.assert_series_equal(
-            walk.iloc[place],
-            signal.predict(panel.window(panel.times[row], 250)),
-            check_names=False,
-            rtol=1e-12,
+    for row in range(340, 651):
+        fit = row // 100 * 100
+        if row == 340 or row == fit:
+            signal.fit(panel.window(panel.times[fit], 250))
+        forecast = signal.predict(panel.window(panel.times[row], 250))
+        assert np.array_equal(forecast, walk.loc[panel.times[row]], equal_nan=True)
+
+
+@pytest.mark.parametrize("field", ["price", "unrounded"])
+def test_windows_know_nothing_from_before_their_first_row(field: str) -> None:
+    prices = market(missing=0.0).price.copy()
+    prices.iloc[300:420, 5] = np.nan  # its last quote before is older than a window
+    prices.iloc[410:, 4] = np.nan
+    panel = sa.Panel.from_frame(prices)
+    signal = sa.PairsSignal(2, **{**FAST, "scan_every": 30}, min_observed=0.2, field=field)
+    walk = signal.walk(panel, panel.times[310], panel.times[600], depth=100)
+    for row in range(310, 601, 7):
+        fit = row // 30 * 30
+        signal.fit(panel.window(panel.times[fit], 100))
+        forecast = signal.predict(panel.window(panel.times[row], 100))
+        assert np.array_equal(forecast, walk.loc[panel.times[row]], equal_nan=True)
+
+
+def test_a_walk_says_of_a_row_the_same_wherever_it_begins() -> None:
+    panel = market()
+    signal = sa.PairsSignal(3, **FAST)
+    whole = signal.walk(panel, panel.times[60], depth=250)
+    for first, last in ((61, 333), (250, 250), (399, 700)):
+        part = signal.walk(panel, panel.times[first], panel.times[last], depth=250)
+        assert part.equals(whole.loc[part.index])
+
+
+def test_a_walk_scans_once_every_so_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = market()
+    signal = sa.PairsSignal(**FAST)
+    assert signal.refit_every == 100
+    made = scan_rows(monkeypatch)
+    signal.walk(panel, panel.times[250], panel.times[849], depth=250)
+    assert len(made) == 7  # at the rows 200, 300, ..., 800
+    assert made == [201] + [250] * 6
+
+
+def test_horizons_share_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = market()
+    rows = np.arange(250, 640)
+    fits = rows // 100 * 100
+    signal = sa.PairsSignal(**FAST)
+    alone = {
+        horizon: clone(signal).set_params(horizon=horizon).forecast_block(panel, rows, fits, 250)[0]
+        for horizon in (1, 7, 48)
+    }
+    made = scan_rows(monkeypatch)
+    together, failed = signal.forecast_blocks(panel, rows, fits, 250, [48, 1, 7])
+    assert len(made) == 5
+    assert not failed.any()
+    for forecast, horizon in zip(together, (48, 1, 7), strict=True):
+        assert np.array_equal(forecast, alone[horizon], equal_nan=True)
+    # scans made before are used as they are, those without a pair too
+    strict = sa.PairsSignal(**{**FAST, "level": 1e-12})
+    for one in (signal, strict):
+        kept = one.scans(panel, fits, 250)
+        made.clear()
+        again, _ = one.forecast_blocks(panel, rows, fits, 250, [7], scans=kept)
+        assert made == []
+        if one is signal:
+            assert np.array_equal(again[0], alone[7], equal_nan=True)
+        else:
+            assert np.isnan(again[0]).all()
+    with pytest.raises(ParameterError, match="horizons must be"):
+        signal.forecast_blocks(panel, rows, fits, 250, [0])
+
+
+def test_scans_are_those_of_scan_pairs() -> None:
+    panel = market()
+    signal = sa.PairsSignal(**FAST)
+    kept = signal.scans(panel, np.array([-1, 400, 400, 600]), 250)
+    assert [one.row for one in kept] == [400, 600]
+    for one in kept:
+        assert one.time == panel.times[one.row]
+        window = panel.window(one.time, 250)
+        watched = np.flatnonzero(window.observed_array.mean(axis=0) >= 0.5)
+        levels = pd.DataFrame(
+            np.log(window.last_known()[:, watched]), columns=panel.assets[watched]
+        )
+        tests = sa.scan_pairs(levels, 1, 12, "bh", 100)
+        passed = tests.filter(pvalue_adjusted=0.05, half_life=(1.0, 60.0), one_direction=True)
+        pd.testing.assert_frame_equal(
+            one.to_frame()[list(passed.to_frame().columns)], passed.to_frame(), check_exact=True
+        )
+        assert one.tests == tests.settings["tests"]
+        assert len(one) == len(passed) > 0
+        assert one.reason == ""
+
+
+@pytest.mark.parametrize("case", ["short", "alone", "still"])
+def test_where_nothing_can_be_scanned_there_is_no_forecast_and_a_reason(case: str) -> None:
+    prices = market(missing=0.0).price.iloc[:, :4].copy()
+    words = "no pair could be tested"
+    if case == "short":
+        prices, words = prices.iloc[:20], "20 rows are fewer than the 30"
+    elif case == "alone":
+        prices.iloc[np.flatnonzero(np.arange(900) % 10), 1:] = np.nan
+        words = "fewer than two assets"
+    else:
+        prices.iloc[:, 1:] = 3.0
+    panel = sa.Panel.from_frame(prices)
+    signal = sa.PairsSignal(**FAST)
+    rows = np.arange(len(prices))[-10:]
+    forecasts, failed = signal.forecast_block(panel, rows, rows, 300)
+    assert np.isnan(forecasts).all()
+    assert failed.all()
+    (kept,) = signal.scans(panel, rows[-1:], 300)
+    assert words in kept.reason
+    assert len(kept) == len(kept.to_frame()) == 0
+    assert words in repr(kept)
+    if case != "short":
+        signal.fit(panel)
+        assert signal.failed_.all()
+        assert signal.predict(panel).isna().all()
+        assert list(signal.pairs_.columns)[:3] == ["y", "x", "hedge_ratio"]
+        assert (
+            sa.forecast_walk(signal, panel, panel.times[40], panel.times[50]).isna().all(axis=None)
         )
 
 
@@ -196,5 +325,7 @@ def test_misuse_is_named() -> None:
         signal.predict(panel.select([10, 11]))
     with pytest.raises(DataError, match="no row from"):
         signal.walk(panel, "2019-01-01")
+    with pytest.raises(DataError, match="at least 30 rows to scan, got 6; start later"):
+        signal.walk(panel, panel.times[5])
     with pytest.raises(ParameterError, match="depth must be"):
         signal.walk(panel, depth=10)

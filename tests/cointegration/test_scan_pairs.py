@@ -442,3 +442,15 @@ def test_size_at_the_nominal_level() -> None:
         abs(np.mean(rejections) - 0.05)
         < 4.0 * np.std(rejections) / np.sqrt(len(rejections)) + 0.005
     )
+
+
+def test_assets_with_the_same_rows_are_grouped_as_unique_rows_are():
+    from statarb.cointegration._engine.samples import _alike
+
+    rng = np.random.default_rng(5)
+    for count, values in ((1, 1), (1, 3), (12, 1), (30, 2), (30, 200)):
+        rows = rng.integers(0, values, (count, 3)).astype(np.uint8)
+        example, group = _alike(rows)
+        expected = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        assert np.array_equal(example, expected[1])
+        assert np.array_equal(group, expected[2].ravel())

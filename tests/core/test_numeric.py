@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import rankdata
+from scipy.stats import kendalltau, rankdata
 
-from statarb._core.numeric import ranks, sum_slack, varies
+from statarb._core.numeric import kendall_tau, ranks, sum_slack, varies
 
 
 def test_rounding_is_no_variation() -> None:
@@ -70,3 +70,23 @@ def test_equal_but_for_rounding_shares_a_rank() -> None:
     assert ranks([0.3, value, 0.2], method="average").tolist() == [1.5, 1.5, 3.0]
     assert ranks([np.inf, np.nan, -np.inf, np.inf]).tolist()[::2] == [1.0, 3.0]
     assert np.isnan(ranks([np.inf, np.nan])[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), max_size=12))
+def test_kendalls_tau_is_that_of_scipy(pairs) -> None:
+    first, second = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+    expected = kendalltau(first, second).statistic if len(pairs) > 1 else np.nan
+    np.testing.assert_equal(kendall_tau(first, second), expected)
+    # and so is it with pairs of which one side is not known
+    gaps = np.concatenate([first, [np.nan, 9.0]]), np.concatenate([second, [-9.0, np.nan]])
+    np.testing.assert_equal(kendall_tau(*gaps), expected)
+
+
+def test_kendalls_tau_counts_the_pairs_in_the_same_order() -> None:
+    assert kendall_tau([1, 2, 3], [10, 20, 30]) == 1.0
+    assert kendall_tau([1, 2, 3], [3, 2, 1]) == -1.0
+    # of 6 pairs 4 are in the same order, 1 is reversed and 1 tied on the right:
+    # (4 - 1) / sqrt(6 * 5)
+    assert kendall_tau([1, 2, 3, 4], [1, 3, 2, 3]) == pytest.approx(3 / np.sqrt(30), rel=1e-14)
+    assert np.isnan(kendall_tau([1, 1, 1], [1, 2, 3]))

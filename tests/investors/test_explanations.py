@@ -12,16 +12,39 @@ from statarb.investors import INVESTORS, BuyAndHold, make_investor
 from statarb.investors.context import reasons_of, rows_needed, rows_to_rest
 
 
-def test_buy_and_hold_names_its_asset() -> None:
+def test_the_name_of_buy_and_hold_depends_on_its_parameter_alone() -> None:
     panel = panel_of(random_prices(30, 3), assets=["c", "a", "b"])
     investor = BuyAndHold()
     assert investor.name == "buy_and_hold"
     assert BuyAndHold("b").name == "buy_and_hold(asset=b)"
     held = pd.Series(0.0, index=panel.assets)
     assert investor.decide(panel, held).to_dict() == {"a": 1.0}
-    assert investor.name == "buy_and_hold(asset=a)"
-    assert investor.get_params() == BuyAndHold().get_params()
-    assert investor.clone().name == "buy_and_hold"
+    assert investor.name == "buy_and_hold"
+
+
+def test_a_run_says_which_asset_was_chosen_and_is_labelled_alike_before_and_after() -> None:
+    """An investor that has decided before gives the same run as a fresh one, under one label."""
+    panel = panel_of(random_prices(30, 3), assets=["c", "a", "b"])
+    rules = sa.TradingRules().without_limits()
+    used = BuyAndHold()
+    used.decide(panel, pd.Series(0.0, index=panel.assets))
+    for investor in (BuyAndHold(), used):
+        run = sa.walk_forward(investor, panel, rules, start=panel.grid[0], decision_lag=0)
+        assert run.investor == "buy_and_hold"
+        assert list(run.assets_targeted) == ["a"]
+        figures = run.metrics()
+        assert (figures["assets_targeted"], figures["only_asset"]) == (1, "a")
+        assert "3 assets, all in a" in run.summary()
+
+
+def test_a_run_in_several_assets_or_none_names_no_only_asset() -> None:
+    panel = panel_of(random_prices(30, 3), assets=["c", "a", "b"])
+    rules = sa.TradingRules().without_limits()
+    for name, count in (("cash", 0), ("equal_weight_hold", 3)):
+        run = sa.walk_forward(make_investor(name), panel, rules, start=panel.grid[0])
+        figures = run.metrics()
+        assert (figures["assets_targeted"], figures["only_asset"]) == (count, None)
+        assert "all in" not in run.summary()
 
 
 def test_a_filled_buy_and_hold_rests_for_ever() -> None:

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import statarb as sa
-from statarb.forecasting.linear import CrossAssetRidge
+from statarb.forecasting.linear import CrossAssetRidge, LastValue
 from statarb.investors import LeadLag, StatArb
+from statarb.investors.stat_arb.sources import Source
 from statarb.optimization import MeanDownsideRisk
 from statarb.rules import Context
 from tests.conftest import make_panel
@@ -41,13 +42,26 @@ def market():
     return lagged_market()
 
 
-def small(**parameters):
+RIDGE = Source("ridge", CrossAssetRidge(lags=1, scale_rows=48))
+
+
+def small(more=(), **parameters):
     return StatArb(
-        forecaster=CrossAssetRidge(lags=1, scale_rows=48),
-        scenarios=288,
-        track_record=144,
-        **parameters,
+        **{
+            "sources": (RIDGE, *more),
+            "scenarios": 288,
+            "track_record": 144,
+            "volatility": None,
+            **parameters,
+        }
     )
+
+
+def believed(investor, window, context):
+    """What an investor that begins with a window expects at its last row."""
+    rows = len(window.times)
+    signal = investor.signals(window, rows - 1, rows, rows, context)
+    return investor.clone()._learn(window, signal["forecasts"][0], context)
 
 
 def test_it_finds_the_edge_that_is_there_and_none_one_step_later(market):
@@ -75,13 +89,9 @@ def test_the_weights_are_those_of_the_stated_problem(market):
     window = market.window("2018-01-26 20:00", 600)
     context = Context(window.now, 20_000.0, RULES, 0)
     held = pd.Series([0.05, 0.1, 0.0, 0.0, 0.02], index=market.assets)
-    signal = {
-        name: values[0]
-        for name, values in investor.signals(
-            window, len(window.times) - 1, len(window.times), 600, context
-        ).items()
-    }
-    mu = np.expm1(signal["expected_return"]) - RULES.fee / investor.holding
+    belief = believed(investor, window, context)
+    assert belief.horizon == 1.0
+    mu = np.expm1(belief.expected) - RULES.fee / investor.holding
     prices = window.array("price")
     returns = prices[-288:] / prices[-289:-1] - 1.0
     problem = MeanDownsideRisk(
@@ -138,7 +148,8 @@ def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
     """Rolling sums and a warm solver against all made anew: the same weights to the tolerance of
     the solver.
     """
-    run = sa.walk_forward(small(), market, RULES, decision_lag=0, **WALK)
+    walk = {**WALK, "depth": 900}  # windows that are not cut, as the record's forecasts were made
+    run = sa.walk_forward(small(), market, RULES, decision_lag=0, **walk)
     for time in run.targets.index[5:60:10]:
         place = run.replay.value.index.get_loc(time)
         before = run.replay.weights[list(market.assets)].iloc[place - 1]
@@ -146,7 +157,7 @@ def test_deciding_from_a_window_alone_agrees_with_the_walk(market):
         value = run.replay.value.iloc[place]
         held = before * (run.replay.value - run.replay.fees).iloc[place - 1] * growth / value
         context = Context(time, float(value), RULES, 0)
-        alone = small().decide(market.window(time, 600), held, context)
+        alone = small().decide(market.window(time, 900), held, context)
         # weights are as exact as the root of the certificate's 1e-8
         np.testing.assert_allclose(
             alone.reindex(market.assets).fillna(0.0), run.targets.loc[time], atol=1e-4
@@ -175,11 +186,12 @@ def test_further_forecasters_are_shrunk_by_their_own_track_record(market):
             price = window.array("price")
             return pd.Series(-10.0 * np.log(price[-1] / price[-2]), index=window.assets)
 
-    investor = small(more_forecasters=(Liar(),))
+    investor = small(more=(Liar(),))
     context = Context(market.now, 10_000.0, RULES, 0)
-    signal = investor.signals(market, 700, 760, 600, context)
-    assert (signal["shrinkage"][:, 0] > 0.5).all()
-    assert (signal["shrinkage"][:, 1] < 0.2).all()
+    for row in (700, 730, 759):
+        shrinkage = believed(investor, market.row_slice(0, row + 1), context).shrinkage
+        assert shrinkage[0] > 0.5
+        assert shrinkage[1] < 0.2
 
 
 def test_it_survives_gaps_late_listings_and_a_first_window_of_a_few_rows():
@@ -211,18 +223,17 @@ def test_it_says_in_numbers_why_it_does_not_trade(market):
     context = Context(market.now, 10_000.0, RULES, 0)
     window = market.window("2018-01-26 12:00", 600)
     assets = len(market.assets)
-    for expected, shrunk, reason in (
-        (np.nan, 0.0, "no forecast"),
-        (0.0, 0.0, "no source with a significant track record"),
-        (0.001, 0.5, "expected gain below the fee"),
+    for signal, reason in (
+        ({"expected_return": np.full(assets, np.nan)}, "no forecast"),
+        ({"forecasts": np.zeros((1, assets))}, "no source with a significant track record"),
+        ({"expected_return": np.full(assets, 0.001)}, "expected gain below the fee"),
     ):
-        investor = small()
-        signal = {"expected_return": np.full(assets, expected), "shrinkage": np.array([shrunk])}
+        investor = small(sources=(LastValue(),)) if "forecasts" in signal else small()
         for _ in range(3):
             assert investor.decide_on(window, held, signal, context) is None
         assert investor.reasons == {reason: 3}
     investor = small()
-    signal = {"expected_return": np.full(assets, 0.001), "shrinkage": np.ones(1)}
+    signal = {"expected_return": np.full(assets, 0.001)}
     assert investor.decide_on(window, held + 0.1, signal, context) is None
     assert investor.reasons == {"holdings inside the no-trade region": 1}
     assert investor.clone().reasons == {}
@@ -234,7 +245,7 @@ def test_the_fee_is_that_of_the_rules(market):
     held = pd.Series(0.0, index=market.assets)
     window = market.window("2018-01-26 12:00", 600)
     for investor in (small(), LeadLag()):
-        signal = {"expected_return": np.full(len(market.assets), 0.001), "shrinkage": np.ones(1)}
+        signal = {"expected_return": np.full(len(market.assets), 0.001)}
         for rules, trades in ((RULES, False), (free, True)):
             context = Context(window.now, 10_000.0, rules, 0)
             answer = investor.clone().decide_on(window, held, signal, context)
@@ -245,12 +256,12 @@ def test_the_fee_is_that_of_the_rules(market):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"horizons": ()}, "at least one"),
-        ({"horizons": (0,)}, "horizons"),
+        ({"sources": ()}, "at least one"),
+        ({"sources": ("magic",)}, "'cross_asset'"),
         ({"risk_aversion": -1.0}, "risk_aversion"),
         ({"max_weight": 0.0}, "max_weight"),
         ({"volatility": "magic"}, "'garch'"),
-        ({"forecaster": 3}, "fit\\(window\\)"),
+        ({"sources": (3,)}, "fit\\(window\\)"),
         ({"holding": 0.5}, "holding"),
         ({"z_threshold": -1.0}, "z_threshold"),
     ],
@@ -262,9 +273,69 @@ def test_bad_parameters_are_named(parameters, words):
 
 @pytest.mark.slow
 def test_the_real_rows(real_panel):
-    early = sa.walk_forward(StatArb(), real_panel, RULES, decision_lag=0).metrics()
-    late = sa.walk_forward(StatArb(), real_panel, RULES, decision_lag=1).metrics()
+    rules, start = sa.TradingRules(), "2018-01-25"
+    early = sa.walk_forward(StatArb(), real_panel, rules, start=start, decision_lag=0).metrics()
+    late = sa.walk_forward(StatArb(), real_panel, rules, start=start, decision_lag=1).metrics()
     assert early["total_return"] > 18.0
     assert early["G"] > 19_000.0
     assert late["G"] >= 0.0
     assert late["maximum_drawdown"] <= 0.05
+
+
+def test_what_it_explains_is_what_it_did(market):
+    """Promises above the fee before purchases, gains once they are known, reasons where nothing is
+    traded.
+    """
+    investor = small()
+    context = Context(market.now, 10_000.0, RULES, 0)
+    held = pd.Series(0.0, index=market.assets)
+    bought = 0
+    for row in range(700, 730):
+        window = market.row_slice(0, row + 1)
+        bought += investor.decide(window, held, context) is not None
+    table = investor.explain()
+    asked = table.iloc[-30:]
+    assert (table["source"] == "ridge").all()
+    assert (asked["reason"] == "").sum() == bought > 0
+    assert (asked.loc[asked["reason"] == "", "promised"] > RULES.fee).all()
+    assert asked["delivered"].isna().tolist() == [False] * 29 + [True]
+    # what is said to be delivered, made anew from the prices
+    price = np.log(market.array("price"))
+    line = asked[asked["reason"] == ""].iloc[0]
+    row = int(np.searchsorted(market.times_array, np.datetime64(line["time"])))
+    expected = believed(investor, market.row_slice(0, row + 1), context).expected
+    moved = price[row + 1] - price[row]
+    gain = (moved - RULES.fee)[expected > RULES.fee].sum()
+    apart = (moved - moved.mean() - RULES.fee)[expected > RULES.fee].sum()
+    assert min(abs(line["delivered"] - gain), abs(line["delivered"] - apart)) < 1e-9
+    certificates = investor.certificates()
+    assert len(certificates) >= bought
+    assert (certificates["gap"] <= 1e-7).all()
+    assert investor.failures == {}
+
+
+def test_a_source_that_never_speaks_is_named():
+    panel = make_panel(400, 4, seed=3)
+    investor = small(more=("pairs",))
+    held = pd.Series(0.0, index=panel.assets)
+    investor.decide(panel, held, Context(panel.now, 10_000.0, RULES, 1))
+    assert list(investor.failures) == ["pairs: left out, it had no forecast"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_it_earns_where_pairs_are_planted(seed):
+    panel = sa.simulate_market(assets=24, days=14, seed=seed, plant="pairs")
+    start = panel.grid[2016]
+    rules = sa.TradingRules()
+    run = sa.walk_forward(StatArb(sources=("pairs",), volatility=None), panel, rules, start=start)
+    known = sa.walk_forward(sa.testing.oracle(panel), panel, rules, start=start)
+    gained = run.replay.score().total_return
+    assert gained > 0.05
+    assert gained > 0.6 * known.replay.score().total_return
+
+
+def test_it_stays_in_cash_where_nothing_is_planted():
+    panel = sa.simulate_market(assets=24, days=14, seed=1, plant="none")
+    run = sa.walk_forward(StatArb(), panel, sa.TradingRules(), start=panel.grid[2016])
+    assert len(run.replay.orders) == 0
+    assert run.reasons.idxmax() == "no source with a significant track record"

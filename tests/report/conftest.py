@@ -11,6 +11,7 @@ import pytest
 
 import statarb as sa
 from statarb.pipelines.level1 import ForecastTask, write_forecast_task
+from statarb.pipelines.market import write_market
 from statarb.results.league_files import write_league
 from statarb.results.run_files import write_run
 from statarb.walk.league import run_league
@@ -23,6 +24,20 @@ ODD = "<script>alert('$1$')</script> & \"mine\""
 @pytest.fixture(scope="session")
 def panel():
     return sa.simulate_market(assets=6, days=9.0, seed=4)
+
+
+@pytest.fixture(scope="session")
+def paired():
+    """A market of five assets: B follows A with a half-life of seven steps, the others nothing."""
+    rng = np.random.default_rng(0)
+    walks = rng.normal(0.0, 0.004, (1600, 4)).cumsum(axis=0)
+    deviation = np.zeros(1600)
+    for step, shock in enumerate(rng.normal(0.0, 0.004, 1599), start=1):
+        deviation[step] = 0.9 * deviation[step - 1] + shock
+    logs = np.column_stack([walks[:, 0], walks[:, 0] + deviation, walks[:, 1:]])
+    times = pd.date_range("2020-01-01", periods=1600, freq="h")
+    prices = pd.DataFrame(np.exp(logs), index=times, columns=list("ABCDE"))
+    return sa.Panel.from_frame(prices.mask(rng.random(prices.shape) < 0.02))
 
 
 def picky(window, holdings):
@@ -59,18 +74,19 @@ def league(panel):
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory, panel, runs, league):
+def made(tmp_path_factory, panel, runs, league, paired):
     """Folders that the verbs leave: ``run`` (league and its best run), ``lag1``, ``lag0``,
-    ``forecast``; not to be changed.
+    ``forecast``, ``market``; not to be changed.
     """
     base = tmp_path_factory.mktemp("made")
     for lag, run in runs.items():
         write_run(run, base / f"lag{lag}", panel)
     write_league(league, base / "run", panel)
-    write_run(league.best(1), base / "run", panel)
+    write_run(league.best_traded(1), base / "run", panel)
     days = ["2018-01-24", "2018-01-25"]
     task = ForecastTask(model="last_value", days=days, depth=50)
     write_forecast_task(panel, base / "forecast", task)
+    write_market(paired, base / "market")
     return base
 
 

@@ -21,6 +21,7 @@ from scipy import stats
 
 import statarb as sa
 from statarb._core.time import step_text
+from statarb.pipelines.market import write_market
 from statarb.report import formats, read_results, write_report
 from statarb.report.headline import missing_counterparts
 from statarb.report.sections import league_section
@@ -254,7 +255,7 @@ def test_forecasts_are_the_metric_files(made, copy):
     np.testing.assert_array_equal(shown, np.hstack([part.to_numpy() for part in parts]))
 
 
-@pytest.mark.parametrize("name", ["run", "forecast"])
+@pytest.mark.parametrize("name", ["run", "forecast", "market"])
 def test_the_same_results_give_the_same_bytes(made, tmp_path, name):
     first = write_report(made / name, tmp_path / "first.html").read_bytes()
     shutil.copytree(made / name, tmp_path / "another place" / name)
@@ -549,6 +550,11 @@ SETS = {
     "lag1": (*GONE,),
     "run": ("league.csv", "league_values.parquet", "league_failures.csv", "league.json"),
     "forecast": ("metrics_MAPE.csv", "metrics_DS.csv", "metrics_R.csv", "metrics.json"),
+    "market": (
+        *("overview.parquet", "correlation.parquet", "volatility.parquet"),
+        *("value_at_risk.parquet", "pairs.parquet", "pair_persistence.parquet"),
+        *("spreads.parquet", "market_study.json"),
+    ),
 }
 
 
@@ -558,7 +564,7 @@ SETS = {
 )
 def test_whatever_is_damaged_is_named_or_harmless(unsealed, monkeypatch, place, name, damage):
     """No traceback from inside: a line that names the file, or a page without it."""
-    monkeypatch.setattr("statarb.report.sections.svg_text", lambda *_: "<svg></svg>")
+    monkeypatch.setattr("statarb.report.section.svg_text", lambda *_: "<svg></svg>")
     folder = unsealed(place)
     path = folder / name
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
@@ -647,7 +653,8 @@ def test_another_market_is_reported_in_its_own_words(tmp_path):
     free = sa.TradingRules(capital=1_000.0).without_limits()
     league = run_league(["cash", "equal_weight_hold"], panel, free, draws=50, start=None)
     write_league(league, tmp_path, panel)
-    write_run(league.best(1), tmp_path, panel)
+    write_run(league.best_traded(1), tmp_path, panel)
+    write_market(panel, tmp_path)
     text = write_report(tmp_path).read_text(encoding="utf-8")
     page = Page(text)
     assert "USD" not in re.sub(r"\.csv", "", text)

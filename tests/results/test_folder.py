@@ -115,12 +115,16 @@ def test_an_error_between_two_moves_brings_the_old_files_back(
 
 @pytest.mark.parametrize("name", [*schema.RUN.files, schema.RUN.about])
 def test_files_of_two_runs_are_refused(runs, panel, tmp_path, name):
-    for number, run in enumerate(runs):
-        write_run(run, tmp_path / str(number), panel)
+    times = runs[0].replay.times
+    sources = pd.DataFrame({"time": times, "source": "pairs", "horizon": 1})
+    sources = sources.assign(shrinkage=0.5, promised=0.01, delivered=0.0)
+    answers = pd.DataFrame({"time": times, "gap": 0.0, "status": "optimal", "seconds": 0.0})
+    write_run(runs[0], tmp_path / "0", panel, sources=sources, certificates=answers)
+    write_run(runs[1], tmp_path / "1", panel)
     one, other = tmp_path / "0", tmp_path / "1"
     if (other / name).exists():
         shutil.copy(other / name, one / name)
-    else:  # the second has no limits: its file list does not know the first's
+    else:  # the second has no limits and no sources: its file list does not know the first's
         shutil.copy(one / name, other / name)
         one = other
     with pytest.raises(sa.DataError, match=r"of two runs|changed or is damaged"):

@@ -151,6 +151,30 @@ def test_ranks_and_their_agreement_are_those_of_the_figures(found):
     )
 
 
+def test_the_best_that_traded_is_the_first_by_rank_with_an_order(found):
+    for lag in (1, 0):
+        rows = found.table[(found.table["decision_lag"] == lag) & (found.table["orders"] > 0)]
+        best = found.best_traded(lag)
+        assert best.investor == rows.sort_values("rank_G", kind="stable").iloc[0]["investor"]
+        assert best.decision_lag == lag
+        assert best.replay.orders_executed > 0
+    assert found.best_traded().decision_lag == 1
+    with pytest.raises(sa.ParameterError, match="decision_lag must be"):
+        found.best_traded(7)
+
+
+def test_where_nobody_traded_there_is_no_best_that_traded(market):
+    result = run_league(["cash", Broken()], market, RULES, **QUICK)
+    assert result.best_traded() is None
+    assert result.best().investor == "cash"
+
+
+def test_an_investor_in_hindsight_is_not_the_best_that_traded(market):
+    result = run_league(["best_asset", "cash"], market, RULES, **QUICK)
+    assert (result.table.loc[result.table["investor"] == "best_asset", "orders"] > 0).all()
+    assert result.best_traded() is None
+
+
 def test_rows_are_those_of_single_walks(market, found):
     for run, (_, row) in zip(found.runs, found.table.iterrows(), strict=True):
         alone = sa.walk_forward(

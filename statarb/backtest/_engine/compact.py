@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from statarb._core.typing import IntArray
-from statarb.backtest._engine.state import SPARSE, Places
+from statarb.backtest._engine.state import Places
 
 __all__ = ["NO_PLACES", "compact_places"]
 
@@ -23,16 +23,14 @@ NO_PLACES = Places(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 """All columns of the panel are worked on, in their own order."""
 
 
-def compact_places(index: IntArray, layout: int, assets: int, numeraire: int) -> Places:
+def compact_places(index: IntArray, assets: int, numeraire: int) -> Places:
     """Return places for the assets ever targeted, and the numeraire; ``NO_PLACES`` where they are
     not few.
 
     Parameters
     ----------
     index : int64
-        Columns of the target weights, as the layout has them.
-    layout : int
-        ``ROWS``, ``COLUMNS`` or ``SPARSE``.
+        Columns of the target weights, in any order, as often as they occur.
     assets : int
         Columns of the panel.
     numeraire : int
@@ -42,8 +40,6 @@ def compact_places(index: IntArray, layout: int, assets: int, numeraire: int) ->
     -------
     Places
     """
-    if layout != SPARSE and len(index) * AT_MOST > assets:
-        return NO_PLACES
     targeted = np.zeros(assets, dtype=np.bool_)
     targeted[index] = True
     if numeraire >= 0:

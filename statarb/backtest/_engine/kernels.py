@@ -18,7 +18,6 @@ from statarb._core.numeric import sum_slack
 from statarb._core.typing import FloatArray, IntArray
 from statarb.backtest._engine.state import (
     BELOW_MINIMUM,
-    COLUMNS,
     CUT_TO_MAXIMUM,
     DECIDED,
     EXECUTED,
@@ -26,8 +25,6 @@ from statarb.backtest._engine.state import (
     NO_QUOTE,
     NOT_FINITE,
     NOTHING,
-    ROWS,
-    SPARSE,
     AccountState,
     Book,
     Flows,
@@ -44,9 +41,7 @@ from statarb.backtest._engine.state import (
 )
 
 BLOCK = 32
-"""Rows copied side by side at a time, where the cells to be read lie far apart: 32 rows of 1678
-assets fit a second-level cache.
-"""
+"""Rows of quotes copied side by side at a time, where the cells to be read lie far apart."""
 
 SLACK = sum_slack()
 """Share of the value by which purchases may exceed what is there for them before it is a lack of
@@ -574,34 +569,12 @@ def _gather_quotes(quotes: FloatArray, columns: IntArray, low: int, near: FloatA
 
 @kernel()
 def _spread_targets(
-    decision: int,
-    tall: int,
-    layout: int,
-    index: IntArray,
-    starts: IntArray,
-    data: FloatArray,
-    place: IntArray,
-    target: FloatArray,
+    columns: IntArray, weights: FloatArray, place: IntArray, target: FloatArray
 ) -> None:
-    """Copy the target weights of one decision to the places of their assets; ``target`` holds an
-    earlier decision, or zeros.
-    """
-    if layout == SPARSE:
-        target[:] = 0.0
-        for k in range(starts[decision], starts[decision + 1]):
-            target[place[index[k]]] = data[k]
-    else:
-        first, stride = (decision * len(index), 1) if layout == ROWS else (decision, tall)
-        for k in range(len(index)):
-            target[place[index[k]]] = data[first + k * stride]
-
-
-@kernel()
-def _transpose_block(begin: int, tall: int, width: int, data: FloatArray, out: FloatArray) -> None:
-    """Transpose a block of weights that are stored by columns."""
-    for column in range(width):
-        for offset in range(min(BLOCK, tall - begin)):
-            out[offset, column] = data[column * tall + begin + offset]
+    """Copy the target weights of one decision to the places of their assets."""
+    target[:] = 0.0
+    for k in range(len(columns)):
+        target[place[columns[k]]] = weights[k]
 
 
 @kernel()
@@ -642,19 +615,17 @@ def run(
     assets = len(state.units)
     flows, gathered = _flows(assets), _gathered(assets)
     few = len(places.column) > 0
-    layout, kind, index = targets.layout, targets.kind, targets.columns
-    starts, data, decisions = targets.starts, targets.data, targets.decision
+    kind, index, decisions = targets.kind, targets.columns, targets.decision
+    firsts, starts, data = targets.first, targets.starts, targets.data
     quotes, rows, column = market.quotes, market.rows, places.column
-    width, tall = len(index), len(kind)
-    # Blocks of rows are copied to where they are read one after another.
-    transposed = np.empty((BLOCK if layout == COLUMNS and not few else 0, width))
+    # Quotes of the few are copied, a block of rows at a time, to where they are read in turn.
     near = np.empty((BLOCK if few else 0, assets))
     spread, everywhere = np.zeros(assets if few else 0), np.arange(assets if few else 0)
     event_step, event_asset, benefit = market.event_step, market.event_asset, market.event_benefit
     part, lanes = flows.before, flows.lanes
     units, last, held, book = state.units, state.last, state.held, state.ledger
     value, cash, fees, turnover = paths.value, paths.cash, paths.fees, paths.turnover
-    block, near_block = -1, -1
+    near_block = -1
     event = np.searchsorted(event_step, first)
     for step in range(first, stop):
         if log is not None:  # noqa: SIM102 - known when compiling
@@ -673,19 +644,12 @@ def run(
         mark(source, row, rules.numeraire, state, part, lanes)
         decision = decisions[step]
         if decision >= 0 and ledger.stopped == 0 and kind[decision] != NOTHING:
+            low, high = starts[decision], starts[decision + 1]
+            place = firsts[decision]
+            columns, target = index[place : place + high - low], data[low:high]
             if few:
-                _spread_targets(decision, tall, layout, index, starts, data, places.place, spread)
+                _spread_targets(columns, target, places.place, spread)
                 columns, target = everywhere, spread
-            elif layout == SPARSE:
-                low, high = starts[decision], starts[decision + 1]
-                columns, target = index[low:high], data[low:high]
-            elif layout == ROWS:
-                columns, target = index, data[decision * width : (decision + 1) * width]
-            else:
-                if decision // BLOCK != block:
-                    block = decision // BLOCK
-                    _transpose_block(block * BLOCK, tall, width, data, transposed)
-                columns, target = index, transposed[decision % BLOCK]
             if kind[decision] == DECIDED and len(columns) == assets and row >= 0:
                 _exchange(
                     True, columns, target, units, last, source[row], rules, held, book, flows, log,

@@ -51,19 +51,18 @@ def _find_cells(line: FloatArray, some: int, cells: IntArray, before: int) -> No
 @kernel()
 def scan_rows(
     values: FloatArray, columns: IntArray, slack: float, total: FloatArray, fine: BoolArray,
-    starts: IntArray, index: IntArray, data: FloatArray,
+    starts: IntArray, index: IntArray, data: FloatArray, found: int,
 ) -> int:  # fmt: skip
     """Check weights stored row by row, and gather the non-zero ones on the way.
 
-    Writes the sum of each row and whether all its weights are numbers within [0, 1]; returns the
-    number of non-zero weights gathered, or -1 where ``data`` is too short for them (then only the
-    checks are complete).
+    Writes the sum of each row and whether all its weights are numbers within [0, 1]. ``found``
+    non-zero weights have been gathered before; returns their number after these rows, or -1 where
+    ``data`` is too short for them (then only the checks are complete).
     """
     tall, width = values.shape
     cells = np.zeros(width, np.int64)
     before = -1
-    found = 0
-    room = True
+    room = found >= 0
     for row in range(tall):
         line = values[row]
         total[row], some, inside = _check_row(line, slack)
@@ -82,52 +81,45 @@ def scan_rows(
 
 
 @kernel()
-def scan_columns(
-    values: FloatArray, slack: float, total: FloatArray, fine: BoolArray, filled: IntArray
-) -> None:
-    """Check weights stored column by column, given as (columns, rows); count the non-zero ones of
-    each column.
-    """
+def used_columns(values: FloatArray) -> BoolArray:
+    """Whether any weight of each column is not zero; ``values`` are (columns, rows)."""
     width, tall = values.shape
-    total[:] = 0.0
-    fine[:] = True
+    used = np.zeros(width, np.bool_)
     for column in range(width):
-        some = 0
-        line = values[column]
-        for row in range(tall):
-            value = line[row]
-            some += value != 0.0
-            fine[row] &= (value >= -slack) & (value <= 1.0 + slack)
-            total[row] += value
-        filled[column] = some
+        # in pieces: within one there is no branch, and the compiler makes vectors of it
+        for low in range(0, tall, 256):
+            piece = values[column, low : low + 256]
+            some = 0
+            for row in range(len(piece)):
+                some += piece[row] != 0.0
+            if some > 0:
+                used[column] = True
+                break
+    return used
 
 
 @kernel()
-def gather_columns(
-    values: FloatArray,
-    columns: IntArray,
-    filled: IntArray,
-    starts: IntArray,
-    index: IntArray,
-    data: FloatArray,
-) -> None:
-    """Gather the non-zero weights of a matrix stored column by column into compressed rows;
-    ``starts`` must hold zeros.
+def transpose_block(values: FloatArray, begin: int, out: FloatArray) -> None:
+    """Copy the rows from ``begin`` on of weights stored column by column, given as (columns, rows),
+    to where each row's lie side by side.
     """
-    width, tall = values.shape
-    for column in range(width):
-        if filled[column] > 0:
-            for row in range(tall):
-                if values[column, row] != 0.0:
-                    starts[row + 1] += 1
-    for row in range(tall):
-        starts[row + 1] += starts[row]
-    place = starts[:tall].copy()
-    for column in range(width):
-        if filled[column] > 0:
-            for row in range(tall):
-                value = values[column, row]
-                if value != 0.0:
-                    index[place[row]] = columns[column]
-                    data[place[row]] = value
-                    place[row] += 1
+    # Eight columns at a time: what is written then fills whole cache lines.
+    for low in range(0, len(values), 8):
+        high = min(low + 8, len(values))
+        for offset in range(len(out)):
+            for column in range(low, high):
+                out[offset, column] = values[column, begin + offset]
+
+
+@kernel()
+def transpose_few(values: FloatArray, columns: IntArray, begin: int, out: FloatArray) -> None:
+    """Do as :func:`transpose_block` with some of the columns, most of whose weights are 0."""
+    out[:] = 0.0
+    for place in range(len(columns)):
+        piece = values[columns[place], begin : begin + len(out)]
+        some = 0
+        for offset in range(len(piece)):
+            some += piece[offset] != 0.0
+        if some > 0:
+            for offset in range(len(piece)):
+                out[offset, place] = piece[offset]

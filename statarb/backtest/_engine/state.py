@@ -17,11 +17,6 @@ REASONS = ("executed", "below minimum", "cut to maximum", "no quote", "no cash",
 
 EXECUTED, BELOW_MINIMUM, CUT_TO_MAXIMUM, NO_QUOTE, NO_CASH, NOT_FINITE = range(6)
 
-ROWS, COLUMNS, SPARSE = range(3)
-"""Layouts of target weights: row by row, column by column, and non-zero cells alone (compressed
-rows).
-"""
-
 DECIDED, PARTLY_NAN, NOTHING = range(3)
 """What a row of target weights holds: a decision, some NaN (which are listed), nothing that names
 an asset.
@@ -167,20 +162,21 @@ class Targets(NamedTuple):
         Row of target weights of each step; -1 where nothing is decided.
     kind : (decisions,) int64
         What the row holds: ``DECIDED``, ``PARTLY_NAN``, ``NOTHING``.
-    layout : int
-        ``ROWS``, ``COLUMNS`` or ``SPARSE``.
     columns : (columns,) or (cells,) int64
-        Columns of the panel, ascending (in each row).
+        Columns of the panel, ascending in each row.
+    first : (decisions,) int64
+        Place in ``columns`` of each row's first column: 0 where all rows share their columns,
+        ``starts`` where each has its own.
     starts : (decisions + 1,) int64
-        First cell of each row, where the layout is sparse.
+        Place in ``data`` of each row's first weight; row d has ``starts[d + 1] - starts[d]``.
     data : float64
-        Weights, flat.
+        Weights, row by row.
     """
 
     decision: IntArray
     kind: IntArray
-    layout: int
     columns: IntArray
+    first: IntArray
     starts: IntArray
     data: FloatArray
 

@@ -68,8 +68,8 @@ def pair_blocks(
         Sets of assets whose pairs are to be done one by one.
     """
     packed = np.packbits(observed, axis=1)
-    _, example, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    members = _members(group.ravel(), len(example))
+    example, group = _alike(packed)
+    members = _members(group, len(example))
     masks = packed[example]
     sizes = observed[example].sum(axis=1)
     by_size = np.argsort(-sizes, kind="stable")
@@ -105,6 +105,19 @@ def pair_blocks(
                     continue
             rest.append((assets, members[other]))
     return blocks, rest
+
+
+def _alike(rows: npt.NDArray[np.uint8]) -> tuple[IntArray, IntArray]:
+    """Group equal rows: the first row of each group, groups in lexicographic order, and the group
+    of each row. As ``np.unique(rows, axis=0)``, which takes longer than a scan of a few assets.
+    """
+    keys = [row.tobytes() for row in rows]
+    first: dict[bytes, int] = {}
+    for place, key in enumerate(keys):
+        first.setdefault(key, place)
+    order = {key: group for group, key in enumerate(sorted(first))}
+    example = np.array([first[key] for key in order], dtype=np.int64)
+    return example, np.array([order[key] for key in keys], dtype=np.int64)
 
 
 def _worth(one: int, other: int) -> bool:
@@ -180,6 +193,7 @@ class Sample:
         """
         gram = self.levels[i] @ other.levels[j].T
         a, b = self.changes[i], other.changes[j]
+        alone = self is other and i == j
         n = a.shape[1]
         cross = np.empty((self.max_lags + 1, *gram.shape))
         product = a @ b.T
@@ -187,7 +201,9 @@ class Sample:
         for m in range(1, self.max_lags + 1):
             # one product of sums in place of two products: (a_t + a_{t-m})(b_t + b_{t-m}), less
             # what does not cross
-            np.matmul(a[:, m:] + a[:, : n - m], (b[:, m:] + b[:, : n - m]).T, out=cross[m])
+            sums = a[:, m:] + a[:, : n - m]
+            others = sums if alone else b[:, m:] + b[:, : n - m]
+            np.matmul(sums, others.T, out=cross[m])
             cross[m] -= cross[0]
             cross[m] += a[:, :m] @ b[:, :m].T + a[:, n - m :] @ b[:, n - m :].T
         covariance = product - n * np.outer(self.drift[i], other.drift[j])

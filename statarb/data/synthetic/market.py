@@ -5,13 +5,16 @@ studies can ask for.
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from statarb._core.checks import check_integer, check_number
 from statarb._core.time import Stamps, as_stamp, as_width
-from statarb._core.typing import AnyFloatArray, BoolArray, FloatArray, IntArray, TimeLike
+from statarb._core.typing import AnyFloatArray, FloatArray, TimeLike
 from statarb.data.gridding import closed
 from statarb.data.panel import BITCOIN, Panel
 from statarb.data.synthetic._engine.market import (
@@ -23,15 +26,27 @@ from statarb.data.synthetic._engine.market import (
     Asset,
     asset_path,
     garch_path,
-    row_pattern,
     stable_path,
     thin_path,
 )
+from statarb.data.synthetic.control import ControlMarket
+from statarb.data.synthetic.planted import (
+    Plant,
+    PlantLike,
+    read_plants,
+)
+from statarb.data.synthetic.shared import SharedMarket, shared_market, shocks
 from statarb.errors import ParameterError
 
 __all__ = ["simulate_market"]
 
 ASSETS_PER_BLOCK = 32
+CONTROL_SD = 0.6
+"""Standard deviations of a control market's assets, as a share of those of the usual market."""
+CONTROL_SHARE = 0.3
+"""Share of the factor in the variance of a control market's assets: in the usual market a week's
+move of the factor, which nobody can predict, would hide what is planted.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,19 +67,6 @@ _GROUPS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Market:
-    """What all assets share."""
-
-    rows: IntArray
-    factor: FloatArray
-    volatility: FloatArray
-    root_time: FloatArray
-    stale: BoolArray
-    seed: int
-    degrees: float
-
-
 def simulate_market(
     assets: int = 1678,
     days: float = 65.0,
@@ -74,6 +76,7 @@ def simulate_market(
     step: str = "5min",
     degrees_of_freedom: float = 4.2,
     stale_share: float = 0.02,
+    plant: PlantLike | Sequence[PlantLike] | None = None,
 ) -> Panel:
     """Simulate a market whose quotes have the regularities, and the defects, of the real ones.
 
@@ -97,6 +100,15 @@ def simulate_market(
         Of the t distribution of all shocks, above 2.
     stale_share : float
         Share of rows in which all assets stand still.
+    plant : plant, str, (str, mapping) or sequence of those, optional
+        Makes a control market, in which nothing can be predicted but what is planted: ``"pairs"``,
+        ``"diffusion"``, ``"trend"``, ``"volatility"``, or ``"none"`` for nothing at all. A name
+        stands for its family's defaults, ``("pairs", {"half_life": 48})`` for others, and so do the
+        objects :class:`~statarb.data.synthetic.PlantedPairs`,
+        :class:`~statarb.data.synthetic.PlantedDiffusion`,
+        :class:`~statarb.data.synthetic.PlantedTrend` and
+        :class:`~statarb.data.synthetic.PlantedVolatility`. Several are planted in different assets,
+        but volatility, which is that of all.
 
     Returns
     -------
@@ -111,7 +123,7 @@ def simulate_market(
     Raises
     ------
     ParameterError
-        An argument outside its range.
+        An argument outside its range; more planted than there are assets for.
 
     Notes
     -----
@@ -134,6 +146,17 @@ def simulate_market(
     The parameters are fitted by eye to statistics of the real quotes, which the tests hold them
     against.
 
+    A control market has the factor, the own returns, the stale rows and the ticks of the above, a
+    row at every time of the grid, .6 times the standard deviations, and 30 % of the variance in the
+    factor, so that a week's luck with the factor does not hide what is planted. It has no delays,
+    no noise, no groups, no stable and no thin assets, and none is listed late. Prices are
+    martingales but for what is planted, so that without a plant no investor earns in expectation;
+    the rounding to ticks, which ``unrounded`` shows, is worth less than the fees at strict timing.
+    Lengths of plants count rows, which are the times of the grid.
+    ``metadata["planted"]`` then lists for each plant its family as ``name``, its ``assets``, and
+    what :func:`statarb.testing.oracle` needs. Markets of the same arguments and another plant have
+    the same quotes in the assets in which nothing is planted.
+
     Examples
     --------
     >>> panel = simulate_market(assets=25, days=2, seed=1)
@@ -141,6 +164,9 @@ def simulate_market(
     (577, 25)
     >>> [group["name"] for group in panel.metadata["planted"]]
     ['pair', 'triple']
+    >>> control = simulate_market(assets=24, days=2, plant=("pairs", {"groups": 1}))
+    >>> [(group["name"], len(group["assets"])) for group in control.metadata["planted"]]
+    [('pairs', 2)]
     """
     assets = check_integer("assets", assets, at_least=1, at_most=1_000_000)
     days = check_number("days", days, above=0.0, at_most=10_000.0)
@@ -153,13 +179,17 @@ def simulate_market(
         raise ParameterError(f"days must be at least one step of {step}, got {days!r}")
     unit = np.timedelta64(width, "us")
     first = np.datetime64(int(as_stamp("start", start).astype(np.int64)) // width * width, "us")
-    market = _shared(times, seed, degrees, stale_share)
-    cast, groups = _cast(assets, seed)
-    arrays = _quote(market, cast, groups)
-    order = np.argsort([asset.id for asset in cast], kind="stable")
-    cast = [cast[place] for place in order]
-    ids = pd.Index([asset.id for asset in cast], dtype="int64")
     grid: Stamps = first + np.arange(times) * unit
+    market = shared_market(times, seed, degrees, stale_share, every_row=plant is not None)
+    if plant is None:
+        cast, arrays, planted = _usual_market(market, assets, seed)
+        chosen: dict[str, Any] = {}
+    else:
+        plants = read_plants(plant)
+        cast, arrays, planted = _control_market(market, assets, plants, grid)
+        chosen = {"plant": [[one.family, dataclasses.asdict(one)] for one in plants]}
+    cast.sort(key=lambda asset: asset.id)
+    ids = pd.Index([asset.id for asset in cast], dtype="int64")
     return Panel(
         grid,
         market.rows,
@@ -180,61 +210,93 @@ def simulate_market(
                 "step": step,
                 "degrees_of_freedom": degrees,
                 "stale_share": stale_share,
+                **chosen,
             },
-            "planted": [
-                {
-                    "name": group.name,
-                    "assets": [member.id for member in members],
-                    "hedge_ratios": list(group.hedge_ratios),
-                    "half_life_rows": group.half_life,
-                    "spread_sd": group.spread_sd,
-                }
-                for group, members in groups
-            ],
+            "planted": planted,
             "thin": [asset.id for asset in cast if asset.kind == "thin"],
             "supply": {str(asset.id): asset.supply for asset in cast},
         },
     )
 
 
-def _shared(times: int, seed: int, degrees: float, stale_share: float) -> _Market:
-    rng = np.random.default_rng([seed, 0])
-    rows = row_pattern(rng, times)
-    root_time = np.sqrt(np.diff(rows, prepend=-1).astype(np.float64))
-    factor, volatility = garch_path(_shocks(rng, degrees, len(rows)), ALPHA, BETA)
-    return _Market(
-        rows=rows,
-        factor=factor * root_time,
-        volatility=volatility,
-        root_time=root_time,
-        stale=rng.random(len(rows)) < stale_share,
-        seed=seed,
-        degrees=degrees,
+_Made: TypeAlias = tuple[list[Asset], dict[str, AnyFloatArray], list[dict[str, Any]]]
+"""Assets, their fields in the order of their ids, and what is planted."""
+
+
+def _usual_market(market: SharedMarket, assets: int, seed: int) -> _Made:
+    """Return a market with the delays, the noise and the groups of the real one."""
+    cast, groups = _cast(assets, seed)
+    leaders = {members[-1].id: (group, members[:-1]) for group, members in groups}
+    grouped = {member.id for _, members in groups for member in members}
+
+    def path_of(asset: Asset) -> FloatArray:
+        path = _log_price(market, asset)
+        if asset.id in leaders:
+            group, ahead = leaders[asset.id]
+            path = _follow(market, asset, group, [_log_price(market, leader) for leader in ahead])
+        return path
+
+    def always(asset: Asset) -> bool:
+        return asset.id in grouped or any(asset is one for one in LEVEL_ONE)
+
+    planted = [
+        {
+            "name": group.name,
+            "assets": [member.id for member in members],
+            "hedge_ratios": list(group.hedge_ratios),
+            "half_life_rows": group.half_life,
+            "spread_sd": group.spread_sd,
+        }
+        for group, members in groups
+    ]
+    return cast, _quote(market, cast, path_of, always), planted
+
+
+def _control_market(
+    market: SharedMarket, assets: int, plants: Sequence[Plant], grid: Stamps
+) -> _Made:
+    """Return a market in which nothing can be predicted but what is planted."""
+    cast = [_ordinary(asset) for asset in LEVEL_ONE[:assets]]
+    cast += [
+        _ordinary(_other(label, "liquid", market.seed))
+        for label in itertools.islice(_labels(), assets - len(cast))
+    ]
+    made = ControlMarket(market, cast, plants, grid)
+    return cast, _quote(market, cast, made.shown_path, lambda asset: True), made.planted
+
+
+def _ordinary(asset: Asset) -> Asset:
+    """Return an asset as one among the others of a control market: calmer, and less tied to the
+    factor. The stable one of level 1 moves with the market, at a hundred times its price, since at
+    one dollar a tick would be 1 % of it.
+    """
+    stable = asset.kind == "stable"
+    return dataclasses.replace(
+        asset,
+        kind="liquid",
+        level=100.0 * asset.level if stable else asset.level,
+        supply=asset.supply // 100 if stable else asset.supply,
+        sd=CONTROL_SD * asset.sd,
+        share=CONTROL_SHARE,
     )
 
 
-def _shocks(rng: np.random.Generator, degrees: float, count: int) -> FloatArray:
-    """Draw t shocks of variance 1."""
-    return np.asarray(
-        rng.standard_t(degrees, count) * np.sqrt((degrees - 2.0) / degrees), dtype=np.float64
-    )
+def _labels() -> Iterator[int]:
+    """Yield the ids of assets beyond those of level 1."""
+    taken = {asset.id for asset in LEVEL_ONE}
+    return (label for label in itertools.count(BITCOIN) if label not in taken)
 
 
 def _cast(assets: int, seed: int) -> tuple[list[Asset], list[tuple[_Group, list[Asset]]]]:
     """Return the assets in the order in which they come in, and the groups with their members."""
     cast = list(LEVEL_ONE[:assets])
-    taken = {asset.id for asset in LEVEL_ONE}
     others = assets - len(cast)
     planted = 5 if others >= 5 else 2 if others >= 2 else 0
     # Thin assets come last, so that the rest of the market does not change with their number.
     thin = max(min(5, others - planted), round(0.45 * (others - planted)))
-    label = BITCOIN
-    for position in range(others):
-        while label in taken:
-            label += 1
+    for position, label in zip(range(others), _labels(), strict=False):
         kind = "thin" if position >= others - thin else "liquid"
         cast.append(_other(label, kind, seed))
-        label += 1
     groups: list[tuple[_Group, list[Asset]]] = []
     place = len(LEVEL_ONE)
     for group in _GROUPS[: (0, 0, 1, 1, 1, 2)[planted]]:
@@ -263,7 +325,10 @@ def _other(label: int, kind: str, seed: int) -> Asset:
 
 
 def _quote(
-    market: _Market, cast: list[Asset], groups: list[tuple[_Group, list[Asset]]]
+    market: SharedMarket,
+    cast: list[Asset],
+    path_of: Callable[[Asset], FloatArray],
+    always: Callable[[Asset], bool],
 ) -> dict[str, AnyFloatArray]:
     """Return the fields of all assets, in the order of their ids."""
     shape = (len(market.rows), len(cast))
@@ -273,8 +338,6 @@ def _quote(
         "volume": np.empty(shape, dtype=np.float32),
         "market_cap": np.empty(shape, dtype=np.float32),
     }
-    leaders = {members[-1].id: (group, members[:-1]) for group, members in groups}
-    planted = {member.id for _, members in groups for member in members}
     order = sorted(cast, key=lambda asset: asset.id)
     for low in range(0, len(order), ASSETS_PER_BLOCK):
         block = order[low : low + ASSETS_PER_BLOCK]
@@ -283,18 +346,7 @@ def _quote(
             for name, values in arrays.items()
         }
         for place, asset in enumerate(block):
-            path = _log_price(market, asset)
-            if asset.id in leaders:
-                group, ahead = leaders[asset.id]
-                path = _follow(
-                    market, asset, group, [_log_price(market, leader) for leader in ahead]
-                )
-            fields = _fields(
-                market,
-                asset,
-                path,
-                always=asset.id in planted or any(asset is one for one in LEVEL_ONE),
-            )
+            fields = _fields(market, asset, path_of(asset), always=always(asset))
             for name, values in fields.items():
                 parts[name][place] = values
         for name, part in parts.items():
@@ -302,11 +354,11 @@ def _quote(
     return arrays
 
 
-def _log_price(market: _Market, asset: Asset) -> FloatArray:
+def _log_price(market: SharedMarket, asset: Asset) -> FloatArray:
     """Return the log of an asset's price before it is rounded, at every row."""
     rng = np.random.default_rng([market.seed, 2, asset.id])
     count = len(market.rows)
-    own, _ = garch_path(_shocks(rng, market.degrees, count), ALPHA, BETA)
+    own, _ = garch_path(shocks(rng, market.degrees, count), ALPHA, BETA)
     # Volatility is shared in part: with the square root, calm and wild days are common, their size
     # is the asset's own.
     own = own * np.sqrt(market.volatility) * market.root_time
@@ -325,7 +377,9 @@ def _log_price(market: _Market, asset: Asset) -> FloatArray:
     return np.asarray(path, dtype=np.float64)
 
 
-def _follow(market: _Market, asset: Asset, group: _Group, leaders: list[FloatArray]) -> FloatArray:
+def _follow(
+    market: SharedMarket, asset: Asset, group: _Group, leaders: list[FloatArray]
+) -> FloatArray:
     """Return the log price of the asset that the others of its group tie down, up to a spread that
     reverts.
     """
@@ -345,7 +399,7 @@ def _follow(market: _Market, asset: Asset, group: _Group, leaders: list[FloatArr
 
 
 def _fields(
-    market: _Market, asset: Asset, path: FloatArray, *, always: bool
+    market: SharedMarket, asset: Asset, path: FloatArray, *, always: bool
 ) -> dict[str, FloatArray]:
     """Return what an asset's rows show: quoted and unrounded price, volume, capitalisation; NaN
     where it has no row.
@@ -372,7 +426,7 @@ def _fields(
 
 
 def _volume(
-    rng: np.random.Generator, asset: Asset, capital: FloatArray, market: _Market
+    rng: np.random.Generator, asset: Asset, capital: FloatArray, market: SharedMarket
 ) -> FloatArray:
     """Return the volume of the last 24 hours in USD, in six significant digits; some thin assets
     have none for a while.

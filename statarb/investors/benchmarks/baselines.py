@@ -84,7 +84,8 @@ class _BuyAndHold(BaseInvestor):
 class BuyAndHold(_BuyAndHold):
     """Buy one asset with everything, and hold it.
 
-    Its name shows the asset, from the first decision on where it is the default.
+    Its name shows the asset where one is given. Which one a default stood for is told by the run:
+    ``only_asset`` of its metrics.
 
     Parameters
     ----------
@@ -101,18 +102,6 @@ class BuyAndHold(_BuyAndHold):
         """Raise :class:`~statarb.errors.ParameterError` where a parameter is out of range."""
         check_universe(None, self.max_age)
 
-    def reset(self) -> None:
-        """Discard the target."""
-        super().reset()
-        self._chosen: Hashable | None = None
-
-    @property
-    def name(self) -> str:
-        """Key and asset, as ``buy_and_hold(asset=1442)``."""
-        if self.asset is not None or self._chosen is None:
-            return super().name
-        return type(self)(self._chosen, self.max_age).name
-
     def targets(self, window: Panel) -> FloatArray:
         """Return the weights to buy.
 
@@ -126,8 +115,7 @@ class BuyAndHold(_BuyAndHold):
         (assets,)
             1 for the asset; 0 while it has no price.
         """
-        self._chosen = default_asset(window, self.asset)
-        column = int(window.columns_of([self._chosen])[0])
+        column = int(window.columns_of([default_asset(window, self.asset)])[0])
         weights = np.zeros(len(window.assets))
         if column in choose_assets(window, None, self.max_age):
             weights[column] = 1.0
