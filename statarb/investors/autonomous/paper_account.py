@@ -162,7 +162,7 @@ class Optimised(_Forecasting):
     def __init__(self, source: int, name: str, risk_aversion: float, cap: float) -> None:
         self.source = source
         self.name = f"optimiser, risk aversion {risk_aversion:g}, cap {cap:g}, {name}"
-        self.investor = StatArb(risk_aversion=risk_aversion, max_weight=cap)
+        self.investor = StatArb(risk_aversion=risk_aversion, max_weight=cap, volatility=None)
 
     def trade(
         self, known: DecisionContext, expected: FloatArray, held: FloatArray
