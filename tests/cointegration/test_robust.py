@@ -110,6 +110,30 @@ def test_a_burst_of_volatility_makes_chance_pairs_of_which_none_passes_again() -
     assert passed <= 1
 
 
+def garch_walks(seed: int, assets: int = 12, rows: int = 2016) -> FloatArray:
+    """(assets, rows): independent random walks whose variance follows GARCH(1, 1), with shocks of
+    Student's t with 4 degrees of freedom, as heavy as those of five-minute returns.
+    """
+    rng = np.random.default_rng(seed)
+    shocks = rng.standard_t(4.0, (assets, rows)) * np.sqrt(0.5)
+    returns, variance = np.empty((assets, rows)), np.full(assets, 1e-5)
+    for row in range(rows):
+        returns[:, row] = np.sqrt(variance) * shocks[:, row]
+        variance = 1e-7 + 0.3 * returns[:, row] ** 2 + 0.69 * variance
+    return np.cumsum(returns, axis=1)
+
+
+def test_of_walks_with_garch_volatility_many_pass_the_usual_test_and_none_again() -> None:
+    chance = passed = 0
+    for seed in range(12):
+        levels = garch_walks(seed)
+        kept = scanned(levels)
+        chance += len(kept)
+        passed += int(robust_pass(kept, levels, level=0.05, method="bh").sum())
+    assert chance >= 30
+    assert passed == 0
+
+
 def test_a_pair_that_is_there_passes_again() -> None:
     found = 0
     for seed in range(10):

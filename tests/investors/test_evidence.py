@@ -55,17 +55,83 @@ def test_the_slopes_are_those_of_a_plain_computation(lag: int, horizon: int) -> 
         assert beliefs[row].promised[0] == pytest.approx(promised, rel=1e-9)
 
 
-def test_gains_are_those_of_what_was_promised() -> None:
-    price, forecast = known_future()
+def slopes(
+    forecast: FloatArray, price: FloatArray, row: int, horizon: int, lag: int, length: int
+) -> tuple[float, float]:
+    """Shrunk slopes of the rest and of the market's part at a row, from cells; a forecast that is
+    missing is one of 0, and an asset counts where its return is known.
+    """
+    sums = []
+    for made in range(max(0, row - lag - horizon - length + 1), row - lag - horizon + 1):
+        moved = price[made + lag + horizon] - price[made + lag]
+        known = ~np.isnan(moved)
+        f, o = np.nan_to_num(forecast[made])[known], moved[known]
+        sums.append(
+            [
+                sum((a - f.mean()) * (b - o.mean()) for a, b in zip(f, o, strict=True)),
+                sum((a - f.mean()) ** 2 for a in f),
+                f.mean() * o.mean(),
+                f.mean() ** 2,
+            ]
+        )
+    x, y, u, v = np.array(sums).T
+    return shrunk_slope(x, y, length, horizon, 2.0), shrunk_slope(u, v, length, horizon, 2.0)
+
+
+@pytest.mark.parametrize("noise", [0.5, 4.0])
+def test_gains_are_those_of_what_was_promised(noise: float) -> None:
+    """The market's part counts in a gain where it was believed, and only there."""
+    price, forecast = known_future(noise=noise)
     beliefs, gains = follow([Term(0, 3, 2.0)], forecast[:, None], price, 1, 100)
     assert np.isnan(gains[:4]).all()
-    for row in (200, 390):
+    earned = 0
+    for row in range(200, 400, 10):
         made = row - 4
         moved = price[row] - price[made + 1]
-        bought = beliefs[made].expected > FEE
-        gain = (moved - FEE)[bought].sum()
-        apart = (moved - moved.mean() - FEE)[bought].sum()
-        assert gains[row, 0] == pytest.approx(gain) or gains[row, 0] == pytest.approx(apart)
+        rest, market = slopes(forecast, price, made, 3, 1, 100)
+        now = forecast[made]
+        expected = rest * (now - now.mean()) + market * now.mean() if rest > 0.0 else 0.0 * now
+        taken = moved if market > 0.0 else moved - moved.mean()
+        gain = (taken - FEE)[expected > FEE].sum()
+        assert gains[row, 0] == pytest.approx(gain, rel=1e-9, abs=1e-12)
+        if beliefs[made].shrinkage[0] > 0.0:
+            np.testing.assert_allclose(beliefs[made].expected, expected, rtol=1e-9, atol=1e-12)
+        earned += gain != 0.0
+    assert earned > 5
+
+
+def test_cells_that_are_missing_are_left_out_of_the_slopes() -> None:
+    price, forecast = known_future(assets=7)
+    rng = np.random.default_rng(5)
+    forecast[rng.random(forecast.shape) < 0.2] = np.nan
+    price[:180, 2] = np.nan  # listed late
+    beliefs, _ = follow([Term(0, 3, 2.0)], forecast[:, None], price, 1, 100)
+    for row in (210, 260, 399):
+        rest, _ = slopes(forecast, price, row, 3, 1, 100)
+        assert rest > 0.0
+        assert beliefs[row].shrinkage[0] == pytest.approx(rest, rel=1e-9)
+        none = np.isnan(forecast[row])
+        assert np.array_equal(np.isnan(beliefs[row].expected), none)
+
+
+def test_a_slope_is_not_enough_where_nothing_was_gained_above_the_fee() -> None:
+    price, forecast = known_future()
+    assert slopes(forecast, price, 399, 3, 1, 100)[0] > 0.5
+    for fee, used in ((FEE, True), (0.5, False)):
+        evidence = Evidence([Term(0, 3, 2.0)], price.shape[1], 1, 100, fee)
+        for row in range(400):
+            belief, _ = evidence.update(forecast[row, None], price[row])
+        assert bool(belief.shrinkage[0] > 0.0) == used
+        assert bool(belief.expected.any()) == used
+
+
+def test_who_knows_the_market_alone_is_not_believed() -> None:
+    price, truth = known_future(noise=0.0)
+    market = np.repeat(truth.mean(axis=1, keepdims=True), price.shape[1], axis=1)
+    beliefs, _ = follow([Term(0, 3, 2.0)], market[:, None], price, 1, 100)
+    assert slopes(market, price, 399, 3, 1, 100)[1] == pytest.approx(1.0)
+    # what rounding leaves of the rest is no forecast
+    assert max(np.abs(belief.expected).max() for belief in beliefs) < 1e-9
 
 
 def test_the_horizon_that_comes_true_is_used() -> None:

@@ -194,6 +194,52 @@ def test_further_forecasters_are_shrunk_by_their_own_track_record(market):
         assert shrinkage[1] < 0.2
 
 
+@pytest.mark.parametrize("lag", [0, 1])
+def test_the_record_is_the_same_by_blocks_by_steps_after_gaps_and_pickled(market, lag):
+    """Windows are not cut, so that the forecasts of past rows are what they were: every way to the
+    same row leaves the same record, to the bit.
+    """
+    slow = Source("slow", CrossAssetRidge(lags=1, scale_rows=48), (3, 1), 0.5)
+    blocks, steps, seldom = (small(more=(slow,), z_threshold=0.0) for _ in range(3))
+    held = pd.Series(0.0, index=market.assets)
+    first, last = 700, 730
+    context = Context(market.times[last], 10_000.0, RULES, lag)
+    signal = blocks.signals(market, first, last, len(market.times), context)
+    used = 0
+    for row in range(first, last):
+        window = market.row_slice(0, row + 1)
+        of_row = {name: values[row - first] for name, values in signal.items()}
+        targets = [
+            blocks.decide_on(window, held, of_row, context),
+            steps.decide(window, held, context),
+        ]
+        if (row - first) % 7 == 0:
+            seldom.decide(window, held, context)
+            pd.testing.assert_frame_equal(
+                seldom.explain().drop(columns="reason"), steps.explain().drop(columns="reason")
+            )
+            steps = pickle.loads(pickle.dumps(steps))
+        assert (targets[0] is None) == (targets[1] is None)
+        if targets[0] is not None:
+            pd.testing.assert_series_equal(*targets, check_exact=True)
+        for one, other in zip(blocks._belief, steps._belief, strict=True):
+            np.testing.assert_array_equal(one, other)
+        used += int((steps._belief.shrinkage > 0.0).any())
+    assert used > 0 or lag == 1, "a record of nothing shows nothing"
+    pd.testing.assert_frame_equal(blocks.explain(), steps.explain(), check_exact=True)
+
+
+def test_a_row_that_is_decided_twice_counts_once(market):
+    once, twice = small(), small()
+    held = pd.Series(0.0, index=market.assets)
+    context = Context(market.now, 10_000.0, RULES, 0)
+    for row in range(700, 706):
+        window = market.row_slice(0, row + 1)
+        for investor in (once, twice, twice):
+            investor.decide(window, held, context)
+    pd.testing.assert_frame_equal(once.explain(), twice.explain(), check_exact=True)
+
+
 def test_it_survives_gaps_late_listings_and_a_first_window_of_a_few_rows():
     panel = make_panel(700, 5, seed=2, missing=0.3)
     for lag in (0, 1):
@@ -262,6 +308,10 @@ def test_the_fee_is_that_of_the_rules(market):
         ({"max_weight": 0.0}, "max_weight"),
         ({"volatility": "magic"}, "'garch'"),
         ({"sources": (3,)}, "fit\\(window\\)"),
+        ({"sources": 3}, "sequence of at least one"),
+        ({"sources": "pairs"}, "sequence of at least one"),
+        ({"sources": RIDGE}, "sequence of at least one"),
+        ({"sources": CrossAssetRidge()}, "sequence of at least one"),
         ({"holding": 0.5}, "holding"),
         ({"z_threshold": -1.0}, "z_threshold"),
     ],

@@ -85,6 +85,7 @@ def _made(one: type) -> Any:
         "function": lambda: half_of_the_quoted,
         "estimator": InverseVariance,
         "label": lambda: "of one's own",
+        "planted": tuple,
     }
     inner["members"] = inner["investors"] if issubclass(one, BaseInvestor) else inner["forecasters"]
     optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -117,7 +117,8 @@ def as_sources(given: Sequence[SourceLike]) -> tuple[Source, ...]:
     ParameterError
         Another name, no source at all, or something that does not forecast.
     """
-    if isinstance(given, str) or len(given) == 0:
+    # a forecaster or a Source alone is the likely slip: it has no length
+    if isinstance(given, str) or not hasattr(given, "__len__") or len(given) == 0:
         raise ParameterError(
             f"sources must be a sequence of at least one of the names {', '.join(SOURCES)}, "
             f"forecasters or Source objects, got {given!r}"
