@@ -20,6 +20,8 @@ from statarb.errors import DataError
 
 __all__ = [
     "CASH",
+    "CERTIFICATE_COLUMNS",
+    "SOURCE_COLUMNS",
     "Table",
     "align",
     "as_numbers",
@@ -31,6 +33,10 @@ __all__ = [
 
 CASH = "USD"
 """Label of cash in tables of weights; no asset may bear it."""
+SOURCE_COLUMNS = ("time", "source", "horizon", "shrinkage", "promised", "delivered", "reason")
+"""Columns of what an investor's sources promised and delivered, and of why nothing was traded."""
+CERTIFICATE_COLUMNS = ("time", "gap", "status", "seconds")
+"""Columns of how far each answer of the optimizer can be from the optimum."""
 
 KINDS = (
     "a pandas DataFrame or Series, a polars frame, an Arrow table, a duckdb relation or a numpy "

@@ -310,7 +310,9 @@ def league_facts(result: League) -> dict[str, Any]:
 
 
 def _notes(result: League) -> list[str]:
-    """State agreement of the rankings, probability of overfitting, failures, and what lag 0 is."""
+    """State agreement of the rankings, probability of overfitting, failures, what was left out, and
+    what lag 0 is.
+    """
     table = result.table
     lines = []
     for lag, tau in result.agreement().dropna().sort_index(ascending=False).items():
@@ -325,6 +327,11 @@ def _notes(result: League) -> list[str]:
     ):
         if why:
             lines.append(f"{name} at lag {lag} could not decide at every step: {why}")
+    lines += [
+        f"{run.investor} at lag {run.decision_lag}: {what} ({count:,} times)"
+        for run in result.runs
+        for what, count in run.decided.explanation.left_out
+    ]
     if (pd.to_numeric(table["decision_lag"]) == 0).any():
         lines.append(
             "A decision at lag 0 trades at the very quote it was made from; at lag 1 it trades one "

@@ -137,6 +137,7 @@ def _nobody_traded(league: LeagueTables) -> list[Section]:
     if (rows["orders"] > 0).any():
         return []
     reasons = league.about.get("reasons", {})
+    left_out = league.about.get("left_out", {})
     said = []
     for row in rows.to_dict("records"):
         name = str(row["investor"])
@@ -144,6 +145,7 @@ def _nobody_traded(league: LeagueTables) -> list[Section]:
             continue
         facts = {str(key): value for key, value in row.items()}
         facts["reasons"] = reasons.get(path_label(name, lags[0]))
+        facts["left_out"] = left_out.get(path_label(name, lags[0]))
         said.append(f"{name}: {_said(facts) or 'no reason given'}")
     rest = f"; and {len(said) - MOST_INVESTORS:,} more" if len(said) > MOST_INVESTORS else ""
     why = f" Why, by investor: {'; '.join(said[:MOST_INVESTORS])}{rest}." if said else ""
@@ -156,12 +158,15 @@ def _orders_known(table: pd.DataFrame) -> bool:
 
 
 def _said(facts: Mapping[str, Any]) -> str:
-    """Say why a run held cash: reasons that it gave, orders that were dropped, failures."""
+    """Say why a run held cash: reasons that it gave, what it left out, orders that were dropped,
+    failures.
+    """
     reasons = facts.get("reasons")
     parts = [
         f"{reason} ({count(times)} decisions)"
         for reason, times in (reasons.items() if isinstance(reasons, dict) else ())
     ]
+    parts += _left_out(facts)
     dropped = number(facts.get("orders_dropped"))
     if dropped > 0:
         parts.append(f"{count(dropped)} orders were dropped")
@@ -171,6 +176,15 @@ def _said(facts: Mapping[str, Any]) -> str:
     elif number(facts.get("failures")) > 0:
         parts.append(f"{count(facts['failures'])} decisions failed")
     return ", ".join(parts)
+
+
+def _left_out(facts: Mapping[str, Any]) -> list[str]:
+    """Say what a run's investor could not use."""
+    left_out = facts.get("left_out")
+    return [
+        f"{what} ({count(times)} times)"
+        for what, times in (left_out.items() if isinstance(left_out, dict) else ())
+    ]
 
 
 def _run_section(record: Record, results: Results, place: int) -> Section:
@@ -225,7 +239,9 @@ def _run_section(record: Record, results: Results, place: int) -> Section:
 
 
 def _text(record: Record, results: Results) -> list[str]:
-    """Say where a run stands in its league."""
+    """Say where a run stands in its league, and what its investor could not use."""
+    left_out = _left_out(record.metrics)
+    text = [f"Not used: {'; '.join(left_out)}."] if left_out else []
     lag = record.metrics.get("decision_lag")
     for league in results.leagues:
         table = league.table
@@ -234,8 +250,9 @@ def _text(record: Record, results: Results) -> list[str]:
         rows = table[(table["decision_lag"] == lag) & (table["orders"] > 0)]
         ranked = rows.dropna(subset=["rank_G"]).sort_values("rank_G", kind="stable")
         if len(ranked) and str(ranked["investor"].iloc[0]) == record.metrics.get("investor"):
-            return [f"The best investor by G of those that traded at decision lag {lag}."]
-    return []
+            best = f"The best investor by G of those that traded at decision lag {lag}."
+            return [best, *text]
+    return text
 
 
 def _rows_beside(record: Record, results: Results) -> list[tuple[str, Mapping[str, Any]]]:
@@ -307,9 +324,14 @@ def _source_sections(record: Record, place: int) -> list[Section]:
     known = bool(frame["delivered"].notna().any())
     drawn = [drawn_figure(f"sources{place}", source_figure(frame), caption)] if known else []
     text = [] if known else ["What the sources delivered is not known yet."]
-    return [
-        Section(title, text, [Table("Promised and delivered", columns, rows, note=note)], drawn)
-    ]
+    tables = [Table("Promised and delivered", columns, rows, note=note)]
+    said = frame.drop_duplicates("time")["reason"]
+    counts = said[said != ""].value_counts()
+    if len(counts):
+        idle = [("", [Cell(str(why)), Cell(count(times))]) for why, times in counts.items()]
+        heading = f"Why nothing was traded, of {count(len(said))} decisions"
+        tables.append(Table(heading, ["reason", "decisions"], idle))
+    return [Section(title, text, tables, drawn)]
 
 
 def _certificate_sections(record: Record, place: int) -> list[Section]:

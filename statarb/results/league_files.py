@@ -74,6 +74,13 @@ def write_league(
                 for run in result.runs
                 if run.decided.reasons
             },
+            left_out={
+                schema.path_label(run.investor, run.decision_lag): dict(
+                    run.decided.explanation.left_out
+                )
+                for run in result.runs
+                if run.decided.explanation.left_out
+            },
         )
     return Path(folder)
 

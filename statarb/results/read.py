@@ -204,6 +204,7 @@ def _metrics(path: Path) -> dict[str, Any]:
         ("decision_lag", int, "a whole number"),
         ("orders_by_reason", dict, "an object"),
         ("failures_by_reason", dict, "an object"),
+        ("left_out", dict, "an object"),
         ("days", list, "a list"),
         ("raw", dict, "an object"),
         ("shaped", dict, "an object"),
@@ -241,7 +242,7 @@ def _about(path: Path) -> dict[str, Any]:
                     f"{path}: {name} of {part} cannot be {value!r}; run the verb that wrote it "
                     "again"
                 )
-    for name in ("symbols", "overfitting", "reasons"):
+    for name in ("symbols", "overfitting", "reasons", "left_out"):
         if not isinstance(about.get(name, {}), dict):
             raise DataError(f"{path}: {name} must be an object; run the verb that wrote it again")
     return about
@@ -309,7 +310,10 @@ def _record(folder: Path, metrics: Mapping[str, Any], where: str) -> Record:
         order_source=None if orders is None else lambda: _orders_of(orders),
         missing=tuple(missing),
         sources=long_table(
-            folder / schema.SOURCES, schema.SOURCE_COLUMNS, text=("source",), times=(schema.TIME,)
+            folder / schema.SOURCES,
+            schema.SOURCE_COLUMNS,
+            text=("source", schema.REASON),
+            times=(schema.TIME,),
         ),
         certificates=long_table(
             folder / schema.CERTIFICATES,

@@ -116,7 +116,7 @@ class Record:
         What is not there, and why, a line each.
     sources : DataFrame or None
         What each source of forecasts promised and delivered; columns ``time, source, horizon,
-        shrinkage, promised, delivered``.
+        shrinkage, promised, delivered, reason``.
     certificates : DataFrame or None
         How far each answer of the optimizer can be from the optimum; columns ``time, gap, status,
         seconds``.

@@ -53,12 +53,15 @@ def write_run(
         The market that it ran on: ``run.json`` then names its quote files, and the symbols of its
         assets.
     sources : DataFrame, optional
-        What each of the investor's sources promised and delivered, a row a decision and source:
+        What each of the investor's sources promised and delivered, by default those of the run
+        (``run.sources``), a row a decision and source:
         ``time, source`` (text)``, horizon`` (rows)``, shrinkage`` (0 to 1)``, promised`` (return
         over the horizon that was expected of the positions)``, delivered`` (what they returned, net
-        of the market; NaN where not yet known). Gets ``sources.parquet``.
+        of the market; NaN where not yet known)``, reason`` (text: why nothing was traded, empty
+        where something was). Gets ``sources.parquet``.
     certificates : DataFrame, optional
-        How far each answer of the optimizer can be from the optimum: ``time, gap`` (relative
+        How far each answer of the optimizer can be from the optimum, by default those of the run
+        (``run.certificates``): ``time, gap`` (relative
         duality gap)``, status`` (text)``, seconds``. Gets ``certificates.parquet``.
 
     Returns
@@ -72,6 +75,8 @@ def write_run(
         Where the folder cannot be made or written to, another run is writing to it, or it holds
         forecasts, which have a ``metrics.json`` too; a table without one of its columns.
     """
+    sources = run.sources if sources is None else sources
+    certificates = run.certificates if certificates is None else certificates
     further = (
         ("sources", sources, schema.SOURCE_COLUMNS, schema.SOURCES),
         ("certificates", certificates, schema.CERTIFICATE_COLUMNS, schema.CERTIFICATES),

@@ -9,9 +9,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from statarb._core.tables import CASH
+from statarb._core.tables import CASH, CERTIFICATE_COLUMNS, SOURCE_COLUMNS
 
-__all__ = ["CASH", "FORECASTS", "LEAGUE", "MARKET_STUDY", "RUN", "SETS", "FileSet", "path_label"]
+__all__ = [
+    "CASH",
+    "CERTIFICATE_COLUMNS",
+    "FORECASTS",
+    "LEAGUE",
+    "MARKET_STUDY",
+    "RUN",
+    "SETS",
+    "SOURCE_COLUMNS",
+    "FileSet",
+    "path_label",
+]
 
 TIME = "time"
 INVESTOR, LAG = "investor", "decision_lag"
@@ -35,10 +46,8 @@ FAILURE_COLUMNS = (TIME, "reason", "message")
 METRICS = "metrics.json"
 SOURCES = "sources.parquet"
 """What each source of forecasts promised and delivered; there where the investor has sources."""
-SOURCE_COLUMNS = (TIME, "source", "horizon", "shrinkage", "promised", "delivered")
 CERTIFICATES = "certificates.parquet"
 """How far each answer of the optimizer can be from the optimum; there where it was asked."""
-CERTIFICATE_COLUMNS = (TIME, "gap", "status", "seconds")
 RUN_ABOUT = "run.json"
 RULES_KEYS = ("capital", "fee", "min_order", "max_order", "numeraire")
 MARKET_KEYS = ("assets", "first", "last", "step_minutes")

@@ -24,6 +24,7 @@ from statarb.investors.base import Investor, as_investor
 from statarb.investors.context import reasons_of, rows_needed
 from statarb.rules import Context, TradingRules
 from statarb.walk.checkpoint import Checkpoint, code_version, content_key
+from statarb.walk.explained import explanation_of
 from statarb.walk.processes import named_failures, one_thread, terminable
 from statarb.walk.run import Decided, Run
 from statarb.walk.settings import BLOCK, DEPTH, WalkSettings
@@ -320,6 +321,8 @@ class _Walk:
         filled = [len(column) for _, column, _ in self.targets]
         failures = sorted(self.failures + self._never_decided())
         times = self.panel.grid[[step for step, _, _ in failures]].tolist()
+        # the first decision was made from the last row that the lag had left it
+        seen = max(int(self.row_of[max(self.span.start - self.lag, 0)]), 0)
         return Decided(
             investor=name,
             decision_lag=self.lag,
@@ -337,6 +340,7 @@ class _Walk:
             ),
             hindsight=bool(getattr(self.agent, "hindsight", False)),
             reasons=tuple(reasons_of(self.agent).items()),
+            explanation=explanation_of(self.agent, self.panel.times_array[seen], self.zone),
         )
 
     def _never_decided(self) -> list[tuple[int, str, str]]:

@@ -407,7 +407,7 @@ def _ranked(runs: list[Run], lags: list[int], draws: int, seed: int) -> League:
     rest = [
         column
         for column in table.columns
-        if column not in [*FIRST, "orders_by_reason", "failures_by_reason", "reasons"]
+        if column not in [*FIRST, "orders_by_reason", "failures_by_reason", "reasons", "left_out"]
     ]
     ordered = table.iloc[order][[*FIRST, *rest]].reset_index(drop=True)
     return League(

@@ -14,6 +14,7 @@ from statarb.backtest.decisions import Decisions
 from statarb.backtest.replay import Replay, replay
 from statarb.data.panel import Panel
 from statarb.rules import TradingRules
+from statarb.walk.explained import Explanation
 
 __all__ = ["Decided", "Run"]
 
@@ -43,6 +44,8 @@ class Decided:
         Whether the investor was shown the whole span beforehand: a benchmark, which is not ranked.
     reasons : tuple of (text, int)
         Why it held cash or kept its holdings, with counts, where it says so.
+    explanation : Explanation
+        What its sources promised and delivered, how its problems were solved, and what it left out.
     """
 
     investor: str
@@ -56,6 +59,7 @@ class Decided:
     failures: tuple[tuple[pd.Timestamp, str, str], ...]
     hindsight: bool = False
     reasons: tuple[tuple[str, int], ...] = ()
+    explanation: Explanation = dataclasses.field(default_factory=Explanation)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -157,6 +161,21 @@ class Run:
         return pd.Series(dict(self.decided.reasons), name="decisions", dtype=np.int64)
 
     @property
+    def sources(self) -> pd.DataFrame | None:
+        """What each of the investor's sources promised and delivered, a row a decision and source,
+        where it says so: columns ``time`` (of the last row seen)``, source, horizon, shrinkage,
+        promised, delivered, reason``.
+        """
+        return self.decided.explanation.sources
+
+    @property
+    def certificates(self) -> pd.DataFrame | None:
+        """How far each answer of the investor's optimizer can be from the optimum, where it says
+        so: columns ``time`` (of the last row seen)``, gap, status, seconds``.
+        """
+        return self.decided.explanation.certificates
+
+    @property
     def seconds(self) -> pd.Series:
         """Seconds taken to reach the decision of each step, its share of signals computed in blocks
         included.
@@ -201,6 +220,7 @@ class Run:
             },
             "stale_value": float(self.replay.stale_value().mean()),
             "reasons": dict(self.decided.reasons),
+            "left_out": dict(self.decided.explanation.left_out),
             "failures": len(self.failures),
             "failures_by_reason": dict(Counter(reason for _, reason, _ in self.decided.failures)),
             "decision_lag": self.decision_lag,
@@ -243,6 +263,8 @@ class Run:
             )
         for reason, count in figures["reasons"].items():
             lines.append(f"  held cash or kept its holdings {count:,} times: {reason}")
+        for what, count in figures["left_out"].items():
+            lines.append(f"  {what} ({count:,} times)")
         for _, group in self.failures.groupby("reason"):
             first = group.iloc[0]
             lines.append(

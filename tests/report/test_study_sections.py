@@ -153,6 +153,7 @@ def frames(times):
             "shrinkage": np.where(np.arange(count) % 4, 0.0, 0.5),
             "promised": 0.01,
             "delivered": np.where(np.arange(count) < count - 12, 0.002, np.nan),
+            "reason": np.where(np.arange(count) < 5, "no forecast", ""),
         }
     )
     certificates = pd.DataFrame(
@@ -180,6 +181,8 @@ def test_sources_and_certificates_are_sections_where_their_files_are(runs, panel
     assert [cell for cell, _ in row] == [
         *("pairs", "12", str(len(sources)), "+1.000 %", "+0.200 %", "25.2 %")
     ]
+    idle = page.tables[f"Why nothing was traded, of {len(sources)} decisions"]
+    assert [[cell for cell, _ in row] for row in idle[1:]] == [["no forecast", "5"]]
     title = "Certificates by status"
     assert [cell for cell, _ in page.column(title, "answers")] == ["1", str(len(sources) - 1)]
     assert [cell for cell, _ in page.column(title, "largest gap")] == ["1.0e-05", "1.0e-11"]

@@ -117,7 +117,7 @@ def test_an_error_between_two_moves_brings_the_old_files_back(
 def test_files_of_two_runs_are_refused(runs, panel, tmp_path, name):
     times = runs[0].replay.times
     sources = pd.DataFrame({"time": times, "source": "pairs", "horizon": 1})
-    sources = sources.assign(shrinkage=0.5, promised=0.01, delivered=0.0)
+    sources = sources.assign(shrinkage=0.5, promised=0.01, delivered=0.0, reason="")
     answers = pd.DataFrame({"time": times, "gap": 0.0, "status": "optimal", "seconds": 0.0})
     write_run(runs[0], tmp_path / "0", panel, sources=sources, certificates=answers)
     write_run(runs[1], tmp_path / "1", panel)
