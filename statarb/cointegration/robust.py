@@ -13,7 +13,8 @@ __all__ = ["best_explained", "robust_pass"]
 
 LEAST_RATIO = 3.0
 """t-ratio from which the other leg of a pair is taken to matter. The level of a random walk has no
-normal t-ratio; 3 is beyond its 1 % point with a stationary or a wandering y alike.
+normal t-ratio: of 3,000 simulated pairs of 2,016 rows, 2.2 % of independent walks lie beyond 3, and
+.5 % of those whose explained asset reverts by itself.
 """
 
 
@@ -50,9 +51,11 @@ def robust_pass(
 
     Notes
     -----
-    P-values are MacKinnon's of the usual statistic, whose limit the robust one has where the
-    variance is constant; it needs no simulation of its own as long as volatility has a limit
-    variance. H. White (1980), Econometrica 48, 817-838; N. Haldrup (1994), Heteroscedasticity in
+    P-values are MacKinnon's of the usual statistic, whose limit the robust one shares where the
+    variance is constant. With steps eight times as large in a tenth of 2,016 rows it rejects .2 %
+    of independent walks at the 1 % level, the usual one 26 %
+    (findings/statsmodels_coint_in_a_burst_of_volatility.sh): too cautious then, not too bold.
+    H. White (1980), Econometrica 48, 817-838; N. Haldrup (1994), Heteroscedasticity in
     non-stationary time series, Statistical Papers 35, 287-307.
     """
     tau = robust_taus(

@@ -29,6 +29,7 @@ from statarb.forecasting.linear import CrossAssetRidge, Drift, LastValue, Reduce
 from statarb.forecasting.scores import ForecastScore, directional_symmetry, forecast_score, mape
 from statarb.forecasting.search import PanelEstimator
 from statarb.forecasting.shaping import DirectionShaped, RoundedToTick
+from statarb.forecasting.trailing import TrailingReturn, TrailingRidge
 from statarb.forecasting.walk import ForecastRun, forecast_walk, run_forecasts
 
 __all__ = [
@@ -57,6 +58,8 @@ __all__ = [
     "RoundedToTick",
     "Selector",
     "StackedDirection",
+    "TrailingReturn",
+    "TrailingRidge",
     "VectorAutoregression",
     "case_forecaster",
     "clone",

@@ -8,8 +8,7 @@ import pytest
 
 import statarb as sa
 from statarb.data.refits import refit_rows
-from statarb.forecasting.trailing import TrailingRidge
-from statarb.investors.stat_arb.trend import TrailingReturn
+from statarb.forecasting.trailing import TrailingReturn, TrailingRidge
 
 
 def market(rows: int = 800, assets: int = 4) -> sa.Panel:

@@ -18,7 +18,10 @@ def follow(
     spans: list[Term], forecasts: FloatArray, price: FloatArray, lag: int, length: int
 ) -> tuple[list[Belief], FloatArray]:
     evidence = Evidence(spans, price.shape[1], lag, length, FEE)
-    found = [evidence.update(forecasts[row], price[row]) for row in range(len(price))]
+    found = []
+    for row in range(len(price)):
+        gains = evidence.update(forecasts[row], price[row])
+        found.append((evidence.belief, gains))
     return [belief for belief, _ in found], np.array([gains for _, gains in found])
 
 
@@ -120,7 +123,8 @@ def test_a_slope_is_not_enough_where_nothing_was_gained_above_the_fee() -> None:
     for fee, used in ((FEE, True), (0.5, False)):
         evidence = Evidence([Term(0, 3, 2.0)], price.shape[1], 1, 100, fee)
         for row in range(400):
-            belief, _ = evidence.update(forecast[row, None], price[row])
+            evidence.update(forecast[row, None], price[row])
+            belief = evidence.belief
         assert bool(belief.shrinkage[0] > 0.0) == used
         assert bool(belief.expected.any()) == used
 
@@ -178,3 +182,26 @@ def test_sources_have_names_of_their_own_and_their_own_horizons() -> None:
     assert len({source.name for source in found}) == 4
     assert terms(found)[-2:] == [Term(3, 1, 1.5), Term(3, 4, 1.5)]
     assert found[1].spans == (2,)
+
+
+def test_assets_without_a_price_are_no_part_of_the_market() -> None:
+    price, forecast = known_future()
+    wide = np.full((len(price), 8), np.nan)
+    wide[:, :5] = price
+    more = np.full((len(price), 1, 8), np.nan)
+    more[:, 0, :5] = forecast
+    alone, _ = follow([Term(0, 3, 2.0)], forecast[:, None], price, 1, 100)
+    beside, _ = follow([Term(0, 3, 2.0)], more, wide, 1, 100)
+    assert alone[-1].shrinkage[0] > 0.0
+    for one, other in zip(alone, beside, strict=True):
+        np.testing.assert_allclose(other.expected[:5], one.expected, rtol=1e-12, atol=1e-15)
+
+
+def test_the_horizon_of_two_promises_is_the_time_they_take_at_their_present_rate() -> None:
+    price, right = known_future(noise=0.2)
+    spans = [Term(0, 3, 2.0), Term(1, 12, 2.0)]
+    beliefs, _ = follow(spans, np.stack([right, 2.0 * right], axis=1), price, 1, 0)
+    size = np.abs(right[50]).max() * np.array([1.0, 2.0])
+    expected = size.sum() / (size / np.array([3.0, 12.0])).sum()
+    assert beliefs[50].horizon == pytest.approx(expected, rel=1e-12)
+    assert 3.0 < expected < 12.0

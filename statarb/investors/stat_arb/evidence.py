@@ -23,8 +23,8 @@ class Belief(NamedTuple):
         Expected log return from the trade on, of all sources together; NaN where none of them has a
         forecast.
     horizon : float
-        Rows over which it is expected: mean of the sources' horizons, weighted by their largest
-        expected return; 1 where nothing is expected.
+        Rows over which it is expected: the sum of the sources' largest expected returns, over the
+        sum of the same per row of their horizons; 1 where nothing is expected.
     chosen : (sources,)
         Place of the horizon that is used of each source, among all terms.
     shrinkage : (sources,)
@@ -78,6 +78,11 @@ class Evidence:
         Rows of a track record; 0 takes every forecast as it is, at the first horizon.
     fee : float
         Share of turnover.
+
+    Attributes
+    ----------
+    belief : Belief
+        What is expected at the newest row; nothing before the first.
     """
 
     def __init__(
@@ -99,9 +104,12 @@ class Evidence:
         self._sums = np.zeros((len(terms), 4, max(length, 1)))
         self._gains = np.zeros((len(terms), max(length, 1)))
         self._known = np.zeros(len(terms), dtype=np.int64)
+        none = np.zeros(len(self._of_source))
+        first = np.array([places[0] for places in self._of_source], dtype=np.int64)
+        self.belief = Belief(np.full(assets, np.nan), 1.0, first, none, none)
 
-    def update(self, forecasts: FloatArray, log_price: FloatArray) -> tuple[Belief, FloatArray]:
-        """Add a row, and say what is expected at it.
+    def update(self, forecasts: FloatArray, log_price: FloatArray) -> FloatArray:
+        """Add a row; :attr:`belief` is then what is expected at it.
 
         Parameters
         ----------
@@ -112,8 +120,7 @@ class Evidence:
 
         Returns
         -------
-        belief : Belief
-        delivered : (terms,)
+        (terms,)
             What the forecasts whose outcome is now known have earned: the gain of the forecast made
             ``lag + horizon`` rows ago; NaN where there is none yet.
         """
@@ -127,12 +134,15 @@ class Evidence:
         shrinkage = self._shrinkage()
         known = ~np.isnan(forecasts)
         forecast = np.where(known, forecasts, 0.0)
-        market = forecast.mean(axis=1, keepdims=True)
+        # the market is every asset that has a price, as it is in the outcomes
+        priced = ~np.isnan(log_price)
+        market = forecast[:, priced].sum(axis=1, keepdims=True) / max(int(priced.sum()), 1)
         rest, whole = shrinkage[:, :1], np.where(shrinkage[:, :1] > 0.0, shrinkage[:, 1:], 0.0)
         expected = np.where(known, rest * (forecast - market) + whole * market, 0.0)
         self._expected[slot], self._believed[slot] = expected, shrinkage[:, 1] > 0.0
         self._seen += 1
-        return self._combine(expected, known, shrinkage[:, 0]), delivered
+        self.belief = self._combine(expected, known, shrinkage[:, 0])
+        return delivered
 
     def _settle(self, place: int, horizon: int, log_price: FloatArray) -> float:
         """Add the outcome of the forecast made ``lag + horizon`` rows ago; return its gain."""
@@ -191,6 +201,8 @@ class Evidence:
         total = np.where(known[chosen].any(axis=0), used.sum(axis=0), np.nan)
         size = np.abs(used).max(axis=1)
         spans = np.array([self.terms[place].horizon for place in chosen], dtype=np.float64)
-        horizon = float(size @ spans / size.sum()) if size.any() else 1.0
+        # rows that all of it takes at the rate at which it is promised now: a promise for the next
+        # row is over in one, whatever else is promised for the next hours
+        horizon = float(size.sum() / (size / spans).sum()) if size.any() else 1.0
         promised = np.where(used > self.fee, used, 0.0).sum(axis=1)
         return Belief(total, horizon, chosen, shrinkage[chosen], promised)

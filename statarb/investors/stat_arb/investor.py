@@ -13,7 +13,6 @@ import pandas as pd
 from statarb._core.checks import check_choice, check_integer, check_number
 from statarb._core.typing import BoolArray, FloatArray, IntArray
 from statarb.data.panel import Panel
-from statarb.errors import ParameterError
 from statarb.investors.base import (
     SignalDriven,
     context_of,
@@ -65,7 +64,7 @@ class StatArb(SignalDriven):
     rows, each step solves
 
     .. math::
-        \max_w \; (\mu - c / \text{holding})^\top w
+        \max_w \; (\mu - c / \max(\text{holding}, h))^\top w
         - \lambda h^g \operatorname{mean}_t \max(0, -r_t^\top w)^2 - c \lVert w - w^0 \rVert_1
 
     .. math::
@@ -104,13 +103,14 @@ class StatArb(SignalDriven):
         Expected return below which an asset is not bought, beside what the objective says; 0 for
         none.
     holding : float
-        Rows over which the cost of the later sale is spread, or the horizon where that is longer: a
-        holding is charged ``fee / holding``. ``inf`` leaves that cost out.
+        Rows over which the cost of the later sale is spread, or the horizon h where that is longer.
+        ``inf`` leaves that cost out.
     track_record : int
         Rows of past forecasts that count; 0 takes every source as it is, at its first horizon.
     z_threshold : float, optional
         Standard errors by which the slope of realised returns on forecasts must exceed zero; by
-        default each source's own (1 for pairs, which have passed tests of their own, else 2).
+        default each source's own: 1 for pairs, which have passed tests of their own; 2 for one row
+        ahead; 3 for the slow ones, which always have something to say.
 
     Attributes
     ----------
@@ -178,7 +178,6 @@ class StatArb(SignalDriven):
         self._newest: np.datetime64 | None = None
         self._sigma: FloatArray | None = None
         self._evidence: Evidence | None = None
-        self._belief: Belief | None = None
         self._learnt: np.datetime64 | None = None
         self._log_price: FloatArray = np.empty(0)
         self._diary = Diary([source.name for source in self._sources], self._terms)
@@ -311,12 +310,11 @@ class StatArb(SignalDriven):
                 with np.errstate(invalid="ignore", divide="ignore"):
                     fresh = np.log(price[row])
                 self._log_price = np.where(np.isnan(fresh), self._log_price, fresh)
-                self._belief, delivered = self._evidence.update(now, self._log_price)
-                self._diary.add(stamps[row], now, self._belief, delivered, context.decision_lag)
+                delivered = self._evidence.update(now, self._log_price)
+                belief = self._evidence.belief
+                self._diary.add(stamps[row], now, belief, delivered, context.decision_lag)
             self._learnt = stamps[last]
-        if self._belief is None:  # cannot be: the first call adds a row
-            raise ParameterError("stat_arb has seen no row yet; give it a window with one")
-        return self._belief
+        return self._evidence.belief
 
     def _warm_up_rows(self, last: int, assets: int, lag: int) -> int:
         """Rows before the last one that the track record is made up from at the first decision."""
@@ -373,7 +371,7 @@ class StatArb(SignalDriven):
         """Say why nothing is bought."""
         if missing.all():
             return "no forecast"
-        if self._belief is not None and not self._belief.shrinkage.any():
+        if self._evidence is not None and not self._evidence.belief.shrinkage.any():
             return "no source with a significant track record"
         return "expected gain below the fee"
 

@@ -14,14 +14,13 @@ from statarb.cointegration.pairs import PairsSignal
 from statarb.data.panel import Panel
 from statarb.errors import ParameterError
 from statarb.forecasting.ensemble import linear_ensemble
-from statarb.forecasting.trailing import TrailingRidge
+from statarb.forecasting.trailing import TrailingReturn, TrailingRidge
 from statarb.investors.stat_arb.forecasts import (
     after_lag,
     forecasts_from,
     forecasts_over,
     has_horizon,
 )
-from statarb.investors.stat_arb.trend import TrailingReturn
 
 __all__ = ["SOURCES", "Source", "SourceLike", "Term", "as_sources", "forecasts_of_terms", "terms"]
 
