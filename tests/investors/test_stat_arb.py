@@ -231,7 +231,7 @@ def test_the_record_is_the_same_by_blocks_by_steps_after_gaps_and_pickled(market
             pd.testing.assert_series_equal(*targets, check_exact=True)
         for one, other in zip(blocks._evidence.belief, steps._evidence.belief, strict=True):
             np.testing.assert_array_equal(one, other)
-        used += int((steps._belief.shrinkage > 0.0).any())
+        used += int((steps._evidence.belief.shrinkage > 0.0).any())
     assert used > 0 or lag == 1, "a record of nothing shows nothing"
     pd.testing.assert_frame_equal(blocks.explain(), steps.explain(), check_exact=True)
 
